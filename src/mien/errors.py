@@ -1,0 +1,208 @@
+"""Every error mien raises on purpose, as one tree.
+
+    MienError
+    ├── InputError                what a caller handed in cannot be used
+    │   ├── ShapeError            an array has the wrong shape, type or range
+    │   ├── MediaError            a picture or video cannot be read
+    │   │   ├── MediaTooLargeError
+    │   │   └── MediaTruncatedError
+    │   ├── OutputError           the result cannot be written where it was asked for
+    │   ├── PolicyError           the treatments asked for contradict each other
+    │   ├── PersonaError          no such persona
+    │   └── FacePhotoError        the photo cannot serve as a face
+    │       ├── NoFaceError
+    │       └── ManyFacesError
+    ├── ConsentError              a face is used without its owner's declaration
+    ├── ModelError                a model cannot be had or trusted
+    │   ├── UnknownCardError
+    │   ├── CardError             a card is malformed
+    │   ├── DigestError
+    │   ├── FetchError            no source of a card could be reached
+    │   ├── ConversionError
+    │   ├── DiskFullError
+    │   └── ContractError         the network does not have the inputs or outputs its card promises
+    ├── LiveError                 a live session cannot do what was asked
+    │   ├── NoSuchBroadcastError
+    │   ├── NoSuchSessionError
+    │   ├── BroadcastTakenError   somebody is already live there
+    │   ├── TooManySessionsError
+    │   ├── TokenError
+    │   └── SdpError              an offer or fragment cannot be used
+    └── SettingsError             a setting is wrong
+
+Each class carries a stable `code`; `server/problems.py` alone turns codes into HTTP answers.
+"""
+
+
+class MienError(Exception):
+    """The root of everything mien raises on purpose."""
+
+    code = "mien"
+
+
+class InputError(MienError):
+    """What the caller handed in cannot be used."""
+
+    code = "input"
+
+
+class ShapeError(InputError):
+    """An array has the wrong shape, type or range."""
+
+    code = "input.shape"
+
+
+class MediaError(InputError):
+    """A picture or video cannot be read."""
+
+    code = "media.unreadable"
+
+
+class MediaTooLargeError(MediaError):
+    """A picture or video is larger than the configured limit."""
+
+    code = "media.too_large"
+
+
+class MediaTruncatedError(MediaError):
+    """A video ends before it should."""
+
+    code = "media.truncated"
+
+
+class OutputError(InputError):
+    """The result cannot be written where it was asked for."""
+
+    code = "output"
+
+
+class PolicyError(InputError):
+    """The treatments asked for contradict each other."""
+
+    code = "policy"
+
+
+class PersonaError(InputError):
+    """There is no persona of that name."""
+
+    code = "persona.unknown"
+
+
+class FacePhotoError(InputError):
+    """A photo cannot serve as a face."""
+
+    code = "photo.unusable"
+
+
+class NoFaceError(FacePhotoError):
+    """No face was found in a photo that must show one."""
+
+    code = "photo.no_face"
+
+
+class ManyFacesError(FacePhotoError):
+    """Several faces were found in a photo that must show one."""
+
+    code = "photo.many_faces"
+
+
+class ConsentError(MienError):
+    """A face would be used without its owner's declaration."""
+
+    code = "consent.missing"
+
+
+class ModelError(MienError):
+    """A model cannot be had or trusted."""
+
+    code = "model"
+
+
+class UnknownCardError(ModelError):
+    """There is no model card of that name."""
+
+    code = "model.unknown_card"
+
+
+class CardError(ModelError):
+    """A model card is malformed."""
+
+    code = "model.card"
+
+
+class DigestError(ModelError):
+    """A model file does not match the SHA-256 on its card."""
+
+    code = "model.digest"
+
+
+class FetchError(ModelError):
+    """No source of a model could be reached."""
+
+    code = "model.fetch"
+
+
+class ConversionError(ModelError):
+    """A model file could not be converted to ONNX."""
+
+    code = "model.conversion"
+
+
+class DiskFullError(ModelError):
+    """There is no room for a model."""
+
+    code = "model.disk_full"
+
+
+class ContractError(ModelError):
+    """A network does not have the inputs or outputs its card promises."""
+
+    code = "model.contract"
+
+
+class LiveError(MienError):
+    """A live session cannot do what was asked of it."""
+
+    code = "live"
+
+
+class NoSuchBroadcastError(LiveError):
+    """There is no broadcast of that name."""
+
+    code = "live.no_such_broadcast"
+
+
+class NoSuchSessionError(LiveError):
+    """There is no WHIP or WHEP session of that name."""
+
+    code = "live.no_such_session"
+
+
+class BroadcastTakenError(LiveError):
+    """Somebody is already live in this broadcast."""
+
+    code = "live.taken"
+
+
+class TooManySessionsError(LiveError):
+    """The server carries as many live sessions as it may."""
+
+    code = "live.too_many"
+
+
+class TokenError(LiveError):
+    """The bearer token is missing or wrong."""
+
+    code = "live.token"
+
+
+class SdpError(LiveError):
+    """An offer, answer or fragment cannot be used."""
+
+    code = "live.sdp"
+
+
+class SettingsError(MienError):
+    """A setting is wrong."""
+
+    code = "settings"

@@ -1,0 +1,1 @@
+"""aiortc and PyAV live here: peers, encoders, files."""
