@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from mien.vision.faces import Image, TreatedFrame
 
@@ -50,5 +50,85 @@ class ConsentLedger(Protocol):
 
         Raises:
             OutputError: They could not be written; then the photos must not be used.
+        """
+        ...
+
+
+class ReferenceFace(Protocol):
+    """A photo that was read and found usable as a persona. What it holds is the factory's own business."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Plain sentences on what could be better about the photo, for the person who gave it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PersonaCard:
+    """A face that can be swapped in, as a page shows it.
+
+    Attributes:
+        id: "mask:volto", or "reference:" and an id.
+        kind: "mask" for a built-in mask, "reference" for a photo.
+        title_en: English name.
+        title_ko: Korean name.
+    """
+
+    id: str
+    kind: Literal["mask", "reference"]
+    title_en: str
+    title_ko: str
+
+
+LiveTreatment: TypeAlias = Literal["swap", "mosaic"]
+OtherFaces: TypeAlias = Literal["mosaic", "swap"]
+
+
+@dataclass(frozen=True, slots=True)
+class LivePolicy:
+    """What a broadcaster asks for. In doubt a face gets a mosaic, whatever is asked.
+
+    Attributes:
+        treatment: "mosaic" hides every face; "swap" needs a persona.
+        persona: A built-in persona's id ("mask:volto"), a photo that `read_reference` accepted, or None.
+        others: In a swap, what faces beside the most prominent one get.
+    """
+
+    treatment: LiveTreatment = "mosaic"
+    persona: str | ReferenceFace | None = None
+    others: OtherFaces = "mosaic"
+
+
+class PipelineFactory(Protocol):
+    """Makes the eyes of live sessions. Every method may take long and is called off the event loop, from any thread."""
+
+    def personas(self) -> Sequence[PersonaCard]:
+        """Return the built-in personas."""
+        ...
+
+    def persona_preview(self, persona_id: str) -> bytes:
+        """Return a JPEG that shows a built-in persona.
+
+        Raises:
+            PersonaError: There is no such persona.
+        """
+        ...
+
+    def read_reference(self, photo: bytes) -> ReferenceFace:
+        """Read a photo file's bytes as a persona. The size in bytes was checked; nothing else was.
+
+        Raises:
+            MediaError: The bytes are not a picture that can be used.
+            FacePhotoError: The picture cannot serve as a face.
+        """
+        ...
+
+    def build(self, policy: LivePolicy) -> Pipeline:
+        """Return a new pipeline, for one live session alone.
+
+        Raises:
+            PersonaError: There is no such persona.
+            PolicyError: The policy contradicts itself.
+            ModelError: A model cannot be had.
         """
         ...
