@@ -1,0 +1,41 @@
+"""Scene cuts: moments at which nothing known about the last frame holds for this one."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.vision.faces import Image
+
+THUMB_WH = (64, 36)
+DIFFERENCE = 28.0
+"""Mean change of luma, of 255, that only a cut or a flash makes; a fast pan stays below it."""
+CORRELATION = 0.72
+"""Pictures of one scene keep their layout: below this likeness of the two thumbnails it is another scene."""
+
+
+class CutDetector:
+    """Compare each frame's thumbnail with the last one's.
+
+    A false alarm costs some mosaic, a missed cut costs somebody's privacy: the limits lean to the alarm.
+    """
+
+    def __init__(self) -> None:
+        self._last: NDArray[np.float32] | None = None
+
+    def __call__(self, image: Image) -> bool:
+        """Tell whether `image` begins a new scene; the first frame does."""
+        small = cv2.resize(image, THUMB_WH, interpolation=cv2.INTER_AREA)
+        luma = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
+        last, self._last = self._last, luma
+        if last is None:
+            return True
+        return float(np.abs(luma - last).mean()) > DIFFERENCE or _likeness(luma, last) < CORRELATION
+
+
+def _likeness(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """Return the correlation of two thumbnails; flat pictures are alike."""
+    a0, b0 = a - a.mean(), b - b.mean()
+    energy = float(np.sqrt((a0 * a0).sum() * (b0 * b0).sum()))
+    if energy < 64.0 * a.size:  # less than 8 levels of contrast: noise has no layout
+        return 1.0
+    return float((a0 * b0).sum()) / energy

@@ -1,0 +1,250 @@
+"""One frame's way through vision: find, follow, know, decide, treat, label. Nothing leaves by another door."""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+import numpy as np
+
+from mien.errors import ShapeError
+from mien.vision.clearance import Clearance, ClearanceRules, good_look
+from mien.vision.cuts import CutDetector
+from mien.vision.detector import Finder, LookSchedule
+from mien.vision.embedder import DlibEmbedder, Gallery
+from mien.vision.faces import Box, Face, Image, TreatedFrame, check_image
+from mien.vision.label import Label
+from mien.vision.mosaic import cell_size, cover_box, draw_mosaic
+from mien.vision.policy import Policy, Show, Swap
+from mien.vision.swapper import MeshSwapper
+from mien.vision.tracker import FaceTrack, FaceTracker
+
+Span: TypeAlias = Callable[[str], AbstractContextManager[object]]
+"""Times a stage: `with span("find"): ...`. Vision has no clock of its own."""
+
+GROWTH_PER_S = 1.2
+"""How much larger the cover of a face becomes for each second in which it was not seen."""
+LABEL_HOLD_S = 1.5
+"""The label stays for so long after the last altered frame: a label that flickers cannot be read."""
+
+
+def no_span(_name: str) -> AbstractContextManager[object]:
+    """Do not time anything."""
+    return nullcontext()
+
+
+@dataclass(frozen=True, slots=True)
+class Eyes:
+    """The parts that see, shared by the frames of one stream.
+
+    Attributes:
+        find: Detects faces.
+        tracker: Follows them; holds state.
+        embed: Turns a face into a vector; None where nobody is to be recognised.
+        gallery: The enrolled people.
+        rules: When a face counts as recognised.
+    """
+
+    find: Finder
+    tracker: FaceTracker
+    embed: DlibEmbedder | None = None
+    gallery: Gallery = field(default_factory=lambda: Gallery({}))
+    rules: ClearanceRules = field(default_factory=ClearanceRules)
+
+
+@dataclass(slots=True)
+class _Held:
+    """A frame in the delay line, with what was seen in it then and what was understood since."""
+
+    image: Image
+    at: float
+    faces: list[Face]
+    unseen_s: dict[int, float]
+    late_covers: list[Box] = field(default_factory=list)
+
+
+class FacePipeline:
+    """See every face of every frame and give each its treatment.
+
+    The images passed in become the pipeline's own and are drawn into. One stream, one thread, capture order.
+
+    Args:
+        eyes: What sees.
+        policy: What is to be done with whom.
+        label: Marks altered frames.
+        delay_frames: Length of the delay line. A face first seen now is hidden in that many frames before.
+        look_every: Run the detector at every n-th frame (see `LookSchedule`).
+        shape: How far a swap takes on the persona's face shape, 0 to 1.
+        fps: Frame rate that swappers smooth for.
+        span: Times the stages.
+    """
+
+    def __init__(
+        self,
+        eyes: Eyes,
+        policy: Policy,
+        label: Label,
+        *,
+        delay_frames: int = 0,
+        look_every: int = 1,
+        shape: float = 0.7,
+        fps: float = 30.0,
+        span: Span = no_span,
+    ) -> None:
+        self._eyes, self._policy, self._label = eyes, policy, label
+        self._delay, self._look_every = delay_frames, look_every
+        self._shape, self._fps, self._span = shape, fps, span
+        self._held: deque[_Held] = deque()
+        self._is_cut = CutDetector()
+        self._schedule: LookSchedule | None = None
+        self._clearances: dict[int, Clearance] = {}
+        self._swappers: dict[int, tuple[Swap, MeshSwapper]] = {}
+        self._altered_at = -LABEL_HOLD_S
+        self._last_at = -np.inf
+        self._foremost: int | None = None
+
+    def __call__(self, image: Image, *, at: float) -> TreatedFrame | None:
+        """Take the frame captured at `at`; return the frame to send, or None while the delay line fills.
+
+        Args:
+            image: RGB frame; the pipeline draws into it.
+            at: Capture time in seconds; must grow from call to call.
+
+        Raises:
+            ShapeError: Not an image, or time went backwards.
+        """
+        check_image(image)
+        if at <= self._last_at:
+            raise ShapeError(f"frames must come in the order of capture: {at} s after {self._last_at} s")
+        self._last_at = at
+        tracks = self._see(image, at)
+        with self._span("know"):
+            faces = [self._know(image, track, at) for track in tracks]
+        self._held.append(_Held(image, at, faces, {t.id: at - t.seen_at for t in tracks}))
+        self._cover_backwards(tracks, at)
+        self._doubt_backwards(tracks)
+        return self._treat(self._held.popleft()) if len(self._held) > self._delay else None
+
+    def flush(self) -> Iterator[TreatedFrame]:
+        """Return the frames that the delay line still holds, oldest first."""
+        while self._held:
+            yield self._treat(self._held.popleft())
+
+    def _see(self, image: Image, at: float) -> list[FaceTrack]:
+        """Find and follow the faces of this frame."""
+        height, width = image.shape[:2]
+        with self._span("cut"):
+            cut = self._is_cut(image)
+        if self._schedule is None or self._schedule.size_wh != (width, height):
+            self._schedule, cut = LookSchedule((width, height), every=self._look_every), True
+        if cut:
+            self._begin_scene()
+        with self._span("find"):
+            found = self._eyes.find(image, self._schedule.sweep() if cut else self._schedule.looks())
+        with self._span("follow"):
+            return self._eyes.tracker(image, found, at)
+
+    def _begin_scene(self) -> None:
+        """Nothing known about the last scene holds for this one."""
+        self._eyes.tracker.forget()
+        self._clearances.clear()
+        self._swappers.clear()
+        self._foremost = None
+
+    def _know(self, image: Image, track: FaceTrack, at: float) -> Face:
+        """Weigh the evidence about who this is. Doubt of any kind makes a stranger."""
+        identity = None
+        if self._eyes.embed is not None:
+            clearance = self._clearances.setdefault(track.id, Clearance())
+            rules = self._eyes.rules
+            if track.doubtful or not track.seen or track.mesh_score < rules.keep_mesh_score:
+                clearance.revoke()
+            elif clearance.wants_look(at, rules) and track.mesh is not None:
+                if good_look(image, track.mesh, track.mesh_score, rules):
+                    clearance.weigh(self._eyes.gallery.match(self._eyes.embed(image, track.mesh)), at, rules)
+            clearance.tick(at, rules)
+            identity = clearance.identity
+        return Face(track.id, track.box_xyxy, track.reach_xyxy, track.mesh, track.mesh_score, track.seen, identity)
+
+    def _cover_backwards(self, tracks: list[FaceTrack], at: float) -> None:
+        """Hide a face first seen now in the frames that have not left yet."""
+        for track in tracks:
+            if track.first_at == at:
+                cover = cover_box(track.box_xyxy, grow=1.5)
+                for held in list(self._held)[:-1]:
+                    held.late_covers.append(cover)
+
+    def _doubt_backwards(self, tracks: list[FaceTrack]) -> None:
+        """Take back a name in the frames that have not left yet: the doubt may have begun in one of them."""
+        doubtful = {track.id for track in tracks if track.doubtful}
+        for held in self._held if doubtful else ():
+            held.faces = [replace(f, identity=None) if f.face_track_id in doubtful else f for f in held.faces]
+
+    def _treat(self, held: _Held) -> TreatedFrame:
+        """Give every face of a frame its treatment: swaps first, then covers, which nothing may draw over."""
+        counts: Counter[str] = Counter()
+        covers: list[tuple[Box, float]] = []
+        foremost = self._foremost_of(held.faces)
+        for face in held.faces:
+            treatment = self._policy.treatment(face, foremost_id=foremost)
+            if isinstance(treatment, Swap) and not self._swap(held, face, treatment):
+                counts["mosaic"] += 1
+                covers.append(self._cover(held, face))
+            elif isinstance(treatment, Show | Swap):
+                counts[treatment.name] += 1
+            else:
+                counts["mosaic"] += 1
+                covers.append(self._cover(held, face))
+        with self._span("mosaic"):
+            for area, cell_px in covers:
+                draw_mosaic(held.image, area, cell_px=cell_px)
+            for area in held.late_covers:
+                draw_mosaic(held.image, area, cell_px=cell_size(area))
+        altered = bool(held.late_covers) or counts["swap"] + counts["mosaic"] > 0
+        self._mark(held, altered=altered)
+        self._drop_old_state(held.faces)
+        return TreatedFrame(held.image, held.at, dict(counts), altered)
+
+    def _cover(self, held: _Held, face: Face) -> tuple[Box, float]:
+        """Return what to hide of `face` and how coarsely; a face not seen now may be anywhere near."""
+        grow = 1 + GROWTH_PER_S * held.unseen_s.get(face.face_track_id, 0.0)
+        return cover_box(face.reach_xyxy, grow=grow), cell_size(face.box_xyxy)
+
+    def _swap(self, held: _Held, face: Face, swap: Swap) -> bool:
+        """Draw the persona over the face; say so where that cannot be done well enough."""
+        if face.mesh is None or not face.seen:
+            return False
+        known = self._swappers.get(face.face_track_id)
+        if known is None or known[0] is not swap:
+            known = (swap, MeshSwapper(swap.persona, shape=self._shape, fps=self._fps))
+            self._swappers[face.face_track_id] = known
+        with self._span("swap"):
+            return known[1](held.image, face.mesh, at=held.at)
+
+    def _foremost_of(self, faces: list[Face]) -> int | None:
+        """Return the most prominent stranger: the largest face, until it leaves the picture."""
+        strangers = {f.face_track_id: f for f in faces if f.identity not in self._policy.people}
+        if self._foremost not in strangers:
+            largest = max(strangers.values(), key=_size, default=None)
+            self._foremost = None if largest is None else largest.face_track_id
+        return self._foremost
+
+    def _mark(self, held: _Held, *, altered: bool) -> None:
+        if altered:
+            self._altered_at = held.at
+        if held.at - self._altered_at < LABEL_HOLD_S:
+            with self._span("label"):
+                self._label.draw(held.image)
+
+    def _drop_old_state(self, faces: list[Face]) -> None:
+        """Forget what is kept about faces that are gone from the newest frame and from the delay line."""
+        newest = self._held[-1].faces if self._held else faces
+        alive = {f.face_track_id for f in newest} | {f.face_track_id for f in faces}
+        for kept in (self._clearances, self._swappers):
+            for gone in kept.keys() - alive:
+                del kept[gone]
+
+
+def _size(face: Face) -> float:
+    return float((face.box_xyxy[2] - face.box_xyxy[0]) * (face.box_xyxy[3] - face.box_xyxy[1]))

@@ -1,0 +1,82 @@
+"""Policy: which treatment each face gets. Strangers and doubt can never be shown."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from mien.errors import PolicyError
+from mien.vision.faces import Face
+from mien.vision.swapper import Persona
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """Leave the face as it is."""
+
+    name = "show"
+
+
+@dataclass(frozen=True, slots=True)
+class Mosaic:
+    """Make the face unrecognisable."""
+
+    name = "mosaic"
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """Give the face the persona's face; where that cannot be done, a mosaic."""
+
+    persona: Persona
+    name = "swap"
+
+
+Treatment: TypeAlias = Show | Mosaic | Swap
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Who gets which treatment.
+
+    Attributes:
+        strangers: For every face that is not cleared as somebody named in `people`. Never `Show`.
+        people: For those who are surely recognised.
+        foremost: For the most prominent stranger, if given; the other strangers get `strangers`. Never `Show`.
+
+    Raises:
+        PolicyError: A stranger would be shown.
+
+    Example:
+        >>> Policy(strangers=Show())
+        Traceback (most recent call last):
+        mien.errors.PolicyError: strangers cannot be shown: only an enrolled person can
+    """
+
+    strangers: Treatment = field(default_factory=Mosaic)
+    people: Mapping[str, Treatment] = field(default_factory=dict)
+    foremost: Treatment | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.strangers, Show) or isinstance(self.foremost, Show):
+            raise PolicyError("strangers cannot be shown: only an enrolled person can")
+
+    @property
+    def needs_mesh(self) -> bool:
+        """True where every face needs landmarks: a swap may be due to any of them, or a name."""
+        return bool(self.people) or any(isinstance(t, Swap) for t in (self.strangers, self.foremost))
+
+    @property
+    def shows_anybody(self) -> bool:
+        """True where some face may leave untreated."""
+        return any(isinstance(treatment, Show) for treatment in self.people.values())
+
+    def treatment(self, face: Face, *, foremost_id: int | None) -> Treatment:
+        """Return the treatment of `face`. A face not seen in this very frame is never shown."""
+        if face.identity is not None and face.identity in self.people:
+            wanted = self.people[face.identity]
+            if not isinstance(wanted, Show) or (face.seen and face.mesh is not None):
+                return wanted
+            return Mosaic()
+        if self.foremost is not None and face.face_track_id == foremost_id:
+            return self.foremost
+        return self.strangers

@@ -1,0 +1,215 @@
+"""Face tracking: which face of this frame is which face of the last one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mien.vision.faces import Box, Detection, Image, Mesh
+from mien.vision.landmarks import MeshLandmarker, box_of_mesh, roi_of_detection, roi_of_mesh
+
+MESH_SCORE = 0.5
+"""Below this the network itself says that there is no face under the mesh."""
+HOLD_S = 1.0
+"""A lost face stays hidden for so long where it was last seen."""
+SAME_FACE = 0.25
+"""Overlap (of the smaller box) from which a detection and a face track are the same face."""
+SAME_FACE_TWICE = 0.5
+"""Overlap (of the union) from which a second detection is the same face seen again, not its neighbour."""
+TWINS = 0.6
+"""Overlap (of the union) from which two face tracks follow one face."""
+REACH_S = 0.2
+"""How slowly the reach of a face shrinks: boxes of one face jitter by a tenth from look to look."""
+CROSSING = 0.15
+"""Overlap (of the smaller box) from which two face tracks could be taken for each other."""
+FAR_OFF = 0.6
+"""A mesh whose centre lies farther than this share of its box from its detection sits on something else."""
+
+
+@dataclass(slots=True)
+class FaceTrack:
+    """One face, followed in time.
+
+    Attributes:
+        id: Never used again in this stream.
+        box_xyxy: Where the face is, or was last seen, moved on by its speed.
+        reach_xyxy: Everywhere the face has been a moment ago: grows at once, shrinks slowly. What is to be hidden.
+        mesh: Landmarks in this very frame, or None.
+        mesh_score: 0 without a mesh.
+        seen_at: When its own pixels last showed it.
+        first_at: When it was first seen.
+        seen: True where this frame showed it.
+        doubtful: True where something happened in this frame that could have exchanged it for another face.
+        velocity: Change of the box in pixels a second.
+        last_place: Box and `seen_at` as they were before this frame.
+    """
+
+    id: int
+    box_xyxy: Box
+    reach_xyxy: Box
+    seen_at: float
+    first_at: float
+    mesh: Mesh | None = None
+    mesh_score: float = 0.0
+    seen: bool = True
+    doubtful: bool = False
+    velocity: Box = field(default_factory=lambda: np.zeros(4, np.float32))
+    last_place: tuple[Box, float] | None = None
+
+    def lose(self, *, since: float) -> None:
+        """Take back what this frame seemed to show of the face."""
+        self.box_xyxy, self.seen_at = self.last_place or (self.box_xyxy, since)
+        self.seen, self.doubtful = False, True
+
+    def stretch(self, elapsed_s: float) -> None:
+        """Let the reach follow the face: at once where it is, slowly away from where it was."""
+        follow = np.float32(1 - np.exp(-elapsed_s / REACH_S))
+        shrunk = self.reach_xyxy + (self.box_xyxy - self.reach_xyxy) * follow
+        self.reach_xyxy = np.concatenate(
+            [np.minimum(shrunk[:2], self.box_xyxy[:2]), np.maximum(shrunk[2:], self.box_xyxy[2:])]
+        )
+
+    def move_to(self, box: Box, at: float) -> None:
+        """Take a new place seen at `at`."""
+        elapsed = at - self.seen_at
+        if 0 < elapsed < HOLD_S:
+            self.velocity = 0.5 * self.velocity + 0.5 * (box - self.box_xyxy) / np.float32(elapsed)
+        self.box_xyxy, self.seen_at, self.seen = box, at, True
+
+
+class FaceTracker:
+    """Follow faces from frame to frame, by their mesh where there is one and by detections otherwise.
+
+    Args:
+        landmarker: Lays meshes; None follows boxes alone, for policies that only hide.
+    """
+
+    def __init__(self, landmarker: MeshLandmarker | None) -> None:
+        self._landmarker = landmarker
+        self._tracks: list[FaceTrack] = []
+        self._next_id = 1
+        self._at: float | None = None
+
+    def forget(self) -> None:
+        """Drop every face track, as after a cut. Numbers are not used again."""
+        self._tracks = []
+
+    def __call__(self, image: Image, detections: Sequence[Detection], at: float) -> list[FaceTrack]:
+        """Return the face tracks of the frame captured at `at`, including lost ones that still are to be hidden."""
+        for track in self._tracks:
+            track.seen, track.doubtful = False, False
+            track.last_place = (track.box_xyxy, track.seen_at)
+            self._follow_mesh(image, track, at)
+        self._take_all(image, detections, at)
+        self._part_twins(at)
+        self._tracks = [t for t in self._tracks if at - t.seen_at <= HOLD_S]
+        self._mark_crossings()
+        self._coast(at)
+        self._at = at
+        return list(self._tracks)
+
+    def _follow_mesh(self, image: Image, track: FaceTrack, at: float) -> None:
+        """Lay the mesh where the last one was; a poor score ends it."""
+        if self._landmarker is None or track.mesh is None:
+            return
+        mesh, score = self._landmarker(image, roi_of_mesh(track.mesh))
+        if score < MESH_SCORE or _overlap(box_of_mesh(mesh), track.box_xyxy) < SAME_FACE:
+            track.mesh, track.mesh_score, track.doubtful = None, 0.0, True
+            return
+        track.mesh, track.mesh_score = mesh, score
+        track.move_to(box_of_mesh(mesh), at)
+
+    def _take_all(self, image: Image, detections: Sequence[Detection], at: float) -> None:
+        """Give each detection to the face track it overlaps most, each track one; the rest begin tracks."""
+        pairs = sorted(
+            (
+                (overlap, d, t)
+                for d, seen in enumerate(detections)
+                for t, track in enumerate(self._tracks)
+                if (overlap := _iou(seen.box_xyxy, track.box_xyxy)) > 0
+                and _overlap(seen.box_xyxy, track.box_xyxy) >= SAME_FACE
+            ),
+            reverse=True,
+        )
+        owner: dict[int, int] = {}
+        for _shared, d, t in pairs:
+            if d not in owner and t not in owner.values():
+                owner[d] = t
+        known = list(self._tracks)
+        for d, seen in enumerate(detections):
+            if d in owner:
+                self._take(image, known[owner[d]], seen, at)
+            elif not any(_iou(seen.box_xyxy, t.box_xyxy) > SAME_FACE_TWICE for t in known if t.seen):
+                self._begin(image, seen, at)
+
+    def _begin(self, image: Image, seen: Detection, at: float) -> None:
+        track = FaceTrack(self._next_id, seen.box_xyxy, seen.box_xyxy, seen_at=at, first_at=at)
+        self._next_id += 1
+        self._tracks.append(track)
+        self._lay_mesh(image, track, seen)
+
+    def _take(self, image: Image, track: FaceTrack, seen: Detection, at: float) -> None:
+        if track.mesh is None:
+            track.move_to(seen.box_xyxy, at)
+            self._lay_mesh(image, track, seen)
+        else:
+            track.seen_at, track.seen = at, True
+
+    def _lay_mesh(self, image: Image, track: FaceTrack, seen: Detection) -> None:
+        if self._landmarker is None:
+            return
+        mesh, score = self._landmarker.settle(image, roi_of_detection(seen))
+        if score >= MESH_SCORE and _lies_on(mesh, seen.box_xyxy):
+            track.mesh, track.mesh_score = mesh, score
+
+    def _part_twins(self, at: float) -> None:
+        """Two meshes on one face: the younger face track is lost, and stays hidden where it was before."""
+        for i, track in enumerate(self._tracks):
+            for older in self._tracks[:i]:
+                if older.seen and track.seen and _iou(older.box_xyxy, track.box_xyxy) > TWINS:
+                    older.doubtful = True  # which of the two faces survives is not known
+                    track.lose(since=at)
+
+    def _mark_crossings(self) -> None:
+        for i, a in enumerate(self._tracks):
+            for b in self._tracks[i + 1 :]:
+                if _overlap(a.box_xyxy, b.box_xyxy) > CROSSING:
+                    a.doubtful = b.doubtful = True
+
+    def _coast(self, at: float) -> None:
+        """Move lost face tracks on by the speed they had, ever less sure."""
+        elapsed = 0.0 if self._at is None else at - self._at
+        for track in self._tracks:
+            if not track.seen:
+                track.mesh, track.mesh_score = None, 0.0
+                track.box_xyxy = track.box_xyxy + track.velocity * np.float32(elapsed)
+                track.velocity = track.velocity * np.float32(0.8)
+            track.stretch(elapsed)
+
+
+def _overlap(a: Box, b: Box) -> float:
+    """Return the share of the smaller box that lies in the other."""
+    return _intersection(a, b) / max(min(_area(a), _area(b)), 1e-6)
+
+
+def _iou(a: Box, b: Box) -> float:
+    both = _intersection(a, b)
+    return both / max(_area(a) + _area(b) - both, 1e-6)
+
+
+def _intersection(a: Box, b: Box) -> float:
+    width = min(float(a[2]), float(b[2])) - max(float(a[0]), float(b[0]))
+    height = min(float(a[3]), float(b[3])) - max(float(a[1]), float(b[1]))
+    return max(width, 0.0) * max(height, 0.0)
+
+
+def _area(box: Box) -> float:
+    return max(float(box[2] - box[0]), 0.0) * max(float(box[3] - box[1]), 0.0)
+
+
+def _lies_on(mesh: Mesh, box: Box) -> bool:
+    """Tell whether a mesh sits on the face that was detected, and is of its size."""
+    low, high = mesh[:, :2].min(axis=0), mesh[:, :2].max(axis=0)
+    size = float(max(box[2] - box[0], box[3] - box[1]))
+    apart = float(np.linalg.norm((low + high) / 2 - (box[:2] + box[2:]) / 2))
+    return apart < FAR_OFF * size and 0.4 * size < float((high - low).max()) < 2.5 * size
