@@ -1,0 +1,1 @@
+"""mien: a self-hosted, consent-first live face platform."""
