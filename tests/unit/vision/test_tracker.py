@@ -1,0 +1,125 @@
+"""Face tracking by boxes and by meshes."""
+
+import numpy as np
+import pytest
+
+from mien.vision.faces import Detection
+from mien.vision.landmarks import MeshLandmarker, roi_of_mesh
+from mien.vision.tracker import FaceTracker
+
+FRAME = np.zeros((360, 640, 3), np.uint8)
+
+
+def at(x, y=100, size=60):
+    return Detection(np.array([x, y, x + size, y + size], np.float32), 0.9)
+
+
+def follow(tracker, *frames, fps=25):
+    for i, found in enumerate(frames):
+        tracks = tracker(FRAME, found, i / fps)
+    return tracks
+
+
+def test_a_moving_face_keeps_its_number():
+    tracks = follow(FaceTracker(None), *([at(100 + 8 * i)] for i in range(20)))
+    assert [t.id for t in tracks] == [1]
+
+
+def test_two_faces_seen_in_one_frame_are_two_tracks_even_if_they_touch():
+    tracks = follow(FaceTracker(None), [at(100)], [at(100), at(135)])
+    assert len(tracks) == 2
+
+
+def test_a_missed_face_stays_where_it_is_heading_and_counts_as_unseen():
+    (track,) = follow(FaceTracker(None), [at(100)], [at(110)], [at(120)], [])
+    assert not track.seen
+    assert track.box_xyxy[0] > 120
+
+
+def test_a_face_lost_for_longer_than_a_second_is_forgotten():
+    frames = [[at(100)], *([] for _ in range(27))]
+    assert follow(FaceTracker(None), *frames) == []
+
+
+def test_a_number_is_not_used_again():
+    tracker = FaceTracker(None)
+    follow(tracker, [at(100)])
+    tracker.forget()
+    (track,) = tracker(FRAME, [at(100)], 1.0)
+    assert track.id == 2
+
+
+def test_crossing_faces_are_both_in_doubt():
+    tracks = follow(FaceTracker(None), *([at(100 + 20 * i), at(300 - 20 * i)] for i in range(5)))
+    assert len(tracks) == 2
+    assert all(t.doubtful for t in tracks)
+
+
+def test_faces_apart_are_not_in_doubt():
+    tracks = follow(FaceTracker(None), [at(100), at(300)], [at(102), at(298)])
+    assert not any(t.doubtful for t in tracks)
+
+
+def test_the_reach_of_a_face_grows_at_once_and_shrinks_slowly():
+    tracker = FaceTracker(None)
+    follow(tracker, [at(100, size=100)])
+    (small,) = tracker(FRAME, [at(120, 120, size=60)], 0.04)
+    assert small.reach_xyxy[0] < 110
+    (large,) = tracker(FRAME, [at(60, 60, size=180)], 0.08)
+    np.testing.assert_array_less(large.reach_xyxy[:2], [60.01, 60.01])
+
+
+def mesh_net(score, *, spread=0.3):
+    """Return a mesh network that lays a regular mesh in the middle of whatever it is shown."""
+    grid = np.stack(np.meshgrid(np.linspace(-1, 1, 26), np.linspace(-1, 1, 18)), -1).reshape(-1, 2)
+    points = np.zeros((468, 3), np.float32)
+    points[:, :2] = 96 + grid * 192 * spread
+    points[33, :2], points[263, :2] = (60, 80), (132, 80)
+
+    def net(_batch):
+        return {"landmarks": points.reshape(1, -1), "score": np.array([[score()]], np.float32)}
+
+    return net
+
+
+def test_a_mesh_follows_its_face_without_detections():
+    tracker = FaceTracker(MeshLandmarker(mesh_net(lambda: 5.0)))
+    (track,) = follow(tracker, [at(100)], [], [], [])
+    assert track.seen
+    assert track.mesh is not None
+
+
+def test_a_mesh_that_doubts_itself_is_dropped_and_the_face_is_unseen_and_doubtful():
+    logits = iter([5.0, 5.0, -5.0, -5.0])
+    tracker = FaceTracker(MeshLandmarker(mesh_net(lambda: next(logits))))
+    (track,) = follow(tracker, [at(100)], [])
+    assert track.mesh is None
+    assert not track.seen
+    assert track.doubtful
+
+
+def test_two_meshes_on_one_face_leave_the_younger_track_hidden_where_it_was():
+    tracker = FaceTracker(MeshLandmarker(mesh_net(lambda: 5.0)))
+    older, younger = follow(tracker, [at(100), at(140)])
+    before = younger.box_xyxy.copy()
+    younger.mesh = older.mesh + np.float32(4)  # what a mesh does when its face goes behind another
+    tracks = tracker(FRAME, [], 0.04)
+    assert len(tracks) == 2
+    assert tracks[0].doubtful
+    assert not tracks[1].seen
+    assert tracks[1].mesh is None
+    assert tracks[1].reach_xyxy[0] <= before[0] + 1
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.6, -1.2, 2.5])
+def test_a_turned_face_gives_a_turned_region_of_the_same_side(angle):
+    mesh = np.zeros((468, 3), np.float32)
+    grid = np.stack(np.meshgrid(np.linspace(-50, 50, 26), np.linspace(-60, 60, 18)), -1).reshape(-1, 2)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    mesh[:, :2] = grid
+    mesh[33, :2], mesh[263, :2] = (-30, -20), (30, -20)
+    mesh[:, :2] = mesh[:, :2] @ turn.T + (200, 150)
+    roi = roi_of_mesh(mesh)
+    assert roi.angle == pytest.approx(angle, abs=1e-4)
+    assert roi.side == pytest.approx(120 * 1.5, rel=1e-3)
+    assert (roi.x, roi.y) == pytest.approx((200, 150), abs=0.1)
