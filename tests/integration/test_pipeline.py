@@ -1,0 +1,178 @@
+"""The real pipeline on a real face: what each treatment must do, judged from the picture that comes out."""
+
+import itertools
+
+import numpy as np
+import pytest
+from support.photos import as_png, astronaut, hopper
+from support.scenes import astronaut_frame, astronaut_frames
+
+from mien.errors import NoFaceError, PolicyError, ShapeError
+from mien.sessions.ports import LivePolicy
+from mien.sessions.wishes import BuiltInMask, FacePhoto, Person, Wishes
+from mien.vision.detector import CenterFaceDetector
+from mien.vision.embedder import DlibEmbedder
+from mien.vision.landmarks import MeshLandmarker, roi_of_detection
+
+pytestmark = pytest.mark.models
+
+
+class Judge:
+    """Looks at a finished picture as a stranger would."""
+
+    def __init__(self, runtime):
+        self._detect = CenterFaceDetector(runtime.open("centerface"), threshold=0.5)
+        self._mesh = MeshLandmarker(runtime.open("face-mesh"))
+        self._embed = DlibEmbedder(runtime.open("dlib-face"))
+
+    def faces(self, image):
+        return self._detect(image, long_side=640)
+
+    def embedding(self, image):
+        (face, *_) = self.faces(image)
+        mesh, _score = self._mesh.settle(image, roi_of_detection(face), rounds=3)
+        return self._embed(image, mesh)
+
+
+@pytest.fixture(scope="module")
+def judge(runtime):
+    return Judge(runtime)
+
+
+def photo(image, name):
+    return FacePhoto.from_bytes(as_png(image), name=name)
+
+
+def run(pipeline, seconds, *, fps=25.0, **scene):
+    frames = astronaut_frames(seconds, fps=fps, **scene)
+    out = [pipeline(image, at=i / fps) for i, image in enumerate(frames)]
+    return [frame for frame in itertools.chain(out, pipeline.flush()) if frame is not None]
+
+
+def test_in_a_mosaic_nobody_is_found_and_nobody_is_recognised(eyes, judge):
+    frames = run(eyes.build(LivePolicy("mosaic")), 1.0)
+    assert all(frame.counts == {"mosaic": 1} and frame.altered for frame in frames)
+    live = judge.embedding(astronaut_frame(0.5))
+    for frame in frames[::5]:
+        for found in judge.faces(frame.image):
+            mesh, _score = judge._mesh.settle(frame.image, roi_of_detection(found))
+            assert float(judge._embed(frame.image, mesh) @ live) < 0.9
+
+
+def test_every_frame_comes_out_once_and_in_order_through_the_delay_line(eyes):
+    frames = run(eyes.pipeline(Wishes(mosaic=True, delay_frames=6)), 0.8)
+    assert [round(frame.at * 25) for frame in frames] == list(range(20))
+
+
+def test_a_face_that_enters_is_hidden_in_the_frames_before_it_was_found(eyes):
+    pipeline = eyes.pipeline(Wishes(mosaic=True, delay_frames=6))
+    empty = astronaut_frame(0.0, faces=0)
+    shown = [pipeline(empty.copy(), at=i / 25) for i in range(10)]
+    shown += [pipeline(astronaut_frame(0.4), at=0.4)]
+    shown += list(pipeline.flush())
+    frames = {round(frame.at * 25): frame for frame in shown if frame is not None}
+    assert not frames[3].altered
+    assert frames[8].altered
+    assert frames[10].counts == {"mosaic": 1}
+
+
+@pytest.mark.parametrize("mask", ["volto", "marble", "painted"])
+def test_a_mask_hides_who_it_is_in_every_frame(eyes, judge, mask):
+    live = judge.embedding(astronaut_frame(0.5))
+    frames = run(eyes.pipeline(Wishes(swap_to=BuiltInMask(mask))), 1.0)
+    assert all(sum(frame.counts.values()) == 1 for frame in frames)
+    assert sum(frame.counts.get("swap", 0) for frame in frames) >= 0.9 * len(frames)
+    for frame in frames[::6]:
+        for found in judge.faces(frame.image):
+            mesh, _score = judge._mesh.settle(frame.image, roi_of_detection(found))
+            assert float(judge._embed(frame.image, mesh) @ live) < 0.93
+
+
+def test_a_swap_moves_the_face_from_the_live_person_to_the_reference(eyes, judge):
+    reference, live = judge.embedding(hopper()), judge.embedding(astronaut_frame(0.5))
+    before = float(live @ reference)
+    frames = run(eyes.pipeline(Wishes(swap_to=photo(hopper(), "hopper.png"))), 1.0)
+    assert all(frame.counts == {"swap": 1} for frame in frames)
+    after = [judge.embedding(frame.image) for frame in frames[5::5]]
+    to_reference = np.mean([float(e @ reference) for e in after])
+    to_live = np.mean([float(e @ live) for e in after])
+    assert to_reference > before + 0.05
+    assert to_reference > to_live
+
+
+def test_an_enrolled_person_is_shown_after_a_moment_and_not_a_frame_before(eyes):
+    alice = Person("alice", (photo(astronaut(), "alice.png"),))
+    frames = run(eyes.pipeline(Wishes(show=(alice,), delay_frames=0)), 2.0)
+    assert frames[0].counts == {"mosaic": 1}
+    assert frames[5].counts == {"mosaic": 1}
+    assert frames[-1].counts == {"show": 1}
+    np.testing.assert_array_equal(frames[-1].image[-1], astronaut_frame(49 / 25)[-1])
+
+
+def test_a_stranger_is_never_shown_in_place_of_the_enrolled(eyes):
+    grace = Person("grace", (photo(hopper(), "grace.png"),))
+    frames = run(eyes.pipeline(Wishes(show=(grace,))), 2.0)
+    assert all(frame.counts == {"mosaic": 1} for frame in frames)
+
+
+def test_a_cut_takes_every_clearance(eyes):
+    alice = Person("alice", (photo(astronaut(), "alice.png"),))
+    pipeline = eyes.pipeline(Wishes(show=(alice,), delay_frames=0))
+    for i in range(30):
+        frame = pipeline(astronaut_frame(i / 25), at=i / 25)
+    assert frame.counts == {"show": 1}
+    pipeline(np.zeros((720, 1280, 3), np.uint8), at=1.24)
+    frame = pipeline(astronaut_frame(1.28), at=1.28)
+    assert frame.counts == {"mosaic": 1}
+
+
+def test_with_several_faces_the_most_prominent_is_swapped_and_the_rest_are_hidden(eyes):
+    wishes = Wishes(swap_to=BuiltInMask("volto"), mosaic=True)
+    frames = run(eyes.pipeline(wishes), 0.6, faces=3, face_px=150)
+    assert all(frame.counts == {"swap": 1, "mosaic": 2} for frame in frames[2:])
+
+
+def test_a_still_of_an_enrolled_person_is_shown_at_one_look(eyes):
+    alice = Person("alice", (photo(astronaut(), "alice.png"),))
+    frame = eyes.pipeline(Wishes(show=(alice,)), still=True)(astronaut().copy(), at=0.0)
+    assert frame.counts == {"show": 1}
+    np.testing.assert_array_equal(frame.image, astronaut())
+
+
+def test_a_picture_without_faces_is_returned_as_it_was(eyes):
+    empty = astronaut_frame(0.0, faces=0)
+    frame = eyes.pipeline(Wishes(mosaic=True), still=True)(empty.copy(), at=0.0)
+    assert not frame.altered
+    np.testing.assert_array_equal(frame.image, empty)
+
+
+def test_altered_frames_carry_the_label_and_others_do_not(eyes):
+    plain, treated = astronaut_frame(0.5), eyes.build(LivePolicy("mosaic"))
+    frame = None
+    for i in range(5):
+        frame = treated(astronaut_frame(0.5), at=i / 25) or frame
+    changed = (frame.image != plain).any(axis=-1)
+    rows, cols = np.nonzero(changed)
+    face_rows, face_cols = slice(0, 600), slice(300, 980)
+    outside = changed.copy()
+    outside[face_rows, face_cols] = False
+    assert outside.any(), "no label outside the face"
+    label_rows = np.nonzero(outside.any(axis=1))[0]
+    assert label_rows.max() - label_rows.min() + 1 >= 0.05 * 720
+
+
+def test_time_must_not_run_backwards(eyes):
+    pipeline = eyes.build(LivePolicy("mosaic"))
+    pipeline(astronaut_frame(0), at=1.0)
+    with pytest.raises(ShapeError, match="order of capture"):
+        pipeline(astronaut_frame(0), at=1.0)
+
+
+def test_a_live_swap_without_a_persona_is_refused(eyes):
+    with pytest.raises(PolicyError):
+        eyes.build(LivePolicy("swap"))
+
+
+def test_a_photo_without_a_face_cannot_be_a_reference(eyes):
+    with pytest.raises(NoFaceError):
+        eyes.read_reference(as_png(astronaut_frame(0, faces=0)))
