@@ -1,0 +1,70 @@
+"""`mien serve`: the live platform on this machine."""
+
+from typing import TYPE_CHECKING
+
+import click
+import uvicorn
+from pydantic import ValidationError
+
+from mien.config import Settings
+from mien.errors import SettingsError
+from mien.server.app import create_app
+from mien.storage.consents import JsonLinesConsentLedger
+from mien.telemetry import set_up_logging
+
+if TYPE_CHECKING:
+    from mien.sessions.ports import PipelineFactory
+
+_GRACEFUL_S = 3
+
+
+@click.command()
+@click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on.  [default: 8000]")
+def serve(host: str | None, port: int | None) -> None:
+    """Serve the pages, the API, WHIP and WHEP.
+
+    Everything else is set in the environment: MIEN_WHIP_TOKEN, MIEN_LIVE__MAX_BROADCASTS and so on.
+    """
+    settings = read_settings(host=host, port=port)
+    set_up_logging(level=settings.log.level, form=settings.log.form)
+    app = create_app(
+        settings,
+        open_eyes=_open_eyes,
+        consents=JsonLinesConsentLedger(settings.data_dir / "consents.jsonl"),
+    )
+    click.echo(f"mien on http://{settings.host}:{settings.port}", err=True)
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,  # its lines would carry session URLs, which are keys
+        timeout_graceful_shutdown=_GRACEFUL_S,
+        server_header=False,
+    )
+
+
+def read_settings(**arguments: object) -> Settings:
+    """Read the settings from the environment; arguments that are not None win.
+
+    Raises:
+        SettingsError: A setting is wrong.
+    """
+    try:
+        return Settings.model_validate(
+            {name: value for name, value in arguments.items() if value is not None}
+        )
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise SettingsError(f"settings cannot be used: {faults}") from error
+
+
+def _open_eyes() -> "PipelineFactory":
+    # Here and not above: the networks' runtime takes a second to import, and the first page need not wait.
+    from mien.registry.runtime import Runtime  # noqa: PLC0415
+    from mien.sessions.eyes import EyesMaker  # noqa: PLC0415
+
+    eyes = EyesMaker(Runtime())
+    eyes.warm_up()
+    return eyes

@@ -1,0 +1,128 @@
+"""Settings: one frozen tree, read once from the environment (`MIEN_...`) and passed down as plain values."""
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal
+
+from platformdirs import user_data_path
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class IceServerSettings(BaseModel):
+    """One STUN or TURN server."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str = Field(
+        pattern=r"^(stun|stuns|turn|turns):[A-Za-z0-9.:\[\]_-]+(\?transport=(udp|tcp))?$",
+        description="As in `stun:host:port` or `turn:host:port?transport=udp`.",
+    )
+    username: str | None = Field(default=None, description="User name, for TURN.")
+    credential: SecretStr | None = Field(default=None, description="Password, for TURN.")
+
+
+class LiveSettings(BaseModel):
+    """How live sessions behave."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_broadcasts: int = Field(
+        default=8, ge=1, le=1000, description="Refuse new broadcasts above this number."
+    )
+    max_viewers: int = Field(
+        default=64, ge=1, le=10_000, description="Refuse new viewers of a broadcast above this."
+    )
+    max_pixels: int = Field(
+        default=1920 * 1088, ge=64 * 64, description="Larger pictures of a publisher are not looked at."
+    )
+    slate_after_s: float = Field(
+        default=2.0, gt=0, le=30, description="Keep the last safe picture so long when no new one comes."
+    )
+    hang_after_s: float = Field(
+        default=5.0, gt=0, le=120, description="Give up a pipeline that takes longer for one picture."
+    )
+    publisher_timeout_s: float = Field(
+        default=15.0, gt=0, le=600, description="A publisher who sends no picture for so long is gone."
+    )
+    viewer_grace_s: float = Field(
+        default=10.0, ge=0, le=600, description="Viewers see the slate so long after the publisher left."
+    )
+    idle_timeout_s: float = Field(
+        default=600.0, gt=0, description="A broadcast without a publisher ends after this time."
+    )
+    start_kbps: int = Field(
+        default=2000, ge=100, le=20_000, description="Bit rate a browser begins to publish with."
+    )
+    max_kbps: int = Field(
+        default=4000, ge=100, le=50_000, description="Bit rate a browser publishes with at most."
+    )
+
+
+class ReferenceSettings(BaseModel):
+    """Photos lent as personas; they stay in memory only."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_count: int = Field(default=64, ge=1, le=10_000, description="Keep at most so many photos.")
+    max_bytes: int = Field(default=12 * 2**20, ge=1024, le=64 * 2**20, description="Refuse larger photos.")
+    ttl_s: float = Field(default=4 * 3600.0, gt=0, description="Forget a photo that nobody used for so long.")
+
+
+class LogSettings(BaseModel):
+    """What is logged, and how."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="Least level to log."
+    )
+    form: Literal["console", "json"] = Field(default="console", description="For people, or for machines.")
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, in the environment or by arguments."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MIEN_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        nested_model_default_partial_update=True,
+    )
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
+    whip_token: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="The operator's token. When set, making broadcasts and adding photos needs it; when the "
+        "server listens beyond this machine, it must be set.",
+    )
+    ice_servers: tuple[IceServerSettings, ...] = Field(
+        default=(),
+        description="STUN and TURN servers, for our own peers and, by Link headers, for clients; none.",
+    )
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(),
+        description="Host names the server answers to; by default this machine's own when it listens only to "
+        "itself, else any.",
+    )
+    data_dir: Path = Field(
+        default_factory=lambda: user_data_path("mien"), description="Where declarations of consent are kept."
+    )
+    live: LiveSettings = Field(default=LiveSettings(), description="How live sessions behave.")
+    references: ReferenceSettings = Field(default=ReferenceSettings(), description="Photos lent as personas.")
+    log: LogSettings = Field(default=LogSettings(), description="What is logged, and how.")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the server listens to this machine alone."""
+        if self.host in LOOPBACK_NAMES:
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False

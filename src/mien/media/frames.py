@@ -1,0 +1,65 @@
+"""Between `av.VideoFrame` and RGB images, through OpenCV where it is exact and swscale where it must be.
+
+OpenCV makes I420 of a 720p image in 0.7 ms, `VideoFrame.reformat` takes 4 ms. OpenCV knows one colour
+space, BT.601 in video range, which is what every browser sends and expects; the rest goes through swscale.
+"""
+
+from typing import Final
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.errors import MediaTooLargeError, ShapeError
+from mien.vision.faces import Image, check_image
+
+_BT601: Final = {2, 5, 6}
+"""AVCOL_SPC_UNSPECIFIED, _BT470BG and _SMPTE170M: the same matrix."""
+_VIDEO_RANGE: Final = {0, 1}
+"""AVCOL_RANGE_UNSPECIFIED and _MPEG."""
+
+
+def to_image(frame: av.VideoFrame, *, max_pixels: int) -> Image:
+    """Return the picture of a decoded video frame as RGB.
+
+    Raises:
+        MediaTooLargeError: The frame has more than `max_pixels` pixels.
+    """
+    if frame.width * frame.height > max_pixels:
+        raise MediaTooLargeError(
+            f"a live picture may have {max_pixels} pixels, got {frame.width} x {frame.height}"
+        )
+    plain = (
+        frame.format.name == "yuv420p"
+        and frame.width % 2 == 0
+        and frame.height % 2 == 0
+        and frame.colorspace in _BT601
+        and frame.color_range in _VIDEO_RANGE
+    )
+    if plain:
+        rgb = cv2.cvtColor(frame.to_ndarray(), cv2.COLOR_YUV2RGB_I420)
+        return np.asarray(rgb, np.uint8)
+    return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+
+
+def to_i420(image: Image) -> NDArray[np.uint8]:
+    """Return `image` as planar I420, BT.601 in video range.
+
+    I420 in OpenCV needs even sides, so an odd last row or column is left out.
+
+    Args:
+        image: (H, W, 3) RGB, at least 2 by 2.
+
+    Returns:
+        (H' * 3 / 2, W') uint8, where H' and W' are the even sides.
+
+    Raises:
+        ShapeError: It is no image, or thinner than two pixels.
+    """
+    check_image(image)
+    height, width = image.shape[0] & ~1, image.shape[1] & ~1
+    if not height or not width:
+        raise ShapeError(f"a picture to encode needs at least 2 x 2 pixels, got {image.shape}")
+    even = np.ascontiguousarray(image[:height, :width])
+    return np.asarray(cv2.cvtColor(even, cv2.COLOR_RGB2YUV_I420), np.uint8)

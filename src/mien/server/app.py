@@ -1,0 +1,133 @@
+"""The ASGI application: parts put together, in the order in which they close."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from mien.config import LiveSettings, Settings
+from mien.media.peer import IceServer
+from mien.media.sdp import MAX_SDP_BYTES
+from mien.server import problems, whep, whip
+from mien.server.eyes import LateEyes
+from mien.server.middleware import AnswerHeaders, BodyLimit
+from mien.server.routes import broadcasts, pages, personas
+from mien.server.signalling import CORS
+from mien.sessions.broadcasts import Broadcasts
+from mien.sessions.ports import ConsentLedger, PipelineFactory
+from mien.sessions.references import References
+from mien.sessions.states import LiveLimits
+
+WEB_DIR: Final = Path(__file__).parent / "web"
+_FORM_OVERHEAD: Final = 64 * 1024
+_SECURITY_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "X-Frame-Options": "SAMEORIGIN",
+    "Permissions-Policy": "camera=(self), microphone=(self)",
+}
+
+
+def create_app(
+    settings: Settings,
+    *,
+    open_eyes: Callable[[], PipelineFactory],
+    consents: ConsentLedger,
+    web_dir: Path = WEB_DIR,
+) -> FastAPI:
+    """Put the server together.
+
+    Args:
+        settings: Everything that can be set.
+        open_eyes: Returns the pipeline factory; called on a worker thread, while pages are served.
+        consents: Keeps declarations.
+        web_dir: Where npm built the pages.
+    """
+    references = References(
+        consents,
+        max_count=settings.references.max_count,
+        max_bytes=settings.references.max_bytes,
+        ttl_s=settings.references.ttl_s,
+    )
+    eyes = LateEyes(open_eyes)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(asyncio.to_thread(eyes.warm_up))
+            async with Broadcasts(
+                eyes,
+                references,
+                limits=_limits(settings.live),
+                ice_servers=_ice_servers(settings),
+                max_broadcasts=settings.live.max_broadcasts,
+                idle_timeout_s=settings.live.idle_timeout_s,
+            ) as app.state.broadcasts:
+                yield
+
+    app = FastAPI(
+        title="mien",
+        version=version("mien"),
+        description="A self-hosted, consent-first live face platform.",
+        lifespan=lifespan,
+    )
+    app.state.settings = settings
+    app.state.references = references
+    app.state.eyes = eyes
+    app.state.web_dir = web_dir
+    problems.install(app)
+    app.include_router(whip.router)
+    app.include_router(whep.router)
+    app.include_router(broadcasts.router)
+    app.include_router(personas.router)
+    app.include_router(pages.router)
+    if (web_dir / "assets").is_dir():
+        app.mount("/assets", StaticFiles(directory=web_dir / "assets"), name="assets")
+    app.add_middleware(BodyLimit, limit_of=lambda path: _body_limit(path, settings))
+    hosts = list(settings.allowed_hosts) or (
+        ["localhost", "127.0.0.1", "[::1]"] if settings.is_local else ["*"]
+    )
+    app.add_middleware(
+        TrustedHostMiddleware, allowed_hosts=hosts
+    )  # a page elsewhere cannot rebind its name to us
+
+    app.add_middleware(AnswerHeaders, headers_of=_headers)
+    return app
+
+
+def _headers(path: str) -> dict[str, str]:
+    return _SECURITY_HEADERS | CORS if path.startswith(("/whip", "/whep")) else _SECURITY_HEADERS
+
+
+def _body_limit(path: str, settings: Settings) -> int:
+    return settings.references.max_bytes + _FORM_OVERHEAD if path == "/api/references" else MAX_SDP_BYTES
+
+
+def _ice_servers(settings: Settings) -> list[IceServer]:
+    return [
+        IceServer(
+            server.url,
+            server.username,
+            server.credential.get_secret_value() if server.credential else None,
+        )
+        for server in settings.ice_servers
+    ]
+
+
+def _limits(live: LiveSettings) -> LiveLimits:
+    return LiveLimits(
+        slate_after_s=live.slate_after_s,
+        hang_after_s=live.hang_after_s,
+        publisher_timeout_s=live.publisher_timeout_s,
+        viewer_grace_s=live.viewer_grace_s,
+        max_viewers=live.max_viewers,
+        max_pixels=live.max_pixels,
+        start_kbps=live.start_kbps,
+        max_kbps=live.max_kbps,
+    )

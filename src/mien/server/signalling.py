@@ -1,0 +1,113 @@
+"""What WHIP and WHEP share: bodies, headers, trickle, CORS."""
+
+from http import HTTPStatus
+from typing import Final
+
+from fastapi import Request
+from fastapi.responses import Response
+
+from mien.config import IceServerSettings, Settings
+from mien.errors import SdpError
+from mien.media.sdp import Fragment, read_fragment
+from mien.server.problems import HttpError
+from mien.sessions.live import Connected, LiveSession
+
+SDP: Final = "application/sdp"
+FRAGMENT: Final = "application/trickle-ice-sdpfrag"
+
+CORS: Final = {
+    # Tokens travel in a header that only the page itself can set, so any origin may ask.
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Location, ETag, Link, Accept-Patch, Retry-After",
+}
+_PREFLIGHT: Final = {
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match",
+    "Access-Control-Max-Age": "86400",
+}
+
+
+async def read_text(request: Request, wanted: str) -> str:
+    """Return the body, which must be of the type `wanted`.
+
+    Raises:
+        HttpError: It is of another type (415), or no answer of ours would be accepted (406).
+        SdpError: It is not text.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != wanted:
+        name = "Accept-Post" if wanted == SDP else "Accept-Patch"
+        raise HttpError(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            f"the body must be {wanted}, got {kind or 'nothing'}",
+            headers={name: wanted},
+        )
+    if wanted == SDP and not _accepts_sdp(request.headers.get("accept", "")):
+        raise HttpError(HTTPStatus.NOT_ACCEPTABLE, f"the answer is {SDP}, which the request does not accept")
+    try:
+        return (await request.body()).decode()
+    except UnicodeDecodeError as error:
+        raise SdpError("SDP must be UTF-8") from error
+
+
+def created(connected: Connected, location: str, settings: Settings) -> Response:
+    """Answer an offer (RFC 9725, 4.2): 201 with the session's URL, the SDP and the ICE servers."""
+    response = Response(connected.answer, HTTPStatus.CREATED, media_type=SDP)
+    response.headers["Location"] = location
+    response.headers["ETag"] = connected.etag
+    response.headers["Accept-Patch"] = FRAGMENT
+    for server in settings.ice_servers:
+        response.headers.append("Link", _link(server))
+    return response
+
+
+async def trickle(request: Request, live: LiveSession, session_id: str) -> Response:
+    """Take late ICE candidates (RFC 9725, 4.3).
+
+    Raises:
+        HttpError: The `If-Match` header is missing (428), stale (412), or asks for a restart (422).
+        SdpError: The fragment cannot be used.
+    """
+    etag = live.etag(session_id)
+    fragment: Fragment = read_fragment(await read_text(request, FRAGMENT))
+    matches = request.headers.get("if-match")
+    if matches is None:
+        raise HttpError(
+            HTTPStatus.PRECONDITION_REQUIRED, f"If-Match is missing; the session's ETag is {etag}"
+        )
+    if matches.strip() == "*":
+        # RFC 9725, 4.3.1: a session that can trickle but not restart says 422.
+        raise HttpError(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "ICE restarts are not supported: delete the session and make a new one",
+            code="live.no_ice_restart",
+        )
+    if etag not in [tag.strip() for tag in matches.split(",")]:
+        raise HttpError(HTTPStatus.PRECONDITION_FAILED, f"If-Match names other ICE credentials than {etag}")
+    await live.trickle(session_id, fragment)
+    return Response(status_code=HTTPStatus.NO_CONTENT, headers={"ETag": etag})
+
+
+def preflight(*verbs: str) -> Response:
+    """Answer OPTIONS: what may be sent here (RFC 9725, 4.2 and the Fetch standard's CORS)."""
+    allow = ", ".join((*verbs, "OPTIONS"))
+    headers = {"Allow": allow, "Access-Control-Allow-Methods": allow} | _PREFLIGHT
+    headers |= {"Accept-Post": SDP} if "POST" in verbs else {"Accept-Patch": FRAGMENT}
+    return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
+
+
+def _accepts_sdp(accept: str) -> bool:
+    kinds = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
+    return accept == "" or any(kind in {SDP, "application/*", "*/*"} for kind in kinds)
+
+
+def _link(server: IceServerSettings) -> str:
+    # RFC 9725, 4.6
+    link = f'<{server.url}>; rel="ice-server"'
+    if server.username is not None and server.credential is not None:
+        name, credential = _quoted(server.username), _quoted(server.credential.get_secret_value())
+        link += f'; username="{name}"; credential="{credential}"; credential-type="password"'
+    return link
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')

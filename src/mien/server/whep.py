@@ -1,0 +1,51 @@
+"""WHEP, the way out (draft-ietf-wish-whep)."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from mien.errors import NoSuchSessionError
+from mien.media.sdp import read_offer
+from mien.server.signalling import SDP, created, preflight, read_text, trickle
+from mien.sessions.broadcasts import Broadcasts
+from mien.sessions.live import LiveSession
+
+router = APIRouter(tags=["whep"])
+
+
+@router.post("/whep/{broadcast_id}", status_code=HTTPStatus.CREATED, response_class=Response)
+async def watch(request: Request, broadcast_id: str) -> Response:
+    """Watch a broadcast; before it begins there is the slate."""
+    broadcasts: Broadcasts = request.app.state.broadcasts
+    live = broadcasts.get(broadcast_id).live
+    offer = read_offer(await read_text(request, SDP), direction="recvonly")
+    connected = await live.watch(offer)
+    return created(connected, f"/whep/{broadcast_id}/{connected.session_id}", request.app.state.settings)
+
+
+@router.patch("/whep/{broadcast_id}/{session_id}", status_code=HTTPStatus.NO_CONTENT, response_class=Response)
+async def add_candidates(request: Request, broadcast_id: str, session_id: str) -> Response:
+    """Add late ICE candidates of a viewer."""
+    return await trickle(request, _live(request, broadcast_id, session_id), session_id)
+
+
+@router.delete("/whep/{broadcast_id}/{session_id}", response_class=Response)
+async def stop_watching(request: Request, broadcast_id: str, session_id: str) -> Response:
+    """End a viewer's session; its unguessable URL is its key."""
+    _live(request, broadcast_id, session_id).hang_up(session_id)
+    return Response(status_code=HTTPStatus.OK)
+
+
+@router.options("/whep{path:path}")
+async def options(path: str) -> Response:
+    """Say what a WHEP endpoint, or a session below it, takes."""
+    return preflight("PATCH", "DELETE") if path.count("/") == 2 else preflight("POST")
+
+
+def _live(request: Request, broadcast_id: str, session_id: str) -> LiveSession:
+    broadcasts: Broadcasts = request.app.state.broadcasts
+    live = broadcasts.get(broadcast_id).live
+    if not live.has(session_id, publisher=False):
+        raise NoSuchSessionError("there is no such session; it may have ended")
+    return live

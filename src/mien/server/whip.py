@@ -1,0 +1,82 @@
+"""WHIP, the way in (RFC 9725)."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from mien.errors import NoSuchSessionError
+from mien.media.sdp import read_offer
+from mien.server.access import bearer_token, check_operator
+from mien.server.signalling import SDP, created, preflight, read_text, trickle
+from mien.sessions.broadcasts import Broadcast, Broadcasts, BroadcastWish
+
+router = APIRouter(tags=["whip"])
+
+
+@router.post("/whip", status_code=HTTPStatus.CREATED, response_class=Response)
+async def publish_anew(request: Request) -> Response:
+    """Make a broadcast in which every face is a mosaic, and publish in it: for OBS and its like."""
+    check_operator(request)
+    offer = read_offer(await read_text(request, SDP), direction="sendonly")
+    state = request.app.state
+    broadcasts: Broadcasts = state.broadcasts
+    operator = state.settings.whip_token
+    broadcast = await broadcasts.create(
+        BroadcastWish(),
+        brief=True,
+        token=operator.get_secret_value() if operator else None,
+        open_to_all=operator is None,
+    )
+    try:
+        connected = await broadcast.live.publish(offer)
+    except BaseException:
+        broadcasts.end(broadcast)
+        raise
+    response = created(connected, f"/whip/{broadcast.id}/{connected.session_id}", state.settings)
+    response.headers.append("Link", f'</whep/{broadcast.id}>; rel="alternate"')
+    return response
+
+
+@router.post("/whip/{broadcast_id}", status_code=HTTPStatus.CREATED, response_class=Response)
+async def publish(request: Request, broadcast_id: str) -> Response:
+    """Publish in a broadcast, with its own bearer token."""
+    broadcast = _owned(request, broadcast_id)
+    offer = read_offer(await read_text(request, SDP), direction="sendonly")
+    connected = await broadcast.live.publish(offer)
+    return created(connected, f"/whip/{broadcast.id}/{connected.session_id}", request.app.state.settings)
+
+
+@router.patch("/whip/{broadcast_id}/{session_id}", status_code=HTTPStatus.NO_CONTENT, response_class=Response)
+async def add_candidates(request: Request, broadcast_id: str, session_id: str) -> Response:
+    """Add late ICE candidates of the publisher."""
+    broadcast = _owned(request, broadcast_id)
+    _check_session(broadcast, session_id)
+    return await trickle(request, broadcast.live, session_id)
+
+
+@router.delete("/whip/{broadcast_id}/{session_id}", response_class=Response)
+async def stop_publishing(request: Request, broadcast_id: str, session_id: str) -> Response:
+    """End the publisher's session; a broadcast made by plain `POST /whip` ends with it."""
+    broadcast = _owned(request, broadcast_id)
+    _check_session(broadcast, session_id)
+    broadcast.live.hang_up(session_id)
+    return Response(status_code=HTTPStatus.OK)
+
+
+@router.options("/whip{path:path}")
+async def options(path: str) -> Response:
+    """Say what a WHIP endpoint, or a session below it, takes."""
+    return preflight("PATCH", "DELETE") if path.count("/") == 2 else preflight("POST")
+
+
+def _owned(request: Request, broadcast_id: str) -> Broadcast:
+    broadcasts: Broadcasts = request.app.state.broadcasts
+    broadcast = broadcasts.get(broadcast_id)
+    broadcast.check_token(bearer_token(request))
+    return broadcast
+
+
+def _check_session(broadcast: Broadcast, session_id: str) -> None:
+    if not broadcast.live.has(session_id, publisher=True):
+        raise NoSuchSessionError("there is no such session; it may have ended")

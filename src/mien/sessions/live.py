@@ -1,0 +1,371 @@
+"""A live session: one publisher's pictures and sound, treated, encoded once, sent to every viewer.
+
+    publisher ─► Ingest ─► newest picture ─► VisionThread ─► newest treated ─► EncoderThread ─► FanOut
+                 sound ──────────── waits as long as the picture takes ──────► OpusEncoder ───┘
+
+Pictures reach the fan-out only through the encoder thread, which knows treated frames and the slate.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+import structlog
+
+from mien.errors import BroadcastTakenError, LiveError, MienError, NoSuchSessionError, TooManySessionsError
+from mien.media.egress import AnyPacket, FanOut, Viewer
+from mien.media.ingest import Ingest
+from mien.media.meters import RateMeter
+from mien.media.peer import CONNECT_TIMEOUT_S, IceServer, Peer
+from mien.media.sdp import Fragment, Offer
+from mien.media.sound import OpusEncoder
+from mien.sessions.encoder_thread import EncoderThread
+from mien.sessions.ports import Pipeline
+from mien.sessions.sound_line import SoundLine
+from mien.sessions.states import BroadcastState, LiveLimits, LiveStats
+from mien.sessions.vision_thread import VisionThread
+
+log = structlog.get_logger()
+
+_HOUSEKEEPING_S: Final = 0.25
+_THREAD_TIMEOUT_S: Final = 2.0
+_REPLACE_TIMEOUT_S: Final = 2.0
+_MAX_HANGS: Final = 3
+"""So many hung pipelines are replaced; each may hold a thread for ever, so then we stay on the slate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A WHIP or WHEP session that was set up.
+
+    Attributes:
+        session_id: Unguessable.
+        answer: The SDP.
+        etag: Names the ICE session, for conditional requests.
+    """
+
+    session_id: str
+    answer: str
+    etag: str
+
+
+class LiveSession:
+    """Carries one broadcast. `run` does everything and owns every task; the other methods feed it.
+
+    Args:
+        pipeline: The first pipeline.
+        rebuild: Makes a new pipeline of the present policy, off the event loop, when one hangs.
+        limits: Waits and bounds.
+        ice_servers: For all peer connections.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        *,
+        rebuild: Callable[[], Pipeline],
+        limits: LiveLimits,
+        ice_servers: Sequence[IceServer] = (),
+    ) -> None:
+        self._pipeline = pipeline
+        self._rebuild = rebuild
+        self._limits = limits
+        self._ice_servers = ice_servers
+        self._epoch = time.monotonic()
+        self._fan_out = FanOut()
+        self._peers: dict[str, Peer] = {}
+        self._publisher: Ingest | None = None
+        self._idle_since = self._epoch
+        self._left_at: float | None = None
+        self._last_picture_at = 0.0
+        self._in = RateMeter()
+        self._dropped_before = 0
+        self._vision_errors_before = 0
+        self._hangs = 0
+        self._sound: SoundLine
+        self._ending = asyncio.Event()
+        self._ready = asyncio.Event()
+        self._group: asyncio.TaskGroup
+        self._vision: VisionThread
+        self._encoder: EncoderThread
+
+    # Life ---------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Serve until `end` is called; then close every connection and thread."""
+        loop = asyncio.get_running_loop()
+
+        def emit(packet: AnyPacket) -> None:
+            loop.call_soon_threadsafe(self._fan_out.push_picture, packet)
+
+        self._encoder = EncoderThread(emit=emit, epoch=self._epoch, slate_after_s=self._limits.slate_after_s)
+        self._vision = self._start_vision(self._pipeline)
+        self._sound = SoundLine(
+            OpusEncoder(epoch=self._epoch),
+            delay_s=lambda: self._encoder.delay_s,
+            wanted=lambda: len(self._fan_out) > 0,
+            push=self._fan_out.push_sound,
+        )
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                housekeeping = group.create_task(self._keep_house())
+                self._ready.set()
+                await self._ending.wait()
+                housekeeping.cancel()
+                for peer in self._peers.values():
+                    peer.leave()
+        finally:
+            self._ending.set()
+            self._vision.retire()
+            if not await asyncio.to_thread(self._vision.join, timeout_s=_THREAD_TIMEOUT_S):
+                log.error("vision_thread_abandoned")
+            await asyncio.to_thread(self._encoder.close, timeout_s=_THREAD_TIMEOUT_S)
+
+    async def started(self) -> None:
+        """Wait until `run` can serve."""
+        await self._ready.wait()
+
+    def end(self) -> None:
+        """Make `run` close everything and return."""
+        self._ending.set()
+
+    # Peers --------------------------------------------------------------------------------------------------
+
+    async def publish(self, offer: Offer) -> Connected:
+        """Take a publisher.
+
+        Raises:
+            BroadcastTakenError: Somebody publishes already.
+            SdpError: The offer cannot be answered.
+            LiveError: The session is over.
+        """
+        self._check_open()
+        previous = self._publisher
+        if previous is not None and not previous.gone.is_set():
+            if self._picture_age() < self._limits.slate_after_s:
+                raise BroadcastTakenError("somebody is live in this broadcast already")
+            previous.leave()  # it fell silent; the new one has the same token
+        ingest = Ingest(
+            offer,
+            self._ice_servers,
+            start_kbps=self._limits.start_kbps,
+            max_kbps=self._limits.max_kbps,
+        )
+        self._publisher = ingest
+        self._last_picture_at = time.monotonic()  # a grace to connect in
+        try:
+            return await self._connect(ingest, partial(self._serve_publisher, ingest))
+        except MienError:
+            self._see_off(ingest)
+            raise
+
+    async def watch(self, offer: Offer) -> Connected:
+        """Take a viewer.
+
+        Raises:
+            TooManySessionsError: There are as many viewers as may be.
+            SdpError: The offer cannot be answered.
+            LiveError: The session is over.
+        """
+        self._check_open()
+        if len(self._fan_out) >= self._limits.max_viewers:
+            raise TooManySessionsError(f"this broadcast has its {self._limits.max_viewers} viewers")
+        viewer = Viewer(offer, self._ice_servers, want_keyframe=self._encoder.want_keyframe)
+        self._fan_out.add(viewer)
+        self._encoder.set_audience(present=True)
+        try:
+            return await self._connect(viewer, viewer.gone.wait)
+        except MienError:
+            self._see_off(viewer)
+            raise
+
+    async def trickle(self, session_id: str, fragment: Fragment) -> None:
+        """Add a peer's late ICE candidates.
+
+        Raises:
+            NoSuchSessionError: There is no such session.
+            SdpError: The fragment asks for an ICE restart.
+        """
+        await self._peer(session_id).trickle(fragment)
+
+    def hang_up(self, session_id: str) -> None:
+        """End one peer's session.
+
+        Raises:
+            NoSuchSessionError: There is no such session.
+        """
+        self._peer(session_id).leave()
+
+    def _peer(self, session_id: str) -> Peer:
+        if session_id not in self._peers:
+            raise NoSuchSessionError("there is no such session; it may have ended")
+        return self._peers[session_id]
+
+    def has(self, session_id: str, *, publisher: bool) -> bool:
+        """Whether `session_id` is a session of this kind here."""
+        return isinstance(self._peers.get(session_id), Ingest if publisher else Viewer)
+
+    def etag(self, session_id: str) -> str:
+        """Return the entity tag of a session's ICE credentials; they never change.
+
+        Raises:
+            NoSuchSessionError: There is no such session.
+        """
+        self._peer(session_id)
+        return f'"{session_id[:8]}"'
+
+    # Pictures -----------------------------------------------------------------------------------------------
+
+    async def use(self, pipeline: Pipeline, *, rebuild: Callable[[], Pipeline]) -> None:
+        """Treat the next picture with `pipeline`. When this returns, no picture of the old one follows.
+
+        A picture that has been under treatment for longer than the waiting time is cut off.
+        """
+        self._check_open()
+        self._rebuild = rebuild
+        done = self._vision.replace(pipeline)
+        if not await asyncio.to_thread(done.wait, _REPLACE_TIMEOUT_S):
+            self._change_vision(pipeline)
+        self._encoder.treated.clear()
+
+    @property
+    def state(self) -> BroadcastState:
+        """What viewers see."""
+        if self._ending.is_set():
+            return BroadcastState.ENDED
+        if self._publisher is None:
+            return BroadcastState.WAITING
+        return BroadcastState.PAUSED if self._encoder.on_slate else BroadcastState.LIVE
+
+    @property
+    def idle_s(self) -> float:
+        """For how long nobody has published."""
+        return 0.0 if self._publisher is not None else time.monotonic() - self._idle_since
+
+    def stats(self) -> LiveStats:
+        """Return the numbers of the last seconds."""
+        now = time.monotonic()
+        encoder, vision = self._encoder, self._vision
+        return LiveStats(
+            fps_in=round(self._in.rate(now), 1),
+            fps_out=round(encoder.out.rate(now), 1),
+            dropped=self._dropped_before + vision.frames.dropped + encoder.treated.dropped,
+            vision_ms=vision.durations.median_ms,
+            server_delay_ms=encoder.delays.median_ms,
+            faces=dict(encoder.counts),
+            viewers=sum(viewer.connected.is_set() for viewer in self._fan_out),
+            size_wh=encoder.size_wh,
+            vision_errors=self._vision_errors_before + vision.errors,
+        )
+
+    # Inside -------------------------------------------------------------------------------------------------
+
+    def _check_open(self) -> None:
+        if self._ending.is_set():
+            raise LiveError("the broadcast is over")
+
+    def _picture_age(self) -> float:
+        return time.monotonic() - self._last_picture_at
+
+    async def _connect(self, peer: Peer, body: Callable[[], Coroutine[Any, Any, object]]) -> Connected:
+        answer = await peer.answer()
+        if self._ending.is_set():
+            await peer.close()
+            self._check_open()
+        session_id = secrets.token_urlsafe(16)
+        self._peers[session_id] = peer
+        self._group.create_task(self._serve(session_id, peer, body))
+        return Connected(session_id, answer, self.etag(session_id))
+
+    async def _serve(
+        self, session_id: str, peer: Peer, body: Callable[[], Coroutine[Any, Any, object]]
+    ) -> None:
+        """See one peer through to its end. Nothing that goes wrong here concerns the others."""
+        role = "publisher" if isinstance(peer, Ingest) else "viewer"
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                await peer.settled.wait()
+            if not peer.gone.is_set():
+                log.info("peer_connected", role=role, setup_ms=round((time.monotonic() - began) * 1000))
+                await body()
+        except TimeoutError:
+            log.info("peer_never_connected", role=role)
+        except Exception:
+            log.exception("peer_failed", role=role)
+        finally:
+            self._peers.pop(session_id, None)
+            self._see_off(peer)
+            await peer.close()
+            log.info("peer_left", role=role, lasted_s=round(time.monotonic() - began, 1))
+
+    def _see_off(self, peer: Peer) -> None:
+        if isinstance(peer, Viewer):
+            self._fan_out.discard(peer)
+            self._encoder.set_audience(present=len(self._fan_out) > 0)
+        elif peer is self._publisher:
+            self._publisher = None
+            self._idle_since = self._left_at = time.monotonic()
+            self._encoder.forget()
+
+    async def _serve_publisher(self, ingest: Ingest) -> None:
+        async with asyncio.TaskGroup() as group:
+            pumps = [
+                group.create_task(self._pump_pictures(ingest)),
+                group.create_task(self._sound.run(ingest.sound())),
+            ]
+            await ingest.gone.wait()
+            for pump in pumps:
+                pump.cancel()
+
+    async def _pump_pictures(self, ingest: Ingest) -> None:
+        async for frame, at in ingest.video():
+            self._last_picture_at = time.monotonic()
+            self._in.tick(self._last_picture_at)
+            self._vision.frames.put((frame, at))
+        ingest.leave()
+
+    async def _keep_house(self) -> None:
+        """Notice what does not announce itself: silence, absence, a pipeline that hangs."""
+        while True:
+            await asyncio.sleep(_HOUSEKEEPING_S)
+            now = time.monotonic()
+            publisher = self._publisher
+            if publisher is not None and now - self._last_picture_at > self._limits.publisher_timeout_s:
+                publisher.leave()
+            left_at = self._left_at
+            if publisher is None and left_at is not None and now - left_at > self._limits.viewer_grace_s:
+                self._left_at = None
+                for viewer in self._fan_out:
+                    viewer.leave()
+            if self._vision.busy_s(now) > self._limits.hang_after_s and not self._vision.retired:
+                self._hangs += 1
+                log.error("treatment_hung", times=self._hangs)
+                self._vision.retire()
+                if self._hangs <= _MAX_HANGS:
+                    self._group.create_task(self._replace_hung_vision())
+
+    async def _replace_hung_vision(self) -> None:
+        hung = self._vision
+        try:
+            pipeline = await asyncio.to_thread(self._rebuild)
+        except MienError as error:
+            log.exception("treatment_not_rebuilt", code=error.code)
+            return
+        if self._vision is hung and not self._ending.is_set():
+            self._change_vision(pipeline)
+
+    def _change_vision(self, pipeline: Pipeline) -> None:
+        old = self._vision
+        old.retire()
+        self._dropped_before += old.frames.dropped
+        self._vision_errors_before += old.errors
+        self._vision = self._start_vision(pipeline)
+
+    def _start_vision(self, pipeline: Pipeline) -> VisionThread:
+        return VisionThread(pipeline, hand_on=self._encoder.treated.put, max_pixels=self._limits.max_pixels)

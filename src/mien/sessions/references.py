@@ -1,0 +1,113 @@
+"""Photos lent as personas: kept in memory only, bounded, for a while."""
+
+import hashlib
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from mien.errors import ConsentError, InputError, MediaTooLargeError, PersonaError
+from mien.sessions.ports import ConsentLedger, Declaration, PipelineFactory, ReferenceFace
+
+REFERENCE_PREFIX: Final = "reference:"
+STATEMENT: Final = "The person in this photo agreed that their face is used here."
+MAX_NAME_LENGTH: Final = 100
+
+
+@dataclass(slots=True)
+class _Kept:
+    face: ReferenceFace
+    used_at: float
+
+
+class References:
+    """Takes photos together with the declaration that their owner agreed.
+
+    Args:
+        ledger: Keeps the declarations. A photo whose declaration cannot be kept is not used.
+        max_count: Above it, the reference that was unused for longest goes.
+        max_bytes: Larger photos are refused.
+        ttl_s: A reference that nobody uses for so long goes.
+        now: Clock in seconds.
+    """
+
+    def __init__(
+        self,
+        ledger: ConsentLedger,
+        *,
+        max_count: int = 64,
+        max_bytes: int = 12 * 2**20,
+        ttl_s: float = 4 * 3600,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ledger = ledger
+        self._max_count = max_count
+        self._max_bytes = max_bytes
+        self._ttl_s = ttl_s
+        self._now = now
+        self._kept: dict[str, _Kept] = {}
+        self._lock = threading.Lock()
+
+    def add(
+        self, photo: bytes, *, owner_agrees: bool, declared_by: str, factory: PipelineFactory
+    ) -> tuple[str, tuple[str, ...]]:
+        """Read a photo with `factory`, record the declaration, and keep the face for a while. Blocks.
+
+        Returns:
+            The persona's id ("reference:..."), and notes on what could be better about the photo.
+
+        Raises:
+            ConsentError: Nobody declared that the owner agreed.
+            MediaTooLargeError: The photo has too many bytes.
+            MediaError: It is no picture that can be used.
+            FacePhotoError: It cannot serve as a face.
+            OutputError: The declaration could not be kept.
+        """
+        declared_by = declared_by.strip()
+        if not owner_agrees or not declared_by:
+            raise ConsentError("a photo needs the declaration that its owner agreed, and who declares it")
+        if len(declared_by) > MAX_NAME_LENGTH or not declared_by.isprintable():
+            raise InputError(f"declared_by must be a printable name of at most {MAX_NAME_LENGTH} characters")
+        if len(photo) > self._max_bytes:
+            raise MediaTooLargeError(f"a photo may have {self._max_bytes} bytes, got {len(photo)}")
+        face = factory.read_reference(photo)
+        self._ledger.record(
+            [
+                Declaration(
+                    photo_sha256=hashlib.sha256(photo).hexdigest(),
+                    use="swap",
+                    declared_by=declared_by,
+                    statement=STATEMENT,
+                    at=datetime.now(UTC),
+                )
+            ]
+        )
+        persona_id = REFERENCE_PREFIX + secrets.token_urlsafe(16)
+        with self._lock:
+            self._forget_expired()
+            while len(self._kept) >= self._max_count:
+                del self._kept[next(iter(self._kept))]  # the one unused for longest
+            self._kept[persona_id] = _Kept(face, self._now())
+        return persona_id, face.notes
+
+    def get(self, persona_id: str) -> ReferenceFace:
+        """Return a face that was added, and keep it for another while.
+
+        Raises:
+            PersonaError: It never was there, or is gone.
+        """
+        with self._lock:
+            self._forget_expired()
+            kept = self._kept.pop(persona_id, None)
+            if kept is None:
+                raise PersonaError("there is no such reference photo; it may have expired, so add it again")
+            self._kept[persona_id] = _Kept(kept.face, self._now())  # now the youngest
+            return kept.face
+
+    def _forget_expired(self) -> None:
+        oldest = self._now() - self._ttl_s
+        for name in [name for name, kept in self._kept.items() if kept.used_at < oldest]:
+            del self._kept[name]

@@ -1,0 +1,69 @@
+"""The states of a broadcast and the numbers it shows."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class BroadcastState(StrEnum):
+    """What viewers of a broadcast see just now."""
+
+    WAITING = "waiting"
+    """Nobody publishes; viewers see the slate."""
+    LIVE = "live"
+    """Treated pictures go out."""
+    PAUSED = "paused"
+    """Somebody publishes, but nothing safe has come for a while; viewers see the slate."""
+    ENDED = "ended"
+    """It is over; viewers are gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveLimits:
+    """How long a live session waits, and how much it takes.
+
+    Attributes:
+        slate_after_s: The last safe picture stays up this long when no new one comes.
+        hang_after_s: A pipeline that takes longer for one frame is given up.
+        publisher_timeout_s: A publisher who sends no picture for so long is gone.
+        viewer_grace_s: Viewers see the slate this long after the publisher left, then they are closed.
+        max_viewers: More viewers are refused.
+        max_pixels: Larger pictures are not looked at.
+        start_kbps: Bit rate a browser is told to begin with.
+        max_kbps: Bit rate a browser is told not to exceed.
+    """
+
+    slate_after_s: float = 2.0
+    hang_after_s: float = 5.0
+    publisher_timeout_s: float = 15.0
+    viewer_grace_s: float = 10.0
+    max_viewers: int = 64
+    max_pixels: int = 1920 * 1088
+    start_kbps: int = 2000
+    max_kbps: int = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class LiveStats:
+    """The numbers of a live session over the last seconds.
+
+    Attributes:
+        fps_in: Decoded pictures a second.
+        fps_out: Treated pictures a second.
+        dropped: Pictures that were replaced by newer ones before anybody looked, since the start.
+        vision_ms: Median time of the treatment; None before the first picture.
+        server_delay_ms: Median time from a picture's arrival to its being encoded; None before the first.
+        faces: How many faces have which treatment, in the last picture.
+        viewers: Connected viewers.
+        size_wh: Size of the last treated picture.
+        vision_errors: Pictures whose treatment failed, since the start; none of them left.
+    """
+
+    fps_in: float = 0.0
+    fps_out: float = 0.0
+    dropped: int = 0
+    vision_ms: float | None = None
+    server_delay_ms: float | None = None
+    faces: dict[str, int] = field(default_factory=dict)
+    viewers: int = 0
+    size_wh: tuple[int, int] | None = None
+    vision_errors: int = 0

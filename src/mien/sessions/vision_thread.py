@@ -1,0 +1,111 @@
+"""The thread that treats pictures: newest first, one at a time, and nothing passes on an error."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import av
+import structlog
+
+from mien.media.frames import to_image
+from mien.media.meters import DurationMeter
+from mien.media.newest import Newest
+from mien.sessions.ports import Pipeline
+from mien.vision.faces import TreatedFrame
+
+log = structlog.get_logger()
+
+
+class VisionThread:
+    """Runs pictures through one pipeline at a time and hands on what it returns.
+
+    A picture whose treatment raises is dropped and counted. A thread that hangs cannot be stopped from
+    outside, so `retire` cuts it off instead: whatever it still returns goes nowhere.
+
+    Args:
+        pipeline: The first pipeline.
+        hand_on: Called on this thread with every treated frame.
+        max_pixels: Larger pictures are refused.
+    """
+
+    def __init__(
+        self, pipeline: Pipeline, *, hand_on: Callable[[TreatedFrame], None], max_pixels: int
+    ) -> None:
+        self.frames = Newest[tuple[av.VideoFrame, float]]()
+        self.durations = DurationMeter()
+        self.errors = 0
+        self._pipeline = pipeline
+        self._next: tuple[Pipeline, threading.Event] | None = None
+        self._hand_on = hand_on
+        self._max_pixels = max_pixels
+        self._busy_since: float | None = None
+        self.retired = False
+        self._gate = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="mien-vision", daemon=True)
+        self._thread.start()
+
+    def replace(self, pipeline: Pipeline) -> threading.Event:
+        """Use `pipeline` from the next picture on; the event is set when the old one is done."""
+        done = threading.Event()
+        with self._gate:
+            if self._next is not None:
+                self._next[1].set()  # overtaken before it was taken up
+            self._next = (pipeline, done)
+        self.frames.nudge()
+        return done
+
+    def busy_s(self, now: float) -> float:
+        """Return for how long the present picture has been under treatment."""
+        since = self._busy_since
+        return 0.0 if since is None else now - since
+
+    def retire(self) -> None:
+        """Hand on nothing any more, and end when the present picture is done."""
+        with self._gate:
+            self.retired = True
+            if self._next is not None:
+                self._next[1].set()
+        self.frames.close()
+
+    def join(self, *, timeout_s: float) -> bool:
+        """Wait for the thread to end; return whether it did."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not self.retired:
+            item = self.frames.get()
+            self._take_up_next()
+            if item is not None:
+                self._treat(*item)
+
+    def _take_up_next(self) -> None:
+        with self._gate:
+            if self._next is not None:
+                self._pipeline, done = self._next
+                self._next = None
+                done.set()
+
+    def _treat(self, frame: av.VideoFrame, at: float) -> None:
+        self._busy_since = began = time.monotonic()
+        try:
+            treated = self._pipeline(to_image(frame, max_pixels=self._max_pixels), at=at)
+        except Exception as error:  # noqa: BLE001  # whatever breaks in there, viewers keep the last safe picture
+            self._count(error)
+            return
+        finally:
+            self._busy_since = None
+        self.durations.add(time.monotonic() - began)
+        if treated is None:
+            return
+        if not isinstance(treated, TreatedFrame):
+            self._count(TypeError(f"a pipeline must return a TreatedFrame, got {type(treated).__name__}"))
+            return
+        with self._gate:
+            if not self.retired:
+                self._hand_on(treated)
+
+    def _count(self, error: Exception) -> None:
+        self.errors += 1
+        if self.errors & (self.errors - 1) == 0:  # the 1st, 2nd, 4th, 8th, ...: never once per frame
+            log.warning("treatment_failed", error=type(error).__name__, reason=str(error), times=self.errors)

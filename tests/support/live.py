@@ -1,0 +1,251 @@
+"""A real server on a free port of this machine, and real peers that publish and watch."""
+
+import asyncio
+import contextlib
+import fractions
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import av
+import cv2
+import httpx
+import numpy as np
+import uvicorn
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamError
+
+from mien.config import Settings
+from mien.server.app import create_app
+from mien.sessions.ports import Declaration, PipelineFactory
+from mien.vision.faces import Image
+
+VIDEO_TIME_BASE = fractions.Fraction(1, 90_000)
+SOUND_TIME_BASE = fractions.Fraction(1, 48_000)
+
+
+@dataclass
+class ListLedger:
+    """Keeps declarations in a list."""
+
+    declarations: list[Declaration] = field(default_factory=list)
+
+    def record(self, declarations: Sequence[Declaration]) -> None:
+        self.declarations.extend(declarations)
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    factory: PipelineFactory,
+    *,
+    ledger: ListLedger | None = None,
+    web_dir: Path | None = None,
+    **settings: object,
+) -> AsyncIterator[httpx.AsyncClient]:
+    """Serve an app on a free loopback port; yield a client of it."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    app = create_app(
+        Settings.model_validate(settings),
+        open_eyes=lambda: factory,
+        consents=ledger or ListLedger(),
+        web_dir=web_dir or Path("no-such-folder"),
+    )
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", ws="none"))
+    async with asyncio.TaskGroup() as group:
+        serve = group.create_task(server.serve(sockets=[listener]))
+        while not server.started and not serve.done():
+            await asyncio.sleep(0.01)
+        address = "http://127.0.0.1:{}".format(listener.getsockname()[1])
+        try:
+            async with httpx.AsyncClient(base_url=address, timeout=20) as client:
+                client.headers["x-app"] = "test"
+                yield client
+        finally:
+            server.should_exit = True
+
+
+def stripes(size_wh: tuple[int, int], number: int) -> Image:
+    """Draw the camera's picture of the tests: sharp black and white stripes that move."""
+    width, height = size_wh
+    columns = ((np.arange(width) + 4 * number) // 8 % 2 * 255).astype(np.uint8)
+    return np.repeat(np.tile(columns, (height, 1))[:, :, None], 3, axis=2)
+
+
+def sharpness(image: Image) -> float:
+    """Mean step between neighbouring pixels in a row: about 32 in the stripes, below 4 in what hides them."""
+    return float(np.abs(np.diff(image[:, :, 1].astype(np.int16), axis=1)).mean())
+
+
+class Camera(MediaStreamTrack):
+    """A video track of drawn pictures in real time."""
+
+    kind = "video"
+
+    def __init__(
+        self,
+        draw: Callable[[tuple[int, int], int], Image] = stripes,
+        *,
+        size_wh: tuple[int, int] = (320, 240),
+        fps: float = 20.0,
+    ) -> None:
+        super().__init__()
+        self.size_wh = size_wh
+        self._draw = draw
+        self._fps = fps
+        self._began = 0.0
+        self._number = 0
+
+    async def recv(self) -> av.VideoFrame:
+        if self.readyState != "live":
+            raise MediaStreamError
+        if not self._began:
+            self._began = time.monotonic()
+        at = self._number / self._fps
+        await asyncio.sleep(max(self._began + at - time.monotonic(), 0))
+        planes = cv2.cvtColor(self._draw(self.size_wh, self._number), cv2.COLOR_RGB2YUV_I420)
+        frame = av.VideoFrame.from_ndarray(np.asarray(planes, np.uint8), format="yuv420p")
+        frame.pts, frame.time_base = round(at / VIDEO_TIME_BASE), VIDEO_TIME_BASE
+        self._number += 1
+        return frame
+
+
+class Microphone(MediaStreamTrack):
+    """An audio track of 20 ms pieces in real time."""
+
+    kind = "audio"
+
+    def __init__(self, sound: Callable[[float], np.ndarray]) -> None:
+        super().__init__()
+        self._sound = sound
+        self._began = 0.0
+        self._number = 0
+
+    async def recv(self) -> av.AudioFrame:
+        if self.readyState != "live":
+            raise MediaStreamError
+        if not self._began:
+            self._began = time.monotonic()
+        at = self._number * 0.02
+        await asyncio.sleep(max(self._began + at + 0.02 - time.monotonic(), 0))
+        frame = av.AudioFrame.from_ndarray(self._sound(at).reshape(1, -1), format="s16", layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = 48_000, self._number * 960, SOUND_TIME_BASE
+        self._number += 1
+        return frame
+
+
+def peer() -> RTCPeerConnection:
+    """Return a peer connection that asks no STUN server."""
+    return RTCPeerConnection(RTCConfiguration(iceServers=[]))
+
+
+@dataclass
+class Session:
+    """A WHIP or WHEP session from the client's side."""
+
+    connection: RTCPeerConnection
+    response: httpx.Response
+    client: httpx.AsyncClient
+    headers: dict[str, str]
+
+    @property
+    def url(self) -> str:
+        return self.response.headers["location"]
+
+    async def hang_up(self) -> httpx.Response:
+        response = await self.client.delete(self.url, headers=self.headers)
+        await self.connection.close()
+        return response
+
+
+async def offer_to(
+    client: httpx.AsyncClient, url: str, connection: RTCPeerConnection, *, token: str | None = None
+) -> Session:
+    """Do the offer and answer of WHIP and WHEP."""
+    await connection.setLocalDescription(await connection.createOffer())
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    response = await client.post(
+        url,
+        content=connection.localDescription.sdp,
+        headers={"Content-Type": "application/sdp"} | headers,
+    )
+    assert response.status_code == 201, response.text
+    await connection.setRemoteDescription(RTCSessionDescription(response.text, "answer"))
+    return Session(connection, response, client, headers)
+
+
+async def publish(
+    client: httpx.AsyncClient, url: str, *tracks: MediaStreamTrack, token: str | None = None
+) -> Session:
+    """Publish `tracks` by WHIP."""
+    connection = peer()
+    for track in tracks:
+        connection.addTransceiver(track, direction="sendonly")
+    return await offer_to(client, url, connection, token=token)
+
+
+class Watcher:
+    """A viewer that keeps what it sees and hears."""
+
+    def __init__(self) -> None:
+        self.session: Session
+        self.pictures: list[tuple[float, av.VideoFrame]] = []
+        self.sounds: list[tuple[float, av.AudioFrame]] = []
+        self.changed = asyncio.Condition()
+        self.ended = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def last(self) -> Image:
+        """The newest picture as RGB."""
+        return self.pictures[-1][1].to_ndarray(format="rgb24")
+
+    async def until(self, true: Callable[["Watcher"], bool], *, timeout_s: float = 10.0) -> None:
+        """Wait until `true` holds; it is asked after every picture."""
+        async with asyncio.timeout(timeout_s), self.changed:
+            await self.changed.wait_for(lambda: bool(self.pictures) and true(self))
+
+    async def watch(self, client: httpx.AsyncClient, url: str, *, sound: bool = True) -> None:
+        connection = peer()
+        connection.addTransceiver("video", direction="recvonly")
+        if sound:
+            connection.addTransceiver("audio", direction="recvonly")
+
+        @connection.on("track")
+        def on_track(track: MediaStreamTrack) -> None:
+            self._tasks.append(asyncio.create_task(self._keep(track)))
+
+        self.session = await offer_to(client, url, connection)
+
+    async def _keep(self, track: MediaStreamTrack) -> None:
+        while True:
+            try:
+                frame = await track.recv()
+            except MediaStreamError:
+                self.ended.set()
+                return
+            now = time.monotonic()
+            if isinstance(frame, av.VideoFrame):
+                async with self.changed:
+                    self.pictures.append((now, frame))
+                    self.changed.notify_all()
+            elif isinstance(frame, av.AudioFrame):
+                self.sounds.append((now, frame))
+
+    async def close(self) -> None:
+        await self.session.connection.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def watching(client: httpx.AsyncClient, url: str, *, sound: bool = True) -> AsyncIterator[Watcher]:
+    """Watch by WHEP while the block runs."""
+    watcher = Watcher()
+    await watcher.watch(client, url, sound=sound)
+    try:
+        yield watcher
+    finally:
+        await watcher.close()
