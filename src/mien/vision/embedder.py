@@ -10,6 +10,7 @@ from mien.vision.alignment import crop_aligned
 from mien.vision.faces import Embedding, Image, Mesh, Net, Points
 
 CHIP = 150
+MEAN_RGB = np.array([122.782, 117.001, 104.298], np.float32)
 # dlib's five-point mean shape with its margin of a quarter, in the order of `_chip_landmarks`.
 _MEAN_SHAPE = np.array(
     [[0.8595674, 0.2134982], [0.6460605, 0.2289675], [0.1205751, 0.2137274], [0.3340851, 0.2290642],
@@ -23,7 +24,7 @@ class DlibEmbedder:
     """dlib's face recognition network.
 
     Args:
-        net: `input` (1, 3, 150, 150) RGB 0..255; output `embedding` (1, 128).
+        net: `input` (1, 3, 150, 150) RGB, less `MEAN_RGB`, over 256; output `embedding` (1, 128).
 
     Source:
         King 2017, "High quality face recognition with deep metric learning"; weights CC0.
@@ -35,7 +36,8 @@ class DlibEmbedder:
     def __call__(self, image: Image, mesh: Mesh) -> Embedding:
         """Return the unit vector of the face under `mesh`."""
         chip = crop_aligned(image, _chip_landmarks(mesh), TEMPLATE, CHIP)
-        batch = np.ascontiguousarray(chip.transpose(2, 0, 1)[None], np.float32)
+        scaled = (chip - MEAN_RGB) * np.float32(1 / 256)
+        batch = np.ascontiguousarray(scaled.transpose(2, 0, 1)[None], np.float32)
         vector = self._net(batch)["embedding"].reshape(-1)
         return (vector / max(float(np.linalg.norm(vector)), 1e-9)).astype(np.float32)
 
