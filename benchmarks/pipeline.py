@@ -26,9 +26,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from support.scenes import astronaut_frames
 
-from mien.registry.cards import load_cards
+from mien.config import Settings
+from mien.registry.card import load_cards
 from mien.registry.runtime import Runtime
-from mien.registry.store import Store, default_directory
+from mien.registry.store import Store
 from mien.sessions.eyes import EyesMaker
 from mien.sessions.ports import LivePolicy
 from mien.vision.pipeline import FacePipeline
@@ -96,7 +97,7 @@ def main() -> None:
     cv2.setNumThreads(1)
 
     watch = Stopwatch()
-    maker = EyesMaker(Runtime(Store(default_directory())), span=watch)
+    maker = EyesMaker(Runtime(Store(Settings().models_dir)), span=watch)
     photo = maker.read_reference(_astronaut_png())
     rows = []
     for effect, policy in POLICIES.items():

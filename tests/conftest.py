@@ -10,11 +10,12 @@ SHARED_MEDIA = Path(__file__).parents[2] / "shared" / "media"
 @pytest.fixture(scope="session")
 def runtime():
     """Return a runtime over the user's model cache, filled first if need be."""
+    from mien.config import Settings
     from mien.registry.runtime import Runtime
-    from mien.registry.store import Store, default_directory
+    from mien.registry.store import Store
     from mien.sessions.eyes import DEFAULT_MODELS
 
-    store = Store(default_directory())
+    store = Store(Settings().models_dir)
     store.ensure(DEFAULT_MODELS)
     return Runtime(store)
 

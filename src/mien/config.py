@@ -4,7 +4,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
 
-from platformdirs import user_data_path
+from platformdirs import user_cache_path, user_data_path
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -112,6 +112,9 @@ class Settings(BaseSettings):
     )
     data_dir: Path = Field(
         default_factory=lambda: user_data_path("mien"), description="Where declarations of consent are kept."
+    )
+    models_dir: Path = Field(
+        default_factory=lambda: user_cache_path("mien") / "models", description="Where models are cached."
     )
     live: LiveSettings = Field(default=LiveSettings(), description="How live sessions behave.")
     references: ReferenceSettings = Field(default=ReferenceSettings(), description="Photos lent as personas.")

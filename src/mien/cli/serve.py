@@ -30,7 +30,7 @@ def serve(host: str | None, port: int | None) -> None:
     set_up_logging(level=settings.log.level, form=settings.log.form)
     app = create_app(
         settings,
-        open_eyes=_open_eyes,
+        open_eyes=lambda: _open_eyes(settings),
         consents=JsonLinesConsentLedger(settings.data_dir / "consents.jsonl"),
     )
     click.echo(f"mien on http://{settings.host}:{settings.port}", err=True)
@@ -60,11 +60,12 @@ def read_settings(**arguments: object) -> Settings:
         raise SettingsError(f"settings cannot be used: {faults}") from error
 
 
-def _open_eyes() -> "PipelineFactory":
+def _open_eyes(settings: Settings) -> "PipelineFactory":
     # Here and not above: the networks' runtime takes a second to import, and the first page need not wait.
     from mien.registry.runtime import Runtime  # noqa: PLC0415
+    from mien.registry.store import Store  # noqa: PLC0415
     from mien.sessions.eyes import EyesMaker  # noqa: PLC0415
 
-    eyes = EyesMaker(Runtime())
+    eyes = EyesMaker(Runtime(Store(settings.models_dir)))
     eyes.warm_up()
     return eyes

@@ -28,8 +28,8 @@ class MeshLandmarker:
     """Lay the mesh on a face.
 
     Args:
-        net: `input` (1, 3, 192, 192) RGB 0..1; outputs `landmarks` (1404 values: x, y, z in crop pixels) and
-            `score` (a logit).
+        net: `input` (1, 3, 192, 192) RGB 0..1; outputs `points` (1, 468, 3) in crop pixels and
+            `logits` (1, 1).
 
     Source:
         Kartynnik et al. 2019, arXiv:1907.06724.
@@ -46,12 +46,12 @@ class MeshLandmarker:
         )
         batch = crop.transpose(2, 0, 1)[None].astype(np.float32) * np.float32(1 / 255)
         out = self._net(np.ascontiguousarray(batch))
-        points = out["landmarks"].reshape(468, 3)
+        points = out["points"].reshape(468, 3)
         to_frame = cv2.invertAffineTransform(to_crop)
         mesh = np.empty((468, 3), np.float32)
         mesh[:, :2] = points[:, :2] @ to_frame[:, :2].T + to_frame[:, 2]
         mesh[:, 2] = points[:, 2] * (roi.side / CROP)
-        logit = float(np.clip(out["score"].reshape(-1)[0], -30, 30))
+        logit = float(np.clip(out["logits"].reshape(-1)[0], -30, 30))
         return mesh, 1 / (1 + float(np.exp(-logit)))
 
     def settle(self, image: Image, roi: Roi, *, rounds: int = 2) -> tuple[Mesh, float]:

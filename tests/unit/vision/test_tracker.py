@@ -77,7 +77,7 @@ def mesh_net(score, *, spread=0.3):
     points[33, :2], points[263, :2] = (60, 80), (132, 80)
 
     def net(_batch):
-        return {"landmarks": points.reshape(1, -1), "score": np.array([[score()]], np.float32)}
+        return {"points": points[None], "logits": np.array([[score()]], np.float32)}
 
     return net
 
