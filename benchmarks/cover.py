@@ -9,7 +9,8 @@ under 32 px, more than half outside the picture or more than half hidden behind 
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -18,14 +19,13 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from support.scenes import astronaut_boxes, astronaut_frame
-
 from mien.config import Settings
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
 from mien.sessions.eyes import EyesMaker
 from mien.sessions.wishes import Wishes
 from mien.vision.faces import Box, Image
+from support.scenes import astronaut_boxes, astronaut_frame
 
 MEDIA = ROOT.parent / "shared" / "media"
 CLIPS = ("video_hard/hd_synth_small_crowd12_gt", "video_multi/mp_synth_walk5_gt")
@@ -44,7 +44,7 @@ def ground_truth(name: str) -> Iterator[tuple[Image, dict[str, Box]]]:
             for face in row["faces"]
             if face.get("vis", 1) >= 0.5 and face.get("occ", 0) <= 0.5 and face["box"][2] - face["box"][0] >= 32
         }
-        yield cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), faces
+        yield np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8), faces
 
 
 def composed(seconds: float = 6.0) -> Iterator[tuple[Image, dict[str, Box]]]:
@@ -56,8 +56,8 @@ def composed(seconds: float = 6.0) -> Iterator[tuple[Image, dict[str, Box]]]:
 
 def main() -> None:
     maker = EyesMaker(Runtime(Store(Settings().models_dir)))
-    clips = [("composed", composed)]
-    clips += [(name, lambda name=name: ground_truth(name)) for name in CLIPS if MEDIA.is_dir()]
+    clips: list[tuple[str, Callable[[], Iterator[tuple[Image, dict[str, Box]]]]]] = [("composed", composed)]
+    clips += [(name, partial(ground_truth, name)) for name in CLIPS if MEDIA.is_dir()]
     print(f"{'clip':<40} {'delay':>5} {'face frames':>12} {'bare':>5} {'longest run':>12}")
     for name, frames in clips:
         for delay in (0, 2, 6):

@@ -24,8 +24,6 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from support.scenes import astronaut_frames
-
 from mien.config import Settings
 from mien.registry.card import load_cards
 from mien.registry.runtime import Runtime
@@ -33,6 +31,7 @@ from mien.registry.store import Store
 from mien.sessions.eyes import EyesMaker
 from mien.sessions.ports import LivePolicy
 from mien.vision.pipeline import FacePipeline
+from support.scenes import astronaut_frames
 
 WARM_UP = 30
 FACE_PX = {1: 230, 2: 230, 4: 150}
@@ -82,9 +81,7 @@ def measure(pipeline: FacePipeline, watch: Stopwatch, faces: int, seconds: float
         "cpu_ms_p95": round(float(np.percentile(cpu, 95)), 2),
         "wall_ms_median": round(float(np.median(wall)), 2),
         "wall_ms_p95": round(float(np.percentile(wall, 95)), 2),
-        "stage_ms_median": {
-            n: round(float(np.median([s[n] for s in stages if n in s])), 2) for n in names
-        },
+        "stage_ms_median": {n: round(float(np.median([s[n] for s in stages if n in s])), 2) for n in names},
         "all_faces_treated": all(sum(c.values()) >= faces for c in counts),
     }
 
@@ -113,7 +110,9 @@ def main() -> None:
 
 def _print_row(row: dict[str, Any], *, header: bool) -> None:
     if header:
-        print(f"{'effect':<16} {'faces':>5} {'px':>4} {'cpu ms':>7} {'mean':>6} {'p95':>6} {'wall':>6}  stages (wall ms)")
+        print(
+            f"{'effect':<16} {'faces':>5} {'px':>4} {'cpu ms':>7} {'mean':>6} {'p95':>6} {'wall':>6}  stages (wall ms)"
+        )
     stages = "  ".join(f"{name} {ms:.1f}" for name, ms in row["stage_ms_median"].items())
     print(
         f"{row['effect']:<16} {row['faces']:>5} {row['face_px']:>4} {row['cpu_ms_median']:>7.1f} "

@@ -4,8 +4,6 @@ import itertools
 
 import numpy as np
 import pytest
-from support.photos import as_png, astronaut, hopper
-from support.scenes import astronaut_frame, astronaut_frames
 
 from mien.errors import NoFaceError, PolicyError, ShapeError
 from mien.sessions.ports import LivePolicy
@@ -13,6 +11,8 @@ from mien.sessions.wishes import BuiltInMask, FacePhoto, Person, Wishes
 from mien.vision.detector import CenterFaceDetector
 from mien.vision.embedder import DlibEmbedder
 from mien.vision.landmarks import MeshLandmarker, roi_of_detection
+from support.photos import as_png, astronaut, hopper
+from support.scenes import astronaut_frame, astronaut_frames
 
 pytestmark = pytest.mark.models
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import matplotlib as mpl
 import numpy as np
+import PIL.Image
 from skimage import data
 
 from mien.vision.faces import Image
@@ -21,7 +22,8 @@ def astronaut() -> Image:
 def hopper() -> Image:
     """Return Grace Hopper, photographed by the United States Navy (512 x 600); ships in Matplotlib."""
     path = Path(mpl.get_data_path()) / "sample_data" / "grace_hopper.jpg"
-    return np.asarray(cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB), np.uint8)
+    with PIL.Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB"), np.uint8)
 
 
 def as_png(image: Image) -> bytes:

@@ -29,9 +29,7 @@ def _background(size_wh: tuple[int, int]) -> Image:
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), 5), np.uint8)
 
 
-def _placements(
-    second: float, faces: int, face_px: int, size_wh: tuple[int, int]
-) -> Iterator[NDArray[np.float64]]:
+def _placements(second: float, faces: int, face_px: int, size_wh: tuple[int, int]) -> Iterator[NDArray[np.float64]]:
     """Yield, for each head, the (2, 3) matrix from pixels of the head's picture to pixels of the frame."""
     width, height = size_wh
     head_h, head_w = _head(face_px).shape[:2]
@@ -54,7 +52,12 @@ def astronaut_frame(
     frame = _background(size_wh).copy()
     for place in _placements(second, faces, face_px, size_wh):
         cv2.warpAffine(
-            _head(face_px), place, size_wh, dst=frame, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_TRANSPARENT
+            _head(face_px),
+            place,
+            size_wh,
+            dst=frame,
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_TRANSPARENT,
         )
     light = 0.9 + 0.1 * np.sin(second * 2.1)
     return np.asarray(cv2.convertScaleAbs(frame, alpha=light), np.uint8)

@@ -37,7 +37,11 @@ RIVAL = 0.5
 """A second face of at least this share of the largest one's size makes a photo ambiguous."""
 GOOD_EYE_PX, GOOD_YAW = 40.0, 0.25
 
-_MASK_TITLES = {"volto": ("Volto", "볼토 가면"), "marble": ("Marble", "대리석"), "painted": ("Painted", "채색 가면")}
+_MASK_TITLES = {
+    "volto": ("Volto", "볼토 가면"),
+    "marble": ("Marble", "대리석"),
+    "painted": ("Painted", "채색 가면"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +69,7 @@ class EyesMaker:
         span: Times the stages of every pipeline made here.
     """
 
-    def __init__(
-        self, runtime: Runtime, *, label: Literal["en", "ko", "both"] = "both", span: Span = no_span
-    ) -> None:
+    def __init__(self, runtime: Runtime, *, label: Literal["en", "ko", "both"] = "both", span: Span = no_span) -> None:
         self._runtime, self._label, self._span = runtime, label, span
         self._lock = threading.RLock()
 
@@ -138,9 +140,7 @@ class EyesMaker:
 
     def personas(self) -> Sequence[PersonaCard]:
         """Return the built-in masks."""
-        return [
-            PersonaCard(MASK_PREFIX + name, "mask", *_MASK_TITLES.get(name, (name, name))) for name in MASK_NAMES
-        ]
+        return [PersonaCard(MASK_PREFIX + name, "mask", *_MASK_TITLES.get(name, (name, name))) for name in MASK_NAMES]
 
     def persona_preview(self, persona_id: str) -> bytes:
         """Return a JPEG of a built-in mask.

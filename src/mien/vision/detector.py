@@ -40,10 +40,7 @@ class CenterFaceDetector:
         boxes, scores, points = self._decode(self._net(batch))
         zoom = np.array([width / net_w, height / net_h], np.float32)
         kept = suppress(boxes, scores)
-        return [
-            Detection((boxes[i].reshape(2, 2) * zoom).reshape(4), float(scores[i]), points[i] * zoom)
-            for i in kept
-        ]
+        return [Detection((boxes[i].reshape(2, 2) * zoom).reshape(4), float(scores[i]), points[i] * zoom) for i in kept]
 
     def _decode(
         self, out: dict[str, NDArray[np.float32]]
@@ -154,8 +151,12 @@ def overlapping_parts(size_wh: tuple[int, int], per_side: int) -> list[tuple[int
     part_w, part_h = round(width * share), round(height * share)
     starts = [i / max(1, per_side - 1) for i in range(per_side)]
     return [
-        (round((width - part_w) * x), round((height - part_h) * y), round((width - part_w) * x) + part_w,
-         round((height - part_h) * y) + part_h)
+        (
+            round((width - part_w) * x),
+            round((height - part_h) * y),
+            round((width - part_w) * x) + part_w,
+            round((height - part_h) * y) + part_h,
+        )
         for y in starts
         for x in starts
     ]
@@ -172,12 +173,12 @@ class Finder:
         found: list[Detection] = []
         for look in looks:
             x0, y0, x1, y1 = look.part_xyxy
-            for seen in self._detector(image[y0:y1, x0:x1], long_side=look.long_side):
-                found.append(_shifted(seen, x0, y0))
+            seen = self._detector(image[y0:y1, x0:x1], long_side=look.long_side)
+            found += [_shifted(face, x0, y0) for face in seen]
         if len(looks) < 2:
             return found
-        boxes = np.array([seen.box_xyxy for seen in found], np.float32).reshape(-1, 4)
-        scores = np.array([seen.score for seen in found], np.float32)
+        boxes = np.array([face.box_xyxy for face in found], np.float32).reshape(-1, 4)
+        scores = np.array([face.score for face in found], np.float32)
         return [found[i] for i in suppress(boxes, scores)]
 
 

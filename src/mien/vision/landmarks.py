@@ -41,9 +41,7 @@ class MeshLandmarker:
     def __call__(self, image: Image, roi: Roi) -> tuple[Mesh, float]:
         """Return the mesh inside `roi` and how surely it sits on a face, 0 to 1."""
         to_crop = _matrix(roi)
-        crop = cv2.warpAffine(
-            image, to_crop, (CROP, CROP), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
+        crop = cv2.warpAffine(image, to_crop, (CROP, CROP), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         batch = crop.transpose(2, 0, 1)[None].astype(np.float32) * np.float32(1 / 255)
         out = self._net(np.ascontiguousarray(batch))
         points = out["points"].reshape(468, 3)

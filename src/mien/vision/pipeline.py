@@ -154,18 +154,18 @@ class FacePipeline:
 
     def _know(self, image: Image, track: FaceTrack, at: float) -> Face:
         """Weigh the evidence about who this is. Doubt of any kind makes a stranger."""
-        identity = None
-        if self._eyes.embed is not None:
-            clearance = self._clearances.setdefault(track.id, Clearance())
-            rules = self._eyes.rules
-            if track.doubtful or not track.seen or track.mesh_score < rules.keep_mesh_score:
-                clearance.revoke()
-            elif clearance.wants_look(at, rules) and track.mesh is not None:
-                if good_look(image, track.mesh, track.mesh_score, rules):
-                    clearance.weigh(self._eyes.gallery.match(self._eyes.embed(image, track.mesh)), at, rules)
-            clearance.tick(at, rules)
-            identity = clearance.identity
+        identity = None if self._eyes.embed is None else self._identify(image, track, at, self._eyes.embed)
         return Face(track.id, track.box_xyxy, track.reach_xyxy, track.mesh, track.mesh_score, track.seen, identity)
+
+    def _identify(self, image: Image, track: FaceTrack, at: float, embed: DlibEmbedder) -> str | None:
+        clearance = self._clearances.setdefault(track.id, Clearance())
+        rules, mesh = self._eyes.rules, track.mesh
+        if track.doubtful or not track.seen or mesh is None or track.mesh_score < rules.keep_mesh_score:
+            clearance.revoke()
+        elif clearance.wants_look(at, rules) and good_look(image, mesh, track.mesh_score, rules):
+            clearance.weigh(self._eyes.gallery.match(embed(image, mesh)), at, rules)
+        clearance.tick(at, rules)
+        return clearance.identity
 
     def _cover_backwards(self, tracks: list[FaceTrack], at: float) -> None:
         """Hide a face first seen now in the frames that have not left yet."""
