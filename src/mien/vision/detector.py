@@ -11,6 +11,7 @@ from mien.vision.faces import Box, Detection, Image, Net
 
 STRIDE = 4  # CenterFace's output grid
 MULTIPLE = 32  # its deepest feature map is 1/32 of the input
+MAX_ZOOM = 2.0  # beyond it there is nothing left to see
 
 
 class CenterFaceDetector:
@@ -33,7 +34,7 @@ class CenterFaceDetector:
     def __call__(self, image: Image, *, long_side: int) -> list[Detection]:
         """Find the faces of `image`, seen with its longer side scaled to `long_side` pixels."""
         height, width = image.shape[:2]
-        scale = min(1.0, long_side / max(height, width))
+        scale = min(MAX_ZOOM, long_side / max(height, width))
         net_w, net_h = (max(MULTIPLE, round(side * scale / MULTIPLE) * MULTIPLE) for side in (width, height))
         small = cv2.resize(image, (net_w, net_h), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
         batch = np.ascontiguousarray(small.transpose(2, 0, 1)[None], np.float32)
