@@ -152,7 +152,6 @@ def test_altered_frames_carry_the_label_and_others_do_not(eyes):
     for i in range(5):
         frame = treated(astronaut_frame(0.5), at=i / 25) or frame
     changed = (frame.image != plain).any(axis=-1)
-    rows, cols = np.nonzero(changed)
     face_rows, face_cols = slice(0, 600), slice(300, 980)
     outside = changed.copy()
     outside[face_rows, face_cols] = False
