@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import fractions
+import math
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -89,19 +90,22 @@ class Camera(MediaStreamTrack):
         *,
         size_wh: tuple[int, int] = (320, 240),
         fps: float = 20.0,
+        began: float | None = None,
     ) -> None:
         super().__init__()
         self.size_wh = size_wh
         self._draw = draw
         self._fps = fps
-        self._began = 0.0
+        self._began = began
         self._number = 0
 
     async def recv(self) -> av.VideoFrame:
         if self.readyState != "live":
             raise MediaStreamError
-        if not self._began:
+        if self._began is None:
             self._began = time.monotonic()
+        if not self._number:
+            self._number = math.ceil((time.monotonic() - self._began) * self._fps)
         at = self._number / self._fps
         await asyncio.sleep(max(self._began + at - time.monotonic(), 0))
         planes = cv2.cvtColor(self._draw(self.size_wh, self._number), cv2.COLOR_RGB2YUV_I420)
@@ -112,23 +116,27 @@ class Camera(MediaStreamTrack):
 
 
 class Microphone(MediaStreamTrack):
-    """An audio track of 20 ms pieces in real time."""
+    """An audio track of 20 ms pieces in real time.
+
+    A piece leaves at the time of its first sample, earlier than a real microphone could give it, because
+    aiortc's sender reports say that a timestamp is the time of sending.
+    """
 
     kind = "audio"
 
-    def __init__(self, sound: Callable[[float], np.ndarray]) -> None:
+    def __init__(self, sound: Callable[[float], np.ndarray], *, began: float) -> None:
         super().__init__()
         self._sound = sound
-        self._began = 0.0
+        self._began = began
         self._number = 0
 
     async def recv(self) -> av.AudioFrame:
         if self.readyState != "live":
             raise MediaStreamError
-        if not self._began:
-            self._began = time.monotonic()
+        if not self._number:
+            self._number = math.ceil((time.monotonic() - self._began) / 0.02)
         at = self._number * 0.02
-        await asyncio.sleep(max(self._began + at + 0.02 - time.monotonic(), 0))
+        await asyncio.sleep(max(self._began + at - time.monotonic(), 0))
         frame = av.AudioFrame.from_ndarray(self._sound(at).reshape(1, -1), format="s16", layout="mono")
         frame.sample_rate, frame.pts, frame.time_base = 48_000, self._number * 960, SOUND_TIME_BASE
         self._number += 1
@@ -175,9 +183,7 @@ async def offer_to(
     return Session(connection, response, client, headers)
 
 
-async def publish(
-    client: httpx.AsyncClient, url: str, *tracks: MediaStreamTrack, token: str | None = None
-) -> Session:
+async def publish(client: httpx.AsyncClient, url: str, *tracks: MediaStreamTrack, token: str | None = None) -> Session:
     """Publish `tracks` by WHIP."""
     connection = peer()
     for track in tracks:

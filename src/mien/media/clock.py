@@ -6,8 +6,10 @@ from math import inf
 from typing import Final
 
 _RTP_WRAP: Final = 1 << 32
-_WINDOW_S: Final = 5.0
+_WINDOW_S: Final = 2.0
+"""Chromium takes some frames to align a camera's clock with its own; what it said before is soon forgotten."""
 _SANE_REPORT_S: Final = 0.5
+_SANE_JUMP_S: Final = 3.0
 _OLDEST_S: Final = 5.0
 
 
@@ -19,6 +21,9 @@ class _Line:
         clock_rate: Ticks a second of the RTP clock.
         wall_offset: What a sender report adds to the RTP clock to get the sender's wall clock; None before
             the first report.
+        last_raw: RTP timestamp of the last packet.
+        ticks: The same, as a count that does not wrap.
+        last_at: When the last packet came.
         began: When the present window began.
         smallest: Smallest difference between our clock and the RTP clock in the present window, in seconds.
         smallest_before: The same in the window before.
@@ -28,6 +33,7 @@ class _Line:
     last_raw: int | None = None
     ticks: int = 0
     wall_offset: float | None = None
+    last_at: float = 0.0
     began: float = 0.0
     smallest: float = inf
     smallest_before: float = inf
@@ -46,7 +52,12 @@ class _Line:
 
     def arrived(self, raw: int, now: float) -> None:
         """Note a packet with RTP timestamp `raw` that came in at `now`."""
-        self.ticks, self.last_raw = self.unwrap(raw), raw
+        ticks = self.unwrap(raw)
+        jump = (ticks - self.ticks) / self.clock_rate - (now - self.last_at)
+        if self.last_raw is not None and abs(jump) > _SANE_JUMP_S:
+            self.smallest = self.smallest_before = inf  # the sender began a new count
+            self.wall_offset = None
+        self.ticks, self.last_raw, self.last_at = ticks, raw, now
         if now - self.began > _WINDOW_S:
             self.began, self.smallest_before, self.smallest = now, self.smallest, inf
         self.smallest = min(self.smallest, now - self.ticks / self.clock_rate)
@@ -89,11 +100,7 @@ class CaptureClock:
 
     def _correction(self, line: _Line) -> float:
         """Return what the sender reports add to the track's own transit time: zero or less."""
-        delays = [
-            other.transit - other.wall_offset
-            for other in self._lines.values()
-            if other.wall_offset is not None
-        ]
+        delays = [other.transit - other.wall_offset for other in self._lines.values() if other.wall_offset is not None]
         if len(delays) < 2 or line.wall_offset is None:
             return 0.0
         correction = min(delays) - (line.transit - line.wall_offset)

@@ -1,16 +1,18 @@
 """Egress: packets encoded once go to every viewer through senders that only pack and protect."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 import av
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 
-from mien.media.peer import IceServer, Peer, codecs
-from mien.media.privates import on_keyframe_request
+from mien.media.peer import CLOCK_RATES, IceServer, Peer, codecs
+from mien.media.privates import on_keyframe_request, report_capture_times
 from mien.media.sdp import Offer
 
 AnyPacket: TypeAlias = "av.Packet[Any]"
@@ -24,13 +26,24 @@ class PacketTrack(MediaStreamTrack):
     """A media track of encoded packets, with a short queue of its own.
 
     aiortc sends an `av.Packet` that `recv` returns without encoding it.
+
+    Args:
+        size: Longest queue.
+        epoch: The time that the packets' presentation times count from.
+
+    Attributes:
+        dropped: Packets that never were sent.
+        started: Whether the sender has begun to fetch.
+        lag_s: How long the last packet took from its capture to here.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, *, epoch: float) -> None:
         super().__init__()
         self.dropped = 0
         self.started = False
+        self.lag_s = 0.0
         self._size = size
+        self._epoch = epoch
         self._packets: deque[AnyPacket] = deque()
         self._arrived = asyncio.Event()
 
@@ -56,7 +69,10 @@ class PacketTrack(MediaStreamTrack):
                 raise MediaStreamError
             self._arrived.clear()
             await self._arrived.wait()
-        return self._packets.popleft()
+        packet = self._packets.popleft()
+        if packet.pts is not None:
+            self.lag_s = time.monotonic() - self._epoch - float(packet.pts * packet.time_base)
+        return packet
 
     def stop(self) -> None:
         """End the track and wake who waits for it."""
@@ -70,8 +86,8 @@ class SoundTrack(PacketTrack):
 
     kind = "audio"
 
-    def __init__(self) -> None:
-        super().__init__(_SOUND_QUEUE)
+    def __init__(self, *, epoch: float) -> None:
+        super().__init__(_SOUND_QUEUE, epoch=epoch)
 
 
 class PictureTrack(PacketTrack):
@@ -79,12 +95,13 @@ class PictureTrack(PacketTrack):
 
     Args:
         want_keyframe: Called when the viewer cannot go on without a keyframe.
+        epoch: As in `PacketTrack`.
     """
 
     kind = "video"
 
-    def __init__(self, want_keyframe: Callable[[], None]) -> None:
-        super().__init__(_VIDEO_QUEUE)
+    def __init__(self, want_keyframe: Callable[[], None], *, epoch: float) -> None:
+        super().__init__(_VIDEO_QUEUE, epoch=epoch)
         self._want_keyframe = want_keyframe
         self._in_step = False
 
@@ -116,19 +133,20 @@ class Viewer(Peer):
     """The sending end of WHEP."""
 
     def __init__(
-        self, offer: Offer, ice_servers: Sequence[IceServer], *, want_keyframe: Callable[[], None]
+        self, offer: Offer, ice_servers: Sequence[IceServer], *, want_keyframe: Callable[[], None], epoch: float
     ) -> None:
         super().__init__(offer, ice_servers)
         self._want_keyframe = want_keyframe
-        self.picture = PictureTrack(want_keyframe)
-        self.sound = SoundTrack()
+        self.picture = PictureTrack(want_keyframe, epoch=epoch)
+        self.sound = SoundTrack(epoch=epoch)
 
     def _prepare(self) -> None:
         for kind in self.offer.kinds:
-            track = self.picture if kind == "video" else self.sound
+            track: PacketTrack = self.picture if kind == "video" else self.sound
             transceiver = self.connection.addTransceiver(track, direction="sendonly")
             # The sender takes the first common codec without asking what the packets hold.
             transceiver.setCodecPreferences(codecs(kind, "VP8" if kind == "video" else "opus"))
+            report_capture_times(transceiver.sender, CLOCK_RATES[kind], partial(getattr, track, "lag_s"))
             if kind == "video":
                 on_keyframe_request(transceiver.sender, self._want_keyframe)
 

@@ -8,21 +8,15 @@ from aiortc import RTCRtpTransceiver
 from aiortc.mediastreams import MediaStreamError
 
 from mien.media.clock import CaptureClock
-from mien.media.encoder import VIDEO_TIME_BASE
-from mien.media.peer import IceServer, Peer, codecs
+from mien.media.peer import CLOCK_RATES, IceServer, Peer, codecs
 from mien.media.privates import first_rtp_timestamp, watch_clock
-from mien.media.sdp import Offer, with_start_bitrate
-from mien.media.sound import SAMPLE_RATE
-
-_CLOCK_RATES = {"video": VIDEO_TIME_BASE.denominator, "audio": SAMPLE_RATE}
+from mien.media.sdp import Offer, payload_types, with_start_bitrate
 
 
 class Ingest(Peer):
     """The receiving end of WHIP. Read `video` and `sound` at once and always: aiortc queues without limit."""
 
-    def __init__(
-        self, offer: Offer, ice_servers: Sequence[IceServer], *, start_kbps: int, max_kbps: int
-    ) -> None:
+    def __init__(self, offer: Offer, ice_servers: Sequence[IceServer], *, start_kbps: int, max_kbps: int) -> None:
         super().__init__(offer, ice_servers)
         self._clock = CaptureClock(time.monotonic)
         self._transceivers: dict[str, RTCRtpTransceiver] = {}
@@ -35,9 +29,11 @@ class Ingest(Peer):
         Raises:
             SdpError: The offer has neither VP8 nor H.264, or sound that is not Opus.
         """
-        return with_start_bitrate(
-            await super().answer(), start_kbps=self._start_kbps, max_kbps=self._max_kbps
-        )
+        answer = await super().answer()
+        for kind, transceiver in self._transceivers.items():
+            types = payload_types(answer, kind)
+            watch_clock(transceiver.receiver, kind, CLOCK_RATES[kind], types, self._clock)
+        return with_start_bitrate(answer, start_kbps=self._start_kbps, max_kbps=self._max_kbps)
 
     async def video(self) -> AsyncIterator[tuple[av.VideoFrame, float]]:
         """Yield video frames with their capture time until the publisher stops."""
@@ -70,5 +66,4 @@ class Ingest(Peer):
             transceiver = self.connection.addTransceiver(kind, direction="recvonly")
             wanted = ("VP8", "H264") if kind == "video" else ("opus",)
             transceiver.setCodecPreferences(codecs(kind, *wanted))
-            watch_clock(transceiver.receiver, kind, _CLOCK_RATES[kind], self._clock)
             self._transceivers[kind] = transceiver

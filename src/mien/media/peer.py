@@ -17,10 +17,13 @@ from aiortc import (
 )
 
 from mien.errors import SdpError
+from mien.media.encoder import VIDEO_TIME_BASE
 from mien.media.sdp import Fragment, Offer, ice_ufrag
+from mien.media.sound import SAMPLE_RATE
 
 log = structlog.get_logger()
 
+CLOCK_RATES: Final = {"video": VIDEO_TIME_BASE.denominator, "audio": SAMPLE_RATE}
 CONNECT_TIMEOUT_S: Final = 20.0
 _CLOSE_TIMEOUT_S: Final = 5.0
 

@@ -3,15 +3,25 @@
 `tests/integration/test_aiortc_privates.py` notices when one of them changes.
 """
 
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Collection
+from typing import Any, Final, Protocol
 
 from aiortc import RTCRtpReceiver, RTCRtpSender
 from aiortc.rtp import RtcpSrPacket, RtpPacket
 
-from mien.media.clock import CaptureClock
-
 _NTP_FRACTION: Final = 1 << 32
+
+
+class Clock(Protocol):
+    """What `watch_clock` tells; `media.clock.CaptureClock` is the real one."""
+
+    def arrived(self, kind: str, raw_timestamp: int, clock_rate: int) -> None:
+        """Note a packet that came in just now."""
+        ...
+
+    def reported(self, kind: str, ntp_seconds: float, raw_timestamp: int) -> None:
+        """Note a sender report."""
+        ...
 
 
 def on_keyframe_request(sender: RTCRtpSender, call: Callable[[], None]) -> None:
@@ -22,15 +32,50 @@ def on_keyframe_request(sender: RTCRtpSender, call: Callable[[], None]) -> None:
     sender._send_keyframe = call  # type: ignore[method-assign]  # noqa: SLF001  # see the module's first line
 
 
-def watch_clock(receiver: RTCRtpReceiver, kind: str, clock_rate: int, clock: CaptureClock) -> None:
-    """Tell `clock` of every RTP packet and sender report that `receiver` gets.
+def report_capture_times(sender: RTCRtpSender, clock_rate: int, lag_s: Callable[[], float]) -> None:
+    """Make the sender reports of `sender` tell when things were captured.
+
+    aiortc reports a timestamp together with the time at which its packet left. Pictures and sound take
+    different times from capture to leaving, so a player that follows such reports would set them apart.
+
+    Args:
+        sender: Of one media track.
+        clock_rate: Ticks a second of its RTP clock.
+        lag_s: Returns how long the packet that left last took from its capture.
+    """
+    send_rtcp = sender._send_rtcp  # noqa: SLF001  # as above
+
+    async def corrected(packets: list[Any]) -> None:
+        for packet in packets:
+            if isinstance(packet, RtcpSrPacket) and packet.sender_info.packet_count:
+                report = packet.sender_info
+                # RFC 3550, 6.4.1: both timestamps of a report stand for the same instant.
+                report.rtp_timestamp = (report.rtp_timestamp + round(lag_s() * clock_rate)) % (1 << 32)
+        await send_rtcp(packets)
+
+    sender._send_rtcp = corrected  # type: ignore[method-assign]  # noqa: SLF001  # as above
+
+
+def watch_clock(
+    receiver: RTCRtpReceiver, kind: str, clock_rate: int, payload_types: Collection[int], clock: Clock
+) -> None:
+    """Tell `clock` of every media packet and sender report that `receiver` gets.
 
     aiortc hands on decoded frames without saying when their packets came.
+
+    Args:
+        receiver: Of one media track.
+        kind: "audio" or "video".
+        clock_rate: Ticks a second of the track's RTP clock.
+        payload_types: Those of media. Retransmissions come late, and Chromium probes the line with some whose
+            timestamps mean nothing.
+        clock: Is told.
     """
     handle_rtp, handle_rtcp = receiver._handle_rtp_packet, receiver._handle_rtcp_packet  # noqa: SLF001  # as above
 
     async def rtp(packet: RtpPacket, arrival_time_ms: int) -> None:
-        clock.arrived(kind, packet.timestamp, clock_rate)
+        if packet.payload_type in payload_types and packet.payload:
+            clock.arrived(kind, packet.timestamp, clock_rate)
         await handle_rtp(packet, arrival_time_ms)
 
     async def rtcp(packet: Any) -> None:

@@ -101,9 +101,7 @@ def read_fragment(text: str) -> Fragment:
                 raise SdpError(f"at most {MAX_CANDIDATES} candidates are taken at a time")
             candidates.append(_candidate(value, mid))
     if ufrag is None and not candidates and not complete:
-        raise SdpError(
-            "a fragment must have ICE credentials, candidates or end-of-candidates, got none of them"
-        )
+        raise SdpError("a fragment must have ICE credentials, candidates or end-of-candidates, got none of them")
     return Fragment(ufrag, tuple(candidates), complete)
 
 
@@ -111,6 +109,17 @@ def ice_ufrag(text: str) -> str:
     """Return the ICE user fragment of a description that `read_offer` let through or we made."""
     ice = _parse(text).media[0].ice
     return (ice and ice.usernameFragment) or ""
+
+
+def payload_types(text: str, kind: str) -> frozenset[int]:
+    """Return the payload types of the media of `kind` in a description of ours, without retransmissions."""
+    return frozenset(
+        codec.payloadType
+        for media in _parse(text).media
+        if media.kind == kind
+        for codec in media.rtp.codecs
+        if codec.payloadType is not None and codec.name.lower() != "rtx"
+    )
 
 
 def with_start_bitrate(answer: str, *, start_kbps: int, max_kbps: int) -> str:
@@ -121,9 +130,7 @@ def with_start_bitrate(answer: str, *, start_kbps: int, max_kbps: int) -> str:
     """
     hint = f"x-google-start-bitrate={start_kbps};x-google-max-bitrate={max_kbps}"
     lines = answer.splitlines()
-    payload_types = {
-        match[1] for line in lines if (match := re.fullmatch(r"a=rtpmap:(\d+) (?:VP8|H264)/90000", line))
-    }
+    payload_types = {match[1] for line in lines if (match := re.fullmatch(r"a=rtpmap:(\d+) (?:VP8|H264)/90000", line))}
     return "".join(line + "\r\n" for line in _hinted(lines, payload_types, hint))
 
 

@@ -15,6 +15,8 @@ SAMPLE_RATE: Final = 48_000
 SOUND_TIME_BASE: Final = Fraction(1, SAMPLE_RATE)
 _CHANNELS: Final = 2
 _PACKET_SAMPLES: Final = 960  # 20 ms, the packet time every browser uses
+_LOOK_AHEAD_SAMPLES: Final = 312
+"""libopus gives sound out 6.5 ms later than it takes it in (`OPUS_GET_LOOKAHEAD` at 48 kHz)."""
 _GAP_SAMPLES: Final = 240
 """Captured and counted time may differ by 5 ms before we call it a gap; it also absorbs clock corrections."""
 
@@ -54,9 +56,7 @@ class OpusEncoder:
         frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="stereo")
         frame.sample_rate = SAMPLE_RATE
         for packet in self._context.encode(frame):
-            # One frame in, one packet out; the encoder's own look-ahead of 6.5 ms is left in, far below what
-            # an eye and an ear can tell apart.
-            packet.pts = pts
+            packet.pts = pts - _LOOK_AHEAD_SAMPLES
             packet.time_base = SOUND_TIME_BASE
             yield packet
 

@@ -106,7 +106,7 @@ class EncoderThread:
         done = time.monotonic()
         self.out.tick(done)
         delay = done - fresh.at
-        if not self.delays.median_ms:
+        if self.delays.median_ms is None:
             self.delay_s = delay
         self.delay_s += _SMOOTHING * (delay - self.delay_s)
         self.delays.add(delay)

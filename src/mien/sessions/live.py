@@ -160,7 +160,7 @@ class LiveSession:
         self._last_picture_at = time.monotonic()  # a grace to connect in
         try:
             return await self._connect(ingest, partial(self._serve_publisher, ingest))
-        except MienError:
+        except BaseException:
             self._see_off(ingest)
             raise
 
@@ -175,12 +175,12 @@ class LiveSession:
         self._check_open()
         if len(self._fan_out) >= self._limits.max_viewers:
             raise TooManySessionsError(f"this broadcast has its {self._limits.max_viewers} viewers")
-        viewer = Viewer(offer, self._ice_servers, want_keyframe=self._encoder.want_keyframe)
+        viewer = Viewer(offer, self._ice_servers, want_keyframe=self._encoder.want_keyframe, epoch=self._epoch)
         self._fan_out.add(viewer)
         self._encoder.set_audience(present=True)
         try:
             return await self._connect(viewer, viewer.gone.wait)
-        except MienError:
+        except BaseException:
             self._see_off(viewer)
             raise
 
@@ -282,9 +282,7 @@ class LiveSession:
         self._group.create_task(self._serve(session_id, peer, body))
         return Connected(session_id, answer, self.etag(session_id))
 
-    async def _serve(
-        self, session_id: str, peer: Peer, body: Callable[[], Coroutine[Any, Any, object]]
-    ) -> None:
+    async def _serve(self, session_id: str, peer: Peer, body: Callable[[], Coroutine[Any, Any, object]]) -> None:
         """See one peer through to its end. Nothing that goes wrong here concerns the others."""
         role = "publisher" if isinstance(peer, Ingest) else "viewer"
         began = time.monotonic()
