@@ -24,7 +24,9 @@ class CutDetector:
 
     def __call__(self, image: Image) -> bool:
         """Tell whether `image` begins a new scene; the first frame does."""
-        small = cv2.resize(image, THUMB_WH, interpolation=cv2.INTER_AREA)
+        # Every n-th pixel first: averaging all of a 720p frame takes 2 ms and tells no more.
+        step = max(1, image.shape[1] // (2 * THUMB_WH[0]))
+        small = cv2.resize(image[::step, ::step], THUMB_WH, interpolation=cv2.INTER_AREA)
         luma = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
         last, self._last = self._last, luma
         if last is None:
