@@ -1,1 +1,1 @@
-"""mien: a self-hosted, consent-first live face platform."""
+"""A self-hosted, consent-first live face platform."""

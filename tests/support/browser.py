@@ -1,0 +1,146 @@
+"""A real Chromium with a fake camera, a real server, and what a viewer's screen shows."""
+
+import base64
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import cv2
+import numpy as np
+from playwright.sync_api import BrowserContext, Page, Playwright
+
+from mien.vision.faces import Image
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-background-timer-throttling",
+    "--disable-renderer-backgrounding",
+    "--disable-features=WebRtcHideLocalIpsWithMdns",
+    "--autoplay-policy=no-user-gesture-required",
+)
+
+
+def chromium_path() -> str:
+    """Return where Chromium is.
+
+    Raises:
+        RuntimeError: It is not installed.
+    """
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        raise RuntimeError("the browser tests need Chromium: apt-get install chromium")
+    return path
+
+
+@contextmanager
+def browser(playwright: Playwright, *, camera: Path | None = None) -> Iterator[BrowserContext]:
+    """Start Chromium with a new empty profile.
+
+    Args:
+        playwright: Drives it.
+        camera: An `.mjpeg` or `.y4m` clip that plays as the camera, over and over.
+    """
+    flags = list(FLAGS)
+    if camera is not None:
+        flags += [
+            "--use-fake-ui-for-media-stream",
+            "--use-fake-device-for-media-stream",
+            f"--use-file-for-fake-video-capture={camera}",
+        ]
+    with TemporaryDirectory() as profile:
+        context = playwright.chromium.launch_persistent_context(
+            profile,
+            executable_path=chromium_path(),
+            headless=True,
+            args=flags,
+            locale="en-US",
+            viewport={"width": 1280, "height": 800},
+        )
+        try:
+            yield context
+        finally:
+            context.close()
+
+
+def write_camera_clip(path: Path, frames: Iterable[Image], *, quality: int = 92) -> Path:
+    """Write a fake camera's clip: JPEG pictures one after the other."""
+    with path.open("wb") as clip:
+        for frame in frames:
+            bgr = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
+            _ok, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+            clip.write(jpeg.tobytes())
+    return path
+
+
+@contextmanager
+def mien_serve(data_dir: Path, *, wait_s: float = 20.0) -> Iterator[str]:
+    """Run `mien serve` on a free loopback port and yield its address; stop it by its pid."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mien", "serve", "--port", str(port)],
+        env={**os.environ, "MIEN_DATA_DIR": str(data_dir), "MIEN_LOG__FORM": "json"},
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait_until_ready(address, process, wait_s)
+        yield address
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_ready(address: str, process: "subprocess.Popen[bytes]", wait_s: float) -> None:
+    """Wait until the server's eyes are open."""
+    deadline = time.monotonic() + wait_s
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"mien serve ended with {process.returncode}")
+        try:
+            with urllib.request.urlopen(f"{address}/api/health", timeout=1) as answer:  # noqa: S310  # our own server
+                if b'"ok"' in answer.read():
+                    return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            pass
+        time.sleep(0.05)
+    raise RuntimeError(f"mien serve was not ready after {wait_s} s")
+
+
+def screen(page: Page, selector: str = "video") -> Image | None:
+    """Return what the video element shows now, or None while it shows nothing."""
+    data = page.evaluate(
+        """selector => {
+            const video = document.querySelector(selector);
+            if (!video || !video.videoWidth || video.readyState < 2) return null;
+            const canvas = document.createElement('canvas');
+            canvas.width = video.videoWidth; canvas.height = video.videoHeight;
+            canvas.getContext('2d').drawImage(video, 0, 0);
+            return canvas.toDataURL('image/png').split(',')[1];
+        }""",
+        selector,
+    )
+    if data is None:
+        return None
+    png = np.frombuffer(base64.b64decode(data), np.uint8)
+    return np.asarray(cv2.cvtColor(cv2.imdecode(png, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.uint8)
