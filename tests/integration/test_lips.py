@@ -1,5 +1,6 @@
 """Sound and picture stay together through the treatment, judged at the viewer from flashes and beeps."""
 
+import itertools
 import statistics
 import time
 from collections import deque
@@ -8,11 +9,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from aiortc import RTCRtpReceiver
-from support.live import Camera, Microphone, Watcher, publish, serving, watching
-from support.pipelines import SmallFactory
 
 from mien.media.privates import first_rtp_timestamp, watch_clock
 from mien.vision.faces import Image, TreatedFrame
+from support.live import Camera, Microphone, Watcher, publish, serving, watching
+from support.pipelines import SmallFactory
 
 PERIOD_S = 1.0
 FLASH_S = 0.2
@@ -47,7 +48,7 @@ class Delayed:
 
 def starts(levels: list[tuple[float, float]], threshold: float) -> list[float]:
     """Return the times at which a level rises above `threshold`."""
-    pairs = zip(levels, levels[1:], strict=False)
+    pairs = itertools.pairwise(levels)
     return [at for (_, before), (at, level) in pairs if before < threshold <= level]
 
 
@@ -63,7 +64,7 @@ class Reports:
     def arrived(self, kind: str, raw_timestamp: int, clock_rate: int) -> None:
         """Packets say nothing here."""
 
-    def reported(self, kind: str, ntp_seconds: float, raw_timestamp: int) -> None:
+    def reported(self, kind: str, ntp_seconds: float, raw_timestamp: int) -> None:  # noqa: ARG002  # one kind each
         ticks = (raw_timestamp - first_rtp_timestamp(self._receiver)) % (1 << 32)
         self._wall_offsets.append(ntp_seconds - ticks / self._clock_rate)
 

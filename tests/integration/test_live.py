@@ -6,10 +6,10 @@ import time
 
 import numpy as np
 import pytest
-from support.live import Camera, Watcher, publish, serving, sharpness, stripes, watching
-from support.pipelines import Faulty, Paint, Pixelate, SmallFactory
 
 from mien.vision.slate import slate
+from support.live import Camera, Watcher, publish, serving, sharpness, stripes, watching
+from support.pipelines import Faulty, Paint, Pixelate, SmallFactory
 
 BLUE = (30, 60, 200)
 QUICK = {"slate_after_s": 0.6, "hang_after_s": 1.0, "publisher_timeout_s": 1.5, "viewer_grace_s": 1.0}
@@ -65,7 +65,7 @@ async def test_before_anything_comes_a_viewer_sees_the_slate_at_once():
         made = await make(client)
         began = time.monotonic()
         async with watching(client, made["whep_url"]) as watcher:
-            await watcher.until(lambda seen: True)
+            await watcher.until(lambda seen: len(seen.pictures) > 0)
             assert time.monotonic() - began < 1.5
             assert shows_slate(watcher)
             assert (await show(client, made))["state"] == "waiting"
@@ -140,9 +140,7 @@ async def test_when_vision_breaks_viewers_see_the_last_safe_picture_then_the_sla
             await watcher.until(shows_slate)
             assert time.monotonic() - began < 3
             if recovers:
-                await watcher.until(
-                    lambda seen: not shows_slate(seen)
-                )  # the next pipeline of the factory pixelates
+                await watcher.until(lambda seen: not shows_slate(seen))  # the next pipeline of the factory pixelates
                 assert (await show(client, made))["state"] == "live"
             else:
                 now = await show(client, made)
@@ -235,7 +233,7 @@ def live_threads() -> set[str]:
 
 async def settles(true, *, timeout_s: float = 5.0) -> bool:
     until = time.monotonic() + timeout_s
-    while not true() and time.monotonic() < until:
+    while not true() and time.monotonic() < until:  # noqa: ASYNC110  # threads and tasks end without an event
         await asyncio.sleep(0.05)
     return true()
 

@@ -54,14 +54,15 @@ async def serving(
         web_dir=web_dir or Path("no-such-folder"),
     )
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", ws="none"))
-    async with asyncio.TaskGroup() as group:
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(listener)
+        group = await stack.enter_async_context(asyncio.TaskGroup())
         serve = group.create_task(server.serve(sockets=[listener]))
-        while not server.started and not serve.done():
+        while not server.started and not serve.done():  # noqa: ASYNC110  # uvicorn has a flag, no event
             await asyncio.sleep(0.01)
-        address = "http://127.0.0.1:{}".format(listener.getsockname()[1])
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         try:
             async with httpx.AsyncClient(base_url=address, timeout=20) as client:
-                client.headers["x-app"] = "test"
                 yield client
         finally:
             server.should_exit = True
@@ -205,7 +206,7 @@ class Watcher:
     @property
     def last(self) -> Image:
         """The newest picture as RGB."""
-        return self.pictures[-1][1].to_ndarray(format="rgb24")
+        return np.asarray(self.pictures[-1][1].to_ndarray(format="rgb24"), np.uint8)
 
     async def until(self, true: Callable[["Watcher"], bool], *, timeout_s: float = 10.0) -> None:
         """Wait until `true` holds; it is asked after every picture."""

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from typing import Final
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mien.server.problems import problem
+
+_DRAIN_BYTES: Final = 4 * 2**20
 
 
 class _TooLargeError(Exception):
@@ -56,6 +59,7 @@ class BodyLimit:
                 if answered:
                     raise
         if read > limit and not answered:
+            await _drain(receive)
             detail = f"the body may have {limit} bytes"
             headers = {"Connection": "close"}
             answer = problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "http.too_large", detail, headers=headers)
@@ -87,6 +91,16 @@ class AnswerHeaders:
             await send(message)
 
         await self._app(scope, receive, with_headers)
+
+
+async def _drain(receive: Receive) -> None:
+    """Read on for a while: who is still sending when we hang up sees a reset, not our answer."""
+    read = 0
+    more = True
+    while more and read < _DRAIN_BYTES:
+        message = await receive()
+        read += len(message.get("body", b""))
+        more = message.get("more_body", False)
 
 
 def _declared_length(scope: Scope) -> int:

@@ -56,7 +56,7 @@ def created(connected: Connected, location: str, settings: Settings) -> Response
     response.headers["ETag"] = connected.etag
     response.headers["Accept-Patch"] = FRAGMENT
     for server in settings.ice_servers:
-        response.headers.append("Link", _link(server))
+        response.headers.append("Link", link_of(server))
     return response
 
 
@@ -100,8 +100,8 @@ def _accepts_sdp(accept: str) -> bool:
     return accept == "" or any(kind in {SDP, "application/*", "*/*"} for kind in kinds)
 
 
-def _link(server: IceServerSettings) -> str:
-    # RFC 9725, 4.6
+def link_of(server: IceServerSettings) -> str:
+    """Return the `Link` header that names an ICE server to a client (RFC 9725, 4.6)."""
     link = f'<{server.url}>; rel="ice-server"'
     if server.username is not None and server.credential is not None:
         name, credential = _quoted(server.username), _quoted(server.credential.get_secret_value())

@@ -1,0 +1,294 @@
+"""WHIP, WHEP and the API over a real socket: right verbs, right headers, every error a problem document."""
+
+import numpy as np
+import pytest
+from aiortc import RTCSessionDescription
+
+from mien.config import IceServerSettings
+from mien.server.signalling import link_of
+from support.live import Camera, ListLedger, Microphone, peer, publish, serving
+from support.pipelines import SmallFactory
+
+JPEG = b"\xff\xd8 a photo"
+SILENCE = np.zeros(960, np.int16)
+OPERATOR = "operator-token-0123456789"
+
+
+@pytest.fixture
+async def client():
+    async with serving(SmallFactory()) as client:
+        yield client
+
+
+@pytest.fixture
+async def made(client):
+    return (await client.post("/api/broadcasts", json={})).json()
+
+
+def is_problem(response, status, code):
+    body = response.json()
+    assert (response.status_code, body["status"], body["code"]) == (status, status, code), response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    assert body["type"] == f"urn:mien:problem:{code}"
+    assert body["title"]
+    assert body["detail"]
+    return True
+
+
+async def an_offer(*kinds: str, direction: str = "sendonly") -> str:
+    connection = peer()
+    for kind in kinds:
+        connection.addTransceiver(kind, direction=direction)
+    await connection.setLocalDescription(await connection.createOffer())
+    sdp = connection.localDescription.sdp
+    await connection.close()
+    return sdp
+
+
+class TestOffers:
+    @pytest.mark.parametrize(
+        ("change", "status", "code"),
+        [
+            pytest.param({"content": b""}, 422, "live.sdp", id="empty"),
+            pytest.param({"content": b"v=0\r\nm=video x"}, 422, "live.sdp", id="broken"),
+            pytest.param({"content": b"v=0\r\n" + b"\xff\xfe"}, 422, "live.sdp", id="not text"),
+            pytest.param({"content": b"v=0\r\n" + b"a" * 100_000}, 413, "http.too_large", id="too large"),
+            pytest.param({"type": "application/json"}, 415, "http.unsupported_media_type", id="wrong type"),
+            pytest.param({"accept": "text/html"}, 406, "http.not_acceptable", id="wants another answer"),
+            pytest.param({"token": "wrong"}, 401, "live.token", id="wrong token"),
+            pytest.param({"token": None}, 401, "live.token", id="no token"),
+        ],
+    )
+    async def test_an_offer_that_cannot_be_taken_is_refused_in_the_right_words(
+        self, client, made, change, status, code
+    ):
+        token = change.get("token", made["token"])
+        headers = {"Content-Type": change.get("type", "application/sdp"), "Accept": change.get("accept", "*/*")}
+        headers |= {"Authorization": f"Bearer {token}"} if token else {}
+        content = change.get("content") or (b"" if "content" in change else (await an_offer("video")).encode())
+        assert is_problem(await client.post(made["whip_url"], content=content, headers=headers), status, code)
+        listed = (await client.get(f"/api/broadcasts/{made['id']}")).json()
+        assert listed["state"] == "waiting"
+
+    @pytest.mark.parametrize(
+        ("kinds", "direction"),
+        [
+            pytest.param(("audio",), "sendonly", id="sound alone"),
+            pytest.param(("video", "video"), "sendonly", id="two videos"),
+            pytest.param(("video",), "recvonly", id="wants to watch"),
+        ],
+    )
+    async def test_media_that_are_not_for_us_are_refused(self, client, made, kinds, direction):
+        headers = {"Content-Type": "application/sdp", "Authorization": f"Bearer {made['token']}"}
+        offer = await an_offer(*kinds, direction=direction)
+        assert is_problem(await client.post(made["whip_url"], content=offer, headers=headers), 422, "live.sdp")
+
+    async def test_a_codec_that_we_do_not_speak_is_refused_and_leaves_the_place_free(self, client, made):
+        headers = {"Content-Type": "application/sdp", "Authorization": f"Bearer {made['token']}"}
+        offer = (await an_offer("video")).replace("VP8", "VP7").replace("H264", "H263")
+        assert is_problem(await client.post(made["whip_url"], content=offer, headers=headers), 422, "live.sdp")
+        session = await publish(client, made["whip_url"], Camera(), token=made["token"])
+        await session.hang_up()
+
+    async def test_too_much_body_is_refused_even_when_no_length_is_declared(self, client, made):
+        async def chunks():
+            for _ in range(17):
+                yield b"v" * 4096
+
+        headers = {"Content-Type": "application/sdp", "Authorization": f"Bearer {made['token']}"}
+        answer = await client.post(made["whip_url"], content=chunks(), headers=headers)
+        assert is_problem(answer, 413, "http.too_large")
+
+
+class TestAnswers:
+    async def test_a_publisher_gets_its_session_and_the_hint_to_begin_at_full_quality(self, client, made):
+        session = await publish(
+            client, made["whip_url"], Camera(), Microphone(lambda _: SILENCE, began=0), token=made["token"]
+        )
+        response = session.response
+        assert response.headers["content-type"] == "application/sdp"
+        assert response.headers["location"].startswith(made["whip_url"] + "/")
+        assert response.headers["etag"].startswith('"')
+        assert response.headers["accept-patch"] == "application/trickle-ice-sdpfrag"
+        assert response.headers["access-control-allow-origin"] == "*"
+        assert "Location" in response.headers["access-control-expose-headers"]
+        assert "x-google-start-bitrate=2000" in response.text
+        assert RTCSessionDescription(response.text, "answer")
+        assert (await client.delete(session.url)).status_code == 401
+        assert (await session.hang_up()).status_code == 200
+        gone = await client.delete(session.url, headers=session.headers)
+        assert is_problem(gone, 404, "live.no_such_session")
+
+    def test_ice_servers_are_named_to_clients_as_the_rfc_spells_it(self):
+        servers = [
+            {"url": "stun:stun.example.net:3478"},
+            {"url": "turn:turn.example.net?transport=udp", "username": "u", "credential": 'p"w'},
+        ]
+        links = [link_of(IceServerSettings.model_validate(server)) for server in servers]
+        turn = '<turn:turn.example.net?transport=udp>; rel="ice-server"'
+        key = 'username="u"; credential="p\\"w"; credential-type="password"'
+        assert links == ['<stun:stun.example.net:3478>; rel="ice-server"', f"{turn}; {key}"]
+
+    @pytest.mark.parametrize(
+        ("path", "allow"),
+        [("/whip", "POST"), ("/whip/x", "POST"), ("/whip/x/y", "PATCH"), ("/whep/x", "POST"), ("/whep/x/y", "DELETE")],
+    )
+    async def test_browsers_may_ask_before_they_send(self, client, path, allow):
+        response = await client.options(path)
+        assert response.status_code == 204
+        assert allow in response.headers["access-control-allow-methods"]
+        assert "Authorization" in response.headers["access-control-allow-headers"]
+        assert response.headers["access-control-allow-origin"] == "*"
+
+    @pytest.mark.parametrize("path", ["/whip", "/whip/x", "/whip/x/y", "/whep/x", "/whep/x/y"])
+    @pytest.mark.parametrize("verb", ["GET", "PUT"])
+    async def test_other_verbs_are_refused(self, client, path, verb):
+        response = await client.request(verb, path)
+        assert is_problem(response, 405, "http.method_not_allowed")
+        assert response.headers["allow"]
+
+    async def test_what_is_not_there_is_a_problem_too(self, client):
+        assert is_problem(await client.get("/nowhere"), 404, "http.not_found")
+        assert is_problem(await client.get("/api/broadcasts/nothing"), 404, "live.no_such_broadcast")
+        headers = {"Content-Type": "application/sdp"}
+        offer = await an_offer("video", direction="recvonly")
+        assert is_problem(
+            await client.post("/whep/nothing", content=offer, headers=headers), 404, "live.no_such_broadcast"
+        )
+
+
+class TestBroadcasts:
+    @pytest.mark.parametrize(
+        ("wish", "code"),
+        [
+            pytest.param({"treatment": "show"}, "input.invalid", id="nobody is ever shown on request"),
+            pytest.param({"treatment": "swap"}, "policy", id="a swap into nothing"),
+            pytest.param({"treatment": "swap", "persona": "mask:nobody"}, "persona.unknown", id="no such mask"),
+            pytest.param({"treatment": "swap", "persona": "reference:x"}, "persona.unknown", id="no such photo"),
+            pytest.param({"persona": "/etc/passwd"}, "input.invalid", id="a path"),
+            pytest.param({"titel": "x"}, "input.invalid", id="a typo"),
+            pytest.param({"title": "x" * 121}, "input.invalid", id="a long title"),
+            pytest.param({"title": "a\x00b"}, "input", id="an unprintable title"),
+        ],
+    )
+    async def test_a_wish_that_makes_no_sense_is_refused(self, client, wish, code):
+        assert is_problem(await client.post("/api/broadcasts", json=wish), 422, code)
+        assert (await client.get("/api/broadcasts")).json() == []
+
+    async def test_there_is_an_end_to_how_many_there_may_be(self):
+        async with serving(SmallFactory(), live={"max_broadcasts": 1}) as client:
+            first = (await client.post("/api/broadcasts", json={})).json()
+            refused = await client.post("/api/broadcasts", json={})
+            assert is_problem(refused, 503, "live.too_many")
+            assert refused.headers["retry-after"]
+            headers = {"Authorization": f"Bearer {first['token']}"}
+            await client.delete(f"/api/broadcasts/{first['id']}", headers=headers)
+            assert (await client.post("/api/broadcasts", json={})).status_code == 201
+
+    async def test_a_title_changes_without_a_new_pipeline(self):
+        factory = SmallFactory()
+        async with serving(factory) as client:
+            made = (await client.post("/api/broadcasts", json={"title": "a"})).json()
+            headers = {"Authorization": f"Bearer {made['token']}"}
+            url = f"/api/broadcasts/{made['id']}"
+            assert (await client.patch(url, json={"title": "b"}, headers=headers)).json()["title"] == "b"
+            assert len(factory.built) == 1
+            assert is_problem(await client.patch(url, json={"title": "c"}), 401, "live.token")
+
+    async def test_a_foreign_name_for_this_machine_is_refused(self, client):
+        assert (await client.get("/api/health", headers={"Host": "evil.example"})).status_code == 400
+
+
+class TestReferences:
+    async def test_a_photo_with_the_declaration_becomes_a_persona(self):
+        ledger = ListLedger()
+        async with serving(SmallFactory(), ledger=ledger) as client:
+            answer = await client.post(
+                "/api/references",
+                files={"photo": ("me.jpg", JPEG, "image/jpeg")},
+                data={"owner_agrees": "true", "declared_by": "Kim"},
+            )
+            assert answer.status_code == 201, answer.text
+            assert answer.json()["notes"] == ["fine"]
+            (declaration,) = ledger.declarations
+            assert (declaration.declared_by, declaration.use) == ("Kim", "swap")
+            wish = {"treatment": "swap", "persona": answer.json()["id"]}
+            assert (await client.post("/api/broadcasts", json=wish)).status_code == 201
+
+    @pytest.mark.parametrize(
+        ("form", "photo", "status", "code"),
+        [
+            pytest.param({}, JPEG, 403, "consent.missing", id="no declaration"),
+            pytest.param({"owner_agrees": "false", "declared_by": "Kim"}, JPEG, 403, "consent.missing", id="a no"),
+            pytest.param({"owner_agrees": "true"}, JPEG, 403, "consent.missing", id="by nobody"),
+            pytest.param({"owner_agrees": "true", "declared_by": "a\nb"}, JPEG, 422, "input", id="two lines"),
+            pytest.param(
+                {"owner_agrees": "true", "declared_by": "Kim"}, b"GIF", 422, "media.unreadable", id="no photo"
+            ),
+            pytest.param(
+                {"owner_agrees": "true", "declared_by": "Kim"}, JPEG * 1000, 413, "media.too_large", id="large"
+            ),
+            pytest.param(
+                {"owner_agrees": "true", "declared_by": "Kim"}, JPEG * 50_000, 413, "http.too_large", id="huge"
+            ),
+        ],
+    )
+    async def test_without_consent_or_a_usable_photo_nothing_is_kept(self, form, photo, status, code):
+        ledger = ListLedger()
+        async with serving(SmallFactory(), ledger=ledger, references={"max_bytes": 4096}) as client:
+            answer = await client.post("/api/references", files={"photo": ("x.jpg", photo)}, data=form)
+            assert is_problem(answer, status, code)
+        assert ledger.declarations == []
+
+    async def test_the_built_in_personas_are_listed_with_a_preview(self, client):
+        (persona,) = (await client.get("/api/personas")).json()
+        assert persona["title"] == {"en": "Volto", "ko": "볼토"}
+        preview = await client.get(persona["preview_url"])
+        assert (preview.headers["content-type"], preview.content[:2]) == ("image/jpeg", b"\xff\xd8")
+        assert is_problem(await client.get("/api/personas/mask:x/preview.jpg"), 422, "persona.unknown")
+
+
+class TestAccess:
+    @pytest.mark.parametrize("path", ["/whip", "/api/broadcasts", "/api/references"])
+    async def test_with_an_operators_token_nothing_is_made_without_it(self, path):
+        async with serving(SmallFactory(), whip_token=OPERATOR) as client:
+            assert is_problem(await client.post(path), 401, "live.token")
+            wrong = {"Authorization": "Bearer wrong"}
+            assert is_problem(await client.post(path, headers=wrong), 401, "live.token")
+            right = {"Authorization": f"Bearer {OPERATOR}"}
+            assert (await client.post(path, headers=right)).status_code in {415, 422}  # past the door
+
+    @pytest.mark.parametrize("path", ["/whip", "/api/broadcasts", "/api/references"])
+    async def test_a_server_open_to_others_needs_an_operators_token(self, path):
+        async with serving(SmallFactory(), host="0.0.0.0") as client:  # noqa: S104  # it only is said, not done
+            assert is_problem(await client.post(path), 403, "live.token_not_set")
+
+    async def test_obs_uses_the_operators_token_to_the_end(self):
+        async with serving(SmallFactory(), whip_token=OPERATOR) as client:
+            session = await publish(client, "/whip", Camera(), token=OPERATOR)
+            assert (await client.delete(session.url)).status_code == 401
+            assert (await session.hang_up()).status_code == 200
+
+
+class TestPages:
+    async def test_unbuilt_pages_say_how_to_build_them(self, client):
+        for path in ("/", "/live", "/watch/x"):
+            page = await client.get(path)
+            assert page.status_code == 503
+            assert "make web" in page.text
+
+    async def test_built_pages_are_served(self, tmp_path):
+        (tmp_path / "assets").mkdir()
+        (tmp_path / "index.html").write_text("home")
+        (tmp_path / "live.html").write_text("go live")
+        (tmp_path / "assets" / "app.js").write_text("1")
+        async with serving(SmallFactory(), web_dir=tmp_path) as client:
+            texts = [(await client.get(path)).text for path in ("/", "/live", "/watch/x", "/assets/app.js")]
+            assert texts == ["home", "go live", "home", "1"]
+            assert (await client.get("/")).headers["x-content-type-options"] == "nosniff"
+
+    async def test_health_and_openapi_answer(self, client):
+        health = (await client.get("/api/health")).json()
+        assert (health["status"] in {"ok", "warming"}, health["broadcasts"]) == (True, 0)
+        paths = (await client.get("/openapi.json")).json()["paths"]
+        assert {"/api/broadcasts", "/api/references", "/whip/{broadcast_id}", "/whep/{broadcast_id}"} <= set(paths)
