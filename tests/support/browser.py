@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -88,20 +89,40 @@ def write_camera_clip(path: Path, frames: Iterable[Image], *, quality: int = 92)
     return path
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running `mien serve`.
+
+    Attributes:
+        address: As in `http://127.0.0.1:8000`.
+        pid: Of its process.
+        first_page_s: Seconds from its start to the first page.
+        ready_s: Seconds from its start until pipelines can be made.
+    """
+
+    address: str
+    pid: int
+    first_page_s: float
+    ready_s: float
+
+
 @contextmanager
-def mien_serve(data_dir: Path, *, wait_s: float = 20.0) -> Iterator[str]:
-    """Run `mien serve` on a free loopback port and yield its address; stop it by its pid."""
+def mien_serve(data_dir: Path, *, wait_s: float = 20.0) -> Iterator[Server]:
+    """Run `mien serve` on a free loopback port; stop it by its pid."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    start = time.monotonic()
     process = subprocess.Popen(
         [sys.executable, "-m", "mien", "serve", "--port", str(port)],
         env={**os.environ, "MIEN_DATA_DIR": str(data_dir), "MIEN_LOG__FORM": "json"},
     )
     address = f"http://127.0.0.1:{port}"
     try:
-        _wait_until_ready(address, process, wait_s)
-        yield address
+        _wait_for(f"{address}/live", b"<html", process, start + wait_s)
+        first_page_s = time.monotonic() - start
+        _wait_for(f"{address}/api/health", b'"ok"', process, start + wait_s)
+        yield Server(address, process.pid, first_page_s, time.monotonic() - start)
     finally:
         process.send_signal(signal.SIGINT)
         try:
@@ -111,20 +132,19 @@ def mien_serve(data_dir: Path, *, wait_s: float = 20.0) -> Iterator[str]:
             process.wait()
 
 
-def _wait_until_ready(address: str, process: "subprocess.Popen[bytes]", wait_s: float) -> None:
-    """Wait until the server's eyes are open."""
-    deadline = time.monotonic() + wait_s
+def _wait_for(url: str, wanted: bytes, process: "subprocess.Popen[bytes]", deadline: float) -> None:
+    """Ask until the answer holds `wanted`."""
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"mien serve ended with {process.returncode}")
         try:
-            with urllib.request.urlopen(f"{address}/api/health", timeout=1) as answer:  # noqa: S310  # our own server
-                if b'"ok"' in answer.read():
+            with urllib.request.urlopen(url, timeout=1) as answer:  # noqa: S310  # our own server
+                if wanted in answer.read():
                     return
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             pass
-        time.sleep(0.05)
-    raise RuntimeError(f"mien serve was not ready after {wait_s} s")
+        time.sleep(0.02)
+    raise RuntimeError(f"{url} did not answer with {wanted!r} in time")
 
 
 def screen(page: Page, selector: str = "video") -> Image | None:

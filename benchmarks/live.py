@@ -1,0 +1,200 @@
+"""Capture-to-viewer delay and frame rate in a real browser, and what the server needs. Prints a table, writes JSON.
+
+    python benchmarks/live.py [--seconds 60] [--treatment mask mosaic] [--out benchmarks/results/live.json]
+
+One Chromium publishes a clip through its fake camera (1280x720 at 30 fps, one face of 230 px made by code from a
+public-domain photo), another watches; both run on the measured machine, beside the server, and take much of it. Each
+frame carries its number as a bar code. The publishing page notes when a frame left the camera (`captureTime`), the
+watching page when it was presented, on one clock; the difference is the delay, camera to screen. The delay of the
+first and the last ten seconds tells whether it grows.
+"""
+
+import argparse
+import json
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from playwright.sync_api import Page, Playwright, expect, sync_playwright
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+from mien.vision.faces import Image
+from pipeline import machine
+from support.browser import Server, browser, mien_serve, write_camera_clip
+from support.scenes import astronaut_frames
+
+BITS, CELL = 10, 20
+CLIP_S = 29.0  # about six sways of the head; shorter than the bar code's 1024 frames
+CODE_READER = (
+    f"const bits = {BITS}, cell = {CELL};"
+    + """
+    const strip = document.createElement('canvas');
+    strip.width = bits; strip.height = 1;
+    const pen = strip.getContext('2d', {willReadFrequently: true});
+    window.readCode = video => {
+        const k = video.videoWidth / 1280;
+        for (let i = 0; i < bits; i++)  // the middle of each cell, so that no blur reaches it
+            pen.drawImage(video, (i * cell + 6) * k, (720 - 14) * k, 8 * k, 8 * k, i, 0, 1, 1);
+        const px = pen.getImageData(0, 0, bits, 1).data;
+        let code = 0;
+        for (let i = 0; i < bits; i++) code = code * 2 + (px[i * 4] > 127 ? 1 : 0);
+        return code;
+    };
+    window.marks = [];
+"""
+)
+NOTE_CAPTURE = (
+    CODE_READER
+    + """
+    const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = async wish => {
+        const stream = await ask(wish);
+        if (stream.getVideoTracks().length) {
+            const video = document.createElement('video');
+            video.muted = true;
+            video.srcObject = new MediaStream(stream.getVideoTracks());
+            window.kept = video;
+            const note = (now, frame) => {
+                window.marks.push([readCode(video), performance.timeOrigin + (frame.captureTime || now)]);
+                video.requestVideoFrameCallback(note);
+            };
+            video.requestVideoFrameCallback(note);
+            video.play();
+        }
+        return stream;
+    };
+"""
+)
+NOTE_PRESENTED = """() => {
+    const video = document.querySelector('video');
+    const note = (now, frame) => {
+        window.marks.push([readCode(video), performance.timeOrigin + now]);
+        video.requestVideoFrameCallback(note);
+    };
+    video.requestVideoFrameCallback(note);
+}"""
+
+
+def coded(frames: Iterator[Image]) -> Iterator[Image]:
+    """Draw each frame's number into its lower left corner."""
+    for number, frame in enumerate(frames):
+        for i in range(BITS):
+            value = 255 if number >> (BITS - 1 - i) & 1 else 0
+            frame[-CELL:, i * CELL : (i + 1) * CELL] = value
+        yield frame
+
+
+def broadcast(driver: Playwright, server: Server, clip: Path, treatment: str, seconds: float) -> dict[str, Any]:
+    """Publish and watch for `seconds`; return the figures."""
+    with browser(driver, camera=clip) as camera, browser(driver) as audience:
+        page = camera.new_page()
+        page.add_init_script(NOTE_CAPTURE)
+        page.goto(f"{server.address}/live")
+        page.get_by_text({"mosaic": "Mosaic", "mask": "Mask"}[treatment], exact=True).first.click()
+        page.get_by_role("button", name="Go live").click()
+        link = page.locator("input[readonly]")
+        expect(link).to_have_value(re.compile("/watch/"), timeout=20_000)
+        time.sleep(3)
+        watcher = audience.new_page()
+        watcher.add_init_script(CODE_READER)
+        first_picture_s = open_watch_page(watcher, link.input_value())
+        watcher.evaluate(NOTE_PRESENTED)
+        time.sleep(2)
+        cpu, start = cpu_seconds(server.pid), time.monotonic()
+        watcher.evaluate("window.marks.length = 0")
+        time.sleep(seconds)
+        elapsed = time.monotonic() - start
+        cpu_share = (cpu_seconds(server.pid) - cpu) / elapsed
+        presented, captured = watcher.evaluate("window.marks"), page.evaluate("window.marks")
+        broadcast_id = link.input_value().rstrip("/").rsplit("/", 1)[-1]
+        stats = page.evaluate("id => fetch(`/api/broadcasts/${id}`).then(r => r.json())", broadcast_id)
+        return {
+            "path": "glass_to_glass",
+            "treatment": treatment,
+            "seconds": round(elapsed, 1),
+            "viewer_fps": round(len(presented) / elapsed, 1),
+            **delays(presented, captured),
+            "first_picture_ms": round(first_picture_s * 1e3),
+            "server_cpu_cores": round(cpu_share, 2),
+            "server_rss_mb": round(rss_mb(server.pid)),
+            "server": {key: stats.get(key) for key in ("fps_in", "fps_out", "dropped", "vision_ms", "server_delay_ms")},
+        }
+
+
+def open_watch_page(page: Page, link: str) -> float:
+    """Open the page and return how long the first picture took, from the click on."""
+    start = time.monotonic()
+    page.goto(link, wait_until="commit")
+    page.wait_for_function(
+        "() => { const v = document.querySelector('video'); return v && v.videoWidth > 2 && v.readyState >= 2; }"
+    )
+    return time.monotonic() - start
+
+
+def delays(presented: list[list[float]], captured: list[list[float]]) -> dict[str, Any]:
+    """Match frames by their number; the clip repeats, so the latest capture before the presentation counts."""
+    times: dict[int, list[float]] = {}
+    for code, at in captured:
+        times.setdefault(int(code), []).append(at)
+    matched = []
+    for code, at in presented:
+        before = [seen for seen in times.get(int(code), []) if 0 <= at - seen < 5000]
+        if before:
+            matched.append((at, at - max(before)))
+    if not matched:
+        return {"delay_ms_p50": None, "delay_ms_p95": None}
+    at, delay = np.array(matched).T
+    return {
+        "delay_ms_p50": round(float(np.percentile(delay, 50))),
+        "delay_ms_p95": round(float(np.percentile(delay, 95))),
+        "delay_ms_first_10_s": round(float(np.median(delay[at < at[0] + 10_000]))),
+        "delay_ms_last_10_s": round(float(np.median(delay[at > at[-1] - 10_000]))),
+        "frames_matched": len(matched),
+    }
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def rss_mb(pid: int) -> float:
+    """Return the memory of a process."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]  # the line is always there
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--treatment", nargs="+", choices=("mask", "mosaic"), default=["mask", "mosaic"])
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "live.json")
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    rows = []
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
+        clip = write_camera_clip(Path(folder) / "camera.mjpeg", coded(astronaut_frames(CLIP_S)))
+        for treatment in options.treatment:
+            with mien_serve(Path(folder)) as server:
+                row = broadcast(driver, server, clip, treatment, options.seconds)
+                row |= {"first_page_s": round(server.first_page_s, 2), "ready_s": round(server.ready_s, 2)}
+            rows.append(row)
+            print(json.dumps(row, indent=2))
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=2) + "\n")
+    print(f"written to {options.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""From a camera to a viewer's screen, through two real browsers and a real server."""
+
+import re
+import time
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from support.browser import browser, mien_serve, screen, write_camera_clip
+from support.judge import SAME_PERSON, Judge
+from support.photos import as_png, hopper
+from support.scenes import astronaut_frame, astronaut_frames
+
+pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(240)]
+
+
+@pytest.fixture(scope="module")
+def judge(runtime):
+    return Judge(runtime)
+
+
+@pytest.fixture(scope="module")
+def camera(tmp_path_factory):
+    path = tmp_path_factory.mktemp("camera") / "astronaut.mjpeg"
+    return write_camera_clip(path, astronaut_frames(4.84, face_px=250))  # one sway, so that the loop has no cut
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, runtime):  # noqa: ARG001  # the server needs the models that `runtime` fetched
+    with mien_serve(tmp_path_factory.mktemp("data")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def playwright():
+    with sync_playwright() as driver:
+        yield driver
+
+
+@pytest.fixture
+def broadcaster(playwright, camera, server):
+    with browser(playwright, camera=camera) as context:
+        page = context.new_page()
+        page.goto(f"{server.address}/live")
+        yield page
+
+
+@pytest.fixture
+def viewer(playwright):
+    with browser(playwright) as context:
+        yield context.new_page()
+
+
+def go_live(page):
+    """Press the button and return the link for viewers."""
+    page.get_by_role("button", name="Go live").click()
+    link = page.locator("input[readonly]")
+    expect(link).to_have_value(re.compile("/watch/"), timeout=20_000)
+    return link.input_value()
+
+
+def watch(page, link, *, screens, every_s=0.4, settle_s=2.5):
+    """Open the link and return what its video shows, several times over."""
+    page.goto(link)
+    page.wait_for_function(
+        "() => { const v = document.querySelector('video'); return v && v.videoWidth > 0 && v.readyState >= 2; }",
+        timeout=20_000,
+    )
+    first = [screen(page)]
+    time.sleep(settle_s)
+    taken = []
+    for _ in range(screens):
+        taken.append(screen(page))
+        time.sleep(every_s)
+    return [image for image in first if image is not None], [image for image in taken if image is not None]
+
+
+def test_a_swapped_face_reaches_the_viewer_as_the_face_of_the_reference(broadcaster, viewer, judge, tmp_path):
+    photo = tmp_path / "hopper.png"
+    photo.write_bytes(as_png(hopper()))
+    broadcaster.get_by_text("My photo").click()
+    broadcaster.locator("input[type=file]").set_input_files(photo)
+    broadcaster.get_by_text("The person in this photo agreed").click()
+    broadcaster.get_by_label("Your name").fill("A tester")
+    broadcaster.get_by_role("button", name="Use this photo").click()
+    expect(broadcaster.get_by_text("The photo is ready.")).to_be_visible(timeout=20_000)
+    link = go_live(broadcaster)
+    first, screens = watch(viewer, link, screens=6)
+    assert len(screens) == 6
+
+    live, reference = judge.embedding(astronaut_frame(1.0, face_px=250)), judge.embedding(hopper())
+    before = float(live @ reference)
+    likeness = [(judge.likeness(image, reference), judge.likeness(image, live)) for image in screens]
+    assert sum(to_reference for to_reference, _ in likeness) / 6 > before + 0.05
+    assert all(to_reference > to_live for to_reference, to_live in likeness)
+    assert all(judge.likeness(image, live) < SAME_PERSON for image in first)
+
+
+def test_in_mosaic_the_viewer_sees_nobody(broadcaster, viewer, judge):
+    broadcaster.get_by_text("Mosaic", exact=True).first.click()
+    link = go_live(broadcaster)
+    first, screens = watch(viewer, link, screens=6)
+    assert len(screens) == 6
+    assert all(image.shape == (720, 1280, 3) for image in screens)
+    live = judge.embedding(astronaut_frame(1.0, face_px=250))
+    assert all(judge.likeness(image, live) < 0.9 for image in (*first, *screens))
+    assert all(image.std() > 20 for image in screens), "a slate is safe, but it is not the broadcast"
+
+
+def test_the_broadcaster_sees_the_treated_picture_and_the_list_names_the_broadcast(broadcaster, viewer, judge, server):
+    go_live(broadcaster)
+    broadcaster.wait_for_function(
+        "() => [...document.querySelectorAll('video')].some(v => v.videoWidth === 1280 && v.readyState >= 2)",
+        timeout=20_000,
+    )
+    time.sleep(2)
+    live = judge.embedding(astronaut_frame(1.0, face_px=250))
+    own = screen(broadcaster)
+    assert own is not None
+    assert judge.likeness(own, live) < SAME_PERSON
+    viewer.goto(server.address)
+    expect(viewer.locator("a[href*='/watch/']").first).to_be_visible(timeout=10_000)
