@@ -1,0 +1,103 @@
+"""What of a face is covered by hair, glasses or a hand, seen in the flat texture."""
+
+from functools import cache
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.vision.faces import Image, Matte
+from mien.vision.one_euro import share
+from mien.vision.regions import expressive, inner, openings, oval, polygon, shrink, soften
+from mien.vision.topology import UV
+
+SIDE: Final = 64
+"""Side of the texture in which cover is judged."""
+_CHEEK_PATCHES: Final = ((117, 118, 101, 205, 187, 147, 123), (346, 347, 330, 425, 411, 376, 352))
+
+
+@cache
+def _cheeks() -> NDArray[np.bool_]:
+    """Return the patches of skin by which all skin is judged: they are the last to be covered."""
+    patches = [polygon(UV[list(corners)], SIDE) for corners in _CHEEK_PATCHES]
+    return np.asarray(np.maximum(*patches) > 0.5)
+
+
+def skin_matte(texture: Image) -> Matte:
+    """Return where a face's texture looks like the skin of its own cheeks.
+
+    Colour counts most. Brighter is forgiven (a highlight is skin), darker less (hair, frames).
+
+    Args:
+        texture: RGB, any size.
+
+    Returns:
+        (SIDE, SIDE) 0 to 1.
+    """
+    small = np.asarray(cv2.resize(texture, (SIDE, SIDE), interpolation=cv2.INTER_AREA))
+    lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB).astype(np.float32)
+    sample = lab[_cheeks()]
+    middle = np.median(sample, axis=0)
+    spread = np.maximum(1.48 * np.median(np.abs(sample - middle), axis=0), (14.0, 4.5, 4.5))
+    away = (lab - middle) / spread
+    lightness = np.minimum(away[..., 0], 2.0) / 1.3
+    distance = np.sqrt(0.5 * lightness**2 + np.square(away[..., 1:]).sum(axis=2))
+    return np.asarray(1 - np.clip((distance - 3.2) / 2.5, 0, 1), np.float32)
+
+
+class OcclusionMatte:
+    """Tell what passes in front of a face from the face: it differs from how each spot of skin has looked so far.
+
+    The inner face is taken as skin unless something moved in front of it; outside, what has not the colour of
+    the cheeks counts as hair or frames and stays live.
+    """
+
+    def __init__(self) -> None:
+        self._usual: NDArray[np.float32] | None = None
+        self._occluded = np.zeros((SIDE, SIDE), np.float32)
+        self._seen_s = 0.0
+
+    def __call__(self, live: Image, skin: Matte, *, dt: float) -> Matte:
+        """Return where the persona may be drawn, (SIDE, SIDE) 0 to 1.
+
+        Args:
+            live: (SIDE, SIDE, 3) flat texture of the live face.
+            skin: `skin_matte` of it.
+            dt: Seconds since the last call.
+        """
+        passing = self._passing(live, dt)
+        self._occluded = self._occluded + share(5.0, dt) * (passing - self._occluded)
+        free = 1 - self._occluded * (1 - 0.7 * expressive(SIDE))
+        return np.asarray(soften(np.maximum(skin, inner(SIDE)), 0.019) * free, np.float32)
+
+    def _passing(self, live: Image, dt: float) -> Matte:
+        """Compare with the running mean, overall brightness taken out, and keep the mean free of occluders."""
+        now = live.astype(np.float32)
+        now *= 110 / (now.mean() + 1)
+        if self._usual is None:
+            self._usual = now
+        strange = np.clip((np.abs(now - self._usual).max(axis=2) - 45) / 35, 0, 1)
+        # The first moments settle the mean quickly; then it follows slowly, and hardly where something is in front.
+        rate = share(0.25 if self._seen_s > 0.4 else 2.0, dt) * (1 - 0.9 * strange[..., None])
+        self._usual = self._usual + rate * (now - self._usual)
+        self._seen_s += dt
+        return soften(strange.astype(np.float32), 0.023)
+
+
+def covered_share(matte: Matte, facing: Matte) -> float:
+    """Return how much of the visible inner face, eyes and mouth apart, a persona's matte covers.
+
+    Args:
+        matte: The persona's opacity in the flat texture, (SIDE, SIDE).
+        facing: How much each spot turns to the viewer, 0 to 1, (SIDE, SIDE).
+    """
+    weight = inner(SIDE) * (1 - openings(SIDE)) * facing
+    return float((weight * np.minimum(matte, 1)).sum() / max(float(weight.sum()), 1e-6))
+
+
+def connected_skin(texture: Image) -> Matte:
+    """Return where a photo's texture shows the face: skin outside, everything inside; a fringe is left out."""
+    thinned = cv2.erode(skin_matte(texture), np.ones((3, 3), np.uint8))
+    outer = soften(np.clip((thinned - 0.35) / 0.4, 0, 1).astype(np.float32), 0.0156)
+    return np.maximum(outer, inner(SIDE)) * (shrink(oval(256), SIDE) > 0.01)

@@ -1,0 +1,114 @@
+"""Personas: the faces that can be swapped in, read once and ready to be lit."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.errors import FacePhotoError, ShapeError
+from mien.vision.faces import Image, Matte, Mesh, check_image
+from mien.vision.geometry import mesh_size, turned_away, vertex_normals
+from mien.vision.harmonise import Skin, read_skin
+from mien.vision.mask_light import Finish
+from mien.vision.occlusion import connected_skin, skin_matte
+from mien.vision.regions import openings, oval, ramp, soften
+from mien.vision.topology import LANDMARKS
+from mien.vision.unwrap import flatten, unwrap
+
+SIDE: Final = 256
+"""Side of a photo's texture: one to one with a face that fills half the height of a 720p frame."""
+MAX_PHOTO_TURN: Final = 55.0
+MIN_EYE_DISTANCE_PX: Final = 24.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Persona:
+    """A face to swap in.
+
+    Attributes:
+        name: What people call it.
+        texture: (S, S, 3) RGB flat texture.
+        matte: (S, S) where the persona covers the face, 0 to 1. Eyes and inner mouth stay open.
+        surface: What light does to the texture: skin read from a photo, or the finish of a mask.
+        mesh: The build of the face in the photo; None keeps the live one.
+    """
+
+    name: str
+    texture: Image
+    matte: Matte
+    surface: Skin | Finish
+    mesh: Mesh | None = None
+
+    @property
+    def kind(self) -> Literal["photo", "mask"]:
+        """Whose face this is: a person's, who must have agreed, or nobody's."""
+        return "photo" if isinstance(self.surface, Skin) else "mask"
+
+
+def check_mesh(mesh: NDArray[np.float32], *, name: str = "mesh") -> Mesh:
+    """Return `mesh` unchanged, or say what is wrong with it.
+
+    Raises:
+        ShapeError: It is not (468, 3) finite float32.
+    """
+    if mesh.shape != (LANDMARKS, 3) or mesh.dtype != np.float32 or not np.isfinite(mesh).all():
+        raise ShapeError(f"{name} must be ({LANDMARKS}, 3) finite float32, got {mesh.shape} {mesh.dtype}")
+    return mesh
+
+
+def persona_from_photo(image: Image, mesh: Mesh, name: str) -> Persona:
+    """Read one photo of a face as a persona.
+
+    Args:
+        image: RGB photo.
+        mesh: The face's landmarks in it.
+        name: What people call the persona.
+
+    Raises:
+        ShapeError: `image` or `mesh` is malformed.
+        FacePhotoError: The face is too small, or turned so far away that half of it is unseen.
+    """
+    check_image(image)
+    check_mesh(mesh)
+    if (eyes_px := mesh_size(mesh)) < MIN_EYE_DISTANCE_PX:
+        raise FacePhotoError(f"the eyes must be {MIN_EYE_DISTANCE_PX:.0f} pixels apart or more, got {eyes_px:.0f}")
+    if (turn := turned_away(mesh)) > MAX_PHOTO_TURN:
+        raise FacePhotoError(f"the face must look at the camera, within {MAX_PHOTO_TURN:.0f} degrees; got {turn:.0f}")
+    texture = _mirror_unseen(unwrap(_reduced(image, mesh), _reduced_mesh(mesh), SIDE), mesh)
+    shown = connected_skin(texture)
+    covers = cv2.resize(shown, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR) * oval(SIDE) * (1 - openings(SIDE))
+    return Persona(name, texture, covers, read_skin(texture, skin_matte(texture)), mesh)
+
+
+def _reduction(mesh: Mesh) -> float:
+    """Return by how much a photo must shrink so that its face has about the texture's resolution."""
+    return min(1.0, 0.55 * SIDE / mesh_size(mesh))
+
+
+def _reduced(image: Image, mesh: Mesh) -> Image:
+    factor = _reduction(mesh)
+    if factor > 0.95:
+        return image
+    return np.asarray(cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _reduced_mesh(mesh: Mesh) -> Mesh:
+    factor = _reduction(mesh)
+    return mesh if factor > 0.95 else ((mesh + 0.5) * factor - 0.5).astype(np.float32)
+
+
+def _mirror_unseen(texture: Image, mesh: Mesh) -> Image:
+    """Fill the side that the photo hardly shows from the other side."""
+    towards = flatten(-vertex_normals(mesh), SIDE)[..., 2]
+    seen = np.clip((towards - 0.15) / 0.3, 0, 1)
+    wanted = np.clip((seen[:, ::-1] - seen) * 1.5, 0, 1) * (seen < 0.6)
+    share = soften(wanted.astype(np.float32), 0.0234)[..., None]
+    mixed = texture * (1 - share) + texture[:, ::-1] * share
+    return mixed.astype(np.uint8)
+
+
+def facing(mesh: Mesh, *, low: float = 0.05, high: float = 0.3) -> NDArray[np.float32]:
+    """Return how openly each vertex shows itself to the viewer, (468,) 0 to 1; edge-on is 0."""
+    return ramp(-vertex_normals(mesh)[:, 2], low, high)

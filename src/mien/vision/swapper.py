@@ -1,0 +1,212 @@
+"""Draw a persona over a live face, or refuse where it would not cover the face."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.vision.faces import Image, Matte, Mesh, check_image
+from mien.vision.geometry import ShapeTransfer, bounds, mesh_size, turned_away
+from mien.vision.harmonise import LightMatch, Skin
+from mien.vision.mask_light import Finish, MaskLight
+from mien.vision.occlusion import SIDE, OcclusionMatte, covered_share, skin_matte
+from mien.vision.one_euro import OneEuro
+from mien.vision.reference import Persona, check_mesh, facing, persona_from_photo
+from mien.vision.regions import shrink
+from mien.vision.topology import DRESSED, HEM_RING, LANDMARKS, OVAL, SURROUNDED, UV, Vertices, with_skirt
+from mien.vision.unwrap import flatten, rasterise, unwrap
+
+__all__ = ["Limits", "MeshSwapper", "Persona", "persona_from_photo"]
+
+_ANALYSIS_PX: Final = 144
+"""Longer side of the picture from which light and cover are judged."""
+_WARP_STEP: Final = 4
+"""A change of shape is smooth: it is drawn at a quarter of the resolution."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a swap is refused; the face must then be hidden in another way.
+
+    Attributes:
+        max_turn: Largest angle between the face's direction and the viewer's, in degrees.
+        min_eye_distance_px: Smallest distance of the outer eye corners.
+        min_inside: Smallest share of landmarks inside the frame.
+        min_cover: Smallest share of the visible inner face that the persona covers.
+        return_margin: After a refusal, how much better than the limits a face must be, as a share.
+    """
+
+    max_turn: float
+    min_eye_distance_px: float = 12.0
+    min_inside: float = 0.75
+    min_cover: float = 0.8
+    return_margin: float = 0.1
+
+
+PHOTO_LIMITS: Final = Limits(max_turn=48.0)
+MASK_LIMITS: Final = Limits(max_turn=62.0)
+
+
+class MeshSwapper:
+    """Swaps one face track to one persona. Holds what must not flicker, so each face track needs its own.
+
+    Args:
+        persona: Who is drawn.
+        shape: How much of the persona's build the live face takes on, 0 to 1.
+        fps: Frame rate for the first frame's smoothing.
+        limits: When to refuse; by default by the persona's kind.
+    """
+
+    def __init__(
+        self, persona: Persona, *, shape: float = 0.7, fps: float = 30.0, limits: Limits | None = None
+    ) -> None:
+        self._persona = persona
+        self._limits = limits or (PHOTO_LIMITS if persona.kind == "photo" else MASK_LIMITS)
+        self._steady = OneEuro(min_cutoff_hz=1.5, responsiveness=2.0)
+        self._reshape = ShapeTransfer(persona.mesh, amount=shape) if persona.mesh is not None and shape else None
+        self._paint = _paint(persona)
+        self._frame_s = 1 / fps
+        self._last_at: float | None = None
+        self._refused = False
+
+    def __call__(self, image: Image, mesh: Mesh, *, at: float) -> bool:
+        """Draw the persona over the face, in place.
+
+        Args:
+            image: RGB frame; only the face and a hem around it are touched.
+            mesh: The face's landmarks in this frame.
+            at: Capture time in seconds.
+
+        Returns:
+            True where the persona covers the face. False where it would not; then `image` is as it was, and
+            the face must be hidden in another way.
+
+        Raises:
+            ShapeError: `image` or `mesh` is malformed.
+        """
+        check_image(image)
+        check_mesh(mesh)
+        drawn = self._draw(image, mesh, at) if self._within_limits(image, mesh) else False
+        self._refused = not drawn
+        return drawn
+
+    def _within_limits(self, image: Image, mesh: Mesh) -> bool:
+        """Judge size, direction and place of the face."""
+        slack = self._limits.return_margin if self._refused else 0.0
+        height, width = image.shape[:2]
+        inside = ((mesh[:, :2] >= 0) & (mesh[:, :2] < (width, height))).all(axis=1).mean()
+        return bool(
+            mesh_size(mesh) >= self._limits.min_eye_distance_px * (1 + slack)
+            and turned_away(mesh) <= self._limits.max_turn * (1 - slack)
+            and inside >= self._limits.min_inside
+        )
+
+    def _draw(self, image: Image, mesh: Mesh, at: float) -> bool:
+        dt = self._frame_s if self._last_at is None else max(at - self._last_at, 1e-3)
+        self._last_at = at
+        source = self._steady(mesh, at=at, unit=mesh_size(mesh))
+        target = source if self._reshape is None else self._reshape(source)
+        area = _Area.around(with_skirt(source), with_skirt(target), image, hem=self._reshape is not None)
+        roi = image[area.slices]
+        source, target = area.inside(source), area.inside(target)
+        openly = facing(target)
+        texture, matte = self._paint(_small_unwrap(roi, source), source, dt)
+        visible = flatten(np.repeat(openly[:, None], 3, axis=1), SIDE)[..., 0]
+        if covered_share(shrink(matte, SIDE), visible) < self._limits.min_cover:
+            return False
+        under = roi if self._reshape is None else _reshaped(roi, source, target)
+        roi[...] = _blend(under, target, openly, texture, matte)
+        return True
+
+
+class _SkinPaint:
+    """Light and cover of a photo's face."""
+
+    def __init__(self, persona: Persona, skin: Skin) -> None:
+        self._matte = persona.matte
+        self._light = LightMatch(skin)
+        self._occlusion = OcclusionMatte()
+
+    def __call__(self, live: Image, _mesh: Mesh, dt: float) -> tuple[Image, Matte]:
+        skin = skin_matte(live)
+        free = cv2.resize(self._occlusion(live, skin, dt=dt), self._matte.shape, interpolation=cv2.INTER_LINEAR)
+        return self._light(live, skin, dt=dt), self._matte * np.asarray(free, np.float32)
+
+
+class _MaskPaint:
+    """Light of a mask, which covers whatever is there."""
+
+    def __init__(self, persona: Persona, finish: Finish) -> None:
+        self._matte = persona.matte
+        self._light = MaskLight(persona.texture, finish)
+
+    def __call__(self, live: Image, mesh: Mesh, dt: float) -> tuple[Image, Matte]:
+        return self._light(live, skin_matte(live), mesh, dt=dt), self._matte
+
+
+def _paint(persona: Persona) -> _SkinPaint | _MaskPaint:
+    if isinstance(persona.surface, Skin):
+        return _SkinPaint(persona, persona.surface)
+    return _MaskPaint(persona, persona.surface)
+
+
+@dataclass(frozen=True, slots=True)
+class _Area:
+    """The part of the frame that a swap may touch."""
+
+    x: int
+    y: int
+    slices: tuple[slice, slice]
+
+    @classmethod
+    def around(cls, source: Vertices, target: Vertices, image: Image, *, hem: bool) -> "_Area":
+        count = len(source) if hem else int(HEM_RING[0])
+        low, high = bounds(np.concatenate([source[:count], target[:count]]))
+        x0, y0 = np.maximum(np.floor(low).astype(int) - 2, 0)
+        x1, y1 = np.minimum(np.ceil(high).astype(int) + 3, image.shape[1::-1])
+        return cls(int(x0), int(y0), (slice(int(y0), int(y1)), slice(int(x0), int(x1))))
+
+    def inside(self, mesh: Mesh) -> Mesh:
+        """Return the mesh in pixels of this area."""
+        return mesh - np.array([self.x, self.y, 0], np.float32)
+
+
+def _small_unwrap(roi: Image, mesh: Mesh) -> Image:
+    """Peel the live face at the resolution in which light and cover are judged."""
+    factor = min(1.0, _ANALYSIS_PX / max(roi.shape[:2]))
+    small = cv2.resize(roi, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    return unwrap(np.asarray(small, np.uint8), (mesh[:, :2] + 0.5) * factor - 0.5, SIDE)
+
+
+def _reshaped(roi: Image, source: Mesh, target: Mesh) -> Image:
+    """Move the live pixels, contour, eyes and mouth, to where the target shape wants them."""
+    rest, hem = with_skirt(source)[:, :2], int(HEM_RING[0])
+    goal = with_skirt(target)[:, :2]
+    goal[hem:] = rest[hem:]
+    goal[LANDMARKS:hem] = rest[LANDMARKS:hem] + 0.6 * (goal[OVAL] - rest[OVAL])
+    shift = np.column_stack([rest - goal, np.zeros(len(rest), np.float32)])
+    height, width = roi.shape[:2]
+    size_wh = (-(-width // _WARP_STEP), -(-height // _WARP_STEP))
+    places = ((goal + 0.5) / _WARP_STEP - 0.5).astype(np.float32)
+    moves = rasterise(places, shift, SURROUNDED, size_wh)
+    full = cv2.resize(moves, (size_wh[0] * _WARP_STEP, size_wh[1] * _WARP_STEP), interpolation=cv2.INTER_LINEAR)
+    x = full[:height, :width, 0] + np.arange(width, dtype=np.float32)
+    y = full[:height, :width, 1] + np.arange(height, dtype=np.float32)[:, None]
+    return np.asarray(cv2.remap(roi, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def _blend(under: Image, mesh: Mesh, openly: NDArray[np.float32], texture: Image, matte: Matte) -> Image:
+    """Lay the texture on the mesh, over `under`."""
+    height, width = under.shape[:2]
+    side = len(texture)
+    count = int(DRESSED.max()) + 1
+    opacity = with_skirt(openly[:, None])[:count]
+    drawn = rasterise(
+        with_skirt(mesh)[:count], np.column_stack([UV[:count] * side - 0.5, opacity]), DRESSED, (width, height)
+    )
+    u, v, open_ = cv2.split(drawn)
+    face = cv2.remap(texture, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    alpha = cv2.multiply(cv2.remap(matte, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT), open_)
+    return np.asarray(cv2.blendLinear(face, under, alpha, 1 - alpha), np.uint8)
