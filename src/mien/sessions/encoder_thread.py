@@ -97,6 +97,8 @@ class EncoderThread:
                     log.warning("encoding_failed", error=type(error).__name__, times=self._errors)
 
     def _show(self, fresh: TreatedFrame) -> None:
+        if not isinstance(fresh, TreatedFrame):
+            raise TypeError(f"only a TreatedFrame may be shown, got {type(fresh).__name__}")
         now = time.monotonic()
         self.on_slate = False
         self._shown, self._shown_since = fresh, now

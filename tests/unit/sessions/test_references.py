@@ -1,0 +1,73 @@
+import pytest
+
+from mien.errors import ConsentError, OutputError, PersonaError
+from mien.sessions.references import References
+from support.live import ListLedger
+from support.pipelines import SmallFactory
+
+PHOTO = b"\xff\xd8 photo"
+
+
+class Clock:
+    at = 0.0
+
+    def __call__(self):
+        return self.at
+
+
+def add(references, *, by="Kim", photo=PHOTO):
+    persona_id, _notes = references.add(photo, owner_agrees=True, declared_by=by, factory=SmallFactory())
+    return persona_id
+
+
+def test_a_reference_nobody_uses_is_forgotten_and_use_keeps_it():
+    clock = Clock()
+    references = References(ListLedger(), ttl_s=10, now=clock)
+    used, unused = add(references), add(references)
+    clock.at = 8
+    references.get(used)
+    clock.at = 12
+    assert references.get(used)
+    with pytest.raises(PersonaError, match="expired"):
+        references.get(unused)
+
+
+def test_above_the_limit_the_one_unused_for_longest_goes():
+    references = References(ListLedger(), max_count=2)
+    first, second = add(references), add(references)
+    references.get(first)
+    third = add(references)
+    assert references.get(first)
+    assert references.get(third)
+    with pytest.raises(PersonaError):
+        references.get(second)
+
+
+def test_the_declaration_says_who_and_for_what_and_names_the_photo_by_its_digest():
+    ledger = ListLedger()
+    add(References(ledger), by="  Kim Minji ")
+    (declaration,) = ledger.declarations
+    assert (declaration.declared_by, declaration.use, len(declaration.photo_sha256)) == ("Kim Minji", "swap", 64)
+    assert declaration.at.tzinfo is not None
+    assert "agreed" in declaration.statement
+
+
+def test_a_photo_whose_declaration_cannot_be_kept_is_not_used():
+    class FullDisk(ListLedger):
+        def record(self, declarations):  # noqa: ARG002  # it keeps none
+            raise OutputError("no room")
+
+    references = References(FullDisk())
+    with pytest.raises(OutputError):
+        add(references)
+    assert references._kept == {}
+
+
+@pytest.mark.parametrize(("agrees", "by"), [(False, "Kim"), (True, ""), (True, "   ")])
+def test_without_a_declaration_the_photo_is_not_even_read(agrees, by):
+    class Unread(SmallFactory):
+        def read_reference(self, photo):  # noqa: ARG002  # it must not be asked
+            pytest.fail("read without consent")
+
+    with pytest.raises(ConsentError):
+        References(ListLedger()).add(PHOTO, owner_agrees=agrees, declared_by=by, factory=Unread())

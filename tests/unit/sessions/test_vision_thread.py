@@ -1,0 +1,126 @@
+import threading
+import time
+
+import av
+import numpy as np
+import pytest
+from structlog.testing import capture_logs
+
+from mien.sessions.vision_thread import VisionThread
+from mien.vision.faces import TreatedFrame
+from support.pipelines import Faulty, Paint
+
+FRAME = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24").reformat(format="yuv420p")
+
+
+class Sink:
+    def __init__(self):
+        self.frames = []
+        self.arrived = threading.Event()
+
+    def __call__(self, treated: TreatedFrame) -> None:
+        self.frames.append(treated)
+        self.arrived.set()
+
+    def next(self):
+        assert self.arrived.wait(5)
+        self.arrived.clear()
+        return self.frames[-1]
+
+
+@pytest.fixture
+def sink():
+    return Sink()
+
+
+@pytest.fixture
+def start(sink):
+    threads = []
+
+    def make(pipeline, **more):
+        threads.append(VisionThread(pipeline, hand_on=sink, max_pixels=more.get("max_pixels", 10_000)))
+        return threads[-1]
+
+    yield make
+    for thread in threads:
+        thread.retire()
+        assert thread.join(timeout_s=5)
+
+
+def until(true, timeout_s=5.0):
+    end = time.monotonic() + timeout_s
+    while not true() and time.monotonic() < end:
+        time.sleep(0.005)
+    return true()
+
+
+def test_pictures_come_out_treated_with_their_capture_time(start, sink):
+    thread = start(Paint((1, 2, 3)))
+    thread.frames.put((FRAME, 7.5))
+    assert sink.next().at == 7.5
+    assert until(lambda: thread.durations.median_ms is not None)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(lambda: 1 / 0, id="raises"),
+        pytest.param(lambda: np.zeros((32, 32, 3), np.uint8), id="returns a picture that is not a TreatedFrame"),
+    ],
+)
+def test_what_is_not_a_treated_frame_goes_nowhere_and_is_counted(start, sink, fault):
+    pipeline = Faulty(Paint((1, 2, 3)), fault)
+    pipeline.broken.set()
+    thread = start(pipeline)
+    with capture_logs() as logs:
+        for number in range(1, 6):
+            thread.frames.put((FRAME, float(number)))
+            assert until(lambda number=number: thread.errors == number)
+    assert [entry["times"] for entry in logs] == [1, 2, 4]  # not once per frame
+    assert sink.frames == []
+    pipeline.broken.clear()
+    thread.frames.put((FRAME, 9.0))
+    assert sink.next().at == 9.0
+
+
+def test_a_picture_that_is_too_large_is_not_treated(start, sink):
+    thread = start(Paint((1, 2, 3)), max_pixels=100)
+    thread.frames.put((FRAME, 1.0))
+    assert until(lambda: thread.errors == 1)
+    assert sink.frames == []
+
+
+def test_none_means_the_delay_line_is_filling(start, sink):
+    pipeline = Faulty(Paint((1, 2, 3)), lambda: None)
+    pipeline.broken.set()
+    thread = start(pipeline)
+    thread.frames.put((FRAME, 1.0))
+    assert until(lambda: thread.durations.median_ms is not None)
+    assert (thread.errors, sink.frames) == (0, [])
+
+
+def test_a_replaced_pipeline_treats_no_further_picture(start, sink):
+    thread = start(Paint((1, 1, 1)))
+    assert thread.replace(Paint((2, 2, 2))).wait(5)
+    thread.frames.put((FRAME, 1.0))
+    assert sink.next().image[0, 0, 0] == 2
+
+
+def test_a_retired_thread_hands_on_nothing_that_it_still_finishes(start, sink):
+    entered, leave = threading.Event(), threading.Event()
+
+    def late():
+        entered.set()
+        leave.wait(5)
+        return Paint((9, 9, 9))(np.zeros((32, 32, 3), np.uint8), at=1.0)
+
+    pipeline = Faulty(Paint((1, 2, 3)), late)
+    pipeline.broken.set()
+    thread = start(pipeline)
+    thread.frames.put((FRAME, 1.0))
+    assert entered.wait(5)
+    assert thread.busy_s(time.monotonic() + 10) > 9
+    thread.retire()
+    leave.set()
+    assert thread.join(timeout_s=5)
+    assert sink.frames == []

@@ -1,0 +1,50 @@
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from mien.config import Settings
+
+
+def fields(model: type[BaseModel], prefix: str = ""):
+    for name, field in model.model_fields.items():
+        yield prefix + name, field
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from fields(field.annotation, f"{prefix}{name}.")
+
+
+@pytest.mark.parametrize(("name", "field"), [pytest.param(*item, id=item[0]) for item in fields(Settings)])
+def test_every_setting_says_what_it_is_for(name, field):
+    assert field.description, name
+    assert field.description.endswith(".")
+
+
+def test_settings_come_from_the_environment_and_secrets_stay_secret(monkeypatch):
+    monkeypatch.setenv("MIEN_WHIP_TOKEN", "operator-token-0123456789")
+    monkeypatch.setenv("MIEN_LIVE__MAX_BROADCASTS", "3")
+    monkeypatch.setenv("MIEN_ICE_SERVERS", '[{"url": "stun:stun.example.net:3478"}]')
+    settings = Settings()
+    assert (settings.live.max_broadcasts, settings.live.max_viewers) == (3, 64)
+    assert settings.ice_servers[0].url == "stun:stun.example.net:3478"
+    assert "operator-token" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param({"prot": 80}, id="a typo"),
+        pytest.param({"whip_token": "short"}, id="a token to guess"),
+        pytest.param({"ice_servers": [{"url": "http://example.net"}]}, id="no ICE server"),
+        pytest.param({"ice_servers": [{"url": 'stun:a>; rel="x'}]}, id="a header in a URL"),
+        pytest.param({"live": {"slate_after_s": -1}}, id="a negative time"),
+    ],
+)
+def test_wrong_settings_fail(wrong):
+    with pytest.raises(ValidationError):
+        Settings.model_validate(wrong)
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [("127.0.0.1", True), ("127.8.8.8", True), ("localhost", True), ("::1", True), ("0.0.0.0", False), ("::", False)],  # noqa: S104  # only said
+)
+def test_whether_others_can_reach_the_server_is_known(host, local):
+    assert Settings(host=host).is_local is local
