@@ -1,6 +1,7 @@
 """The live plane through real peers: WHIP in, treatment, WHEP out, and nothing untreated whatever breaks."""
 
 import asyncio
+import re
 import threading
 import time
 
@@ -69,6 +70,19 @@ async def test_before_anything_comes_a_viewer_sees_the_slate_at_once():
             assert time.monotonic() - began < 1.5
             assert shows_slate(watcher)
             assert (await show(client, made))["state"] == "waiting"
+
+
+async def test_a_browser_that_hides_its_addresses_has_a_picture_as_soon_as_any_other():
+    def hide(offer: str) -> str:
+        return re.sub(r"(a=candidate:(?:\S+ ){4})\S+", r"\g<1>0a1b2c3d-0000-4000-8000-000000000000.local", offer)
+
+    async with serving(SmallFactory()) as client:
+        made = await make(client)
+        began = time.monotonic()
+        async with watching(client, made["whep_url"], rewrite=hide) as watcher:
+            assert ".local" in hide(watcher.session.connection.localDescription.sdp)
+            await watcher.until(lambda seen: len(seen.pictures) > 0)
+            assert time.monotonic() - began < 1.5
 
 
 async def test_a_viewer_who_joins_late_has_a_picture_within_a_second_and_a_half():

@@ -169,14 +169,19 @@ class Session:
 
 
 async def offer_to(
-    client: httpx.AsyncClient, url: str, connection: RTCPeerConnection, *, token: str | None = None
+    client: httpx.AsyncClient,
+    url: str,
+    connection: RTCPeerConnection,
+    *,
+    token: str | None = None,
+    rewrite: Callable[[str], str] = str,
 ) -> Session:
-    """Do the offer and answer of WHIP and WHEP."""
+    """Do the offer and answer of WHIP and WHEP; `rewrite` changes the offer on its way."""
     await connection.setLocalDescription(await connection.createOffer())
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     response = await client.post(
         url,
-        content=connection.localDescription.sdp,
+        content=rewrite(connection.localDescription.sdp),
         headers={"Content-Type": "application/sdp"} | headers,
     )
     assert response.status_code == 201, response.text
@@ -213,7 +218,9 @@ class Watcher:
         async with asyncio.timeout(timeout_s), self.changed:
             await self.changed.wait_for(lambda: bool(self.pictures) and true(self))
 
-    async def watch(self, client: httpx.AsyncClient, url: str, *, sound: bool = True) -> None:
+    async def watch(
+        self, client: httpx.AsyncClient, url: str, *, sound: bool = True, rewrite: Callable[[str], str] = str
+    ) -> None:
         connection = peer()
         connection.addTransceiver("video", direction="recvonly")
         if sound:
@@ -223,7 +230,7 @@ class Watcher:
         def on_track(track: MediaStreamTrack) -> None:
             self._tasks.append(asyncio.create_task(self._keep(track)))
 
-        self.session = await offer_to(client, url, connection)
+        self.session = await offer_to(client, url, connection, rewrite=rewrite)
 
     async def _keep(self, track: MediaStreamTrack) -> None:
         while True:
@@ -248,10 +255,12 @@ class Watcher:
 
 
 @contextlib.asynccontextmanager
-async def watching(client: httpx.AsyncClient, url: str, *, sound: bool = True) -> AsyncIterator[Watcher]:
+async def watching(
+    client: httpx.AsyncClient, url: str, *, sound: bool = True, rewrite: Callable[[str], str] = str
+) -> AsyncIterator[Watcher]:
     """Watch by WHEP while the block runs."""
     watcher = Watcher()
-    await watcher.watch(client, url, sound=sound)
+    await watcher.watch(client, url, sound=sound, rewrite=rewrite)
     try:
         yield watcher
     finally:

@@ -18,7 +18,7 @@ from aiortc import (
 
 from mien.errors import SdpError
 from mien.media.encoder import VIDEO_TIME_BASE
-from mien.media.sdp import Fragment, Offer, ice_ufrag
+from mien.media.sdp import Fragment, Offer, ice_ufrag, is_hidden, without_hidden_addresses
 from mien.media.sound import SAMPLE_RATE
 
 log = structlog.get_logger()
@@ -72,6 +72,7 @@ class Peer:
         self.settled = asyncio.Event()
         self._remote_ufrag = ice_ufrag(offer.text)
         self._candidates_complete = False
+        self._hides_addresses = False
         self.connection.on("connectionstatechange", self._follow)
 
     async def answer(self) -> str:
@@ -82,7 +83,8 @@ class Peer:
         """
         self._prepare()
         try:
-            await self.connection.setRemoteDescription(RTCSessionDescription(self.offer.text, "offer"))
+            offer, self._hides_addresses = without_hidden_addresses(self.offer.text)
+            await self.connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
             await self.connection.setLocalDescription(await self.connection.createAnswer())
         except Exception as error:
             # Whatever aiortc makes of an offer that the parser let through, the offer is to blame.
@@ -101,8 +103,11 @@ class Peer:
         if self._candidates_complete:
             return
         for candidate in fragment.candidates:
-            await self.connection.addIceCandidate(candidate)
-        if fragment.complete:
+            if is_hidden([candidate.ip]):
+                self._hides_addresses = True
+            else:
+                await self.connection.addIceCandidate(candidate)
+        if fragment.complete and not self._hides_addresses:
             self._candidates_complete = True
             await self.connection.addIceCandidate(None)
 

@@ -1,7 +1,7 @@
 """Offers, answers and trickled fragments: hostile text until it has passed through here."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -103,6 +103,28 @@ def read_fragment(text: str) -> Fragment:
     if ufrag is None and not candidates and not complete:
         raise SdpError("a fragment must have ICE credentials, candidates or end-of-candidates, got none of them")
     return Fragment(ufrag, tuple(candidates), complete)
+
+
+def without_hidden_addresses(text: str) -> tuple[str, bool]:
+    """Take out the candidates whose address a browser hides behind a multicast name.
+
+    Asking the network for each name takes up to a second where nobody answers, and is of no use: the browser
+    knows our addresses and its own checks tell us where it is.
+
+    Returns:
+        The description, and whether anything was hidden; then there is no end of candidates in it either,
+        since one more will come by itself (RFC 8445, 7.3.1.3).
+    """
+    lines = text.splitlines()
+    kept = [line for line in lines if not (line.startswith("a=candidate:") and is_hidden(line.split(" ")[4:5]))]
+    if len(kept) == len(lines):
+        return text, False
+    return "".join(line + "\r\n" for line in kept if line != "a=end-of-candidates"), True
+
+
+def is_hidden(address: Sequence[str]) -> bool:
+    """Whether an address is a multicast DNS name."""
+    return any(part.rstrip(".").lower().endswith(".local") for part in address)
 
 
 def ice_ufrag(text: str) -> str:

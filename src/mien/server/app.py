@@ -29,7 +29,10 @@ _FORM_OVERHEAD: Final = 64 * 1024
 _SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
-    "X-Frame-Options": "SAMEORIGIN",
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob: mediastream:; "
+        "style-src 'self' 'unsafe-inline'; frame-ancestors 'self'; base-uri 'none'; form-action 'self'"
+    ),
     "Permissions-Policy": "camera=(self), microphone=(self)",
 }
 
@@ -76,6 +79,8 @@ def create_app(
         version=version("mien"),
         description="A self-hosted, consent-first live face platform.",
         lifespan=lifespan,
+        docs_url=None,  # its page fetches scripts from elsewhere; /openapi.json stays
+        redoc_url=None,
     )
     app.state.settings = settings
     app.state.references = references
@@ -90,12 +95,8 @@ def create_app(
     if (web_dir / "assets").is_dir():
         app.mount("/assets", StaticFiles(directory=web_dir / "assets"), name="assets")
     app.add_middleware(BodyLimit, limit_of=lambda path: _body_limit(path, settings))
-    hosts = list(settings.allowed_hosts) or (
-        ["localhost", "127.0.0.1", "[::1]"] if settings.is_local else ["*"]
-    )
-    app.add_middleware(
-        TrustedHostMiddleware, allowed_hosts=hosts
-    )  # a page elsewhere cannot rebind its name to us
+    hosts = list(settings.allowed_hosts) or (["localhost", "127.0.0.1", "[::1]"] if settings.is_local else ["*"])
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts)  # a page elsewhere cannot rebind its name to us
 
     app.add_middleware(AnswerHeaders, headers_of=_headers)
     return app

@@ -42,11 +42,14 @@ class LateEyes:
             return self._factory
 
     def warm_up(self) -> None:
-        """Open the factory; a failure is logged and shows in `status`."""
+        """Open the factory; a failure is logged and shows in `status`, and the pages are served all the same."""
         try:
             self()
         except MienError as error:
-            log.exception("eyes_not_opened", code=error.code)
+            log.warning("eyes_not_opened", code=error.code, reason=str(error))
+        except Exception:
+            self.detail = "the models could not be opened; the log says why"
+            log.exception("eyes_not_opened")
 
     @property
     def status(self) -> Literal["ok", "warming", "broken"]:

@@ -97,9 +97,7 @@ async def on_invalid_body(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101  # Starlette types handlers loosely
     # Without the values: they may be secrets, and they are the caller's own.
     faults = [{"at": ".".join(map(str, fault["loc"])), "fault": fault["msg"]} for fault in error.errors()]
-    return problem(
-        HTTPStatus.UNPROCESSABLE_ENTITY, "input.invalid", "the request does not fit", faults=faults[:20]
-    )
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "input.invalid", "the request does not fit", faults=faults[:20])
 
 
 async def on_bug(request: Request, error: Exception) -> JSONResponse:

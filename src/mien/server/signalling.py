@@ -71,9 +71,7 @@ async def trickle(request: Request, live: LiveSession, session_id: str) -> Respo
     fragment: Fragment = read_fragment(await read_text(request, FRAGMENT))
     matches = request.headers.get("if-match")
     if matches is None:
-        raise HttpError(
-            HTTPStatus.PRECONDITION_REQUIRED, f"If-Match is missing; the session's ETag is {etag}"
-        )
+        raise HttpError(HTTPStatus.PRECONDITION_REQUIRED, f"If-Match is missing; the session's ETag is {etag}")
     if matches.strip() == "*":
         # RFC 9725, 4.3.1: a session that can trickle but not restart says 422.
         raise HttpError(

@@ -12,6 +12,7 @@ from mien.media.sdp import (
     read_fragment,
     read_offer,
     with_start_bitrate,
+    without_hidden_addresses,
 )
 
 HEAD = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE {mids}\r\n"
@@ -72,6 +73,17 @@ def test_a_damaged_offer_is_read_or_refused_and_nothing_else(cut, junk):
     text = offer(video(), audio())
     with contextlib.suppress(SdpError):
         assert read_offer(text[:cut] + junk + text[cut + 3 :], direction="sendonly").kinds
+
+
+def test_hidden_addresses_are_taken_out_together_with_the_end_of_candidates():
+    hidden = CANDIDATE.replace("192.0.2.7", "0a1b2c3d-1111-2222-3333-444455556666.local")
+    plain = offer(video()) + f"a={CANDIDATE}\r\na=end-of-candidates\r\n"
+    assert without_hidden_addresses(plain) == (plain, False)
+    text, hides = without_hidden_addresses(plain + f"a={hidden}\r\n")
+    assert hides
+    assert ".local" not in text
+    assert "end-of-candidates" not in text
+    assert CANDIDATE in text
 
 
 def test_a_fragment_gives_its_candidates():

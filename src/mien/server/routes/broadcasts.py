@@ -26,12 +26,8 @@ class BroadcastIn(BaseModel):
 
     title: Title | None = Field(default=None, description="For people.")
     treatment: LiveTreatment = Field(default="mosaic", description="What happens to faces.")
-    persona: PersonaId | None = Field(
-        default=None, description="The face to swap in: `mask:...` or `reference:...`."
-    )
-    others: OtherFaces = Field(
-        default="mosaic", description="In a swap, what faces beside the most prominent one get."
-    )
+    persona: PersonaId | None = Field(default=None, description="The face to swap in: `mask:...` or `reference:...`.")
+    others: OtherFaces = Field(default="mosaic", description="In a swap, what faces beside the most prominent one get.")
 
 
 class BroadcastPatch(BaseModel):
@@ -68,9 +64,7 @@ class BroadcastOut(BaseModel):
     fps_out: float = Field(description="Treated pictures, a second.")
     dropped: int = Field(description="Pictures replaced by newer ones before they were treated or sent.")
     vision_ms: float | None = Field(description="Median time of the treatment.")
-    server_delay_ms: float | None = Field(
-        description="Median time from a picture's arrival to its being encoded."
-    )
+    server_delay_ms: float | None = Field(description="Median time from a picture's arrival to its being encoded.")
     vision_errors: int = Field(description="Pictures whose treatment failed; none of them was sent.")
     faces: dict[str, int] = Field(description="Faces in the last picture, by treatment.")
     viewers: int = Field(description="Connected viewers.")

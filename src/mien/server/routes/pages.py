@@ -16,7 +16,7 @@ _NOT_BUILT: Final = """<!doctype html>
 <title>mien</title>
 <body style="font: 1.1rem/1.6 system-ui, sans-serif; max-width: 36rem; margin: 15vh auto; padding: 0 1rem">
 <h1>The pages are not built yet</h1>
-<p>The server runs, and its <a href="/docs">API</a> works. To build the pages, run:</p>
+<p>The server runs, and its <a href="/openapi.json">API</a> works. To build the pages, run:</p>
 <pre>make web</pre>
 <p lang="ko">화면이 아직 빌드되지 않았습니다. 위 명령을 실행해 주세요.</p>
 </body></html>

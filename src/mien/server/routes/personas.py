@@ -72,9 +72,7 @@ async def add_reference(
     data = await photo.read()
 
     def add() -> tuple[str, tuple[str, ...]]:
-        return references.add(
-            data, owner_agrees=owner_agrees, declared_by=declared_by, factory=_eyes(request)
-        )
+        return references.add(data, owner_agrees=owner_agrees, declared_by=declared_by, factory=_eyes(request))
 
     persona_id, notes = await asyncio.to_thread(add)
     return ReferenceOut(id=persona_id, notes=list(notes))
