@@ -19,8 +19,7 @@ MAX_IMAGE_PIXELS = 80_000_000
 """Below the size at which Pillow itself begins to warn of decompression bombs."""
 MAX_ICC_BYTES = 4 * 2**20
 # Named one by one, because Pillow also knows formats that start an interpreter (EPS) or that nobody sends us.
-Pillow.init()  # a format named to `Pillow.open` must have been loaded before
-READABLE_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "JPEG2000", "PPM")
+READABLE_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "JPEG2000", "PPM")
 WRITABLE_SUFFIXES = MappingProxyType(
     {
         ".jpg": "JPEG",
