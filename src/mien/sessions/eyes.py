@@ -92,6 +92,7 @@ class EyesMaker:
             delay_frames=0 if still else delay,
             shape=0.7 if wishes.shape is None else wishes.shape,
             fps=fps,
+            still=still,
             span=self._span,
         )
 

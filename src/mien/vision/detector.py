@@ -77,6 +77,10 @@ def suppress(boxes: NDArray[np.float32], scores: NDArray[np.float32], *, overlap
     return [int(i) for i in np.asarray(kept).reshape(-1)]
 
 
+FAR_FACE, CUT_FACE, EDGE = 0.25, 0.1, 0.01
+"""Shares of a part's longer side: the largest face a part reports, the largest cut one, and what counts as cut."""
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """One run of the detector: a part of the frame, seen at a size.
@@ -120,6 +124,11 @@ class LookSchedule:
         self._every = every
         self._frame = 0
         self._next_part = 0
+
+    @classmethod
+    def thorough(cls, size_wh: tuple[int, int]) -> "LookSchedule":
+        """Return a schedule for a still, in which nothing is seen twice and time hardly matters."""
+        return cls(size_wh, whole_side=640, part_side=640, parts=max(2, -(-max(size_wh) // 800)))
 
     def looks(self) -> list[Look]:
         """Return what to look at in the next frame; may be nothing."""
@@ -175,12 +184,35 @@ class Finder:
         for look in looks:
             x0, y0, x1, y1 = look.part_xyxy
             seen = self._detector(image[y0:y1, x0:x1], long_side=look.long_side)
-            found += [_shifted(face, x0, y0) for face in seen]
+            found += [face for face in (_shifted(face, x0, y0) for face in seen) if _belongs(face, look, image)]
         if len(looks) < 2:
             return found
         boxes = np.array([face.box_xyxy for face in found], np.float32).reshape(-1, 4)
         scores = np.array([face.score for face in found], np.float32)
         return [found[i] for i in suppress(boxes, scores)]
+
+
+def _belongs(face: Detection, look: Look, image: Image) -> bool:
+    """Tell whether a look at a part of the frame is the one to report a face.
+
+    Near faces are left to the look at the whole, which sees them whole: what a part shows of them may be half a
+    face. Cut at an inner edge, even a small one is left to the next part, which overlaps.
+    """
+    height, width = image.shape[:2]
+    x0, y0, x1, y1 = look.part_xyxy
+    if (x0, y0, x1, y1) == (0, 0, width, height):
+        return True
+    side = max(x1 - x0, y1 - y0)
+    left, top, right, bottom = (float(value) for value in face.box_xyxy)
+    size = max(right - left, bottom - top)
+    near = EDGE * side
+    cut = (
+        (x0 > 0 and left < x0 + near)
+        or (y0 > 0 and top < y0 + near)
+        or (x1 < width and right > x1 - near)
+        or (y1 < height and bottom > y1 - near)
+    )
+    return size <= FAR_FACE * side and not (cut and size > CUT_FACE * side)
 
 
 def _shifted(seen: Detection, x: int, y: int) -> Detection:

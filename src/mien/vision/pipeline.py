@@ -77,6 +77,7 @@ class FacePipeline:
         look_every: Run the detector at every n-th frame (see `LookSchedule`).
         shape: How far a swap takes on the persona's face shape, 0 to 1.
         fps: Frame rate that swappers smooth for.
+        still: Every frame is a picture by itself, to be searched as thoroughly as can be.
         span: Times the stages.
     """
 
@@ -90,6 +91,7 @@ class FacePipeline:
         look_every: int = 1,
         shape: float = 0.7,
         fps: float = 30.0,
+        still: bool = False,
         span: Span = no_span,
     ) -> None:
         self._eyes, self._policy, self._label = eyes, policy, label
@@ -97,6 +99,7 @@ class FacePipeline:
         self._shape, self._fps, self._span = shape, fps, span
         self._held: deque[_Held] = deque()
         self._is_cut = CutDetector()
+        self._still = still
         self._schedule: LookSchedule | None = None
         self._clearances: dict[int, Clearance] = {}
         self._swappers: dict[int, tuple[Swap, MeshSwapper]] = {}
@@ -137,13 +140,16 @@ class FacePipeline:
         with self._span("cut"):
             cut = self._is_cut(image)
         if self._schedule is None or self._schedule.size_wh != (width, height):
-            self._schedule, cut = LookSchedule((width, height), every=self._look_every), True
+            self._schedule, cut = self._new_schedule((width, height)), True
         if cut:
             self._begin_scene()
         with self._span("find"):
             found = self._eyes.find(image, self._schedule.sweep() if cut else self._schedule.looks())
         with self._span("follow"):
             return self._eyes.tracker(image, found, at)
+
+    def _new_schedule(self, size_wh: tuple[int, int]) -> LookSchedule:
+        return LookSchedule.thorough(size_wh) if self._still else LookSchedule(size_wh, every=self._look_every)
 
     def _begin_scene(self) -> None:
         """Nothing known about the last scene holds for this one."""

@@ -74,10 +74,24 @@ def test_with_every_two_only_every_second_frame_is_looked_at():
     assert [len(schedule.looks()) for _ in range(6)] == [1, 0, 1, 0, 1, 0]
 
 
+def test_a_near_face_is_left_to_the_look_at_the_whole():
+    finder = Finder(CenterFaceDetector(one_peak(8, 8, size_hw=(40, 40))))
+    frame = np.zeros((256, 256, 3), np.uint8)
+    assert finder(frame, [Look((64, 64, 192, 192), 128)]) == []
+    assert len(finder(frame[:128, :128], [Look((0, 0, 128, 128), 128)])) == 1
+
+
+def test_a_face_cut_by_the_inner_edge_of_a_part_is_left_to_the_next_part():
+    finder = Finder(CenterFaceDetector(one_peak(1, 16, size_hw=(16, 16))))
+    frame = np.zeros((256, 256, 3), np.uint8)
+    assert finder(frame, [Look((0, 64, 128, 192), 128)]) == []
+    assert len(finder(frame, [Look((0, 0, 128, 128), 128)])) == 1
+
+
 def test_a_face_found_in_a_part_is_reported_where_it_is_in_the_frame():
-    finder = Finder(CenterFaceDetector(one_peak(4, 4, size_hw=(16, 16))))
+    finder = Finder(CenterFaceDetector(one_peak(8, 8, size_hw=(16, 16))))
     (face,) = finder(np.zeros((200, 300, 3), np.uint8), [Look((100, 50, 164, 114), 64)])
-    np.testing.assert_allclose(face.box_xyxy, [110, 60, 126, 76], atol=1e-3)
+    np.testing.assert_allclose(face.box_xyxy, [126, 76, 142, 92], atol=1e-3)
 
 
 def test_a_face_seen_by_two_looks_is_reported_once():
