@@ -6,10 +6,12 @@
 from collections.abc import Callable, Collection
 from typing import Any, Final, Protocol
 
+import aioice.ice
 from aiortc import RTCRtpReceiver, RTCRtpSender
 from aiortc.rtp import RtcpSrPacket, RtpPacket
 
 _NTP_FRACTION: Final = 1 << 32
+_LOOPBACK: Final = "127.0.0.1"
 
 
 class Clock(Protocol):
@@ -22,6 +24,22 @@ class Clock(Protocol):
     def reported(self, kind: str, ntp_seconds: float, raw_timestamp: int) -> None:
         """Note a sender report."""
         ...
+
+
+def gather_on_loopback_when_alone() -> None:
+    """Let peers of a machine without any network reach each other; aioice leaves the loopback address out.
+
+    Safe to call twice.
+    """
+    found = aioice.ice.get_host_addresses
+    if getattr(found, "with_loopback", False):
+        return
+
+    def host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:  # noqa: FBT001  # aioice's own signature
+        return found(use_ipv4, use_ipv6) or [_LOOPBACK]
+
+    host_addresses.with_loopback = True  # type: ignore[attr-defined]  # marks the function as ours
+    aioice.ice.get_host_addresses = host_addresses
 
 
 def on_keyframe_request(sender: RTCRtpSender, call: Callable[[], None]) -> None:

@@ -13,6 +13,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from mien.config import LiveSettings, Settings
 from mien.media.peer import IceServer
+from mien.media.privates import gather_on_loopback_when_alone
 from mien.media.sdp import MAX_SDP_BYTES
 from mien.server import problems, whep, whip
 from mien.server.eyes import LateEyes
@@ -52,6 +53,7 @@ def create_app(
         consents: Keeps declarations.
         web_dir: Where npm built the pages.
     """
+    gather_on_loopback_when_alone()
     references = References(
         consents,
         max_count=settings.references.max_count,

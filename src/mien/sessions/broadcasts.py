@@ -4,10 +4,10 @@ import asyncio
 import hmac
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import structlog
 
@@ -58,6 +58,7 @@ class Broadcast:
         live: Carries it.
         brief: It ends with its publisher.
         created_at: Seconds since 1970.
+        changing: Held while it changes.
     """
 
     id: str
@@ -66,6 +67,7 @@ class Broadcast:
     live: LiveSession
     brief: bool
     created_at: float
+    changing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def state(self) -> BroadcastState:
@@ -191,18 +193,20 @@ class Broadcasts:
             raise NoSuchBroadcastError("there is no such broadcast; it may have ended")
         return broadcast
 
-    async def change(self, broadcast: Broadcast, wish: BroadcastWish) -> None:
-        """Make `broadcast` what `wish` says, on air. If that fails it stays what it was.
+    async def change(self, broadcast: Broadcast, changes: Mapping[str, Any]) -> None:
+        """Change fields of `broadcast.wish`, on air. If that fails it stays what it was.
 
         Raises:
             PersonaError: There is no such persona.
             PolicyError: The wish contradicts itself.
             ModelError: A model cannot be had.
         """
-        if replace(wish, title=broadcast.wish.title) != broadcast.wish:
-            rebuild = self._builder(wish)
-            await broadcast.live.use(await asyncio.to_thread(rebuild), rebuild=rebuild)
-        broadcast.wish = wish
+        async with broadcast.changing:
+            wish = replace(broadcast.wish, **changes)
+            if replace(wish, title=broadcast.wish.title) != broadcast.wish:
+                rebuild = self._builder(wish)
+                await broadcast.live.use(await asyncio.to_thread(rebuild), rebuild=rebuild)
+            broadcast.wish = wish
 
     def end(self, broadcast: Broadcast) -> None:
         """End a broadcast: nobody finds it any more, and its peers are closed."""
@@ -212,9 +216,7 @@ class Broadcasts:
     def _builder(self, wish: BroadcastWish) -> Callable[[], Pipeline]:
         persona = wish.persona
         reference = (
-            self._references.get(persona)
-            if persona is not None and persona.startswith(REFERENCE_PREFIX)
-            else None
+            self._references.get(persona) if persona is not None and persona.startswith(REFERENCE_PREFIX) else None
         )
         policy = LivePolicy(treatment=wish.treatment, persona=reference or persona, others=wish.others)
         return lambda: self._eyes().build(policy)

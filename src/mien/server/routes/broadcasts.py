@@ -1,6 +1,5 @@
 """`/api/broadcasts`: make, list, change on air, end."""
 
-from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated
 
@@ -111,7 +110,7 @@ async def change_broadcast(request: Request, broadcast_id: str, body: BroadcastP
     changes = body.model_dump(exclude_none=True)
     if changes.get("treatment") == "mosaic":
         changes["persona"] = None
-    await _all(request).change(broadcast, replace(broadcast.wish, **changes))
+    await _all(request).change(broadcast, changes)
     return _out(broadcast)
 
 
