@@ -1,0 +1,75 @@
+import { describe, expect, it } from "vitest";
+import openapi from "../../openapi.json";
+import { en } from "../words/en";
+import { Api } from "./client";
+import { Problem } from "./problem";
+
+/** An API whose server gives these answers, one after another, and keeps what it was asked. */
+function served(...answers: Response[]) {
+  const requests: Request[] = [];
+  const api = new Api(
+    () => "operator",
+    async (request) => {
+      requests.push(request);
+      return answers.shift() ?? new Response(null, { status: 500 });
+    },
+  );
+  return { api, requests };
+}
+
+const json = (body: unknown, status = 200) =>
+  new Response(JSON.stringify(body), { status, headers: { "Content-Type": "application/json" } });
+
+describe("Api", () => {
+  it("makes a broadcast with the operator's token", async () => {
+    const { api, requests } = served(json({ id: "b", token: "t" }, 201));
+    const created = await api.create({ treatment: "swap", persona: "mask:volto", others: "swap" }, "Hello");
+    expect(created.id).toBe("b");
+    expect(requests[0]?.headers.get("Authorization")).toBe("Bearer operator");
+    expect(await requests[0]?.json()).toEqual({
+      treatment: "swap",
+      persona: "mask:volto",
+      others: "swap",
+      title: "Hello",
+    });
+  });
+
+  it("changes and ends a broadcast with the broadcast's own token", async () => {
+    const { api, requests } = served(json({}), new Response(null, { status: 204 }));
+    await api.change("b/../x", "secret", { treatment: "mosaic" });
+    await api.end("b", "secret");
+    expect(requests.map((request) => request.headers.get("Authorization"))).toEqual([
+      "Bearer secret",
+      "Bearer secret",
+    ]);
+    expect(new URL(requests[0]?.url ?? "").pathname).toBe("/api/broadcasts/b%2F..%2Fx");
+    expect(requests[1]?.keepalive).toBe(true);
+  });
+
+  it("sends a photo with the declaration of its owner's agreement", async () => {
+    const { api, requests } = served(json({ id: "reference:1", notes: [] }, 201));
+    await api.addReference(new File(["jpeg"], "me.jpg", { type: "image/jpeg" }), "Kim");
+    const form = await requests[0]?.formData();
+    expect(form?.get("owner_agrees")).toBe("true");
+    expect(form?.get("declared_by")).toBe("Kim");
+    expect(form?.get("photo")).toBeInstanceOf(File);
+  });
+
+  it("throws the server's problem", async () => {
+    const { api } = served(json({ code: "live.too_many", detail: "at most 8" }, 503));
+    await expect(api.broadcasts()).rejects.toMatchObject({ code: "live.too_many", retryable: true });
+  });
+
+  it("throws a network problem where the server cannot be reached", async () => {
+    const api = new Api(
+      () => null,
+      () => Promise.reject(new TypeError("Failed to fetch")),
+    );
+    await expect(api.personas()).rejects.toEqual(new Problem("network", 0, "Failed to fetch"));
+  });
+
+  it("shows the very sentence that the server records as declared", () => {
+    const { owner_agrees } = openapi.components.schemas.Body_add_reference_api_references_post.properties;
+    expect(en.face.agree).toBe(owner_agrees.description);
+  });
+});

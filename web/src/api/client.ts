@@ -1,0 +1,91 @@
+import createClient from "openapi-fetch";
+import { Problem } from "./problem";
+import type { paths } from "./schema";
+
+export type Broadcast = Awaited<ReturnType<Api["broadcast"]>>;
+export type CreatedBroadcast = Awaited<ReturnType<Api["create"]>>;
+export type Persona = Awaited<ReturnType<Api["personas"]>>[number];
+export type Reference = Awaited<ReturnType<Api["addReference"]>>;
+export type Treatment = Broadcast["treatment"];
+
+/** What a broadcaster wants done to faces. A persona belongs to a swap alone. */
+export type Wish =
+  | { treatment: "mosaic" }
+  | { treatment: "swap"; persona: string; others: "mosaic" | "swap" };
+
+/** The server's REST API. Every method throws a `Problem` where the server refuses or cannot be reached. */
+export class Api {
+  private readonly client;
+
+  /** @param operatorToken Sent where only the operator of the server may act; null where none is known. */
+  constructor(
+    private readonly operatorToken: () => string | null = () => null,
+    fetchThrough: (request: Request) => Promise<Response> = (request) => fetch(request),
+  ) {
+    this.client = createClient<paths>({ baseUrl: location.origin, fetch: fetchThrough });
+  }
+
+  async broadcasts() {
+    return settle(this.client.GET("/api/broadcasts"));
+  }
+
+  async broadcast(id: string) {
+    return settle(this.client.GET("/api/broadcasts/{broadcast_id}", at(id)));
+  }
+
+  async create(wish: Wish, title: string) {
+    const body = { ...wish, title: title || null };
+    return settle(this.client.POST("/api/broadcasts", { body, headers: bearer(this.operatorToken()) }));
+  }
+
+  async change(id: string, token: string, wish: Wish) {
+    const request = { ...at(id), body: wish, headers: bearer(token) };
+    return settle(this.client.PATCH("/api/broadcasts/{broadcast_id}", request));
+  }
+
+  /** End a broadcast; the request outlives a page that is being closed. */
+  async end(id: string, token: string): Promise<void> {
+    const request = { ...at(id), headers: bearer(token), keepalive: true };
+    await settle(this.client.DELETE("/api/broadcasts/{broadcast_id}", request));
+  }
+
+  async personas() {
+    return settle(this.client.GET("/api/personas"));
+  }
+
+  /** Hand in a photo together with the declaration that its owner agreed. */
+  async addReference(photo: File, declaredBy: string) {
+    return settle(
+      this.client.POST("/api/references", {
+        body: { photo: "", owner_agrees: true, declared_by: declaredBy },
+        // OpenAPI cannot name a browser's File, so the photo joins the form here.
+        bodySerializer: (fields) => formOf({ ...fields, photo }),
+        headers: bearer(this.operatorToken()),
+      }),
+    );
+  }
+}
+
+function at(id: string): { params: { path: { broadcast_id: string } } } {
+  return { params: { path: { broadcast_id: id } } };
+}
+
+function bearer(token: string | null): Record<string, string> {
+  return token === null ? {} : { Authorization: `Bearer ${token}` };
+}
+
+function formOf(fields: Record<string, string | boolean | File>): FormData {
+  const form = new FormData();
+  for (const [name, value] of Object.entries(fields)) {
+    form.set(name, value instanceof File ? value : String(value));
+  }
+  return form;
+}
+
+async function settle<T>(call: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
+  const { data, error, response } = await call.catch((thrown: unknown) => {
+    throw Problem.from(thrown);
+  });
+  if (!response.ok) throw Problem.fromBody(error, response);
+  return data as T; // undefined for a 204, whose T is undefined too
+}

@@ -1,0 +1,45 @@
+import { describe, expect, it } from "vitest";
+import { en } from "../words/en";
+import { ko } from "../words/ko";
+import { Problem } from "./problem";
+
+const answer = (status: number, body: unknown, headers: HeadersInit = {}) =>
+  new Response(typeof body === "string" ? body : JSON.stringify(body), { status, headers });
+
+describe("Problem", () => {
+  it("reads an RFC 9457 answer", async () => {
+    const problem = await Problem.fromResponse(
+      answer(422, { code: "photo.no_face", detail: "no face in a.jpg" }),
+    );
+    expect(problem).toMatchObject({ code: "photo.no_face", status: 422, detail: "no face in a.jpg" });
+    expect(problem.say(en)).toBe(en.problems["photo.no_face"]);
+    expect(problem.say(ko)).toBe(ko.problems["photo.no_face"]);
+  });
+
+  it("speaks of the nearest parent where it has no words for a code", () => {
+    expect(new Problem("live.brand.new", 409).say(en)).toBe(en.problems.live);
+  });
+
+  it("survives an answer that is no JSON, such as a proxy's page", async () => {
+    const problem = await Problem.fromResponse(answer(502, "<html>bad gateway</html>"));
+    expect(problem.say(en)).toBe(en.problems.unknown);
+    expect(problem.retryable).toBe(true);
+  });
+
+  it("is not fooled by names that every object has", () => {
+    expect(new Problem("constructor", 500).say(en)).toBe(en.problems.unknown);
+  });
+
+  it("knows when to try again", async () => {
+    const full = await Problem.fromResponse(answer(503, { code: "live.too_many" }, { "Retry-After": "7" }));
+    expect(full).toMatchObject({ retryable: true, retryAfterSeconds: 7 });
+    expect(new Problem("live.no_such_broadcast", 404).retryable).toBe(false);
+  });
+
+  it("calls a failed fetch a network problem", () => {
+    expect(Problem.from(new TypeError("Failed to fetch"))).toMatchObject({
+      code: "network",
+      retryable: true,
+    });
+  });
+});

@@ -1,0 +1,66 @@
+import type { Words } from "../words/en";
+
+export type ProblemCode = keyof Words["problems"];
+
+/**
+ * Something the server refused (RFC 9457), or a failure to reach it at all.
+ *
+ * `code` is the stable name of the error; `detail` is the server's own English sentence about this very case.
+ */
+export class Problem extends Error {
+  override readonly name = "Problem";
+
+  constructor(
+    readonly code: string,
+    readonly status: number,
+    readonly detail: string = "",
+    readonly retryAfterSeconds: number | null = null,
+  ) {
+    super(`${code} (${status}): ${detail}`);
+  }
+
+  /** Whether the same request may succeed later, with nothing changed by the person. */
+  get retryable(): boolean {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
+
+  /** Say it in the page's language; a code we have no words for is said in those of its nearest parent. */
+  say(words: Words): string {
+    for (let code = this.code; code !== ""; code = parent(code)) {
+      if (isKnown(code, words)) return words.problems[code];
+    }
+    return this.status === 422 || this.status === 400 ? words.problems.invalid : words.problems.unknown;
+  }
+
+  static async fromResponse(response: Response): Promise<Problem> {
+    return Problem.fromBody(await response.json().catch(() => null), response);
+  }
+
+  /** Make one of a body that was read already. */
+  static fromBody(body: unknown, { status, headers }: Pick<Response, "status" | "headers">): Problem {
+    const { code, detail } =
+      typeof body === "object" && body !== null ? (body as Record<string, unknown>) : {};
+    const retryAfter = Number.parseInt(headers.get("Retry-After") ?? "", 10);
+    return new Problem(
+      typeof code === "string" ? code : "unknown",
+      status,
+      typeof detail === "string" ? detail : "",
+      Number.isNaN(retryAfter) ? null : retryAfter,
+    );
+  }
+
+  /** Whatever was thrown, as a problem: `fetch` throws TypeError where the network fails. */
+  static from(error: unknown): Problem {
+    if (error instanceof Problem) return error;
+    if (error instanceof TypeError) return new Problem("network", 0, error.message);
+    return new Problem("unknown", -1, String(error));
+  }
+}
+
+function parent(code: string): string {
+  return code.slice(0, Math.max(0, code.lastIndexOf(".")));
+}
+
+function isKnown(code: string, words: Words): code is ProblemCode {
+  return Object.hasOwn(words.problems, code);
+}

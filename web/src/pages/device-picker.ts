@@ -1,0 +1,167 @@
+import { icon } from "../ui/icons";
+import { View } from "../ui/view";
+import type { Camera, Choice, Devices } from "../webrtc/camera";
+import { CameraError } from "../webrtc/camera";
+import type { Language } from "../words/language";
+
+const NO_DEVICES: Devices = { cameras: [], microphones: [], named: false };
+
+export interface DevicePickerOptions {
+  camera: Camera;
+  language: Language;
+  /** Called when another device was chosen; opens it. */
+  open: (choice: Choice) => Promise<void>;
+}
+
+/** The choice of camera and microphone, and the small view of one's own camera. */
+export class DevicePicker {
+  readonly element: HTMLElement;
+  /** The untreated camera, for this screen alone; off unless asked for. */
+  readonly selfView: HTMLElement;
+  choice: Choice = { camera: null, microphone: null };
+  private devices = NO_DEVICES;
+  private error: CameraError | null = null;
+  private showsSelf = false;
+  private readonly view = new View();
+  private readonly cameras = this.view.el("select", { name: "camera", on: { change: () => this.chosen() } });
+  private readonly microphones = this.view.el("select", {
+    name: "microphone",
+    on: { change: () => this.chosen() },
+  });
+  private readonly mirror = this.view.el("video", { autoplay: true, playsinline: true });
+
+  constructor(private readonly options: DevicePickerOptions) {
+    this.mirror.muted = true;
+    this.element = this.fields();
+    this.selfView = this.view.el(
+      "div",
+      { class: "self-view", hidden: () => !this.showsSelf || options.camera.stream === null },
+      this.mirror,
+      this.view.el("span", { class: "badge" }, icon("eye"), () => this.words.setup.selfViewBadge),
+    );
+    options.camera.onChange(() => void this.update());
+  }
+
+  /** Ask the browser again which devices there are and what they are called. */
+  async update(): Promise<void> {
+    this.devices = await this.options.camera.devices();
+    this.refresh();
+  }
+
+  explain(error: CameraError | null): void {
+    this.error = error;
+    this.refresh();
+  }
+
+  refresh(): void {
+    const { setup } = this.words;
+    const option = (value: string, text: string) => this.view.el("option", { value }, text);
+    const named = (device: MediaDeviceInfo, fallback: string) =>
+      option(device.deviceId, device.label || fallback);
+    const { stream } = this.options.camera;
+    this.fill(
+      this.cameras,
+      this.devices.cameras.map((device, index) => named(device, setup.unnamedCamera(index + 1))),
+      this.choice.camera ?? deviceOf(stream?.getVideoTracks()[0]),
+    );
+    this.fill(
+      this.microphones,
+      [
+        ...this.devices.microphones.map((device, index) => named(device, setup.unnamedMicrophone(index + 1))),
+        option("none", setup.noMicrophone),
+      ],
+      this.choice.microphone ?? (stream === null ? null : (deviceOf(stream.getAudioTracks()[0]) ?? "none")),
+    );
+    if (this.mirror.srcObject !== stream) this.mirror.srcObject = stream;
+    this.view.refresh();
+  }
+
+  private get words() {
+    return this.options.language.words;
+  }
+
+  private fields(): HTMLElement {
+    const { view } = this;
+    const setup = () => this.words.setup;
+    const field = (label: () => string, control: HTMLElement) =>
+      view.el(
+        "label",
+        { class: "field", hidden: () => !this.devices.named },
+        view.el("span", {}, label),
+        control,
+      );
+    return view.el(
+      "fieldset",
+      { class: "panel" },
+      view.el("legend", {}, () => setup().devices),
+      view.el(
+        "div",
+        { class: "allow", hidden: () => this.devices.named },
+        view.el(
+          "button",
+          { type: "button", class: "button", name: "allow", on: { click: () => void this.open() } },
+          icon("camera"),
+          () => setup().allow,
+        ),
+        view.el("small", {}, () => setup().allowMore),
+      ),
+      view.el(
+        "p",
+        { class: "problem", role: "alert", hidden: () => this.error === null },
+        view.el("strong", {}, () => this.error?.say(this.words).what),
+        " ",
+        () => this.error?.say(this.words).advice,
+      ),
+      field(() => setup().camera, this.cameras),
+      field(() => setup().microphone, this.microphones),
+      view.el(
+        "label",
+        { class: "check" },
+        view.el("input", {
+          type: "checkbox",
+          name: "self-view",
+          on: { change: ({ target }) => void this.toggleSelf((target as HTMLInputElement).checked) },
+        }),
+        view.el(
+          "span",
+          {},
+          () => setup().selfView,
+          view.el("small", {}, () => setup().selfViewMore),
+        ),
+      ),
+    );
+  }
+
+  private chosen(): void {
+    this.choice = { camera: this.cameras.value || null, microphone: this.microphones.value || null };
+    void this.open();
+  }
+
+  private async toggleSelf(shows: boolean): Promise<void> {
+    this.showsSelf = shows;
+    if (shows && this.options.camera.stream === null) await this.open();
+    this.refresh();
+  }
+
+  private async open(): Promise<void> {
+    try {
+      await this.options.open(this.choice);
+      this.error = null;
+    } catch (error) {
+      this.error = error instanceof CameraError ? error : new CameraError("failed");
+    }
+    await this.update();
+  }
+
+  /** Fill a list, touching it only where it changed: a list that is open must not close under the finger. */
+  private fill(list: HTMLSelectElement, options: HTMLOptionElement[], selected: string | null): void {
+    const written = (all: Iterable<HTMLOptionElement>) =>
+      [...all].map(({ value, text }) => `${value}=${text}`).join("\n");
+    if (written(list.options) !== written(options)) list.replaceChildren(...options);
+    if (selected !== null && list.value !== selected) list.value = selected;
+  }
+}
+
+function deviceOf(track: MediaStreamTrack | undefined): string | null {
+  return track?.getSettings().deviceId ?? null;
+}

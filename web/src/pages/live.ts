@@ -1,0 +1,518 @@
+import type { Api, Broadcast } from "../api/client";
+import { Problem } from "../api/problem";
+import { alteredBadge, frame } from "../ui/frame";
+import { icon } from "../ui/icons";
+import { View } from "../ui/view";
+import { Broadcaster, type BroadcasterState } from "../webrtc/broadcaster";
+import { Camera } from "../webrtc/camera";
+import { estimateDelay, type PathFigures, PathMeter } from "../webrtc/figures";
+import { Viewer } from "../webrtc/viewer";
+import type { Language } from "../words/language";
+import { DevicePicker } from "./device-picker";
+import { FacePicker } from "./face-picker";
+import type { OperatorCode } from "./operator-code";
+
+const FIGURES_MS = 1_000;
+const NOTE_MS = 2_500;
+
+interface Figures {
+  broadcast: Broadcast;
+  down: PathFigures;
+  delayMs: number | null;
+}
+
+/** `/live`: choose a face, go live, and see what viewers see. */
+export class LivePage {
+  private state: BroadcasterState = { kind: "idle" };
+  private figures: Figures | null = null;
+  private seen: Broadcast | null = null;
+  private preview: Viewer | null = null;
+  private playing = false;
+  private note = "";
+  private changeProblem: Problem | null = null;
+  private needsCode: boolean;
+  private title = "";
+  private upMeter = new PathMeter();
+  private downMeter = new PathMeter();
+  private wakeLock: WakeLockSentinel | null = null;
+  private readonly view = new View();
+  private readonly camera = new Camera();
+  private readonly broadcaster: Broadcaster;
+  private readonly faces: FacePicker;
+  private readonly devices: DevicePicker;
+  private readonly video = this.view.el("video", {
+    autoplay: true,
+    playsinline: true,
+    "aria-label": () => this.language.words.stage.preview,
+    on: { playing: () => this.update(() => (this.playing = true)) },
+  });
+
+  constructor(
+    private readonly api: Api,
+    private readonly language: Language,
+    private readonly code: OperatorCode,
+  ) {
+    this.needsCode = code.value !== null;
+    this.video.muted = true;
+    this.broadcaster = new Broadcaster({ api, camera: this.camera, onState: (state) => this.enter(state) });
+    this.faces = new FacePicker({
+      api,
+      language,
+      onChange: () => this.faceChosen(),
+      onProblem: (problem) => this.update(() => this.askForCode(problem)),
+    });
+    this.devices = new DevicePicker({
+      camera: this.camera,
+      language,
+      open: (choice) => this.broadcaster.choose(choice),
+    });
+    language.onChange(() => {
+      this.faces.showMasks();
+      this.update(() => undefined);
+    });
+  }
+
+  mount(body: HTMLElement): void {
+    body.append(...frame(this.view, this.language, this.main()));
+    this.update(() => undefined);
+    void this.faces.load();
+    void this.devices.update();
+    setInterval(() => void this.measure(), FIGURES_MS);
+    window.addEventListener("pagehide", () => void this.broadcaster.abandon());
+    // A page brought back from the browser's cache has lost its connection.
+    window.addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
+    window.addEventListener("beforeunload", (event) => this.isOnAir && event.preventDefault());
+    // The browser takes the lock back whenever the page is hidden.
+    document.addEventListener("visibilitychange", () => void this.keepAwake());
+  }
+
+  private get isOnAir(): boolean {
+    return this.state.kind === "live" || this.state.kind === "reconnecting";
+  }
+
+  private get isBusy(): boolean {
+    return ["opening-camera", "connecting", "stopping"].includes(this.state.kind);
+  }
+
+  private update(change: () => void): void {
+    change();
+    const { words } = this.language;
+    document.title = `${this.isOnAir ? words.stage.onAir : words.goLive} · mien`;
+    this.view.refresh();
+    this.faces.refresh();
+    this.devices.refresh();
+  }
+
+  // What happens ----------------------------------------------------------------------------------------------
+
+  private enter(state: BroadcasterState): void {
+    this.update(() => (this.state = state));
+    switch (state.kind) {
+      case "live":
+        this.startPreview(state.broadcast.id, state.broadcast.whep_url);
+        void this.devices.update();
+        break;
+      case "failed":
+        if (state.error instanceof Problem) this.askForCode(state.error);
+        else this.devices.explain(state.error);
+        this.stopPreview();
+        break;
+      case "ended":
+      case "stopping":
+        this.stopPreview();
+        break;
+      case "opening-camera":
+        this.devices.explain(null);
+        this.changeProblem = null;
+        break;
+      case "idle":
+      case "connecting":
+      case "reconnecting":
+        break;
+    }
+    this.update(() => undefined);
+    void this.keepAwake();
+  }
+
+  private startPreview(id: string, whepUrl: string): void {
+    if (this.preview !== null) return;
+    this.upMeter = new PathMeter();
+    const preview = new Viewer({
+      whepUrl,
+      sound: false, // one's own voice a moment later is hard to speak over
+      look: () => this.api.broadcast(id),
+      onState: (state) => this.update(() => (this.seen = "broadcast" in state ? state.broadcast : this.seen)),
+      onStream: (stream) => {
+        this.downMeter = new PathMeter();
+        this.update(() => (this.playing = false));
+        this.video.srcObject = stream;
+      },
+    });
+    this.preview = preview;
+    void preview.run();
+  }
+
+  private stopPreview(): void {
+    void this.preview?.close();
+    this.preview = null;
+    this.seen = null;
+    this.figures = null;
+    this.playing = false;
+    this.video.srcObject = null;
+  }
+
+  private goOrStop(): void {
+    if (this.isOnAir || this.isBusy) {
+      void this.broadcaster.stop();
+      return;
+    }
+    const { wish } = this.faces;
+    if (wish !== null) void this.broadcaster.goLive(wish, this.title.trim(), this.devices.choice);
+  }
+
+  private faceChosen(): void {
+    if (this.isOnAir) void this.changeOnAir();
+    this.update(() => undefined);
+  }
+
+  private async changeOnAir(): Promise<void> {
+    const { wish } = this.faces;
+    if (wish === null) return;
+    this.update(() => (this.note = this.language.words.face.changing));
+    try {
+      await this.broadcaster.change(wish);
+      this.update(() => {
+        this.note = this.language.words.face.changed;
+        this.changeProblem = null;
+      });
+    } catch (error) {
+      this.update(() => {
+        this.note = "";
+        this.changeProblem = Problem.from(error);
+      });
+    }
+    const shown = this.note;
+    setTimeout(() => this.update(() => (this.note = this.note === shown ? "" : this.note)), NOTE_MS);
+  }
+
+  private askForCode(problem: Problem): void {
+    if (problem.code === "live.token") this.needsCode = true;
+  }
+
+  private async measure(): Promise<void> {
+    const [up, down] = await Promise.all([this.broadcaster.stats(), this.preview?.stats() ?? null]);
+    const { seen } = this;
+    this.update(() => {
+      if (up === null || down === null || seen === null) return;
+      const downFigures = this.downMeter.read(down);
+      const delayMs = estimateDelay(this.upMeter.read(up), seen.server_delay_ms, downFigures);
+      this.figures = { broadcast: seen, down: downFigures, delayMs };
+    });
+  }
+
+  /** Keep a phone's screen on while on air: a sleeping phone stops its camera. */
+  private async keepAwake(): Promise<void> {
+    if (this.isOnAir && !document.hidden && (this.wakeLock?.released ?? true)) {
+      this.wakeLock = (await navigator.wakeLock?.request("screen").catch(() => null)) ?? null;
+    } else if (!this.isOnAir) {
+      await this.wakeLock?.release();
+      this.wakeLock = null;
+    }
+  }
+
+  // What is seen ----------------------------------------------------------------------------------------------
+
+  private main(): HTMLElement {
+    const { view } = this;
+    return view.el(
+      "main",
+      { class: "live", "data-state": () => this.state.kind },
+      view.el("div", { class: "live-stage" }, this.stage(), this.figuresBar(), this.share()),
+      view.el(
+        "form",
+        {
+          class: "live-setup",
+          on: {
+            submit: (event) => {
+              event.preventDefault();
+              this.goOrStop();
+            },
+          },
+        },
+        view.el("h1", {}, () => this.language.words.setup[this.isOnAir ? "headingLive" : "heading"]),
+        this.faces.element,
+        this.devices.element,
+        this.titleField(),
+        this.codeField(),
+        this.action(),
+      ),
+    );
+  }
+
+  private stage(): HTMLElement {
+    const { view } = this;
+    const words = () => this.language.words;
+    return view.el(
+      "div",
+      { class: "stage" },
+      this.video,
+      view.el(
+        "div",
+        { class: "stage-top" },
+        view.el(
+          "span",
+          { class: "badge badge-live", hidden: () => this.state.kind !== "live" },
+          () => words().stage.onAir,
+        ),
+        view.el("span", { class: "badge", hidden: () => !this.isOnAir }, () => this.onAirFor()),
+        view.el("span", { class: "spacer" }),
+        view.el("span", { class: "wrap", hidden: () => !this.isOnAir }, alteredBadge(view, this.language)),
+      ),
+      view.el(
+        "div",
+        { class: "stage-notice", role: "status", hidden: () => this.notice() === null },
+        view.el("span", { class: "spinner", hidden: () => !(this.isBusy || this.isOnAir) }),
+        view.el("span", { class: "wrap stage-art", hidden: () => this.isBusy || this.isOnAir }, icon("mask")),
+        view.el("strong", {}, () => this.notice()?.what),
+        view.el("span", {}, () => this.notice()?.more),
+      ),
+      view.el(
+        "p",
+        { class: "stage-caption", hidden: () => !(this.isOnAir && this.playing) },
+        () => words().stage.preview,
+      ),
+      this.devices.selfView,
+    );
+  }
+
+  private notice(): { what: string; more: string } | null {
+    const { stage } = this.language.words;
+    switch (this.state.kind) {
+      case "idle":
+      case "failed":
+        return { what: stage.idle, more: stage.idleMore };
+      case "opening-camera":
+        return { what: stage.camera, more: stage.cameraMore };
+      case "connecting":
+        return { what: stage.connecting, more: stage.connectingMore };
+      case "reconnecting":
+        return { what: stage.reconnecting, more: this.state.problem.say(this.language.words) };
+      case "stopping":
+        return { what: stage.stopping, more: "" };
+      case "ended":
+        return { what: stage.ended, more: stage.endedMore };
+      case "live":
+        return this.playing ? null : { what: stage.connecting, more: stage.connectingMore };
+    }
+  }
+
+  private onAirFor(): string {
+    if (this.state.kind !== "live") return "";
+    const seconds = Math.floor((Date.now() - this.state.sinceMs) / 1000);
+    return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+  }
+
+  private figuresBar(): HTMLElement {
+    const { view } = this;
+    const words = () => this.language.words.figures;
+    const figure = (
+      name: string,
+      label: () => string,
+      value: () => string,
+      hint: () => string | null = () => null,
+    ) =>
+      view.el(
+        "div",
+        { class: "figure", title: hint, "data-figure": name },
+        view.el("dt", {}, label),
+        view.el("dd", {}, value),
+      );
+    const rounded = (value: number | null | undefined) => (value == null ? "–" : String(Math.round(value)));
+    const delay = () => (this.figures?.delayMs == null ? "–" : words().ms(Math.round(this.figures.delayMs)));
+    // The preview is a viewer to the server, but not to the person.
+    const viewers = () =>
+      this.figures === null ? "–" : String(Math.max(0, this.figures.broadcast.viewers - 1));
+    return view.el(
+      "dl",
+      { class: "figures", "aria-label": () => words().heading, hidden: () => !this.isOnAir },
+      figure("viewers", () => words().viewers, viewers),
+      figure(
+        "fps",
+        () => words().fps,
+        () => rounded(this.figures?.down.fps),
+      ),
+      figure(
+        "delay",
+        () => words().delay,
+        delay,
+        () => words().delayMore,
+      ),
+      figure(
+        "faces",
+        () => words().faces,
+        () => this.countFaces(),
+      ),
+      figure(
+        "dropped",
+        () => words().dropped,
+        () => rounded(this.figures?.broadcast.dropped),
+      ),
+    );
+  }
+
+  private countFaces(): string {
+    const { figures } = this.language.words;
+    if (this.figures === null) return "–";
+    const { faces } = this.figures.broadcast;
+    const counted = (["swap", "mosaic", "show"] as const).filter((name) => (faces[name] ?? 0) > 0);
+    return counted.map((name) => figures[name](faces[name] ?? 0)).join(", ") || figures.none;
+  }
+
+  private share(): HTMLElement {
+    const { view } = this;
+    const words = () => this.language.words.share;
+    const link = () =>
+      this.isOnAir && "broadcast" in this.state
+        ? new URL(this.state.broadcast.watch_url, location.href).href
+        : "";
+    let copied = false;
+    const copy = async () => {
+      await navigator.clipboard.writeText(link());
+      this.update(() => (copied = true));
+      setTimeout(() => this.update(() => (copied = false)), NOTE_MS);
+    };
+    const field = view.el("input", {
+      type: "text",
+      name: "link",
+      readonly: true,
+      value: link,
+      "aria-label": () => words().heading,
+      on: { focus: () => field.select() },
+    });
+    return view.el(
+      "div",
+      { class: "share panel", hidden: () => !this.isOnAir },
+      view.el("strong", {}, () => words().heading),
+      view.el(
+        "div",
+        { class: "share-row" },
+        field,
+        view.el(
+          "button",
+          {
+            type: "button",
+            class: "button",
+            name: "copy",
+            hidden: !window.isSecureContext,
+            on: { click: () => void copy() },
+          },
+          icon("copy"),
+          () => (copied ? words().copied : words().copy),
+        ),
+        view.el(
+          "button",
+          {
+            type: "button",
+            class: "button",
+            hidden: !("share" in navigator),
+            on: { click: () => void navigator.share({ url: link() }).catch(() => undefined) },
+          },
+          icon("share"),
+          () => words().send,
+        ),
+      ),
+    );
+  }
+
+  private titleField(): HTMLElement {
+    const { view } = this;
+    const setup = () => this.language.words.setup;
+    return view.el(
+      "div",
+      { class: "panel", hidden: () => this.isOnAir },
+      view.el(
+        "label",
+        { class: "field" },
+        view.el(
+          "span",
+          {},
+          () => setup().title,
+          view.el("small", {}, () => ` ${setup().optional}`),
+        ),
+        view.el("input", {
+          type: "text",
+          name: "title",
+          maxlength: 120,
+          autocomplete: "off",
+          placeholder: () => setup().titleHint,
+          on: {
+            input: ({ target }) => {
+              this.title = (target as HTMLInputElement).value;
+            },
+          },
+        }),
+      ),
+    );
+  }
+
+  private codeField(): HTMLElement {
+    const { view } = this;
+    const setup = () => this.language.words.setup;
+    return view.el(
+      "div",
+      { class: "panel", hidden: () => !this.needsCode || this.isOnAir },
+      view.el(
+        "label",
+        { class: "field" },
+        view.el("span", {}, () => setup().code),
+        view.el("input", {
+          type: "password",
+          name: "code",
+          autocomplete: "off",
+          value: this.code.value,
+          on: {
+            input: ({ target }) => {
+              this.code.value = (target as HTMLInputElement).value;
+            },
+          },
+        }),
+        view.el("small", {}, () => setup().codeHint),
+      ),
+    );
+  }
+
+  private action(): HTMLElement {
+    const { view } = this;
+    const words = () => this.language.words;
+    const stops = () => this.isOnAir || this.isBusy;
+    return view.el(
+      "div",
+      { class: "action" },
+      view.el("p", { class: "problem", role: "alert", hidden: () => this.problem() === "" }, () =>
+        this.problem(),
+      ),
+      view.el("p", { class: "quiet", role: "status", hidden: () => this.hint() === "" }, () => this.hint()),
+      view.el(
+        "button",
+        {
+          type: "submit",
+          name: "go",
+          class: () => `button large ${stops() ? "stop" : "primary"}`,
+          disabled: () => this.state.kind === "stopping" || (!stops() && this.faces.missing !== null),
+        },
+        () => (this.isOnAir ? words().stop : this.isBusy ? words().cancel : words().goLive),
+      ),
+    );
+  }
+
+  private problem(): string {
+    if (this.state.kind === "failed" && this.state.error instanceof Problem) {
+      return this.state.error.say(this.language.words);
+    }
+    return this.changeProblem?.say(this.language.words) ?? "";
+  }
+
+  private hint(): string {
+    return this.note || (this.isBusy ? "" : (this.faces.missing ?? ""));
+  }
+}

@@ -1,0 +1,300 @@
+import type { Api } from "../api/client";
+import { alteredBadge, frame } from "../ui/frame";
+import { icon } from "../ui/icons";
+import { View } from "../ui/view";
+import { type PathFigures, PathMeter } from "../webrtc/figures";
+import { Viewer, type ViewerState } from "../webrtc/viewer";
+import type { Language } from "../words/language";
+
+const FIGURES_MS = 1_000;
+
+/** `/watch/{id}`: one broadcast, full of itself. */
+export class WatchPage {
+  private state: ViewerState = { kind: "connecting" };
+  private figures: PathFigures | null = null;
+  private title = "";
+  private playing = false;
+  private blocked = false;
+  private showsFigures = false;
+  private meter = new PathMeter();
+  private readonly view = new View();
+  private readonly video = this.view.el("video", {
+    autoplay: true,
+    playsinline: true,
+    "aria-label": () => this.language.words.viewer.title,
+    on: {
+      playing: () => this.update(() => (this.playing = true)),
+      volumechange: () => this.update(() => undefined),
+    },
+  });
+  private readonly stage = this.view.el("div", { class: "stage watch-stage" });
+  private readonly viewer: Viewer;
+
+  constructor(
+    private readonly api: Pick<Api, "broadcast">,
+    private readonly language: Language,
+    broadcastId: string,
+  ) {
+    this.video.muted = true; // browsers play by themselves only what is silent
+    this.viewer = new Viewer({
+      whepUrl: `/whep/${encodeURIComponent(broadcastId)}`,
+      sound: true,
+      look: () => this.api.broadcast(broadcastId),
+      onState: (state) => this.update(() => this.enter(state)),
+      onStream: (stream) => this.show(stream),
+    });
+    language.onChange(() => this.update(() => undefined));
+  }
+
+  mount(body: HTMLElement): void {
+    body.classList.add("watching");
+    body.append(...frame(this.view, this.language, this.main()));
+    this.update(() => undefined);
+    void this.viewer.run();
+    setInterval(() => void this.measure(), FIGURES_MS);
+    window.addEventListener("pagehide", () => void this.viewer.close());
+    // A page brought back from the browser's cache has lost its connection.
+    window.addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
+    document.addEventListener("fullscreenchange", () => this.update(() => undefined));
+  }
+
+  private update(change: () => void): void {
+    change();
+    document.title = `${this.title || this.language.words.viewer.title} · mien`;
+    this.view.refresh();
+  }
+
+  private enter(state: ViewerState): void {
+    this.state = state;
+    if ("broadcast" in state) this.title = state.broadcast.title;
+  }
+
+  private show(stream: MediaStream): void {
+    this.meter = new PathMeter();
+    this.update(() => (this.playing = false));
+    this.video.srcObject = stream;
+    this.video.play().then(
+      () => this.update(() => (this.blocked = false)),
+      (error: unknown) => {
+        // A new connection interrupts the old one's play(), which then says AbortError.
+        if (error instanceof DOMException && error.name === "NotAllowedError")
+          this.update(() => (this.blocked = true));
+      },
+    );
+  }
+
+  private async measure(): Promise<void> {
+    const report = await this.viewer.stats();
+    this.update(() => (this.figures = report && this.meter.read(report)));
+  }
+
+  private main(): HTMLElement {
+    const { view } = this;
+    const words = () => this.language.words;
+    const control = (
+      name: "info" | "fullscreen",
+      pressed: () => boolean,
+      label: () => string,
+      click: () => void,
+    ) =>
+      view.el(
+        "button",
+        {
+          type: "button",
+          class: "control",
+          "aria-pressed": () => String(pressed()),
+          "aria-label": label,
+          title: label,
+          on: { click },
+        },
+        icon(name),
+      );
+    const soundOn = icon("sound");
+    const soundOff = icon("muted");
+    view.bind(
+      () => this.video.muted,
+      (muted) => {
+        soundOn.toggleAttribute("hidden", muted);
+        soundOff.toggleAttribute("hidden", !muted);
+      },
+    );
+    const muteLabel = () => (this.video.muted ? words().viewer.unmute : words().viewer.mute);
+
+    this.stage.append(
+      this.video,
+      view.el(
+        "div",
+        { class: "stage-top" },
+        view.el("span", { class: "badge badge-live", hidden: () => !this.isLive }, () => words().viewer.live),
+        alteredBadge(view, this.language),
+      ),
+      view.el(
+        "div",
+        { class: "stage-notice", role: "status", hidden: () => this.notice() === null },
+        view.el("span", { class: "spinner", hidden: () => !this.isBusy }),
+        view.el("strong", {}, () => this.notice()?.what),
+        view.el("span", {}, () => this.notice()?.more),
+        view.el(
+          "a",
+          { class: "button", href: "/", hidden: () => this.state.kind !== "ended" },
+          () => words().viewer.others,
+        ),
+        view.el(
+          "button",
+          {
+            type: "button",
+            class: "button",
+            hidden: () => this.state.kind !== "failed",
+            on: { click: () => location.reload() },
+          },
+          () => words().retry,
+        ),
+      ),
+      view.el(
+        "button",
+        {
+          type: "button",
+          class: "button sound-prompt",
+          hidden: () => !(this.blocked || (this.isLive && this.video.muted && !this.wasUnmuted)),
+          on: { click: () => this.unmute() },
+        },
+        icon("sound"),
+        () => (this.blocked ? words().viewer.play : words().viewer.sound),
+      ),
+      view.el(
+        "div",
+        { class: "stage-bottom" },
+        view.el(
+          "button",
+          {
+            type: "button",
+            class: "control",
+            "aria-label": muteLabel,
+            title: muteLabel,
+            on: { click: () => this.toggleSound() },
+          },
+          soundOn,
+          soundOff,
+        ),
+        view.el("span", { class: "spacer" }),
+        control(
+          "info",
+          () => this.showsFigures,
+          () => words().viewer.info,
+          () => this.update(() => (this.showsFigures = !this.showsFigures)),
+        ),
+        control(
+          "fullscreen",
+          () => document.fullscreenElement !== null,
+          () => (document.fullscreenElement ? words().viewer.leaveFullscreen : words().viewer.fullscreen),
+          () => void this.toggleFullscreen(),
+        ),
+      ),
+      this.figuresPanel(),
+    );
+    return view.el(
+      "main",
+      { class: "watch" },
+      this.stage,
+      view.el(
+        "div",
+        { class: "watch-about" },
+        view.el("h1", {}, () => this.title || words().untitled),
+        view.el("p", { class: "quiet" }, () =>
+          [words().alteredMore, this.audience()].filter(Boolean).join(" · "),
+        ),
+      ),
+    );
+  }
+
+  private figuresPanel(): HTMLElement {
+    const { view } = this;
+    const words = () => this.language.words.figures;
+    const row = (label: () => string, value: () => string) => [
+      view.el("dt", {}, label),
+      view.el("dd", {}, value),
+    ];
+    const rounded = (value: number | null | undefined) => (value == null ? "–" : String(Math.round(value)));
+    const ms = (value: number | null | undefined) => (value == null ? "–" : words().ms(Math.round(value)));
+    return view.el(
+      "dl",
+      { class: "stage-figures", "aria-label": () => words().heading, hidden: () => !this.showsFigures },
+      row(
+        () => words().fps,
+        () => rounded(this.figures?.fps),
+      ),
+      row(
+        () => words().size,
+        () => this.figures?.size ?? "–",
+      ),
+      row(
+        () => words().roundTrip,
+        () => ms(this.figures?.roundTripMs),
+      ),
+      row(
+        () => words().lost,
+        () => String(this.figures?.lostPackets ?? "–"),
+      ),
+    );
+  }
+
+  private wasUnmuted = false;
+
+  private get isLive(): boolean {
+    return this.state.kind === "live" && this.playing;
+  }
+
+  private get isBusy(): boolean {
+    return (
+      this.state.kind === "connecting" ||
+      this.state.kind === "retrying" ||
+      (this.state.kind === "live" && !this.playing)
+    );
+  }
+
+  private audience(): string {
+    return "broadcast" in this.state ? this.language.words.viewers(this.state.broadcast.viewers) : "";
+  }
+
+  /** What stands over the picture; null where the picture speaks for itself. */
+  private notice(): { what: string; more: string } | null {
+    const { viewer } = this.language.words;
+    const { state } = this;
+    switch (state.kind) {
+      case "connecting":
+        return { what: viewer.connecting, more: "" };
+      case "waiting":
+        return { what: viewer.waiting, more: viewer.waitingMore };
+      case "paused":
+        return { what: viewer.paused, more: viewer.pausedMore };
+      case "ended":
+        return { what: viewer.ended, more: viewer.endedMore };
+      case "failed":
+        return { what: viewer.failed, more: state.problem.say(this.language.words) };
+      case "retrying": {
+        const seconds = Math.max(1, Math.ceil((state.atMs - Date.now()) / 1000));
+        return { what: viewer.retryIn(seconds), more: state.problem.say(this.language.words) };
+      }
+      case "live":
+        return this.playing || this.blocked ? null : { what: viewer.connecting, more: "" };
+    }
+  }
+
+  private unmute(): void {
+    this.wasUnmuted = true;
+    this.video.muted = false;
+    void this.video.play().then(() => this.update(() => (this.blocked = false)));
+  }
+
+  private toggleSound(): void {
+    if (this.video.muted) this.unmute();
+    else this.video.muted = true;
+  }
+
+  private async toggleFullscreen(): Promise<void> {
+    if (document.fullscreenElement) await document.exitFullscreen();
+    else if (this.stage.requestFullscreen) await this.stage.requestFullscreen();
+    // An iPhone can fill its screen with nothing but the video itself.
+    else (this.video as HTMLVideoElement & { webkitEnterFullscreen?: () => void }).webkitEnterFullscreen?.();
+  }
+}

@@ -1,0 +1,38 @@
+import logoUrl from "../favicon.svg";
+import type { Language } from "../words/language";
+import type { View } from "./view";
+
+/** What stands around every page: the name that leads home, the language switch, and `main`. */
+export function frame(view: View, language: Language, main: HTMLElement): HTMLElement[] {
+  const words = () => language.words;
+  const choices = language.all.map(({ code, name }) =>
+    view.el(
+      "button",
+      {
+        type: "button",
+        lang: code,
+        class: "language-choice",
+        "aria-pressed": () => String(language.code === code),
+        on: { click: () => language.choose(code) },
+      },
+      name,
+    ),
+  );
+  const logo = view.el("img", { src: logoUrl, alt: "", width: 28, height: 28 });
+  const header = view.el(
+    "header",
+    { class: "top" },
+    view.el("a", { class: "wordmark", href: "/", "aria-label": () => `mien, ${words().home}` }, logo, "mien"),
+    view.el("div", { class: "languages", role: "group", "aria-label": () => words().language }, choices),
+  );
+  return [header, main];
+}
+
+/** The mark that every altered picture wears on the page too, beside the one in the picture itself. */
+export function alteredBadge(view: View, language: Language): HTMLElement {
+  return view.el(
+    "span",
+    { class: "badge badge-altered", title: () => language.words.alteredMore },
+    () => language.words.altered,
+  );
+}

@@ -1,0 +1,156 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { CreatedBroadcast, Wish } from "../api/client";
+import { Problem } from "../api/problem";
+import { Broadcaster, type BroadcasterState } from "./broadcaster";
+import { CameraError } from "./camera";
+import { Backoff } from "./retry";
+
+const CREATED = { id: "b", token: "t", whip_url: "/whip/b", whep_url: "/whep/b", watch_url: "/watch/b" };
+const MOSAIC: Wish = { treatment: "mosaic" };
+const ANY = { camera: null, microphone: null };
+
+/** A broadcaster whose offers meet the next of `opens`, on a server that keeps a diary of what it was told. */
+function broadcasting({
+  opens = [],
+  create = async (): Promise<CreatedBroadcast> => CREATED,
+  openCamera = async () => ({}) as MediaStream,
+}: {
+  opens?: (Problem | null)[];
+  create?: () => Promise<CreatedBroadcast>;
+  openCamera?: () => Promise<MediaStream>;
+} = {}) {
+  const states: BroadcasterState[] = [];
+  const diary: string[] = [];
+  const lose: (() => void)[] = [];
+  const camera = {
+    stream: null as MediaStream | null,
+    open: async () => {
+      camera.stream = await openCamera();
+      diary.push("camera opened");
+      return camera.stream;
+    },
+    close: () => {
+      camera.stream = null;
+      diary.push("camera closed");
+    },
+  };
+  const broadcaster = new Broadcaster({
+    api: {
+      create,
+      change: async (id, token, wish) => {
+        diary.push(`${id} ${token} becomes ${wish.treatment}`);
+        return {} as never;
+      },
+      end: async (id, token) => void diary.push(`${id} ${token} ended`),
+    },
+    camera,
+    onState: (state) => states.push(state),
+    backoff: new Backoff(() => 0.5),
+    openSession: (_token, onLost) => {
+      lose.push(onLost);
+      return {
+        open: async () => {
+          const problem = opens.shift();
+          if (problem) throw problem;
+        },
+        replace: async () => void diary.push("tracks replaced"),
+        close: async () => void diary.push("session closed"),
+        stats: async () => new Map() as RTCStatsReport,
+      };
+    },
+  });
+  return { broadcaster, states, kinds: () => states.map(({ kind }) => kind), diary, lose };
+}
+
+describe("Broadcaster", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  it("opens the camera, makes the broadcast and goes live", async () => {
+    const { broadcaster, kinds } = broadcasting();
+    await broadcaster.goLive(MOSAIC, "", ANY);
+    expect(kinds()).toEqual(["opening-camera", "connecting", "live"]);
+  });
+
+  it("makes no broadcast without a camera", async () => {
+    const create = vi.fn(async () => CREATED);
+    const { broadcaster, states } = broadcasting({
+      create,
+      openCamera: () => Promise.reject(new CameraError("denied")),
+    });
+    await broadcaster.goLive(MOSAIC, "", ANY);
+    expect(states.at(-1)).toMatchObject({ kind: "failed", error: { fault: "denied" } });
+    expect(create).not.toHaveBeenCalled();
+  });
+
+  it("takes a broadcast down that it could not publish to", async () => {
+    const { broadcaster, states, diary } = broadcasting({ opens: [new Problem("live.sdp", 422)] });
+    await broadcaster.goLive(MOSAIC, "", ANY);
+    expect(states.at(-1)).toMatchObject({ kind: "failed", error: { code: "live.sdp" } });
+    expect(diary).toContain("b t ended");
+  });
+
+  it("changes the treatment on air with the broadcast's token", async () => {
+    const { broadcaster, diary } = broadcasting();
+    await broadcaster.goLive(MOSAIC, "", ANY);
+    await broadcaster.change({ treatment: "swap", persona: "mask:volto", others: "mosaic" });
+    expect(diary).toContain("b t becomes swap");
+  });
+
+  it("moves a broadcast to another camera without a new offer", async () => {
+    const { broadcaster, diary, lose } = broadcasting();
+    await broadcaster.goLive(MOSAIC, "", ANY);
+    await broadcaster.choose({ camera: "back", microphone: null });
+    expect(diary).toContain("tracks replaced");
+    expect(lose).toHaveLength(1);
+  });
+
+  it("comes back to the same broadcast after a loss, patient while the server holds the old one", async () => {
+    const taken = new Problem("live.taken", 409);
+    const { broadcaster, kinds, lose } = broadcasting({ opens: [null, taken, null] });
+    await broadcaster.goLive(MOSAIC, "", ANY);
+    lose[0]?.();
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(kinds()).toEqual(["opening-camera", "connecting", "live", "reconnecting", "reconnecting", "live"]);
+  });
+
+  it("is off air when the broadcast is gone on its return", async () => {
+    const gone = new Problem("live.no_such_broadcast", 404);
+    const { broadcaster, kinds, lose } = broadcasting({ opens: [null, gone] });
+    await broadcaster.goLive(MOSAIC, "", ANY);
+    lose[0]?.();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(kinds().at(-1)).toBe("ended");
+  });
+
+  it("stops: camera off, session closed, broadcast ended", async () => {
+    const { broadcaster, kinds, diary } = broadcasting();
+    await broadcaster.goLive(MOSAIC, "", ANY);
+    await broadcaster.stop();
+    expect(diary).toEqual(["camera opened", "camera closed", "session closed", "b t ended"]);
+    expect(kinds().at(-1)).toBe("ended");
+  });
+
+  it("leaves nothing behind when stopped while the broadcast is being made", async () => {
+    let finish: (created: CreatedBroadcast) => void = () => undefined;
+    const { broadcaster, kinds, diary } = broadcasting({
+      create: () => new Promise((resolve) => (finish = resolve)),
+    });
+    const going = broadcaster.goLive(MOSAIC, "", ANY);
+    await vi.advanceTimersByTimeAsync(0);
+    await broadcaster.stop();
+    finish(CREATED);
+    await going;
+    expect(diary).toContain("b t ended");
+    expect(kinds()).not.toContain("live");
+  });
+
+  it("does not come back once it was stopped", async () => {
+    const { broadcaster, kinds, lose } = broadcasting();
+    await broadcaster.goLive(MOSAIC, "", ANY);
+    lose[0]?.();
+    await broadcaster.stop();
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(kinds().at(-1)).toBe("ended");
+  });
+});

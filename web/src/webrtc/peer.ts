@@ -1,0 +1,83 @@
+import { Problem } from "../api/problem";
+import { Signalling, type SignallingOptions } from "./signalling";
+
+/** A loopback or home network connects in a fraction of this; a TURN relay behind a bad line needs seconds. */
+const CONNECT_TIMEOUT_MS = 12_000;
+/** ICE says "disconnected" on a short loss and often recovers by itself (RFC 7675 gives up after 30 s). */
+const DISCONNECTED_GRACE_MS = 4_000;
+
+export type MakeConnection = (configuration: RTCConfiguration) => RTCPeerConnection;
+export const makeConnection: MakeConnection = (configuration) => new RTCPeerConnection(configuration);
+
+/** What WHIP and WHEP sessions share: one peer connection from the offer until it is lost or closed. */
+export class Peer {
+  readonly connection: RTCPeerConnection;
+  private readonly signalling: Signalling;
+  private readonly closing = new AbortController();
+  private graceTimer: ReturnType<typeof setTimeout> | undefined;
+
+  /**
+   * @param onLost Called once if an established connection breaks; never after `close`.
+   * @param make Makes the peer connection; the browser's own unless a test says otherwise.
+   */
+  constructor(
+    options: SignallingOptions,
+    private readonly onLost: () => void,
+    make: MakeConnection = makeConnection,
+  ) {
+    this.connection = make({ iceServers: [], bundlePolicy: "max-bundle" });
+    this.signalling = new Signalling(this.connection, options);
+  }
+
+  /** Negotiate with `endpoint` and wait until media can flow. */
+  async connect(endpoint: string): Promise<void> {
+    try {
+      await this.signalling.negotiate(endpoint, this.closing.signal);
+      await this.connected();
+    } catch (error) {
+      await this.close();
+      throw Problem.from(error);
+    }
+    this.connection.addEventListener("connectionstatechange", () => this.watch());
+    this.watch();
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.graceTimer);
+    this.closing.abort(new Problem("live.no_such_session", 0, "closed"));
+    this.connection.close();
+    await this.signalling.hangUp();
+  }
+
+  private connected(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = () => {
+        const state = this.connection.connectionState;
+        if (state === "connected") resolve();
+        else if (state === "failed" || state === "closed") fail();
+        else return;
+        clearTimeout(timer);
+        this.connection.removeEventListener("connectionstatechange", settle);
+      };
+      const fail = () => reject(new Problem("connection", 0, this.connection.connectionState));
+      const timer = setTimeout(fail, CONNECT_TIMEOUT_MS);
+      this.connection.addEventListener("connectionstatechange", settle);
+      this.closing.signal.addEventListener("abort", fail, { once: true });
+      settle();
+    });
+  }
+
+  private watch(): void {
+    clearTimeout(this.graceTimer);
+    if (this.closing.signal.aborted) return;
+    const state = this.connection.connectionState;
+    if (state === "failed" || state === "closed") this.lose();
+    else if (state === "disconnected") this.graceTimer = setTimeout(() => this.lose(), DISCONNECTED_GRACE_MS);
+  }
+
+  private lose(): void {
+    if (this.closing.signal.aborted) return;
+    void this.close();
+    this.onLost();
+  }
+}

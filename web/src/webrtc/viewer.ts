@@ -1,0 +1,127 @@
+import type { Broadcast } from "../api/client";
+import { Problem } from "../api/problem";
+import { Backoff } from "./retry";
+import { WhepSession } from "./whep";
+
+/** How often the server is asked whether the picture is live, a slate, or over. */
+const POLL_MS = 2_000;
+
+export type ViewerState =
+  | { kind: "connecting" }
+  | { kind: "waiting"; broadcast: Broadcast }
+  | { kind: "live"; broadcast: Broadcast }
+  | { kind: "paused"; broadcast: Broadcast }
+  | { kind: "retrying"; problem: Problem; atMs: number }
+  | { kind: "ended" }
+  | { kind: "failed"; problem: Problem };
+
+export interface ViewerOptions {
+  whepUrl: string;
+  sound: boolean;
+  /** Ask the server about the broadcast. */
+  look: () => Promise<Broadcast>;
+  /** Called with every new state. */
+  onState: (state: ViewerState) => void;
+  /** Called with the stream of each new connection. */
+  onStream: (stream: MediaStream) => void;
+  openSession?: (onLost: () => void) => Pick<WhepSession, "open" | "close" | "stats" | "stream">;
+  backoff?: Backoff;
+}
+
+type Session = ReturnType<NonNullable<ViewerOptions["openSession"]>>;
+
+/** Somebody who watches: connects, comes back after a loss, and knows what the picture is. */
+export class Viewer {
+  private readonly closing = new AbortController();
+  private readonly backoff: Backoff;
+  private session: Session | null = null;
+
+  constructor(private readonly options: ViewerOptions) {
+    this.backoff = options.backoff ?? new Backoff();
+  }
+
+  /** Watch until the broadcast is over, cannot be watched, or `close` is called. */
+  async run(): Promise<void> {
+    const { onState } = this.options;
+    onState({ kind: "connecting" });
+    while (!this.closing.signal.aborted) {
+      try {
+        await this.watchOnce();
+      } catch (error) {
+        const problem = Problem.from(error);
+        if (this.closing.signal.aborted) return;
+        if (problem.code === "live.no_such_broadcast") return onState({ kind: "ended" });
+        if (!problem.retryable) return onState({ kind: "failed", problem });
+        const waitMs = this.backoff.nextMs((problem.retryAfterSeconds ?? 0) * 1000);
+        onState({ kind: "retrying", problem, atMs: Date.now() + waitMs });
+        await sleep(waitMs, this.closing.signal);
+      }
+    }
+  }
+
+  /** What the connection measures, or null while there is none. */
+  async stats(): Promise<RTCStatsReport | null> {
+    return (await this.session?.stats()) ?? null;
+  }
+
+  async close(): Promise<void> {
+    this.closing.abort();
+    await this.session?.close();
+  }
+
+  /** Connect, then follow the broadcast until the connection is lost or the broadcast is gone, which throws. */
+  private async watchOnce(): Promise<never> {
+    const lost = new AbortController();
+    const onLost = () => lost.abort();
+    const openSession = this.options.openSession ?? ((lose) => new WhepSession({ token: null }, lose));
+    const session = openSession(onLost);
+    this.session = session;
+    this.closing.signal.addEventListener("abort", onLost, { once: true });
+    try {
+      this.options.onStream(session.stream);
+      await session.open(this.options.whepUrl, { sound: this.options.sound });
+      this.backoff.reset();
+      while (!lost.signal.aborted) {
+        const broadcast = await this.look();
+        if (broadcast !== null) this.tell(broadcast);
+        await sleep(POLL_MS, lost.signal);
+      }
+      throw new Problem("connection", 0, "the connection was lost");
+    } finally {
+      this.session = null;
+      this.closing.signal.removeEventListener("abort", onLost);
+      await session.close();
+    }
+  }
+
+  /** A look that fails on its way says nothing about the picture, which has a path of its own. */
+  private async look(): Promise<Broadcast | null> {
+    try {
+      return await this.options.look();
+    } catch (error) {
+      const problem = Problem.from(error);
+      if (problem.retryable) return null;
+      throw problem;
+    }
+  }
+
+  private tell(broadcast: Broadcast): void {
+    if (this.closing.signal.aborted) return;
+    if (broadcast.state === "ended") throw new Problem("live.no_such_broadcast", 404, "it has ended");
+    this.options.onState({ kind: broadcast.state, broadcast });
+  }
+}
+
+/** Wait; an abort ends the wait early, which is no error. */
+export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const wake = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", wake);
+      resolve();
+    };
+    const timer = setTimeout(wake, milliseconds);
+    signal.addEventListener("abort", wake);
+  });
+}

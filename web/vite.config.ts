@@ -1,0 +1,20 @@
+import { defineConfig } from "vitest/config";
+
+// Where `mien serve` runs while the pages are being developed with `npm run dev`.
+const SERVER = "http://127.0.0.1:8000";
+
+export default defineConfig({
+  appType: "mpa",
+  build: {
+    outDir: "../src/mien/server/web",
+    emptyOutDir: true,
+    // Inlined data URLs would need a wider Content-Security-Policy than 'self'.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    rolldownOptions: { input: ["index.html", "live.html", "watch.html"] },
+  },
+  server: {
+    proxy: Object.fromEntries(["/api", "/whip", "/whep"].map((path) => [path, SERVER])),
+  },
+  test: { environment: "happy-dom", include: ["src/**/*.test.ts"] },
+});
