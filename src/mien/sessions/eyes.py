@@ -20,7 +20,8 @@ from mien.vision.embedder import DlibEmbedder, Gallery
 from mien.vision.faces import Embedding, Image, Mesh
 from mien.vision.label import Label
 from mien.vision.landmarks import MeshLandmarker, Roi, eye_distance, roi_of_detection, yaw_of_mesh
-from mien.vision.masks import builtin_mask, mask_preview
+from mien.vision.mask_preview import mask_preview
+from mien.vision.masks import builtin_mask
 from mien.vision.pipeline import Eyes, FacePipeline, Span, no_span
 from mien.vision.policy import Policy, Show, Swap, Treatment
 from mien.vision.swapper import Persona, persona_from_photo
