@@ -1,0 +1,146 @@
+"""The pipeline's promises, with eyes that see what the test says."""
+
+import numpy as np
+import pytest
+
+from mien.errors import ShapeError
+from mien.vision.clearance import ClearanceRules
+from mien.vision.embedder import Gallery
+from mien.vision.faces import Detection
+from mien.vision.label import Label
+from mien.vision.mask_preview import nobody
+from mien.vision.masks import builtin_mask
+from mien.vision.pipeline import Eyes, FacePipeline
+from mien.vision.policy import Policy, Show, Swap
+from mien.vision.tracker import FaceTracker
+
+RNG = np.random.default_rng(11)
+SCENE = RNG.integers(90, 160, (360, 640, 3), np.uint8)
+FACE = np.array([250, 120, 330, 220], np.float32)
+
+
+class Script:
+    """Sees, frame by frame, the faces that a test wrote down."""
+
+    def __init__(self, *frames):
+        self.frames = list(frames)
+
+    def __call__(self, _image, _looks):
+        boxes = self.frames.pop(0) if self.frames else []
+        return [Detection(np.asarray(box, np.float32), 0.9) for box in boxes]
+
+
+class OneMesh:
+    """Lays the same good mesh wherever it is asked to; `score` can be changed by the test."""
+
+    def __init__(self):
+        self.mesh = nobody() * np.float32(0.3) + np.array([232, 112, 0], np.float32)
+        self.score = 0.95
+
+    def __call__(self, _image, _roi):
+        return self.mesh.copy(), self.score
+
+    def settle(self, image, roi):
+        return self(image, roi)
+
+
+def pipeline(script, policy, *, mesh=None, delay=0, **eyes):
+    return FacePipeline(Eyes(script, FaceTracker(mesh), **eyes), policy, Label("en"), delay_frames=delay)
+
+
+def play(pipe, count):
+    """Return what comes out for `count` frames of the same scene."""
+    out = [pipe(SCENE.copy(), at=i / 25) for i in range(count)]
+    return [frame for frame in (*out, *pipe.flush()) if frame is not None]
+
+
+def hidden(frame, box=FACE):
+    x0, y0, x1, y1 = box.astype(int)
+    return bool((frame.image[y0:y1, x0:x1] != SCENE[y0:y1, x0:x1]).any(axis=-1).mean() > 0.95)
+
+
+def test_a_found_face_is_hidden():
+    (frame,) = play(pipeline(Script([FACE]), Policy()), 1)
+    assert hidden(frame)
+    assert frame.counts == {"mosaic": 1}
+
+
+def test_a_face_missed_for_half_a_second_stays_hidden():
+    frames = play(pipeline(Script([FACE], [FACE]), Policy()), 14)
+    assert all(hidden(frame) for frame in frames)
+
+
+def test_with_a_delay_a_face_is_hidden_before_it_was_found():
+    frames = play(pipeline(Script([], [], [], [FACE]), Policy(), delay=2), 6)
+    assert len(frames) == 6
+    assert [hidden(frame) for frame in frames] == [False, True, True, True, True, True]
+
+
+def test_where_a_swap_refuses_the_face_is_hidden_not_bare():
+    far = OneMesh()
+    far.mesh = ((far.mesh - (290, 170, 0)) * 0.03 + (290, 170, 0)).astype(np.float32)
+    box = np.concatenate([far.mesh[:, :2].min(0), far.mesh[:, :2].max(0)])
+    (frame,) = play(pipeline(Script([box]), Policy(strangers=Swap(builtin_mask("volto"))), mesh=far), 1)
+    assert frame.counts == {"mosaic": 1}
+    assert hidden(frame, box)
+
+
+def test_a_face_without_a_mesh_is_hidden_under_a_swap_policy():
+    unsure = OneMesh()
+    unsure.score = 0.2
+    (frame,) = play(pipeline(Script([FACE]), Policy(strangers=Swap(builtin_mask("volto"))), mesh=unsure), 1)
+    assert frame.counts == {"mosaic": 1}
+    assert hidden(frame)
+
+
+ALICE = np.array([1, 0], np.float32)
+SHOW_ALICE = {
+    "embed": lambda _image, _mesh: ALICE,
+    "gallery": Gallery({"alice": [ALICE]}),
+    "rules": ClearanceRules(min_sharpness=0),
+}
+ALWAYS_THERE = [[FACE]] * 40
+
+
+def test_an_enrolled_face_is_shown_once_cleared():
+    frames = play(pipeline(Script(*ALWAYS_THERE), Policy(people={"alice": Show()}), mesh=OneMesh(), **SHOW_ALICE), 20)
+    shown = [frame.counts == {"show": 1} for frame in frames]
+    assert shown == sorted(shown), "cleared once, it stays cleared"
+    assert not any(shown[:8])
+    assert all(shown[11:])
+
+
+@pytest.mark.parametrize("delay", [0, 3])
+def test_a_poor_mesh_hides_the_enrolled_face_at_once_and_the_frames_still_held(delay):
+    mesh = OneMesh()
+    pipe = pipeline(Script(*ALWAYS_THERE), Policy(people={"alice": Show()}), mesh=mesh, delay=delay, **SHOW_ALICE)
+    out = [pipe(SCENE.copy(), at=i / 25) for i in range(20)]
+    assert out[-1].counts == {"show": 1}
+    mesh.score = 0.3
+    out += [pipe(SCENE.copy(), at=i / 25) for i in range(20, 24)]
+    out += list(pipe.flush())
+    frames = [frame for frame in out if frame is not None]
+    assert all(frame.counts == {"mosaic": 1} for frame in frames if frame.at >= (20 - delay) / 25)
+
+
+def test_a_change_of_size_begins_anew():
+    pipe = pipeline(Script([FACE], []), Policy())
+    pipe(SCENE.copy(), at=0.0)
+    frame = pipe(SCENE[:180, :320].copy(), at=0.04)
+    assert frame.counts == {}
+
+
+def test_stages_are_timed_by_the_span_given():
+    seen = []
+
+    def span(name):
+        seen.append(name)
+        return np.errstate()
+
+    FacePipeline(Eyes(Script([FACE]), FaceTracker(None)), Policy(), Label("en"), span=span)(SCENE.copy(), at=0)
+    assert [name for name in ("cut", "find", "follow", "know", "mosaic", "label") if name not in seen] == []
+
+
+def test_what_is_not_a_picture_is_refused():
+    with pytest.raises(ShapeError):
+        pipeline(Script(), Policy())(SCENE[..., 0].copy(), at=0)

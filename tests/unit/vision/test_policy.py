@@ -1,0 +1,48 @@
+"""Policy: who gets what."""
+
+import numpy as np
+import pytest
+
+from mien.errors import PolicyError
+from mien.vision.faces import Face
+from mien.vision.mask_preview import nobody
+from mien.vision.masks import builtin_mask
+from mien.vision.policy import Mosaic, Policy, Show, Swap
+
+VOLTO = Swap(builtin_mask("volto"))
+
+
+def face(number=1, *, identity=None, seen=True, mesh=True):
+    box = np.array([0, 0, 10, 10], np.float32)
+    return Face(number, box, box, nobody() if mesh else None, 0.9, seen, identity)
+
+
+def test_the_default_hides_everybody():
+    assert isinstance(Policy().treatment(face(), foremost_id=1), Mosaic)
+
+
+@pytest.mark.parametrize("where", ["strangers", "foremost"])
+def test_a_policy_that_shows_strangers_cannot_be_made(where):
+    with pytest.raises(PolicyError):
+        Policy(**{where: Show()})
+
+
+def test_an_enrolled_person_gets_what_the_policy_says():
+    policy = Policy(people={"alice": Show(), "bob": VOLTO})
+    assert isinstance(policy.treatment(face(identity="alice"), foremost_id=None), Show)
+    assert policy.treatment(face(identity="bob"), foremost_id=None) is VOLTO
+    assert isinstance(policy.treatment(face(identity="carol"), foremost_id=None), Mosaic)
+
+
+@pytest.mark.parametrize(
+    "doubt", [pytest.param({"seen": False}, id="not seen"), pytest.param({"mesh": False}, id="no mesh")]
+)
+def test_a_face_not_surely_seen_in_this_very_frame_is_not_shown(doubt):
+    policy = Policy(strangers=VOLTO, people={"alice": Show()})
+    assert isinstance(policy.treatment(face(identity="alice", **doubt), foremost_id=None), Mosaic)
+
+
+def test_only_the_foremost_stranger_is_swapped():
+    policy = Policy(foremost=VOLTO)
+    assert policy.treatment(face(1), foremost_id=1) is VOLTO
+    assert isinstance(policy.treatment(face(2), foremost_id=1), Mosaic)
