@@ -29,12 +29,8 @@ class LiveSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    max_broadcasts: int = Field(
-        default=8, ge=1, le=1000, description="Refuse new broadcasts above this number."
-    )
-    max_viewers: int = Field(
-        default=64, ge=1, le=10_000, description="Refuse new viewers of a broadcast above this."
-    )
+    max_broadcasts: int = Field(default=8, ge=1, le=1000, description="Refuse new broadcasts above this number.")
+    max_viewers: int = Field(default=64, ge=1, le=10_000, description="Refuse new viewers of a broadcast above this.")
     max_pixels: int = Field(
         default=1920 * 1088, ge=64 * 64, description="Larger pictures of a publisher are not looked at."
     )
@@ -53,12 +49,8 @@ class LiveSettings(BaseModel):
     idle_timeout_s: float = Field(
         default=600.0, gt=0, description="A broadcast without a publisher ends after this time."
     )
-    start_kbps: int = Field(
-        default=2000, ge=100, le=20_000, description="Bit rate a browser begins to publish with."
-    )
-    max_kbps: int = Field(
-        default=4000, ge=100, le=50_000, description="Bit rate a browser publishes with at most."
-    )
+    start_kbps: int = Field(default=2000, ge=100, le=20_000, description="Bit rate a browser begins to publish with.")
+    max_kbps: int = Field(default=4000, ge=100, le=50_000, description="Bit rate a browser publishes with at most.")
 
 
 class ReferenceSettings(BaseModel):
@@ -76,9 +68,7 @@ class LogSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        default="INFO", description="Least level to log."
-    )
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Least level to log.")
     form: Literal["console", "json"] = Field(default="console", description="For people, or for machines.")
 
 

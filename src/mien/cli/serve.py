@@ -52,9 +52,7 @@ def read_settings(**arguments: object) -> Settings:
         SettingsError: A setting is wrong.
     """
     try:
-        return Settings.model_validate(
-            {name: value for name, value in arguments.items() if value is not None}
-        )
+        return Settings.model_validate({name: value for name, value in arguments.items() if value is not None})
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise SettingsError(f"settings cannot be used: {faults}") from error

@@ -44,9 +44,7 @@ class Vp8Encoder:
         """Open the encoder anew for the next frame, which then is a keyframe."""
         self._context = None
 
-    def encode(
-        self, treated: TreatedFrame, *, at: float, keyframe: bool = False
-    ) -> "list[av.Packet[av.VideoStream]]":
+    def encode(self, treated: TreatedFrame, *, at: float, keyframe: bool = False) -> "list[av.Packet[av.VideoStream]]":
         """Encode one frame to show at `at` seconds.
 
         Args:

@@ -27,9 +27,7 @@ def to_image(frame: av.VideoFrame, *, max_pixels: int) -> Image:
         MediaTooLargeError: The frame has more than `max_pixels` pixels.
     """
     if frame.width * frame.height > max_pixels:
-        raise MediaTooLargeError(
-            f"a live picture may have {max_pixels} pixels, got {frame.width} x {frame.height}"
-        )
+        raise MediaTooLargeError(f"a live picture may have {max_pixels} pixels, got {frame.width} x {frame.height}")
     plain = (
         frame.format.name == "yuv420p"
         and frame.width % 2 == 0

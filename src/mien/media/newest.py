@@ -42,9 +42,7 @@ class Newest(Generic[T]):
             The item, or None when the time is over, somebody nudged, or the mailbox is closed.
         """
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._item is not None or self._nudged or self._closed, timeout=timeout_s
-            )
+            self._changed.wait_for(lambda: self._item is not None or self._nudged or self._closed, timeout=timeout_s)
             item, self._item, self._nudged = self._item, None, False
             return item
 

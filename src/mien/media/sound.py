@@ -63,9 +63,7 @@ class OpusEncoder:
 
 def _samples(frame: av.AudioFrame) -> NDArray[np.int16]:
     if frame.format.name != "s16" or frame.sample_rate != SAMPLE_RATE:
-        raise MediaError(
-            f"sound must be s16 at {SAMPLE_RATE} Hz, got {frame.format.name} at {frame.sample_rate}"
-        )
+        raise MediaError(f"sound must be s16 at {SAMPLE_RATE} Hz, got {frame.format.name} at {frame.sample_rate}")
     channels = frame.layout.nb_channels
     packed = np.asarray(frame.to_ndarray(), np.int16).reshape(-1, channels)
     if channels == 1:

@@ -28,9 +28,7 @@ class VisionThread:
         max_pixels: Larger pictures are refused.
     """
 
-    def __init__(
-        self, pipeline: Pipeline, *, hand_on: Callable[[TreatedFrame], None], max_pixels: int
-    ) -> None:
+    def __init__(self, pipeline: Pipeline, *, hand_on: Callable[[TreatedFrame], None], max_pixels: int) -> None:
         self.frames = Newest[tuple[av.VideoFrame, float]]()
         self.durations = DurationMeter()
         self.errors = 0
