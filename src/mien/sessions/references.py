@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 from mien.errors import ConsentError, InputError, MediaTooLargeError, PersonaError
+from mien.sessions.consent import STATEMENT
 from mien.sessions.ports import ConsentLedger, Declaration, PipelineFactory, ReferenceFace
 
 REFERENCE_PREFIX: Final = "reference:"
-STATEMENT: Final = "The person in this photo agreed that their face is used here."
 MAX_NAME_LENGTH: Final = 100
 
 
