@@ -1,4 +1,4 @@
-"""Light on a mask: its own relief and gloss under the lamp that the live face stands in."""
+"""Light on a mask: its own gloss and shade under the lamp that the live face stands in."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -11,13 +11,13 @@ from mien.vision.faces import Image, Matte, Mesh
 from mien.vision.geometry import vertex_normals
 from mien.vision.harmonise import COARSE
 from mien.vision.one_euro import share
-from mien.vision.regions import shrink
+from mien.vision.regions import inner, shrink
 from mien.vision.unwrap import flatten
 
 _SHADE_SIDE: Final = 64
-_LAMP_HZ: Final = 1.5
-_LAMP: Final = np.array([-0.25, -0.55, -0.8], np.float32)
-"""Where light comes from when the live face does not say: above, a little from the image's left."""
+_LAMP_HZ: Final = 1.0
+_DOUBT: Final = 0.25
+"""How much the studio's lamp weighs against what the live face says."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +35,33 @@ class Finish:
     shade: float
 
 
+@dataclass(frozen=True, slots=True)
+class Lamp:
+    """One far lamp.
+
+    Attributes:
+        direction: (3,) of length 1, from the face towards the lamp.
+        colour: (3,) RGB, 1 where a white mask should come out white.
+    """
+
+    direction: NDArray[np.float32]
+    colour: NDArray[np.float32]
+
+    def towards(self, other: "Lamp", amount: float) -> "Lamp":
+        """Return a lamp between this one and `other`."""
+        direction = self.direction + amount * (other.direction - self.direction)
+        colour = self.colour + np.float32(amount) * (other.colour - self.colour)
+        return Lamp(_unit(direction), colour)
+
+
+def _unit(vector: NDArray[np.floating]) -> NDArray[np.float32]:
+    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-6), np.float32)
+
+
+STUDIO: Final = Lamp(_unit(np.array([-0.30, -0.55, -0.78])), np.ones(3, np.float32))
+"""Where light comes from when the live face does not say: above, a little from the image's left."""
+
+
 class MaskLight:
     """Shade a mask by the live mesh's normals under a lamp estimated from the live face.
 
@@ -44,39 +71,63 @@ class MaskLight:
     """
 
     def __init__(self, texture: Image, finish: Finish) -> None:
-        self._texture = texture.astype(np.float32)
+        self._texture = texture
         self._finish = finish
-        self._lamp = _LAMP / np.linalg.norm(_LAMP)
-        self._level: NDArray[np.float32] | None = None
+        self._lamp: Lamp | None = None
 
     def __call__(self, live: Image, trust: Matte, mesh: Mesh, *, dt: float) -> Image:
         """Return the texture as lit now.
 
         Args:
-            live: (S, S, 3) the live face's flat texture.
+            live: The live face's flat texture.
             trust: Where it shows skin.
             mesh: Live landmarks.
             dt: Seconds since the last call.
         """
-        normals = flatten(vertex_normals(mesh), _SHADE_SIDE)
-        level = self._look(live, trust, dt)
-        diffuse = np.clip(-(normals @ -self._lamp), 0, 1)
-        half = self._lamp + np.array([0, 0, -1], np.float32)
-        half /= np.linalg.norm(half)
-        shine = self._finish.gloss * np.clip(normals @ half, 0, 1) ** self._finish.hardness
-        gain = ((1 - self._finish.shade) + self._finish.shade * diffuse * 1.25)[..., None] * level
-        size_wh = self._texture.shape[1::-1]
-        lit = cv2.multiply(self._texture, cv2.resize(gain.astype(np.float32), size_wh))
-        glow = cv2.resize((255 * shine[..., None] * level).astype(np.float32), size_wh)
-        return np.asarray(cv2.add(lit, glow, dtype=cv2.CV_8U), np.uint8)
+        normals = vertex_normals(mesh)
+        seen = guess_lamp(live, trust, flatten(normals, COARSE))
+        self._lamp = seen if self._lamp is None else self._lamp.towards(seen, float(share(_LAMP_HZ, dt)))
+        return self._lit(flatten(normals, _SHADE_SIDE), self._lamp)
 
-    def _look(self, live: Image, trust: Matte, dt: float) -> NDArray[np.float32]:
-        """Estimate the lamp's strength from the live skin."""
-        coarse = shrink(live.astype(np.float32), COARSE).reshape(-1, 3)
-        weight = shrink(trust, COARSE).reshape(-1, 1) + 1e-3
-        level = (coarse * weight).sum(axis=0) / weight.sum()
-        bright = float(np.clip((level.mean() / 150) ** 0.6, 0.35, 1.1))
-        level = np.full(3, bright, np.float32)
-        before = level if self._level is None else self._level
-        self._level = np.asarray(before + share(_LAMP_HZ, dt) * (level - before), np.float32)
-        return self._level
+    def studio(self, mesh: Mesh) -> Image:
+        """Return the texture under the studio's lamp."""
+        return self._lit(flatten(vertex_normals(mesh), _SHADE_SIDE), STUDIO)
+
+    def _lit(self, normals: NDArray[np.float32], lamp: Lamp) -> Image:
+        """Shade (Lambert) and add the highlight (Blinn-Phong), both too smooth to need the texture's resolution."""
+        finish, viewer = self._finish, np.array([0, 0, -1], np.float32)
+        half = _unit(lamp.direction + viewer)
+        # Light wraps a little around the edge, as it does from a lamp that is not a point.
+        diffuse = np.clip((normals @ lamp.direction + 0.25) / 1.25, 0, 1)
+        shine = finish.gloss * np.clip(normals @ half, 0, 1) ** finish.hardness
+        gain = (1 - finish.shade + finish.shade * 1.1 * diffuse)[..., None] * lamp.colour
+        size_wh = self._texture.shape[1::-1]
+        full = cv2.resize(gain.astype(np.float32), size_wh, interpolation=cv2.INTER_LINEAR)
+        glow = cv2.resize(255 * shine[..., None] * lamp.colour, size_wh, interpolation=cv2.INTER_LINEAR)
+        lit = cv2.multiply(self._texture, full, dtype=cv2.CV_32F)
+        return np.asarray(cv2.add(lit, glow.astype(np.float32), dtype=cv2.CV_8U), np.uint8)
+
+
+def guess_lamp(live: Image, trust: Matte, normals: NDArray[np.float32]) -> Lamp:
+    """Guess the lamp from a live face: skin that looks towards it is brighter.
+
+    The hue of skin and of light cannot be told apart; a quarter of the skin's hue is taken as light.
+
+    Args:
+        live: The live face's flat texture.
+        trust: Where it shows skin.
+        normals: (COARSE, COARSE, 3).
+    """
+    skin = shrink(live.astype(np.float32), COARSE).reshape(-1, 3)
+    weight = (shrink(trust, COARSE) * inner(COARSE)).reshape(-1, 1) + np.float32(1e-3)
+    mean = (skin * weight).sum(axis=0) / weight.sum()
+    level = float(mean.mean())
+    bright = skin.mean(axis=1) / max(level, 1.0) - 1
+    facing = normals.reshape(-1, 3)
+    facing = facing - (facing * weight).sum(axis=0) / weight.sum()
+    spread = (facing * weight).T @ facing + np.eye(3, dtype=np.float32) * (0.02 * weight.sum())
+    slope = np.linalg.solve(spread, (facing * weight).T @ bright)
+    direction = slope + _DOUBT * STUDIO.direction + np.array([0, 0, -0.35], np.float32)
+    hue = (mean / max(level, 1.0)) ** 0.25
+    colour = np.clip((level / 120) ** 0.5, 0.3, 1.08) * hue
+    return Lamp(_unit(direction), colour.astype(np.float32))

@@ -2,23 +2,25 @@
 
 from functools import lru_cache
 from importlib import resources
+from typing import Final, cast
 
-import cv2
 import numpy as np
 
+from mien.vision.drape import drape, facing
 from mien.vision.faces import Image, Mesh
+from mien.vision.mask_light import Finish, MaskLight
 from mien.vision.masks import builtin_mask
-from mien.vision.swapper import MeshSwapper
 
-SIDE = 384
-HEIGHT = 0.74
+SIDE: Final = 384
+HEIGHT: Final = 0.74
 """Of the face, as a share of the picture."""
-_BACKDROP = (58, 62, 72)
+_BACKDROP: Final = (58, 62, 72)
+_TURN, _NOD = -16.0, 3.0
 
 
 @lru_cache(maxsize=8)
 def mask_preview(name: str) -> Image:
-    """Draw a mask on a head without features, lit from the front.
+    """Draw a mask on an invisible head, turned a little, under a studio lamp.
 
     Returns:
         (384, 384, 3) RGB.
@@ -26,14 +28,12 @@ def mask_preview(name: str) -> Image:
     Raises:
         PersonaError: There is no such mask.
     """
-    image = np.empty((SIDE, SIDE, 3), np.uint8)
-    rows = np.linspace(1.15, 0.7, SIDE, dtype=np.float32)[:, None, None]
-    image[...] = np.clip(np.array(_BACKDROP, np.float32) * rows, 0, 255).astype(np.uint8)
-    mesh = nobody()
-    outline = cv2.convexHull(mesh[:, :2].astype(np.int32))
-    cv2.fillConvexPoly(image, outline, (150, 132, 120))  # a mask is lit as what it lies on
-    MeshSwapper(builtin_mask(name))(image, mesh, at=0.0)
-    return image
+    mask = builtin_mask(name)
+    rows = np.linspace(1.05, 0.5, SIDE, dtype=np.float32)[:, None, None]
+    backdrop = np.broadcast_to(np.array(_BACKDROP, np.float32) * rows, (SIDE, SIDE, 3)).astype(np.uint8)
+    mesh = turned(nobody(), _TURN, _NOD)
+    lit = MaskLight(mask.texture, cast("Finish", mask.surface)).studio(mesh)  # a built-in mask has no other
+    return drape(backdrop, mesh, facing(mesh, low=-0.25, high=0.0), lit, mask.matte)
 
 
 def nobody() -> Mesh:
@@ -41,3 +41,12 @@ def nobody() -> Mesh:
     with resources.files(__package__).joinpath("mean_face.npy").open("rb") as file:
         mean = np.load(file, allow_pickle=False).astype(np.float32)
     return np.asarray(mean * (HEIGHT * SIDE) + (SIDE / 2, SIDE / 2 + 0.02 * SIDE, 0), np.float32)
+
+
+def turned(mesh: Mesh, yaw: float, pitch: float) -> Mesh:
+    """Return a mesh turned about its middle, in degrees: to the image's right, and up."""
+    y, p = np.radians([yaw, pitch])
+    around_y = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
+    around_x = np.array([[1, 0, 0], [0, np.cos(p), -np.sin(p)], [0, np.sin(p), np.cos(p)]])
+    middle = mesh.mean(axis=0)
+    return np.asarray((mesh - middle) @ (around_x @ around_y).T + middle, np.float32)

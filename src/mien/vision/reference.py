@@ -13,7 +13,7 @@ from mien.vision.geometry import mesh_size, turned_away, vertex_normals
 from mien.vision.harmonise import Skin, read_skin
 from mien.vision.mask_light import Finish
 from mien.vision.occlusion import connected_skin, skin_matte
-from mien.vision.regions import openings, oval, ramp, soften
+from mien.vision.regions import openings, oval, soften
 from mien.vision.topology import LANDMARKS
 from mien.vision.unwrap import flatten, unwrap
 
@@ -107,8 +107,3 @@ def _mirror_unseen(texture: Image, mesh: Mesh) -> Image:
     share = soften(wanted.astype(np.float32), 0.0234)[..., None]
     mixed = texture * (1 - share) + texture[:, ::-1] * share
     return mixed.astype(np.uint8)
-
-
-def facing(mesh: Mesh, *, low: float = 0.05, high: float = 0.3) -> NDArray[np.float32]:
-    """Return how openly each vertex shows itself to the viewer, (468,) 0 to 1; edge-on is 0."""
-    return ramp(-vertex_normals(mesh)[:, 2], low, high)

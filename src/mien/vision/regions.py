@@ -14,7 +14,6 @@ from mien.vision.topology import (
     EYE_LEFT,
     EYE_RIGHT,
     LIPS,
-    MOUTH,
     OVAL,
     UV,
     Indices,
@@ -85,10 +84,9 @@ def inner(side: int) -> Matte:
 
 @cache
 def openings(side: int) -> Matte:
-    """Return eyes and inner mouth with the edges of lids and lips: what of a live face stays live."""
+    """Return the eyes with the edges of their lids: what of a live face stays live; `drape` opens the mouth."""
     eyes = np.maximum(ring(EYE_LEFT, side), ring(EYE_RIGHT, side))
-    wide = np.maximum(ramp(reach_outside(eyes), 0.012, 0.002), ramp(reach_outside(ring(MOUTH, side)), 0.007, 0.0))
-    return _lasting(wide)
+    return _lasting(ramp(reach_outside(eyes), 0.012, 0.002))
 
 
 @cache

@@ -5,17 +5,17 @@ from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from mien.vision.drape import drape, facing
 from mien.vision.faces import Image, Matte, Mesh, check_image
 from mien.vision.geometry import ShapeTransfer, bounds, mesh_size, turned_away
 from mien.vision.harmonise import LightMatch, Skin
 from mien.vision.mask_light import Finish, MaskLight
 from mien.vision.occlusion import SIDE, OcclusionMatte, covered_share, skin_matte
 from mien.vision.one_euro import OneEuro
-from mien.vision.reference import Persona, check_mesh, facing, persona_from_photo
+from mien.vision.reference import Persona, check_mesh, persona_from_photo
 from mien.vision.regions import shrink
-from mien.vision.topology import DRESSED, HEM_RING, LANDMARKS, OVAL, SURROUNDED, UV, Vertices, with_skirt
+from mien.vision.topology import HEM_RING, LANDMARKS, OVAL, SURROUNDED, Vertices, with_skirt
 from mien.vision.unwrap import flatten, rasterise, unwrap
 
 __all__ = ["Limits", "MeshSwapper", "Persona", "persona_from_photo"]
@@ -35,6 +35,8 @@ class Limits:
         min_eye_distance_px: Smallest distance of the outer eye corners.
         min_inside: Smallest share of landmarks inside the frame.
         min_cover: Smallest share of the visible inner face that the persona covers.
+        edge_on: Where the persona fades out as the face turns away from the viewer: the normals' z at which it is
+            gone, and at which it is whole. A mask may bend around the edge of a face; a photo's skin may not.
         return_margin: After a refusal, how much better than the limits a face must be, as a share.
     """
 
@@ -42,11 +44,12 @@ class Limits:
     min_eye_distance_px: float = 12.0
     min_inside: float = 0.75
     min_cover: float = 0.8
+    edge_on: tuple[float, float] = (0.05, 0.3)
     return_margin: float = 0.1
 
 
 PHOTO_LIMITS: Final = Limits(max_turn=48.0)
-MASK_LIMITS: Final = Limits(max_turn=62.0)
+MASK_LIMITS: Final = Limits(max_turn=62.0, edge_on=(-0.25, 0.0))
 
 
 class MeshSwapper:
@@ -111,13 +114,13 @@ class MeshSwapper:
         area = _Area.around(with_skirt(source), with_skirt(target), image, hem=self._reshape is not None)
         roi = image[area.slices]
         source, target = area.inside(source), area.inside(target)
-        openly = facing(target)
+        openly = facing(target, low=self._limits.edge_on[0], high=self._limits.edge_on[1])
         texture, matte = self._paint(_small_unwrap(roi, source), source, dt)
         visible = flatten(np.repeat(openly[:, None], 3, axis=1), SIDE)[..., 0]
         if covered_share(shrink(matte, SIDE), visible) < self._limits.min_cover:
             return False
         under = roi if self._reshape is None else _reshaped(roi, source, target)
-        roi[...] = _blend(under, target, openly, texture, matte)
+        roi[...] = drape(under, target, openly, texture, matte)
         return True
 
 
@@ -195,18 +198,3 @@ def _reshaped(roi: Image, source: Mesh, target: Mesh) -> Image:
     x = full[:height, :width, 0] + np.arange(width, dtype=np.float32)
     y = full[:height, :width, 1] + np.arange(height, dtype=np.float32)[:, None]
     return np.asarray(cv2.remap(roi, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
-
-
-def _blend(under: Image, mesh: Mesh, openly: NDArray[np.float32], texture: Image, matte: Matte) -> Image:
-    """Lay the texture on the mesh, over `under`."""
-    height, width = under.shape[:2]
-    side = len(texture)
-    count = int(DRESSED.max()) + 1
-    opacity = with_skirt(openly[:, None])[:count]
-    drawn = rasterise(
-        with_skirt(mesh)[:count], np.column_stack([UV[:count] * side - 0.5, opacity]), DRESSED, (width, height)
-    )
-    u, v, open_ = cv2.split(drawn)
-    face = cv2.remap(texture, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    alpha = cv2.multiply(cv2.remap(matte, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT), open_)
-    return np.asarray(cv2.blendLinear(face, under, alpha, 1 - alpha), np.uint8)

@@ -1,0 +1,56 @@
+"""Lay a flat texture on a live mesh."""
+
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.vision.faces import Image, Matte, Mesh
+from mien.vision.geometry import bounds, mesh_size, vertex_normals
+from mien.vision.regions import ramp
+from mien.vision.topology import DRESSED, MOUTH, UV, with_skirt
+from mien.vision.unwrap import rasterise
+
+_COUNT: Final = int(DRESSED.max()) + 1
+_MOUTH_EDGE: Final = 0.012
+"""Softness of the mouth's edge, in distances of the outer eye corners."""
+
+
+def facing(mesh: Mesh, *, low: float = 0.05, high: float = 0.3) -> NDArray[np.float32]:
+    """Return how openly each vertex shows itself to the viewer, (468,) 0 to 1; edge-on is 0."""
+    return ramp(-vertex_normals(mesh)[:, 2], low, high)
+
+
+def drape(under: Image, mesh: Mesh, opacity: NDArray[np.float32], texture: Image, matte: Matte) -> Image:
+    """Return `under` with the texture laid on the mesh. The inner mouth stays open.
+
+    Args:
+        under: (H, W, 3) RGB.
+        mesh: Landmarks in pixels of `under`.
+        opacity: (468,) 0 to 1 at each landmark.
+        texture: (S, S, 3) RGB.
+        matte: (S, S) 0 to 1.
+    """
+    height, width = under.shape[:2]
+    places = UV[:_COUNT] * len(texture) - 0.5
+    values = np.column_stack([places, with_skirt(opacity[:, None])[:_COUNT]])
+    u, v, open_ = cv2.split(rasterise(with_skirt(mesh)[:_COUNT], values, DRESSED, (width, height)))
+    face = cv2.remap(texture, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    alpha = cv2.multiply(cv2.remap(matte, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT), open_)
+    _open_mouth(np.asarray(alpha, np.float32), mesh)
+    return np.asarray(cv2.blendLinear(face, under, alpha, 1 - alpha), np.uint8)
+
+
+def _open_mouth(alpha: Matte, mesh: Mesh) -> None:
+    """Cut the inner mouth in the frame: in the texture it is a slit that cannot hold an edge."""
+    soft = _MOUTH_EDGE * mesh_size(mesh)
+    low, high = bounds(mesh[MOUTH])
+    x0, y0 = np.maximum(np.floor(low - 3 * soft).astype(int), 0)
+    x1, y1 = np.ceil(high + 3 * soft).astype(int) + 1
+    part = alpha[y0:y1, x0:x1]
+    if 0 in part.shape:
+        return
+    mouth = np.zeros(part.shape, np.uint8)
+    cv2.fillPoly(mouth, [np.round((mesh[MOUTH, :2] - (x0, y0)) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    part *= 1 - cv2.GaussianBlur(mouth, (0, 0), max(soft, 0.5)) * np.float32(1 / 255)
