@@ -1,0 +1,208 @@
+"""`mien doctor`: what works, what is slow, what is missing, and the command that mends it."""
+
+import json
+import os
+import shutil
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from mien.config import Settings
+from mien.errors import MienError
+
+Verdict = Literal["works", "slow", "missing"]
+
+_MARKS = {"works": "✓", "slow": "~", "missing": "✗"}
+_LIVE_BUDGET_MS = 25.0
+_PACKAGES = ("aiortc", "av", "fastapi", "numpy", "onnx", "onnxruntime", "opencv-python-headless", "pillow", "tflite")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at.
+
+    Attributes:
+        subject: What.
+        verdict: How it is.
+        detail: In plain words.
+        mend: The command that mends it, or an empty string.
+        vital: Whether nothing works without it.
+    """
+
+    subject: str
+    verdict: Verdict
+    detail: str
+    mend: str = ""
+    vital: bool = False
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@click.pass_context
+def doctor(ctx: click.Context, *, as_json: bool) -> None:
+    """Say what works, what is slow, what is missing and how to mend it.
+
+    The exit code is 1 where something vital is missing.
+    """
+    settings = Settings()
+    findings = [finding for check in _CHECKS for finding in check(settings)]
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2))
+    else:
+        _print(findings)
+    ctx.exit(1 if any(f.vital and f.verdict == "missing" for f in findings) else 0)
+
+
+def _print(findings: list[Finding]) -> None:
+    width = max(len(finding.subject) for finding in findings)
+    for finding in findings:
+        colour = {"works": "green", "slow": "yellow", "missing": "red"}[finding.verdict]
+        mark = click.style(_MARKS[finding.verdict], fg=colour)
+        click.echo(f"{mark} {finding.subject:<{width}}  {finding.detail}")
+        if finding.mend:
+            click.echo(f"  {'':<{width}}  → {finding.mend}")
+    missing = sum(finding.verdict == "missing" for finding in findings)
+    slow = sum(finding.verdict == "slow" for finding in findings)
+    click.echo(
+        "\nAll is well." if not missing + slow else f"\n{missing} missing, {slow} slow; the arrows say what helps."
+    )
+
+
+def _python(_settings: Settings) -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Finding("Python", "works", f"{version}, mien {metadata.version('mien')}")
+    absent = [name for name in _PACKAGES if not _installed(name)]
+    if absent:
+        yield Finding("packages", "missing", f"not installed: {', '.join(absent)}", "make install", vital=True)
+    else:
+        yield Finding("packages", "works", f"{len(_PACKAGES)} of {len(_PACKAGES)} installed")
+
+
+def _installed(name: str) -> bool:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _processor(_settings: Settings) -> Iterator[Finding]:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if cores < 2:
+        yield Finding("processor", "slow", "one core: live pictures will be dropped; two or more are needed")
+    else:
+        yield Finding("processor", "works", f"{cores} cores")
+
+
+def _codecs(_settings: Settings) -> Iterator[Finding]:
+    try:
+        import av  # noqa: PLC0415  # heavy, and the thing being checked
+    except ImportError as error:
+        yield Finding("codecs", "missing", f"PyAV does not load: {error}", "make install", vital=True)
+        return
+    wanted = {"libvpx": "live pictures", "libopus": "live sound", "libx264": "MP4 files", "aac": "sound in MP4 files"}
+    absent = [f"{codec} ({use})" for codec, use in wanted.items() if codec not in av.codecs_available]
+    if absent:
+        yield Finding("codecs", "missing", f"PyAV lacks {', '.join(absent)}", "pip install --force-reinstall av")
+    else:
+        yield Finding("codecs", "works", "VP8, Opus, H.264 and AAC can be written")
+
+
+def _models(settings: Settings) -> Iterator[Finding]:
+    from mien.registry.store import State, Store  # noqa: PLC0415  # heavy
+
+    store = Store(settings.models_dir)
+    absent = [card_id for card_id in store.default_ids if store.state(card_id) is not State.READY]
+    if absent:
+        yield Finding("models", "missing", f"not here: {', '.join(absent)}", "mien models pull", vital=True)
+        return
+    yield Finding("models", "works", f"{len(store.default_ids)} in {settings.models_dir}")
+    yield from _speed(settings)
+
+
+def _speed(settings: Settings) -> Iterator[Finding]:
+    """Treat a second of pictures and say whether a live one would keep up."""
+    import cv2  # noqa: PLC0415  # heavy
+    import numpy as np  # noqa: PLC0415  # heavy
+
+    from mien.registry.runtime import Runtime  # noqa: PLC0415  # heavy
+    from mien.registry.store import Store  # noqa: PLC0415  # heavy
+    from mien.sessions.eyes import EyesMaker  # noqa: PLC0415  # heavy
+    from mien.sessions.ports import LivePolicy  # noqa: PLC0415  # heavy
+
+    cv2.setNumThreads(1)
+    try:
+        pipeline = EyesMaker(Runtime(Store(settings.models_dir))).build(LivePolicy("mosaic"))
+    except MienError as error:
+        yield Finding("speed", "missing", str(error), "mien models verify", vital=True)
+        return
+    image = np.random.default_rng(1).integers(0, 256, (720, 1280, 3), np.uint8)
+    times = []
+    for i in range(30):
+        start = time.perf_counter()
+        pipeline(image.copy(), at=i / 30)
+        times.append((time.perf_counter() - start) * 1e3)
+    median = float(np.median(times[10:]))
+    detail = f"{median:.0f} ms to look at a 720p picture; live at 30 a second allows {_LIVE_BUDGET_MS:.0f}"
+    yield Finding("speed", "works" if median <= _LIVE_BUDGET_MS else "slow", detail)
+
+
+def _pages(_settings: Settings) -> Iterator[Finding]:
+    built = Path(__file__).parents[1] / "server" / "web" / "index.html"
+    if built.is_file():
+        yield Finding("pages", "works", "built")
+        return
+    mend = "make web" if shutil.which("npm") else "install Node.js 20 or newer, then: make web"
+    yield Finding("pages", "missing", "the web pages are not built; files and the API work without", mend)
+
+
+def _folders(settings: Settings) -> Iterator[Finding]:
+    for use, folder in (("consent records", settings.data_dir), ("model cache", settings.models_dir)):
+        existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+        try:
+            with tempfile.TemporaryFile(dir=existing):
+                pass
+        except OSError as error:
+            variable = "MIEN_DATA_DIR" if folder == settings.data_dir else "MIEN_MODELS_DIR"
+            mend = f"export {variable}=/a/folder/of/yours"
+            yield Finding(use, "missing", f"{folder} cannot be written: {error.strerror}", mend, vital=True)
+            continue
+        free_gb = shutil.disk_usage(existing).free / 1e9
+        if free_gb < 1:
+            yield Finding(use, "slow", f"{folder}: only {free_gb:.1f} GB free")
+        else:
+            yield Finding(use, "works", f"{folder}")
+
+
+def _port(settings: Settings) -> Iterator[Finding]:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            detail = f"{settings.host}:{settings.port} cannot be used: {error.strerror}"
+            yield Finding("port", "missing", detail, f"mien serve --port {settings.port + 80}")
+            return
+    yield Finding("port", "works", f"{settings.host}:{settings.port} is free")
+
+
+def _tests(_settings: Settings) -> Iterator[Finding]:
+    names = ("chromium", "chromium-browser", "google-chrome")
+    if any(shutil.which(name) for name in names):
+        yield Finding("browser", "works", "Chromium is here, for the browser tests")
+    else:
+        detail = "no Chromium; only the browser tests need it"
+        yield Finding("browser", "missing", detail, "apt-get install chromium")
+
+
+_CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+    _python, _processor, _codecs, _models, _pages, _folders, _port, _tests,
+)  # fmt: skip
