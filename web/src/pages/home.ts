@@ -15,10 +15,11 @@ export type HomeState =
 export class HomePage {
   private state: HomeState = { kind: "loading" };
   private readonly view = new View();
+  private readonly masks = this.view.el("div", { class: "hero-masks", "aria-hidden": "true" });
   private readonly list = this.view.el("ul", { class: "broadcasts", role: "list" });
 
   constructor(
-    private readonly api: Pick<Api, "broadcasts">,
+    private readonly api: Pick<Api, "broadcasts" | "personas">,
     private readonly language: Language,
   ) {
     language.onChange(() => this.render());
@@ -28,12 +29,22 @@ export class HomePage {
     body.append(...frame(this.view, this.language, this.main()));
     this.render();
     void this.poll();
+    void this.showMasks();
   }
 
   /** Ask for the list now, and again while somebody looks at the page. */
   async poll(): Promise<void> {
     if (!document.hidden) await this.load();
     setTimeout(() => void this.poll(), POLL_MS);
+  }
+
+  /** The masks are an ornament here: without them the page says all the same. */
+  async showMasks(): Promise<void> {
+    const personas = await this.api.personas().catch(() => []);
+    const pictures = personas
+      .slice(0, 3)
+      .map(({ preview_url }) => this.view.el("img", { src: preview_url, alt: "" }));
+    this.masks.replaceChildren(...pictures);
   }
 
   async load(): Promise<void> {
@@ -63,6 +74,7 @@ export class HomePage {
       view.el(
         "section",
         { class: "hero" },
+        this.masks,
         view.el("h1", {}, () => words().appLine),
         view.el("p", { class: "lead" }, () => words().appMore),
         view.el("a", { class: "button primary large", href: "/live" }, icon("camera"), () => words().goLive),

@@ -40,12 +40,7 @@ export class LivePage {
   private readonly broadcaster: Broadcaster;
   private readonly faces: FacePicker;
   private readonly devices: DevicePicker;
-  private readonly video = this.view.el("video", {
-    autoplay: true,
-    playsinline: true,
-    "aria-label": () => this.language.words.stage.preview,
-    on: { playing: () => this.update(() => (this.playing = true)) },
-  });
+  private readonly video: HTMLVideoElement;
 
   constructor(
     private readonly api: Api,
@@ -53,6 +48,12 @@ export class LivePage {
     private readonly code: OperatorCode,
   ) {
     this.needsCode = code.value !== null;
+    this.video = this.view.el("video", {
+      autoplay: true,
+      playsinline: true,
+      "aria-label": () => this.language.words.stage.preview,
+      on: { playing: () => this.update(() => (this.playing = true)) },
+    });
     this.video.muted = true;
     this.broadcaster = new Broadcaster({ api, camera: this.camera, onState: (state) => this.enter(state) });
     this.faces = new FacePicker({
@@ -265,7 +266,6 @@ export class LivePage {
           () => words().stage.onAir,
         ),
         view.el("span", { class: "badge", hidden: () => !this.isOnAir }, () => this.onAirFor()),
-        view.el("span", { class: "spacer" }),
         view.el("span", { class: "wrap", hidden: () => !this.isOnAir }, alteredBadge(view, this.language)),
       ),
       view.el(
@@ -327,7 +327,8 @@ export class LivePage {
         view.el("dt", {}, label),
         view.el("dd", {}, value),
       );
-    const rounded = (value: number | null | undefined) => (value == null ? "–" : String(Math.round(value)));
+    const fps = () =>
+      this.figures?.down.fps == null ? "–" : words().perSecond(Math.round(this.figures.down.fps));
     const delay = () => (this.figures?.delayMs == null ? "–" : words().ms(Math.round(this.figures.delayMs)));
     // The preview is a viewer to the server, but not to the person.
     const viewers = () =>
@@ -336,11 +337,7 @@ export class LivePage {
       "dl",
       { class: "figures", "aria-label": () => words().heading, hidden: () => !this.isOnAir },
       figure("viewers", () => words().viewers, viewers),
-      figure(
-        "fps",
-        () => words().fps,
-        () => rounded(this.figures?.down.fps),
-      ),
+      figure("fps", () => words().fps, fps),
       figure(
         "delay",
         () => words().delay,
@@ -355,7 +352,7 @@ export class LivePage {
       figure(
         "dropped",
         () => words().dropped,
-        () => rounded(this.figures?.broadcast.dropped),
+        () => String(this.figures?.broadcast.dropped ?? "–"),
       ),
     );
   }

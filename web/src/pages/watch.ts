@@ -18,15 +18,7 @@ export class WatchPage {
   private showsFigures = false;
   private meter = new PathMeter();
   private readonly view = new View();
-  private readonly video = this.view.el("video", {
-    autoplay: true,
-    playsinline: true,
-    "aria-label": () => this.language.words.viewer.title,
-    on: {
-      playing: () => this.update(() => (this.playing = true)),
-      volumechange: () => this.update(() => undefined),
-    },
-  });
+  private readonly video: HTMLVideoElement;
   private readonly stage = this.view.el("div", { class: "stage watch-stage" });
   private readonly viewer: Viewer;
 
@@ -35,6 +27,15 @@ export class WatchPage {
     private readonly language: Language,
     broadcastId: string,
   ) {
+    this.video = this.view.el("video", {
+      autoplay: true,
+      playsinline: true,
+      "aria-label": () => this.language.words.viewer.title,
+      on: {
+        playing: () => this.update(() => (this.playing = true)),
+        volumechange: () => this.update(() => undefined),
+      },
+    });
     this.video.muted = true; // browsers play by themselves only what is silent
     this.viewer = new Viewer({
       whepUrl: `/whep/${encodeURIComponent(broadcastId)}`,
@@ -126,7 +127,7 @@ export class WatchPage {
         "div",
         { class: "stage-top" },
         view.el("span", { class: "badge badge-live", hidden: () => !this.isLive }, () => words().viewer.live),
-        alteredBadge(view, this.language),
+        view.el("span", { class: "wrap", hidden: () => !this.isLive }, alteredBadge(view, this.language)),
       ),
       view.el(
         "div",
@@ -163,7 +164,7 @@ export class WatchPage {
       ),
       view.el(
         "div",
-        { class: "stage-bottom" },
+        { class: "stage-bottom", hidden: () => !this.isOpen },
         view.el(
           "button",
           {
@@ -200,9 +201,8 @@ export class WatchPage {
         "div",
         { class: "watch-about" },
         view.el("h1", {}, () => this.title || words().untitled),
-        view.el("p", { class: "quiet" }, () =>
-          [words().alteredMore, this.audience()].filter(Boolean).join(" · "),
-        ),
+        view.el("p", { class: "quiet", hidden: () => this.audience() === "" }, () => this.audience()),
+        view.el("p", { class: "quiet" }, () => words().alteredMore),
       ),
     );
   }
@@ -214,14 +214,17 @@ export class WatchPage {
       view.el("dt", {}, label),
       view.el("dd", {}, value),
     ];
-    const rounded = (value: number | null | undefined) => (value == null ? "–" : String(Math.round(value)));
     const ms = (value: number | null | undefined) => (value == null ? "–" : words().ms(Math.round(value)));
     return view.el(
       "dl",
-      { class: "stage-figures", "aria-label": () => words().heading, hidden: () => !this.showsFigures },
+      {
+        class: "stage-figures",
+        "aria-label": () => words().heading,
+        hidden: () => !(this.showsFigures && this.isOpen),
+      },
       row(
         () => words().fps,
-        () => rounded(this.figures?.fps),
+        () => (this.figures?.fps == null ? "–" : words().perSecond(Math.round(this.figures.fps))),
       ),
       row(
         () => words().size,
@@ -242,6 +245,11 @@ export class WatchPage {
 
   private get isLive(): boolean {
     return this.state.kind === "live" && this.playing;
+  }
+
+  /** Whether there is, or may soon be, something to see. */
+  private get isOpen(): boolean {
+    return this.state.kind !== "ended" && this.state.kind !== "failed";
   }
 
   private get isBusy(): boolean {

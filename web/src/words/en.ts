@@ -71,9 +71,9 @@ export const en = {
   face: {
     heading: "Your face",
     mask: "Mask",
-    maskMore: "Drawn by mien. Nobody's face.",
+    maskMore: "Drawn, nobody's face.",
     photo: "My photo",
-    photoMore: "A face whose owner agreed.",
+    photoMore: "With the owner's consent.",
     mosaic: "Mosaic",
     mosaicMore: "Hides everyone.",
     masks: "Choose a mask",
@@ -105,8 +105,8 @@ export const en = {
 
   figures: {
     heading: "Figures",
-    fps: "Frames per second",
-    fpsShort: "fps",
+    fps: "Frame rate",
+    perSecond: (value: number) => `${value} fps`,
     delay: "Delay",
     delayMore: "From your camera to a viewer's screen, estimated.",
     dropped: "Dropped frames",

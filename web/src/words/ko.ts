@@ -73,7 +73,7 @@ export const ko: Words = {
   face: {
     heading: "내 얼굴",
     mask: "가면",
-    maskMore: "mien이 그린, 누구의 것도 아닌 얼굴.",
+    maskMore: "그려진 얼굴.",
     photo: "내 사진",
     photoMore: "주인이 동의한 얼굴.",
     mosaic: "모자이크",
@@ -108,7 +108,7 @@ export const ko: Words = {
   figures: {
     heading: "수치",
     fps: "초당 프레임",
-    fpsShort: "fps",
+    perSecond: (value) => `${value} fps`,
     delay: "지연",
     delayMore: "카메라에서 시청자 화면까지의 추정값이에요.",
     dropped: "버린 프레임",
