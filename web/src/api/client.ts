@@ -84,7 +84,7 @@ function formOf(fields: Record<string, string | boolean | File>): FormData {
 
 async function settle<T>(call: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
   const { data, error, response } = await call.catch((thrown: unknown) => {
-    throw Problem.from(thrown);
+    throw Problem.fromFetch(thrown);
   });
   if (!response.ok) throw Problem.fromBody(error, response);
   return data as T; // undefined for a 204, whose T is undefined too

@@ -37,9 +37,16 @@ describe("Problem", () => {
   });
 
   it("calls a failed fetch a network problem", () => {
-    expect(Problem.from(new TypeError("Failed to fetch"))).toMatchObject({
+    expect(Problem.fromFetch(new TypeError("Failed to fetch"))).toMatchObject({
       code: "network",
       retryable: true,
+    });
+  });
+
+  it("does not take a mistake of our own for a bad line", () => {
+    expect(Problem.from(new TypeError("x is undefined"))).toMatchObject({
+      code: "unknown",
+      retryable: false,
     });
   });
 });

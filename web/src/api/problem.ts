@@ -49,11 +49,14 @@ export class Problem extends Error {
     );
   }
 
-  /** Whatever was thrown, as a problem: `fetch` throws TypeError where the network fails. */
+  /** What `fetch` threw, as a problem: it throws TypeError where the network fails. */
+  static fromFetch(error: unknown): Problem {
+    return error instanceof TypeError ? new Problem("network", 0, error.message) : Problem.from(error);
+  }
+
+  /** Whatever was thrown, as a problem; a mistake of our own is not worth a retry. */
   static from(error: unknown): Problem {
-    if (error instanceof Problem) return error;
-    if (error instanceof TypeError) return new Problem("network", 0, error.message);
-    return new Problem("unknown", -1, String(error));
+    return error instanceof Problem ? error : new Problem("unknown", -1, String(error));
   }
 }
 

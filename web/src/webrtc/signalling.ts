@@ -101,7 +101,7 @@ export class Signalling {
 
   private async send(url: string, request: RequestInit): Promise<Response> {
     const response = await this.fetchThrough(url, request).catch((error: unknown) => {
-      throw request.signal?.aborted === true ? error : Problem.from(error);
+      throw request.signal?.aborted === true ? error : Problem.fromFetch(error);
     });
     if (!response.ok) throw await Problem.fromResponse(response);
     return response;
