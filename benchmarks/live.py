@@ -37,7 +37,7 @@ BITS, CELL = 10, 20
 CLIP_S = 29.0  # about six sways of the head; shorter than the bar code's 1024 frames
 CODE_READER = (
     f"const bits = {BITS}, cell = {CELL};"
-    + """
+     """
     const strip = document.createElement('canvas');
     strip.width = bits; strip.height = 1;
     const pen = strip.getContext('2d', {willReadFrequently: true});

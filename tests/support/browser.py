@@ -1,6 +1,7 @@
 """A real Chromium with a fake camera, a real server, and what a viewer's screen shows."""
 
 import base64
+import io
 import os
 import shutil
 import signal
@@ -18,6 +19,7 @@ from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
+import PIL.Image
 from playwright.sync_api import BrowserContext, Page, Playwright
 
 from mien.vision.faces import Image
@@ -50,28 +52,36 @@ def chromium_path() -> str:
 
 
 @contextmanager
-def browser(playwright: Playwright, *, camera: Path | None = None) -> Iterator[BrowserContext]:
+def browser(
+    playwright: Playwright,
+    *,
+    camera: Path | None = None,
+    allows: bool = True,
+    locale: str = "en-US",
+    size_wh: tuple[int, int] = (1280, 800),
+) -> Iterator[BrowserContext]:
     """Start Chromium with a new empty profile.
 
     Args:
         playwright: Drives it.
         camera: An `.mjpeg` or `.y4m` clip that plays as the camera, over and over.
+        allows: Whether the person lets pages use the camera.
+        locale: The language that it asks for.
+        size_wh: Of the page, in CSS pixels.
     """
     flags = list(FLAGS)
     if camera is not None:
-        flags += [
-            "--use-fake-ui-for-media-stream",
-            "--use-fake-device-for-media-stream",
-            f"--use-file-for-fake-video-capture={camera}",
-        ]
+        flags += ["--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={camera}"]
+    if camera is not None and allows:
+        flags += ["--use-fake-ui-for-media-stream"]
     with TemporaryDirectory() as profile:
         context = playwright.chromium.launch_persistent_context(
             profile,
             executable_path=chromium_path(),
             headless=True,
             args=flags,
-            locale="en-US",
-            viewport={"width": 1280, "height": 800},
+            locale=locale,
+            viewport={"width": size_wh[0], "height": size_wh[1]},
         )
         try:
             yield context
@@ -162,5 +172,5 @@ def screen(page: Page, selector: str = "video") -> Image | None:
     )
     if data is None:
         return None
-    png = np.frombuffer(base64.b64decode(data), np.uint8)
-    return np.asarray(cv2.cvtColor(cv2.imdecode(png, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.uint8)
+    with PIL.Image.open(io.BytesIO(base64.b64decode(data))) as picture:
+        return np.asarray(picture.convert("RGB"), np.uint8)

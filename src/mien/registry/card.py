@@ -1,5 +1,6 @@
 """A model card: what a network is, where its weights come from, what it takes and gives."""
 
+import tomllib
 from collections.abc import Iterable
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -7,7 +8,6 @@ from pathlib import PurePosixPath
 from typing import Annotated, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-import tomllib
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 

@@ -84,7 +84,8 @@ def rehearse(net: OnnxNet) -> None:
         array = outputs[promised.name]
         if array.dtype != np.float32 or not _fits(array.shape, promised.shape):
             raise ContractError(
-                f"{net.card.id}: {promised.name} should be {_spell(promised.shape)} float32, got {array.shape} {array.dtype}"
+                f"{net.card.id}: {promised.name} should be {_spell(promised.shape)} float32, "
+                f"got {array.shape} {array.dtype}"
             )
         if not np.isfinite(array).all():
             raise ContractError(f"{net.card.id}: {promised.name} is not finite for a grey picture")

@@ -27,5 +27,7 @@ class Runtime:
             ContractError: It does not have the inputs and outputs its card promises.
         """
         if card_id not in self._nets:
-            self._nets[card_id] = load_network(self.store.read(card_id), self.store.card(card_id), threads=self._threads)
+            self._nets[card_id] = load_network(
+                self.store.read(card_id), self.store.card(card_id), threads=self._threads
+            )
         return self._nets[card_id]

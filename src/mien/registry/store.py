@@ -254,7 +254,8 @@ class _Packages:
             free = shutil.disk_usage(self._stage).free
             if free < needed:
                 raise DiskFullError(
-                    f"no room for {source.package}: {needed >> 20} MiB needed, {free >> 20} MiB free beside {self._stage.parent}"
+                    f"no room for {source.package}: {needed >> 20} MiB needed, {free >> 20} MiB free "
+                    f"beside {self._stage.parent}"
                 )
             folder = Path(tempfile.mkdtemp(dir=self._stage))
             self._fetched[source.sha256] = fetch(source, folder, self._progress)

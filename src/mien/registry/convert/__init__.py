@@ -37,4 +37,4 @@ def convert(weights: bytes, card: Card) -> bytes:
         raise
     except Exception as error:  # parsers of foreign bytes fail in as many ways as there are bytes
         raise ConversionError(f"{card.id}: the {card.conversion} weights cannot be read: {error!r}") from error
-    return model.SerializeToString(deterministic=True)
+    return bytes(model.SerializeToString(deterministic=True))

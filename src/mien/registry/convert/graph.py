@@ -1,6 +1,7 @@
 """A pen for ONNX graphs: adds nodes and constants, names them, and closes the graph by a card's contract."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import onnx
@@ -36,7 +37,7 @@ class Graph:
         self._constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
-    def node(self, op: str, inputs: Sequence[str], **attributes: object) -> str:
+    def node(self, op: str, inputs: Sequence[str], **attributes: Any) -> str:
         """Add a node with one output and return that output's name."""
         name = self._name(op.lower())
         self._nodes.append(helper.make_node(op, list(inputs), [name], name=name, **attributes))

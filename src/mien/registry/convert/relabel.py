@@ -24,7 +24,8 @@ def relabel(weights: bytes, card: Card) -> onnx.ModelProto:
     wanted = {promised.tensor: promised.name for promised in card.outputs}
     if len(inputs) != 1 or not wanted.keys() <= given:
         raise ConversionError(
-            f"{card.id}: wanted one input and the outputs {sorted(wanted)}, got inputs {inputs} and outputs {sorted(given)}"
+            f"{card.id}: wanted one input and the outputs {sorted(wanted)}, "
+            f"got inputs {inputs} and outputs {sorted(given)}"
         )
     names = {inputs[0]: card.input.name} | wanted
     for node in graph.node:

@@ -146,7 +146,9 @@ class _Conversion:
             return self._graph.node("Clip", [x, low, high])
         raise ConversionError(f"{self._card.id}: no ONNX for the fused activation {activation}")
 
-    def _pads(self, padding: int, index: int, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> list[int]:
+    def _pads(
+        self, padding: int, index: int, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
+    ) -> list[int]:
         """Return ONNX pads for TensorFlow's SAME: the odd pixel goes to the bottom and right."""
         if padding == tflite.Padding.VALID:
             return [0, 0, 0, 0]

@@ -9,8 +9,9 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from mien.server.access import check_operator
+from mien.sessions.consent import STATEMENT
 from mien.sessions.ports import PipelineFactory
-from mien.sessions.references import STATEMENT, References
+from mien.sessions.references import References
 
 router = APIRouter(prefix="/api", tags=["personas"])
 
