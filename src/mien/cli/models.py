@@ -52,7 +52,7 @@ def pull(names: tuple[str, ...]) -> None:
     """Fetch, convert and check NAMES, or the default models; what is here already stays."""
     store = _store()
     wanted = list(names) or store.default_ids
-    with _progress() as report:
+    with show_progress() as report:
         store.ensure(wanted, progress=report)
     click.echo(f"{len(wanted)} models ready in {store.directory}")
 
@@ -122,7 +122,7 @@ def _summary(store: Store, card: Card) -> dict[str, Any]:
 
 
 @contextmanager
-def _progress() -> Iterator[Report]:
+def show_progress() -> Iterator[Report]:
     """Show a bar for each package being fetched, and a line for each card."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())

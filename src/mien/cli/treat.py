@@ -1,0 +1,185 @@
+"""`mien treat`: swap, hide or show the faces in a picture or a video."""
+
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as ProgressBar
+
+from mien.cli.models import show_progress
+from mien.config import Settings
+from mien.errors import ConsentError
+from mien.registry.runtime import Runtime
+from mien.registry.store import Store
+from mien.sessions.consent import STATEMENT, STATEMENT_KO, declare
+from mien.sessions.treat import Progress, TreatReport, check_files, treat_file
+from mien.sessions.wishes import Reference, read_wishes
+from mien.storage.consents import JsonLinesConsentLedger
+
+if TYPE_CHECKING:
+    from mien.sessions.eyes import EyesMaker
+
+_USES = {
+    "swap": ("to be swapped in", "이 얼굴로 바꿉니다"),
+    "show": ("to be recognised and shown", "알아보고 그대로 보여 줍니다"),
+    "recognise": ("to be recognised and swapped", "알아보고 바꿉니다"),
+}
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("source", metavar="IN", type=_PATH)
+@click.argument("target", metavar="OUT", type=_PATH)
+@click.option("--mosaic", is_flag=True, help="Hide everybody whom no other option names.")
+@click.option("--swap-to", metavar="PHOTO|MASK", help="A photo, or mask:volto, mask:marble, mask:painted.")
+@click.option("--show", type=_PATH, multiple=True, help="A photo or folder of one person to leave as they are.")
+@click.option("--swap-only", type=_PATH, multiple=True, help="Swap only the person in this photo or folder.")
+@click.option("--owner-agrees", metavar="NAME", help="Your name: you declare that the people in the photos agreed.")
+@click.option("--label", type=click.Choice(["en", "ko", "both"]), default="both", show_default=True)
+@click.option("--shape", type=click.FloatRange(0, 1), help="How far a swap takes on the photo's face shape.")
+@click.option("--delay", type=click.IntRange(0, 30), help="Frames to look ahead, so that new faces are hidden at once.")
+@click.option("--force", is_flag=True, help="Replace OUT where it exists.")
+def treat(
+    source: Path,
+    target: Path,
+    *,
+    mosaic: bool,
+    swap_to: str | None,
+    show: tuple[Path, ...],
+    swap_only: tuple[Path, ...],
+    owner_agrees: str | None,
+    label: Literal["en", "ko", "both"],
+    shape: float | None,
+    delay: int | None,
+    force: bool,
+) -> None:
+    """Treat every face in IN, a picture or a video, and write the result to OUT.
+
+    \b
+    --mosaic                    everybody is hidden
+    --swap-to X                 everybody becomes X
+    --swap-to X --mosaic        the most prominent face becomes X, the others are hidden
+    --show A [--show B]         A and B stay once surely recognised, the others are hidden
+    --show A --swap-to X        A stays, the others become X
+    --swap-only A --swap-to X   A becomes X, the others are hidden
+
+    Whoever is in doubt is hidden. Every altered picture is labelled.
+    """  # noqa: D301  # the backspace keeps click from joining the lines
+    check_files(source, target, overwrite=force)
+    wishes = read_wishes(
+        mosaic=mosaic,
+        swap_to=swap_to,
+        show=show,
+        swap_only=swap_only,
+        shape=shape,
+        delay_frames=delay,
+        label=label,
+    )
+    settings = Settings()
+    if wishes.references:
+        ledger = JsonLinesConsentLedger(settings.data_dir / "consents.jsonl")
+        declare(wishes.references, declared_by=owner_agrees or _ask(wishes.references), ledger=ledger)
+    eyes = _open_eyes(settings)
+    with _stopping_on_terminate(), _progress_bar() as progress:
+        report = treat_file(
+            source,
+            target,
+            lambda *, still, fps: eyes.pipeline(wishes, still=still, fps=fps),
+            overwrite=force,
+            progress=progress,
+        )
+    _print(report, target)
+
+
+def _ask(references: Sequence[Reference]) -> str:
+    """Show what is to be declared and return the name of who declares it.
+
+    Raises:
+        ConsentError: Nobody is there to ask, or they do not declare it.
+    """
+    names = ", ".join(dict.fromkeys(reference.photo.name for reference in references))
+    if not sys.stdin.isatty():
+        raise ConsentError(
+            f"{names}: the people in these photos must have agreed; if they did, say so with --owner-agrees YOUR_NAME"
+        )
+    click.echo("These photos of people are used / 다음 인물 사진을 씁니다:", err=True)
+    for reference in references:
+        english, korean = _USES[reference.use]
+        click.echo(f"  {reference.photo.name}: {english} / {korean}", err=True)
+    click.echo(f"{STATEMENT}\n{STATEMENT_KO}", err=True)
+    if not click.confirm("Do you declare this for each of them? / 각 사진에 대해 이를 확인합니까?", err=True):
+        raise ConsentError(f"{names}: without the consent of the people in the photos nothing is done")
+    name: str = click.prompt("Your name / 이름", err=True)
+    return name
+
+
+def _open_eyes(settings: Settings) -> "EyesMaker":
+    from mien.sessions.eyes import DEFAULT_MODELS, EyesMaker  # noqa: PLC0415  # takes a second; refusals need not wait
+
+    store = Store(settings.models_dir)
+    with show_progress() as report:
+        store.ensure(DEFAULT_MODELS, progress=report)
+    return EyesMaker(Runtime(store))
+
+
+@contextmanager
+def _progress_bar() -> Iterator["_Follow"]:
+    """Show frames, speed and time left while a video is treated; nothing where nobody looks."""
+    with ProgressBar(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[fps]:.1f} fps"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as bar:
+        yield _Follow(bar)
+
+
+class _Follow:
+    """Moves a bar along with a job."""
+
+    def __init__(self, bar: ProgressBar) -> None:
+        self._bar = bar
+        self._task: TaskID | None = None
+
+    def __call__(self, progress: Progress) -> None:
+        """Show how far the job is."""
+        fps = progress.frames / progress.elapsed_s if progress.elapsed_s > 0 else 0.0
+        if self._task is None:
+            self._task = self._bar.add_task("treating", fps=fps)
+        # A file may hold more frames than it promised.
+        total = None if progress.frames_expected is None else max(progress.frames_expected, progress.frames)
+        self._bar.update(self._task, completed=progress.frames, total=total, fps=fps)
+
+
+@contextmanager
+def _stopping_on_terminate() -> Iterator[None]:
+    """Let a request to end stop the job as Ctrl-C does, so that nothing half-written stays."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _print(report: TreatReport, target: Path) -> None:
+    width, height = report.size_wh
+    faces = ", ".join(f"{name} {count}" for name, count in sorted(report.faces.items())) or "none"
+    if report.kind == "image":
+        click.echo(f"{target}: {width}x{height}, faces: {faces}")
+    else:
+        click.echo(
+            f"{target}: {report.frames} frames of {width}x{height}, {report.seconds:.1f} s, "
+            f"treated in {report.elapsed_s:.1f} s ({report.fps:.1f} fps)"
+        )
+        click.echo(f"faces, summed over the frames: {faces}")
+    for note in report.notes:
+        click.echo(f"note: {note}", err=True)

@@ -1,0 +1,87 @@
+"""Result files that appear whole or not at all."""
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mien.errors import OutputError
+
+
+def check_target(target: Path, *, source: Path, overwrite: bool) -> None:
+    """Refuse early what `new_file` would refuse after all the work.
+
+    Raises:
+        OutputError: The target is the source itself, exists, is no plain file, or has no folder to lie in.
+    """
+    if target.is_dir():
+        raise OutputError(f"{target} is a folder; name a file")
+    if not target.parent.is_dir():
+        raise OutputError(f"there is no folder {target.parent} to write {target.name} into")
+    if not target.exists():
+        return
+    if source.exists() and target.samefile(source):
+        raise OutputError(f"{target} is the input itself; the result needs a file of its own")
+    if not target.is_file():
+        raise OutputError(f"{target} is not a plain file")
+    if not overwrite:
+        raise OutputError(f"{target} exists already; it is replaced only with --force")
+
+
+@contextmanager
+def new_file(target: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Lend a path beside `target`; what was written there becomes `target` when the block ends well.
+
+    On any error, an interrupt included, nothing is left behind and an older file stays as it was.
+
+    Args:
+        target: Where the finished file shall lie.
+        overwrite: Replace an older file there.
+
+    Raises:
+        OutputError: The folder cannot be written to, is full, or `target` came to exist meanwhile.
+    """
+    part = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.part")
+    try:
+        part.touch(exist_ok=False)
+        yield part
+        _sync(part)
+        if overwrite:
+            part.replace(target)
+        else:
+            _rename_to_new(part, target)
+        _sync(target.parent)
+    except OSError as error:
+        raise OutputError(f"cannot write {target}: {_explain(error)}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _explain(error: OSError) -> str:
+    """Say in plain words why a file operation failed."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return "the disk is full"
+    return error.strerror or str(error)
+
+
+def _rename_to_new(part: Path, target: Path) -> None:
+    """Rename, but never over a file that somebody made in the meantime."""
+    try:
+        os.link(part, target)
+    except FileExistsError:
+        raise OutputError(f"{target} came to exist meanwhile; it is replaced only with --force") from None
+    except OSError:
+        # Some file systems (FAT, some network shares) know no hard links.
+        if target.exists():
+            raise OutputError(f"{target} came to exist meanwhile; it is replaced only with --force") from None
+        part.rename(target)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
