@@ -60,10 +60,13 @@ def read_settings(**arguments: object) -> Settings:
 
 def _open_eyes(settings: Settings) -> "PipelineFactory":
     # Here and not above: the networks' runtime takes a second to import, and the first page need not wait.
+    import cv2  # noqa: PLC0415
+
     from mien.registry.runtime import Runtime  # noqa: PLC0415
     from mien.registry.store import Store  # noqa: PLC0415
     from mien.sessions.eyes import EyesMaker  # noqa: PLC0415
 
+    cv2.setNumThreads(1)  # stages run side by side already; a pool of OpenCV's own costs memory and gains nothing
     eyes = EyesMaker(Runtime(Store(settings.models_dir)))
     eyes.warm_up()
     return eyes
