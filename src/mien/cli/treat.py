@@ -16,7 +16,7 @@ from mien.cli.models import show_progress
 from mien.config import Settings
 from mien.errors import ConsentError
 from mien.registry.runtime import Runtime
-from mien.registry.store import Store
+from mien.registry.store import State, Store
 from mien.sessions.consent import STATEMENT, STATEMENT_KO, declare
 from mien.sessions.treat import Progress, TreatReport, check_files, treat_file
 from mien.sessions.wishes import Reference, read_wishes
@@ -86,7 +86,7 @@ def treat(
         ledger = JsonLinesConsentLedger(settings.data_dir / "consents.jsonl")
         declare(wishes.references, declared_by=owner_agrees or _ask(wishes.references), ledger=ledger)
     eyes = _open_eyes(settings)
-    with _stopping_on_terminate(), _progress_bar() as progress:
+    with stopping_on_terminate(), _progress_bar() as progress:
         report = treat_file(
             source,
             target,
@@ -123,8 +123,9 @@ def _open_eyes(settings: Settings) -> "EyesMaker":
     from mien.sessions.eyes import DEFAULT_MODELS, EyesMaker  # noqa: PLC0415  # takes a second; refusals need not wait
 
     store = Store(settings.models_dir)
-    with show_progress() as report:
-        store.ensure(DEFAULT_MODELS, progress=report)
+    if any(store.state(card_id) is not State.READY for card_id in DEFAULT_MODELS):
+        with show_progress() as report:
+            store.ensure(DEFAULT_MODELS, progress=report)
     return EyesMaker(Runtime(store))
 
 
@@ -161,7 +162,7 @@ class _Follow:
 
 
 @contextmanager
-def _stopping_on_terminate() -> Iterator[None]:
+def stopping_on_terminate() -> Iterator[None]:
     """Let a request to end stop the job as Ctrl-C does, so that nothing half-written stays."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
