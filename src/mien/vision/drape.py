@@ -6,20 +6,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.vision.faces import Image, Matte, Mesh
+from mien.vision.faces import Image, Matte, Mesh, Points
 from mien.vision.geometry import bounds, mesh_size, vertex_normals
-from mien.vision.regions import ramp
 from mien.vision.topology import DRESSED, MOUTH, UV, with_skirt
 from mien.vision.unwrap import rasterise
 
 _COUNT: Final = int(DRESSED.max()) + 1
 _MOUTH_EDGE: Final = 0.012
 """Softness of the mouth's edge, in distances of the outer eye corners."""
+_LIP_EDGE: Final = 0.022
+"""How far the inner mouth reaches onto the lips, in the same unit."""
 
 
-def facing(mesh: Mesh, *, low: float = 0.05, high: float = 0.3) -> NDArray[np.float32]:
-    """Return how openly each vertex shows itself to the viewer, (468,) 0 to 1; edge-on is 0."""
-    return ramp(-vertex_normals(mesh)[:, 2], low, high)
+def facing(mesh: Mesh) -> NDArray[np.float32]:
+    """Return how much each vertex looks at the viewer, (468,) -1 to 1; edge-on is 0."""
+    return -vertex_normals(mesh)[:, 2]
 
 
 def drape(under: Image, mesh: Mesh, opacity: NDArray[np.float32], texture: Image, matte: Matte) -> Image:
@@ -36,10 +37,26 @@ def drape(under: Image, mesh: Mesh, opacity: NDArray[np.float32], texture: Image
     places = UV[:_COUNT] * len(texture) - 0.5
     values = np.column_stack([places, with_skirt(opacity[:, None])[:_COUNT]])
     u, v, open_ = cv2.split(rasterise(with_skirt(mesh)[:_COUNT], values, DRESSED, (width, height)))
+    open_ = np.clip(2 * cv2.blur(open_, (3, 3)) - 1, 0, 1)  # the rasteriser draws hard edges
     face = cv2.remap(texture, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     alpha = cv2.multiply(cv2.remap(matte, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT), open_)
     _open_mouth(np.asarray(alpha, np.float32), mesh)
     return np.asarray(cv2.blendLinear(face, under, alpha, 1 - alpha), np.uint8)
+
+
+def _parted(mesh: Mesh) -> Points:
+    """Return the edge of the inner mouth, a little onto the lips where they are apart.
+
+    The texture knows the lips' inner edge only as a line of pixels that shows teeth or shadow of another mouth.
+    """
+    edge = mesh[MOUTH, :2].copy()
+    half = len(MOUTH) // 2
+    upper, lower = slice(1, half), slice(half + 1, None)
+    gap = edge[lower][::-1] - edge[upper]
+    reach = np.minimum(0.15, _LIP_EDGE * mesh_size(mesh) / np.maximum(np.linalg.norm(gap, axis=1), 1e-6))
+    edge[upper] -= gap * reach[:, None]
+    edge[lower] += (gap * reach[:, None])[::-1]
+    return edge
 
 
 def _open_mouth(alpha: Matte, mesh: Mesh) -> None:
@@ -52,5 +69,6 @@ def _open_mouth(alpha: Matte, mesh: Mesh) -> None:
     if 0 in part.shape:
         return
     mouth = np.zeros(part.shape, np.uint8)
-    cv2.fillPoly(mouth, [np.round((mesh[MOUTH, :2] - (x0, y0)) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    edge = _parted(mesh) - (x0, y0)
+    cv2.fillPoly(mouth, [np.round(edge * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
     part *= 1 - cv2.GaussianBlur(mouth, (0, 0), max(soft, 0.5)) * np.float32(1 / 255)

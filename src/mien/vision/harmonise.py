@@ -77,7 +77,7 @@ class LightMatch:
         coarse = _log(shrink(live.astype(np.float32), COARSE))
         light = _light(coarse, live_trust)
         ratio = _spread(coarse - light, np.minimum(live_trust, self._skin.trust)) / self._skin.contrast
-        contrast = float(np.clip(ratio, 0.55, 1.1)) ** 0.8
+        contrast = float(np.clip(ratio, 0.7, 1.2)) ** 0.8
         if self._light is None:
             self._light, self._contrast = light, contrast
         self._light = self._light + share(_GAIN_HZ, dt) * (light - self._light)

@@ -10,6 +10,8 @@ from mien.vision.drape import drape, facing
 from mien.vision.faces import Image, Mesh
 from mien.vision.mask_light import Finish, MaskLight
 from mien.vision.masks import builtin_mask
+from mien.vision.regions import ramp
+from mien.vision.swapper import MASK_LIMITS
 
 SIDE: Final = 384
 HEIGHT: Final = 0.74
@@ -33,7 +35,7 @@ def mask_preview(name: str) -> Image:
     backdrop = np.broadcast_to(np.array(_BACKDROP, np.float32) * rows, (SIDE, SIDE, 3)).astype(np.uint8)
     mesh = turned(nobody(), _TURN, _NOD)
     lit = MaskLight(mask.texture, cast("Finish", mask.surface)).studio(mesh)  # a built-in mask has no other
-    return drape(backdrop, mesh, facing(mesh, low=-0.25, high=0.0), lit, mask.matte)
+    return drape(backdrop, mesh, ramp(facing(mesh), *MASK_LIMITS.edge_on), lit, mask.matte)
 
 
 def nobody() -> Mesh:

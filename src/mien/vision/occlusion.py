@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from mien.vision.faces import Image, Matte
 from mien.vision.one_euro import share
-from mien.vision.regions import expressive, inner, openings, oval, polygon, shrink, soften
+from mien.vision.regions import expressive, inner, openings, polygon, shrink, soften
 from mien.vision.topology import UV
 
 SIDE: Final = 64
 """Side of the texture in which cover is judged."""
+_NEW_LIGHT: Final = 0.6
+"""Where more of the face than this looks strange at once, the light has changed; nothing has come in front."""
 _CHEEK_PATCHES: Final = ((117, 118, 101, 205, 187, 147, 123), (346, 347, 330, 425, 411, 376, 352))
 
 
@@ -41,8 +43,8 @@ def skin_matte(texture: Image) -> Matte:
     middle = np.median(sample, axis=0)
     spread = np.maximum(1.48 * np.median(np.abs(sample - middle), axis=0), (14.0, 4.5, 4.5))
     away = (lab - middle) / spread
-    lightness = np.minimum(away[..., 0], 2.0) / 1.3
-    distance = np.sqrt(0.5 * lightness**2 + np.square(away[..., 1:]).sum(axis=2))
+    lightness = np.where(away[..., 0] < 0, 0.75 * away[..., 0], 0.5 * np.minimum(away[..., 0], 2.0))
+    distance = np.sqrt(lightness**2 + np.square(away[..., 1:]).sum(axis=2))
     return np.asarray(1 - np.clip((distance - 3.2) / 2.5, 0, 1), np.float32)
 
 
@@ -78,6 +80,8 @@ class OcclusionMatte:
         if self._usual is None:
             self._usual = now
         strange = np.clip((np.abs(now - self._usual).max(axis=2) - 45) / 35, 0, 1)
+        if float((strange * inner(SIDE)).sum() / inner(SIDE).sum()) > _NEW_LIGHT:
+            self._usual, strange = now, np.zeros_like(strange)
         # The first moments settle the mean quickly; then it follows slowly, and hardly where something is in front.
         rate = share(0.25 if self._seen_s > 0.4 else 2.0, dt) * (1 - 0.9 * strange[..., None])
         self._usual = self._usual + rate * (now - self._usual)
@@ -96,8 +100,13 @@ def covered_share(matte: Matte, facing: Matte) -> float:
     return float((weight * np.minimum(matte, 1)).sum() / max(float(weight.sum()), 1e-6))
 
 
-def connected_skin(texture: Image) -> Matte:
-    """Return where a photo's texture shows the face: skin outside, everything inside; a fringe is left out."""
+def shown_skin(texture: Image, seen: Matte) -> Matte:
+    """Return where a photo's texture shows the face: all of the inner face; around it what is skin and well seen.
+
+    Args:
+        texture: The photo's flat texture, any size.
+        seen: How openly each place showed itself to the camera, 0 to 1, any size.
+    """
     thinned = cv2.erode(skin_matte(texture), np.ones((3, 3), np.uint8))
-    outer = soften(np.clip((thinned - 0.35) / 0.4, 0, 1).astype(np.float32), 0.0156)
-    return np.maximum(outer, inner(SIDE)) * (shrink(oval(256), SIDE) > 0.01)
+    outer = np.clip((thinned - 0.35) / 0.4, 0, 1) * shrink(seen, SIDE)
+    return np.maximum(soften(outer.astype(np.float32), 0.0156), inner(SIDE))

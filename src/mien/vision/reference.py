@@ -12,8 +12,8 @@ from mien.vision.faces import Image, Matte, Mesh, check_image
 from mien.vision.geometry import mesh_size, turned_away, vertex_normals
 from mien.vision.harmonise import Skin, read_skin
 from mien.vision.mask_light import Finish
-from mien.vision.occlusion import connected_skin, skin_matte
-from mien.vision.regions import openings, oval, soften
+from mien.vision.occlusion import shown_skin, skin_matte
+from mien.vision.regions import openings, oval, ramp, soften
 from mien.vision.topology import LANDMARKS
 from mien.vision.unwrap import flatten, unwrap
 
@@ -76,8 +76,9 @@ def persona_from_photo(image: Image, mesh: Mesh, name: str) -> Persona:
         raise FacePhotoError(f"the eyes must be {MIN_EYE_DISTANCE_PX:.0f} pixels apart or more, got {eyes_px:.0f}")
     if (turn := turned_away(mesh)) > MAX_PHOTO_TURN:
         raise FacePhotoError(f"the face must look at the camera, within {MAX_PHOTO_TURN:.0f} degrees; got {turn:.0f}")
-    texture = _mirror_unseen(unwrap(_reduced(image, mesh), _reduced_mesh(mesh), SIDE), mesh)
-    shown = connected_skin(texture)
+    towards = flatten(-vertex_normals(mesh), SIDE)[..., 2]
+    texture, towards = _mirror_unseen(unwrap(_reduced(image, mesh), _reduced_mesh(mesh), SIDE), towards)
+    shown = shown_skin(texture, ramp(towards, 0.2, 0.5))
     covers = cv2.resize(shown, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR) * oval(SIDE) * (1 - openings(SIDE))
     return Persona(name, texture, covers, read_skin(texture, skin_matte(texture)), mesh)
 
@@ -99,11 +100,19 @@ def _reduced_mesh(mesh: Mesh) -> Mesh:
     return mesh if factor > 0.95 else ((mesh + 0.5) * factor - 0.5).astype(np.float32)
 
 
-def _mirror_unseen(texture: Image, mesh: Mesh) -> Image:
-    """Fill the side that the photo hardly shows from the other side."""
-    towards = flatten(-vertex_normals(mesh), SIDE)[..., 2]
+def _mirror_unseen(texture: Image, towards: NDArray[np.float32]) -> tuple[Image, NDArray[np.float32]]:
+    """Fill the side that the photo hardly shows from the other side.
+
+    Args:
+        texture: The photo's flat texture.
+        towards: How much each place looks towards the camera, -1 to 1.
+
+    Returns:
+        The filled texture, and how much what is now at each place looked towards the camera.
+    """
     seen = np.clip((towards - 0.15) / 0.3, 0, 1)
     wanted = np.clip((seen[:, ::-1] - seen) * 1.5, 0, 1) * (seen < 0.6)
     share = soften(wanted.astype(np.float32), 0.0234)[..., None]
     mixed = texture * (1 - share) + texture[:, ::-1] * share
-    return mixed.astype(np.uint8)
+    better = towards * (1 - share[..., 0]) + towards[:, ::-1] * share[..., 0]
+    return mixed.astype(np.uint8), better.astype(np.float32)

@@ -13,6 +13,7 @@ from mien.vision.topology import (
     BROW_RIGHT,
     EYE_LEFT,
     EYE_RIGHT,
+    LANDMARKS,
     LIPS,
     OVAL,
     UV,
@@ -72,7 +73,7 @@ def shrink(values: NDArray[np.float32], side: int) -> NDArray[np.float32]:
 @cache
 def oval(side: int) -> Matte:
     """Return the face, fading out towards its oval."""
-    return _lasting(ramp(depth_inside(ring(OVAL, side)), 0.02, 0.095))
+    return _lasting(ramp(depth_inside(ring(OVAL, side)), 0.012, 0.05))
 
 
 @cache
@@ -94,6 +95,13 @@ def expressive(side: int) -> Matte:
     """Return the surroundings of eyes and mouth, whose look changes as the face moves."""
     both = np.maximum(np.maximum(ring(EYE_LEFT, side), ring(EYE_RIGHT, side)), ring(LIPS, side))
     return _lasting(soften(ramp(reach_outside(both), 0.05, 0.03), 0.02))
+
+
+@cache
+def core() -> NDArray[np.bool_]:
+    """Return which of the 468 landmarks belong to brows, eyes, nose and mouth."""
+    hull = cv2.convexHull(UV[np.concatenate([BROW_LEFT, BROW_RIGHT, EYE_LEFT, EYE_RIGHT, LIPS])])
+    return np.array([cv2.pointPolygonTest(hull, tuple(map(float, place)), False) >= 0 for place in UV[:LANDMARKS]])
 
 
 def _lasting(matte: Matte) -> Matte:

@@ -14,7 +14,7 @@ from mien.vision.mask_light import Finish, MaskLight
 from mien.vision.occlusion import SIDE, OcclusionMatte, covered_share, skin_matte
 from mien.vision.one_euro import OneEuro
 from mien.vision.reference import Persona, check_mesh, persona_from_photo
-from mien.vision.regions import shrink
+from mien.vision.regions import core, ramp, shrink
 from mien.vision.topology import HEM_RING, LANDMARKS, OVAL, SURROUNDED, Vertices, with_skirt
 from mien.vision.unwrap import flatten, rasterise, unwrap
 
@@ -22,6 +22,8 @@ __all__ = ["Limits", "MeshSwapper", "Persona", "persona_from_photo"]
 
 _ANALYSIS_PX: Final = 144
 """Longer side of the picture from which light and cover are judged."""
+_MAX_LAG: Final = 0.08
+"""How far the calmed mesh may trail the live one on average, in distances of the outer eye corners."""
 _WARP_STEP: Final = 4
 """A change of shape is smooth: it is drawn at a quarter of the resolution."""
 
@@ -67,9 +69,8 @@ class MeshSwapper:
     ) -> None:
         self._persona = persona
         self._limits = limits or (PHOTO_LIMITS if persona.kind == "photo" else MASK_LIMITS)
-        self._steady = OneEuro(min_cutoff_hz=1.5, responsiveness=2.0)
-        self._reshape = ShapeTransfer(persona.mesh, amount=shape) if persona.mesh is not None and shape else None
-        self._paint = _paint(persona)
+        self._shape = shape
+        self._begin()
         self._frame_s = 1 / fps
         self._last_at: float | None = None
         self._refused = False
@@ -106,21 +107,38 @@ class MeshSwapper:
             and inside >= self._limits.min_inside
         )
 
+    def _begin(self) -> None:
+        """Forget the face: what is known of its place, build and light."""
+        mesh = self._persona.mesh
+        self._steady = OneEuro(min_cutoff_hz=2.0, responsiveness=16.0)
+        self._reshape = None if mesh is None or not self._shape else ShapeTransfer(mesh, amount=self._shape)
+        self._paint = _paint(self._persona)
+
+    def _calmed(self, mesh: Mesh, at: float) -> Mesh:
+        """Take the tremor out of the mesh. A face that jumps begins anew: drawn where it was, it would be bare."""
+        calm = self._steady(mesh, at=at, unit=mesh_size(mesh))
+        if float(np.linalg.norm(calm - mesh, axis=1).mean()) <= _MAX_LAG * mesh_size(mesh):
+            return calm
+        self._begin()
+        return self._steady(mesh, at=at, unit=mesh_size(mesh))
+
     def _draw(self, image: Image, mesh: Mesh, at: float) -> bool:
         dt = self._frame_s if self._last_at is None else max(at - self._last_at, 1e-3)
         self._last_at = at
-        source = self._steady(mesh, at=at, unit=mesh_size(mesh))
+        source = self._calmed(mesh, at)
         target = source if self._reshape is None else self._reshape(source)
         area = _Area.around(with_skirt(source), with_skirt(target), image, hem=self._reshape is not None)
         roi = image[area.slices]
         source, target = area.inside(source), area.inside(target)
-        openly = facing(target, low=self._limits.edge_on[0], high=self._limits.edge_on[1])
+        towards = facing(target)
+        # Lips, lids and nostrils have sides that look elsewhere on every face: they must not let it show through.
+        opacity = np.maximum(ramp(towards, *self._limits.edge_on), core())
         texture, matte = self._paint(_small_unwrap(roi, source), source, dt)
-        visible = flatten(np.repeat(openly[:, None], 3, axis=1), SIDE)[..., 0]
-        if covered_share(shrink(matte, SIDE), visible) < self._limits.min_cover:
+        seen = flatten(np.column_stack([np.maximum(towards, 0), opacity, opacity]), SIDE)
+        if covered_share(shrink(matte, SIDE) * seen[..., 1], seen[..., 0]) < self._limits.min_cover:
             return False
         under = roi if self._reshape is None else _reshaped(roi, source, target)
-        roi[...] = drape(under, target, openly, texture, matte)
+        roi[...] = drape(under, target, opacity, texture, matte)
         return True
 
 
