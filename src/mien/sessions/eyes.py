@@ -30,6 +30,7 @@ from mien.vision.tracker import MESH_SCORE, FaceTracker
 DETECTOR, MESH, EMBEDDER = "centerface", "face-mesh", "dlib-face"
 DEFAULT_MODELS = (DETECTOR, MESH, EMBEDDER)
 
+USUAL_FPS = 30.0
 FILE_DELAY_FRAMES = 6
 LIVE_DELAY_FRAMES = 2
 """Two frames let a face that the detector finds a moment late be covered from its first frame, for 67 ms."""
@@ -76,8 +77,13 @@ class EyesMaker:
 
     # --- pipelines -------------------------------------------------------------------------------------------
 
-    def pipeline(self, wishes: Wishes, *, still: bool = False, fps: float = 30.0) -> FacePipeline:
+    def pipeline(self, wishes: Wishes, *, still: bool = False, fps: float = 0.0) -> FacePipeline:
         """Return a pipeline for a file.
+
+        Args:
+            wishes: Who gets which treatment.
+            still: The file is a picture.
+            fps: Frame rate of the video; 0 where it is not known.
 
         Raises:
             FacePhotoError: A photo cannot serve.
@@ -92,7 +98,7 @@ class EyesMaker:
             Label(wishes.label),
             delay_frames=0 if still else delay,
             shape=0.7 if wishes.shape is None else wishes.shape,
-            fps=fps,
+            fps=fps or USUAL_FPS,
             still=still,
             span=self._span,
         )
