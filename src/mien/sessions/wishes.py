@@ -39,7 +39,7 @@ class FacePhoto:
         image: The upright picture.
     """
 
-    name: str
+    name: str = field(compare=False)
     sha256: str
     image: Image = field(compare=False, repr=False)
 
