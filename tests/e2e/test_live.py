@@ -4,12 +4,12 @@ import re
 import time
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
-from support.browser import browser, mien_serve, screen, write_camera_clip
+from support.browser import screen
 from support.judge import SAME_PERSON, Judge
 from support.photos import as_png, hopper
-from support.scenes import astronaut_frame, astronaut_frames
+from support.scenes import astronaut_frame
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(240)]
 
@@ -17,38 +17,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(240)]
 @pytest.fixture(scope="module")
 def judge(runtime):
     return Judge(runtime)
-
-
-@pytest.fixture(scope="module")
-def camera(tmp_path_factory):
-    path = tmp_path_factory.mktemp("camera") / "astronaut.mjpeg"
-    return write_camera_clip(path, astronaut_frames(4.84, face_px=250))  # one sway, so that the loop has no cut
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory, runtime):  # noqa: ARG001  # the server needs the models that `runtime` fetched
-    with mien_serve(tmp_path_factory.mktemp("data")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def playwright():
-    with sync_playwright() as driver:
-        yield driver
-
-
-@pytest.fixture
-def broadcaster(playwright, camera, server):
-    with browser(playwright, camera=camera) as context:
-        page = context.new_page()
-        page.goto(f"{server.address}/live")
-        yield page
-
-
-@pytest.fixture
-def viewer(playwright):
-    with browser(playwright) as context:
-        yield context.new_page()
 
 
 def go_live(page):

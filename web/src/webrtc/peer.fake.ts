@@ -27,6 +27,18 @@ export class FakePeerConnection extends EventTarget {
     };
   }
 
+  /** The DTLS transport that all media share. */
+  readonly transport = Object.assign(new EventTarget(), { state: "connected" });
+
+  getTransceivers() {
+    return [{ receiver: { transport: this.transport } }];
+  }
+
+  hangUp(): void {
+    this.transport.state = "closed";
+    this.transport.dispatchEvent(new Event("statechange"));
+  }
+
   async createOffer() {
     return {
       type: "offer",

@@ -80,6 +80,13 @@ describe("Peer", () => {
     expect(onLost).toHaveBeenCalledOnce();
   });
 
+  it("is lost at once when the server hangs up, which only DTLS tells", async () => {
+    const { connection, onLost } = await connected();
+    connection.hangUp();
+    expect(connection.connectionState).toBe("closed");
+    expect(onLost).toHaveBeenCalledOnce();
+  });
+
   it("is not lost but closed when it was closed on purpose", async () => {
     const { connection, subject, onLost } = await connected();
     await subject.close();

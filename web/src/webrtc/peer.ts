@@ -40,6 +40,12 @@ export class Peer {
     }
     this.connection.addEventListener("connectionstatechange", () => this.watch());
     this.watch();
+    // A server that hangs up says so over DTLS, and Chromium tells only the transport of it: the connection would
+    // look fine until ICE misses it ten seconds later. All media share one BUNDLE, so one transport speaks for all.
+    const transport = this.connection.getTransceivers()[0]?.receiver.transport;
+    transport?.addEventListener("statechange", () => {
+      if (transport.state === "closed" || transport.state === "failed") this.lose();
+    });
   }
 
   async close(): Promise<void> {

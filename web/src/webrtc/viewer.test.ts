@@ -10,10 +10,13 @@ const broadcast = (state: Broadcast["state"]) => ({ id: "b", state }) as Broadca
 function watching({
   opens = [],
   look = async () => broadcast("live"),
+  hears = () => true,
 }: {
   opens?: (Problem | null)[];
   look?: () => Promise<Broadcast>;
+  hears?: () => boolean;
 } = {}) {
+  let packetsReceived = 0;
   const states: ViewerState[] = [];
   const sessions: { lose: () => void; closed: boolean }[] = [];
   const viewer = new Viewer({
@@ -35,7 +38,10 @@ function watching({
         close: async () => {
           session.closed = true;
         },
-        stats: async () => new Map() as RTCStatsReport,
+        stats: async () => {
+          packetsReceived += hears() ? 100 : 0;
+          return new Map([["video", { type: "inbound-rtp", packetsReceived }]]) as unknown as RTCStatsReport;
+        },
       };
     },
   });
@@ -70,6 +76,19 @@ describe("Viewer", () => {
     await vi.advanceTimersByTimeAsync(600);
     expect(kinds()).toEqual(["connecting", "live", "retrying", "live"]);
     expect(sessions.map(({ closed }) => closed)).toEqual([true, false]);
+  });
+
+  it("comes back when no packet arrives any more, long before ICE would notice", async () => {
+    let hearing = true;
+    const { viewer, kinds, sessions } = watching({ hears: () => hearing });
+    void viewer.run();
+    await vi.advanceTimersByTimeAsync(1_000);
+    hearing = false;
+    await vi.advanceTimersByTimeAsync(3_200);
+    hearing = true;
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(kinds()).toEqual(["connecting", "live", "live", "retrying", "live"]);
+    expect(sessions).toHaveLength(2);
   });
 
   it("waits longer after each failure and as long as the server asks", async () => {

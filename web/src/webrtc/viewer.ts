@@ -5,6 +5,11 @@ import { WhepSession } from "./whep";
 
 /** How often the server is asked whether the picture is live, a slate, or over. */
 const POLL_MS = 2_000;
+/**
+ * So many looks without a packet mean a dead line. The server repeats even a still picture five times a second, and
+ * ICE itself would need ten seconds to notice.
+ */
+const SILENT_LOOKS = 2;
 
 export type ViewerState =
   | { kind: "connecting" }
@@ -22,7 +27,7 @@ export interface ViewerOptions {
   look: () => Promise<Broadcast>;
   /** Called with every new state. */
   onState: (state: ViewerState) => void;
-  /** Called with the stream of each new connection. */
+  /** Called with the stream of each new connection, once it stands. */
   onStream: (stream: MediaStream) => void;
   openSession?: (onLost: () => void) => Pick<WhepSession, "open" | "close" | "stats" | "stream">;
   backoff?: Backoff;
@@ -78,10 +83,16 @@ export class Viewer {
     this.session = session;
     this.closing.signal.addEventListener("abort", onLost, { once: true });
     try {
-      this.options.onStream(session.stream);
       await session.open(this.options.whepUrl, { sound: this.options.sound });
+      // Not before: a video element that waits for a stream keeps the page's load event waiting too.
+      this.options.onStream(session.stream);
       this.backoff.reset();
+      let [heard, silent] = [-1, 0];
       while (!lost.signal.aborted) {
+        const packets = packetsOf(await session.stats());
+        silent = packets === heard ? silent + 1 : 0;
+        heard = packets;
+        if (silent === SILENT_LOOKS) break;
         const broadcast = await this.look();
         if (broadcast !== null) this.tell(broadcast);
         await sleep(POLL_MS, lost.signal);
@@ -110,6 +121,11 @@ export class Viewer {
     if (broadcast.state === "ended") throw new Problem("live.no_such_broadcast", 404, "it has ended");
     this.options.onState({ kind: broadcast.state, broadcast });
   }
+}
+
+function packetsOf(report: RTCStatsReport): number {
+  const inbound = [...report.values()].filter(({ type }) => type === "inbound-rtp");
+  return inbound.reduce((sum, { packetsReceived }) => sum + packetsReceived, 0);
 }
 
 /** Wait; an abort ends the wait early, which is no error. */

@@ -1,0 +1,195 @@
+"""The pages themselves, in a real browser: their words, their manners, and how they end and come back."""
+
+import re
+import time
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import expect
+
+from support.browser import browser
+
+pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(240)]
+
+PATHS = ("/", "/live", "/watch/nobody")
+
+
+def go_live(page, name="Go live"):
+    page.get_by_role("button", name=name).click()
+    expect(page.locator("main")).to_have_attribute("data-state", "live", timeout=20_000)
+    return page.locator("input[name=link]").input_value()
+
+
+def wait_for_picture(page):
+    page.wait_for_function("() => { const v = document.querySelector('video'); return v && v.videoWidth > 2; }")
+
+
+def broadcasts(page, server):
+    return page.request.get(f"{server.address}/api/broadcasts").json()
+
+
+@pytest.mark.parametrize("locale", ["en-US", "ko-KR"])
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_every_page_fits_its_window_in_both_languages(playwright, server, locale, width):
+    with browser(playwright, locale=locale, size_wh=(width, 844)) as context:
+        page = context.new_page()
+        for path in PATHS:
+            page.goto(server.address + path)
+            page.wait_for_timeout(300)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+            assert page.evaluate("document.documentElement.lang") == locale[:2]
+
+
+def test_pages_ask_nobody_but_their_own_server_and_break_nothing(playwright, server, camera):
+    with browser(playwright, camera=camera) as context:
+        page = context.new_page()
+        asked, errors = set(), []
+        page.on("request", lambda request: asked.add(urlsplit(request.url).netloc))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        for path in PATHS:
+            page.goto(server.address + path)
+            page.wait_for_timeout(500)
+    assert asked - {""} == {urlsplit(server.address).netloc}  # "" is a blob: of the page itself
+    assert errors == []
+
+
+def test_every_control_has_a_name_that_a_screen_reader_can_say(playwright, server, camera):
+    with browser(playwright, camera=camera) as context:
+        page = context.new_page()
+        for path in PATHS:
+            page.goto(server.address + path)
+            page.wait_for_timeout(500)
+            nameless = page.evaluate(
+                """() => [...document.querySelectorAll('a, button, input, select')].filter(control => {
+                    const words = [control.ariaLabel, control.textContent, control.title, control.placeholder,
+                                   ...[...(control.labels ?? [])].map(label => label.textContent)];
+                    return !words.some(word => word && word.trim());
+                }).map(control => control.outerHTML)"""
+            )
+            assert nameless == [], path
+
+
+def test_a_chosen_language_is_remembered_on_every_page(playwright, server):
+    with browser(playwright, locale="en-US") as context:
+        page = context.new_page()
+        page.goto(server.address)
+        page.get_by_role("button", name="한국어").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("다른 얼굴로")
+        page.goto(f"{server.address}/live")
+        expect(page.get_by_role("button", name="방송 시작")).to_be_visible()
+
+
+def test_the_untreated_camera_is_shown_only_when_asked_for_and_says_who_sees_it(broadcaster):
+    own = broadcaster.locator(".self-view")
+    go_live(broadcaster)
+    expect(own).to_be_hidden()
+    broadcaster.get_by_text("Show my own camera, small").click()
+    expect(own).to_be_visible()
+    expect(own).to_contain_text("Only you see this")
+
+
+def test_figures_count_the_faces_and_tell_a_plausible_delay(broadcaster):
+    go_live(broadcaster)
+    expect(broadcaster.locator("[data-figure=faces] dd")).to_have_text("1 swapped", timeout=15_000)
+    expect(broadcaster.locator("[data-figure=delay] dd")).to_have_text(re.compile(r"^\d+ ms$"), timeout=15_000)
+    delay_ms = int(broadcaster.locator("[data-figure=delay] dd").inner_text().removesuffix(" ms"))
+    assert 10 < delay_ms < 2000
+    expect(broadcaster.locator("[data-figure=viewers] dd")).to_have_text("0")  # one's own preview is nobody
+
+
+def test_a_treatment_changed_on_air_reaches_the_picture(broadcaster):
+    go_live(broadcaster)
+    expect(broadcaster.locator("[data-figure=faces] dd")).to_have_text("1 swapped", timeout=15_000)
+    broadcaster.get_by_text("Mosaic", exact=True).click()
+    expect(broadcaster.locator("[data-figure=faces] dd")).to_have_text("1 mosaic", timeout=15_000)
+
+
+def test_stopping_ends_the_broadcast_for_viewers_and_turns_the_camera_off(broadcaster, viewer, server):
+    viewer.goto(go_live(broadcaster))
+    wait_for_picture(viewer)
+    broadcaster.evaluate("window.camera = document.querySelector('.self-view video').srcObject")
+    broadcaster.get_by_role("button", name="Stop").click()
+    expect(broadcaster.get_by_text("You are off air")).to_be_visible()
+    expect(viewer.get_by_text("This broadcast is over")).to_be_visible(timeout=15_000)
+    assert broadcasts(viewer, server) == []
+    assert broadcaster.evaluate("window.camera.getTracks().every(track => track.readyState === 'ended')")
+
+
+def test_a_broadcaster_who_leaves_the_page_is_off_air_at_once(broadcaster, viewer, server):
+    go_live(broadcaster)
+    assert len(broadcasts(viewer, server)) == 1
+    broadcaster.goto("about:blank")
+    deadline = time.monotonic() + 5
+    while broadcasts(viewer, server) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert broadcasts(viewer, server) == []
+
+
+def test_a_viewer_whose_connection_is_cut_comes_back_by_itself(broadcaster, viewer):
+    sessions = []
+    viewer.on(
+        "response",
+        lambda response: "location" in response.headers and sessions.append(response.headers["location"]),
+    )
+    viewer.goto(go_live(broadcaster))
+    wait_for_picture(viewer)
+    assert len(sessions) == 1
+    address = "{0.scheme}://{0.netloc}".format(urlsplit(viewer.url))
+    assert viewer.request.delete(address + sessions[0]).ok
+    cut_at = time.monotonic()
+    while len(sessions) == 1 and time.monotonic() < cut_at + 4:
+        viewer.wait_for_timeout(100)
+    assert len(sessions) == 2
+    expect(viewer.locator(".stage-notice")).to_be_hidden(timeout=10_000)
+    expect(viewer.locator(".badge-live")).to_be_visible()
+
+
+def test_a_broadcast_that_does_not_exist_says_so_and_leads_home(viewer, server):
+    viewer.goto(f"{server.address}/watch/nobody")
+    expect(viewer.get_by_text("This broadcast is over")).to_be_visible()
+    viewer.get_by_role("link", name="See who else is live").click()
+    expect(viewer).to_have_url(f"{server.address}/")
+
+
+def test_sound_comes_with_one_tap(broadcaster, viewer):
+    viewer.goto(go_live(broadcaster))
+    wait_for_picture(viewer)
+    assert viewer.evaluate("document.querySelector('video').muted")
+    viewer.get_by_role("button", name="Tap for sound").click()
+    assert not viewer.evaluate("document.querySelector('video').muted")
+    heard = """async () => {
+        const context = new AudioContext(), analyser = context.createAnalyser();
+        context.createMediaStreamSource(document.querySelector('video').srcObject).connect(analyser);
+        const wave = new Float32Array(analyser.fftSize);
+        for (let look = 0; look < 40; look++) {  // the fake microphone beeps once a second
+            await new Promise(resolve => setTimeout(resolve, 100));
+            analyser.getFloatTimeDomainData(wave);
+            if (wave.some(value => Math.abs(value) > 0.01)) return true;
+        }
+        return false;
+    }"""
+    assert viewer.evaluate(heard)
+
+
+def test_a_camera_that_is_not_allowed_is_explained(playwright, camera, server):
+    with browser(playwright, camera=camera, allows=False) as context:
+        page = context.new_page()
+        page.goto(f"{server.address}/live")
+        page.get_by_role("button", name="Go live").click()
+        expect(page.get_by_text("Camera access is blocked.")).to_be_visible(timeout=10_000)
+        assert broadcasts(page, server) == []
+
+
+def test_a_photo_without_a_face_is_refused_in_words(broadcaster, tmp_path):
+    from PIL import Image
+
+    empty = tmp_path / "wall.png"
+    Image.new("RGB", (640, 480), (90, 120, 150)).save(empty)
+    broadcaster.get_by_text("My photo").click()
+    broadcaster.locator("input[type=file]").set_input_files(empty)
+    assert broadcaster.get_by_role("button", name="Use this photo").is_disabled()
+    broadcaster.get_by_text("The person in this photo agreed").click()
+    broadcaster.get_by_label("Your name").fill("A tester")
+    broadcaster.get_by_role("button", name="Use this photo").click()
+    expect(broadcaster.get_by_text("No face was found in this photo.")).to_be_visible(timeout=15_000)
+    assert broadcaster.get_by_role("button", name="Go live").is_disabled()
