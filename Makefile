@@ -93,5 +93,6 @@ $(VENV)/.dev: $(BIN)/python requirements/dev.txt pyproject.toml
 	touch $(VENV)/.test $@
 
 $(WEB)/index.html: web/package-lock.json web/index.html $(shell find web/src web/public -type f 2>/dev/null)
-	npm --prefix web ci --no-audit --no-fund --loglevel=error
+	# Not `npm ci`: it refuses a lock file that lacks some other platform's optional binary; this keeps every locked version.
+	npm --prefix web install --no-save --no-audit --no-fund --loglevel=error
 	npm --prefix web run --silent build
