@@ -1,0 +1,222 @@
+"""`mien treat` with the real eyes, as somebody would type it."""
+
+import io
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from mien.cli import main
+from mien.media.images import read_picture
+from mien.vision.faces import Image
+from support.clips import Clip, decode, packets
+from support.judge import SAME_PERSON, Judge
+from support.photos import as_png, astronaut, hopper
+from support.scenes import astronaut_frame
+
+pytestmark = pytest.mark.models
+
+FACE = (slice(60, 220), slice(170, 290))  # of the astronaut's photo
+SIZE = (640, 360)
+
+
+@pytest.fixture(scope="module")
+def judge(runtime):
+    return Judge(runtime)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, runtime):  # noqa: ARG001  # the command needs the models that `runtime` fetched
+    monkeypatch.setenv("MIEN_DATA_DIR", str(tmp_path / "data"))
+    (tmp_path / "astronaut.png").write_bytes(as_png(astronaut()))
+    (tmp_path / "hopper.png").write_bytes(as_png(hopper()))
+    return tmp_path
+
+
+def mien(*arguments: object) -> int:
+    """Run the command line and return its exit code."""
+    with pytest.raises(SystemExit) as ending:
+        main([str(argument) for argument in arguments])
+    return ending.value.code
+
+
+def scene(size_wh: tuple[int, int], index: int) -> Image:
+    """Return frame `index` of the astronaut swaying, of an even size."""
+    width, height = size_wh
+    frame = Pillow.fromarray(astronaut_frame(index / 25))
+    return np.asarray(frame.resize((width, height)), np.uint8)
+
+
+def declared(folder: Path) -> list[dict[str, str]]:
+    path = folder / "data" / "consents.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def label_is_on(image: Image) -> bool:
+    """Say whether white letters on a dark plate stand in the top-right corner."""
+    height, width = image.shape[:2]
+    corner = image[round(height * 0.05) : round(height * 0.11), round(width * 0.7) : round(width * 0.95)]
+    return bool((corner > 225).all(axis=2).mean() > 0.05 and (corner < 90).all(axis=2).mean() > 0.3)
+
+
+# --- pictures ----------------------------------------------------------------------------------------------
+
+
+def test_a_mosaic_hides_the_face_in_a_picture_and_says_so(folder, judge, capsys):
+    assert mien("treat", folder / "astronaut.png", folder / "out.png", "--mosaic") == 0
+    image = read_picture(folder / "out.png").image
+    assert np.abs(image[FACE].astype(int) - astronaut()[FACE]).mean() > 8
+    assert judge.likeness(image, judge.embedding(astronaut())) < SAME_PERSON
+    assert label_is_on(image)
+    assert "faces: mosaic 1" in capsys.readouterr().out
+    assert declared(folder) == []
+
+
+def test_a_mask_needs_nobodys_consent(folder):
+    assert mien("treat", folder / "astronaut.png", folder / "out.jpg", "--swap-to", "mask:volto") == 0
+    assert label_is_on(read_picture(folder / "out.jpg").image)
+    assert declared(folder) == []
+
+
+def test_a_swap_records_who_declared_that_the_owner_agreed(folder, judge):
+    command = ("treat", folder / "astronaut.png", folder / "out.png", "--swap-to", folder / "hopper.png")
+    assert mien(*command, "--owner-agrees", "Kim Minji") == 0
+    image = read_picture(folder / "out.png").image
+    reference, live = judge.embedding(hopper()), judge.embedding(astronaut())
+    assert judge.likeness(image, reference) > float(reference @ live) + 0.05
+    assert label_is_on(image)
+    assert [(line["use"], line["declared_by"]) for line in declared(folder)] == [("swap", "Kim Minji")]
+
+
+def test_somebody_surely_recognised_is_left_as_they_are_in_a_picture(folder):
+    command = ("treat", folder / "astronaut.png", folder / "out.png", "--show", folder / "astronaut.png")
+    assert mien(*command, "--owner-agrees", "Kim") == 0
+    assert np.array_equal(read_picture(folder / "out.png").image[FACE], astronaut()[FACE])
+
+
+def test_a_stranger_is_hidden_from_who_asked_to_show_somebody_else(folder, judge):
+    command = ("treat", folder / "astronaut.png", folder / "out.png", "--show", folder / "hopper.png")
+    assert mien(*command, "--owner-agrees", "Kim") == 0
+    assert judge.likeness(read_picture(folder / "out.png").image, judge.embedding(astronaut())) < SAME_PERSON
+
+
+def test_a_picture_without_a_face_is_written_with_a_note(folder, capsys):
+    Pillow.fromarray(np.full((120, 200, 3), 130, np.uint8)).save(folder / "wall.png")
+    assert mien("treat", folder / "wall.png", folder / "out.png", "--mosaic") == 0
+    assert "no face was found in the picture" in capsys.readouterr().err
+
+
+def test_a_turned_phone_photo_is_seen_upright(folder, capsys):
+    exif = Pillow.Exif()
+    exif[0x0112] = 6
+    Pillow.fromarray(np.rot90(astronaut())).save(folder / "phone.jpg", exif=exif, quality=95)
+    assert mien("treat", folder / "phone.jpg", folder / "out.png", "--mosaic") == 0
+    assert "mosaic 1" in capsys.readouterr().out
+
+
+# --- videos ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "wish", [("--mosaic",), ("--swap-to", "mask:marble"), ("--swap-to", "mask:painted", "--mosaic")]
+)
+def test_every_frame_of_a_video_is_treated_and_labelled_and_its_sound_kept(folder, wish, capsys):
+    source = Clip(size_wh=SIZE, pts=range(25), picture=scene, sound="aac").write(folder / "in.mp4")
+    assert mien("treat", source, folder / "out.mp4", *wish) == 0
+    frames = [frame.to_ndarray(format="rgb24") for frame in decode(folder / "out.mp4")]
+    assert len(frames) == 25
+    assert all(label_is_on(frame) for frame in frames)
+    assert [data for data, _ in packets(folder / "out.mp4", "audio")] == [data for data, _ in packets(source, "audio")]
+    assert "25 frames of 640x360" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("rotation", [90, 270])
+def test_a_turned_video_is_treated_upright(folder, rotation, capsys):
+    def lying(size_wh: tuple[int, int], index: int) -> Image:
+        return np.ascontiguousarray(np.rot90(scene(size_wh[::-1], index), -rotation // 90))
+
+    source = Clip(size_wh=(360, 640), pts=range(10), picture=lying, rotation=rotation).write(folder / "in.mp4")
+    assert mien("treat", source, folder / "out.mp4", "--mosaic") == 0
+    output = capsys.readouterr().out
+    assert "10 frames of 640x360" in output
+    assert "mosaic 10" in output
+
+
+def test_a_real_clip_of_a_stranger_is_hidden_in_every_frame(folder, shared_media, capsys):
+    source = shared_media / "video_talking" / "th_humo_woman_lab.mp4"
+    assert mien("treat", source, folder / "out.mp4", "--mosaic") == 0
+    assert "97 frames of 1280x720" in capsys.readouterr().out
+    assert len(decode(folder / "out.mp4")) == 97
+
+
+# --- refusals ----------------------------------------------------------------------------------------------
+
+
+def test_without_a_declaration_no_photo_is_used(folder, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    assert mien("treat", folder / "astronaut.png", folder / "out.png", "--swap-to", folder / "hopper.png") == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error[consent.missing]: hopper.png")
+    assert "--owner-agrees" in error
+    assert not (folder / "out.png").exists()
+    assert declared(folder) == []
+
+
+def test_where_the_declaration_cannot_be_recorded_nothing_is_treated(folder, capsys):
+    (folder / "data").write_text("in the way")
+    command = ("treat", folder / "astronaut.png", folder / "out.png", "--swap-to", folder / "hopper.png")
+    assert mien(*command, "--owner-agrees", "Kim") == 2
+    assert "error[output]: the declaration cannot be recorded" in capsys.readouterr().err
+    assert not (folder / "out.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        pytest.param(("missing.mp4", "out.mp4", "--mosaic"), "media.unreadable", id="no such file"),
+        pytest.param(("letter.txt", "out.mp4", "--mosaic"), "media.unreadable", id="no media"),
+        pytest.param(("astronaut.png", "out.mp4", "--mosaic"), "output", id="picture to video"),
+        pytest.param(("astronaut.png", "astronaut.png", "--mosaic", "--force"), "output", id="over itself"),
+        pytest.param(("astronaut.png", "hopper.png", "--mosaic"), "output", id="target exists"),
+        pytest.param(("astronaut.png", "out.png"), "policy", id="no wish"),
+        pytest.param(("astronaut.png", "out.png", "--swap-to", "mask:dragon"), "persona.unknown", id="no mask"),
+        pytest.param(
+            ("astronaut.png", "out.png", "--swap-to", "wall.png", "--owner-agrees", "K"), "photo.no_face", id="no face"
+        ),
+    ],
+)
+def test_each_refusal_is_one_line_with_its_code_and_leaves_no_file(folder, capsys, monkeypatch, arguments, code):
+    monkeypatch.chdir(folder)
+    (folder / "letter.txt").write_text("dear all" * 99)
+    Pillow.fromarray(np.full((120, 200, 3), 130, np.uint8)).save(folder / "wall.png")
+    before = sorted(path.name for path in folder.glob("*.*"))
+    assert mien("treat", *arguments) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert [line.startswith(f"error[{code}]: ") for line in lines] == [True]
+    assert sorted(path.name for path in folder.glob("*.*")) == before
+
+
+@pytest.mark.parametrize(("answers", "code", "uses"), [("y\nKim\n", 0, ["swap"]), ("n\n", 2, [])])
+def test_at_a_terminal_the_declaration_is_asked_for_in_both_languages(folder, answers, code, uses):
+    script = "from mien.cli import main; main()"
+    command = [sys.executable, "-c", script, "treat", "astronaut.png", "out.png", "--swap-to", "hopper.png"]
+    terminal, stdin = pty.openpty()
+    try:
+        process = subprocess.Popen(command, cwd=folder, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        os.write(terminal, answers.encode())
+        _, errors = process.communicate(timeout=120)
+    finally:
+        os.close(stdin)
+        os.close(terminal)
+    assert process.returncode == code, errors.decode()
+    assert "agreed" in errors.decode()
+    assert "동의했습니다" in errors.decode()
+    assert "hopper.png: to be swapped in" in errors.decode()
+    assert [line["use"] for line in declared(folder)] == uses
+    assert (folder / "out.png").exists() == (code == 0)
