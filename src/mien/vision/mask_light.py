@@ -66,19 +66,18 @@ class MaskLight:
     """Shade a mask by the live mesh's normals under a lamp estimated from the live face.
 
     Args:
-        texture: (S, S, 3) RGB.
-        finish: Its material.
+        finish: The mask's material.
     """
 
-    def __init__(self, texture: Image, finish: Finish) -> None:
-        self._texture = texture
+    def __init__(self, finish: Finish) -> None:
         self._finish = finish
         self._lamp: Lamp | None = None
 
-    def __call__(self, live: Image, trust: Matte, mesh: Mesh, *, dt: float) -> Image:
+    def __call__(self, texture: Image, live: Image, trust: Matte, mesh: Mesh, *, dt: float) -> Image:
         """Return the texture as lit now.
 
         Args:
+            texture: The mask's, (S, S, 3) RGB.
             live: The live face's flat texture.
             trust: Where it shows skin.
             mesh: Live landmarks.
@@ -87,13 +86,13 @@ class MaskLight:
         normals = vertex_normals(mesh)
         seen = guess_lamp(live, trust, flatten(normals, COARSE))
         self._lamp = seen if self._lamp is None else self._lamp.towards(seen, float(share(_LAMP_HZ, dt)))
-        return self._lit(flatten(normals, _SHADE_SIDE), self._lamp)
+        return self._lit(texture, flatten(normals, _SHADE_SIDE), self._lamp)
 
-    def studio(self, mesh: Mesh) -> Image:
+    def studio(self, texture: Image, mesh: Mesh) -> Image:
         """Return the texture under the studio's lamp."""
-        return self._lit(flatten(vertex_normals(mesh), _SHADE_SIDE), STUDIO)
+        return self._lit(texture, flatten(vertex_normals(mesh), _SHADE_SIDE), STUDIO)
 
-    def _lit(self, normals: NDArray[np.float32], lamp: Lamp) -> Image:
+    def _lit(self, texture: Image, normals: NDArray[np.float32], lamp: Lamp) -> Image:
         """Shade (Lambert) and add the highlight (Blinn-Phong), both too smooth to need the texture's resolution."""
         finish, viewer = self._finish, np.array([0, 0, -1], np.float32)
         half = _unit(lamp.direction + viewer)
@@ -101,10 +100,10 @@ class MaskLight:
         diffuse = np.clip((normals @ lamp.direction + 0.25) / 1.25, 0, 1)
         shine = finish.gloss * np.clip(normals @ half, 0, 1) ** finish.hardness
         gain = (1 - finish.shade + finish.shade * 1.1 * diffuse)[..., None] * lamp.colour
-        size_wh = self._texture.shape[1::-1]
+        size_wh = texture.shape[1::-1]
         full = cv2.resize(gain.astype(np.float32), size_wh, interpolation=cv2.INTER_LINEAR)
         glow = cv2.resize(255 * shine[..., None] * lamp.colour, size_wh, interpolation=cv2.INTER_LINEAR)
-        lit = cv2.multiply(self._texture, full, dtype=cv2.CV_32F)
+        lit = cv2.multiply(texture, full, dtype=cv2.CV_32F)
         return np.asarray(cv2.add(lit, glow.astype(np.float32), dtype=cv2.CV_8U), np.uint8)
 
 

@@ -34,7 +34,7 @@ def mask_preview(name: str) -> Image:
     rows = np.linspace(1.05, 0.5, SIDE, dtype=np.float32)[:, None, None]
     backdrop = np.broadcast_to(np.array(_BACKDROP, np.float32) * rows, (SIDE, SIDE, 3)).astype(np.uint8)
     mesh = turned(nobody(), _TURN, _NOD)
-    lit = MaskLight(mask.texture, cast("Finish", mask.surface)).studio(mesh)  # a built-in mask has no other
+    lit = MaskLight(cast("Finish", mask.surface)).studio(mask.texture, mesh)  # a built-in mask has no other
     return drape(backdrop, mesh, ramp(facing(mesh), *MASK_LIMITS.edge_on), lit, mask.matte)
 
 

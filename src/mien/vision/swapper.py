@@ -15,15 +15,17 @@ from mien.vision.occlusion import SIDE, OcclusionMatte, covered_share, skin_matt
 from mien.vision.one_euro import OneEuro
 from mien.vision.reference import Persona, check_mesh, persona_from_photo
 from mien.vision.regions import core, ramp, shrink
-from mien.vision.topology import HEM_RING, LANDMARKS, OVAL, SURROUNDED, Vertices, with_skirt
+from mien.vision.topology import EYES_OF_SIDE, HEM_RING, LANDMARKS, OVAL, SURROUNDED, Vertices, with_skirt
 from mien.vision.unwrap import flatten, rasterise, unwrap
 
 __all__ = ["Limits", "MeshSwapper", "Persona", "persona_from_photo"]
 
 _ANALYSIS_PX: Final = 144
 """Longer side of the picture from which light and cover are judged."""
-_MAX_LAG: Final = 0.08
+_MAX_TRAIL: Final = 0.03
 """How far the calmed mesh may trail the live one on average, in distances of the outer eye corners."""
+_JUMP: Final = 0.7
+"""A mesh that moves so far from one frame to the next, in the same unit, is not the same face in motion."""
 _WARP_STEP: Final = 4
 """A change of shape is smooth: it is drawn at a quarter of the resolution."""
 
@@ -73,6 +75,7 @@ class MeshSwapper:
         self._begin()
         self._frame_s = 1 / fps
         self._last_at: float | None = None
+        self._last_mesh: Mesh | None = None
         self._refused = False
 
     def __call__(self, image: Image, mesh: Mesh, *, at: float) -> bool:
@@ -115,12 +118,14 @@ class MeshSwapper:
         self._paint = _paint(self._persona)
 
     def _calmed(self, mesh: Mesh, at: float) -> Mesh:
-        """Take the tremor out of the mesh. A face that jumps begins anew: drawn where it was, it would be bare."""
-        calm = self._steady(mesh, at=at, unit=mesh_size(mesh))
-        if float(np.linalg.norm(calm - mesh, axis=1).mean()) <= _MAX_LAG * mesh_size(mesh):
-            return calm
-        self._begin()
-        return self._steady(mesh, at=at, unit=mesh_size(mesh))
+        """Take the tremor out of the mesh, but never trail it far: drawn where it was, a face would be bare."""
+        size = mesh_size(mesh)
+        if self._last_mesh is not None and _apart(mesh, self._last_mesh) > _JUMP * size:
+            self._begin()
+        self._last_mesh = mesh.copy()
+        calm = self._steady(mesh, at=at, unit=size)
+        trail = _apart(calm, mesh) / size
+        return calm if trail <= _MAX_TRAIL else mesh + (calm - mesh) * np.float32(_MAX_TRAIL / trail)
 
     def _draw(self, image: Image, mesh: Mesh, at: float) -> bool:
         dt = self._frame_s if self._last_at is None else max(at - self._last_at, 1e-3)
@@ -142,6 +147,11 @@ class MeshSwapper:
         return True
 
 
+def _apart(one: Mesh, other: Mesh) -> float:
+    """Return the mean distance between the landmarks of two meshes."""
+    return float(np.linalg.norm(one - other, axis=1).mean())
+
+
 class _SkinPaint:
     """Light and cover of a photo's face."""
 
@@ -150,21 +160,41 @@ class _SkinPaint:
         self._light = LightMatch(skin)
         self._occlusion = OcclusionMatte()
 
-    def __call__(self, live: Image, _mesh: Mesh, dt: float) -> tuple[Image, Matte]:
+    def __call__(self, live: Image, mesh: Mesh, dt: float) -> tuple[Image, Matte]:
         skin = skin_matte(live)
         free = cv2.resize(self._occlusion(live, skin, dt=dt), self._matte.shape, interpolation=cv2.INTER_LINEAR)
-        return self._light(live, skin, dt=dt), self._matte * np.asarray(free, np.float32)
+        texture, matte = self._light(live, skin, dt=dt), self._matte * np.asarray(free, np.float32)
+        while _too_fine(texture, mesh):
+            texture, matte = _halved(texture, matte)
+        return texture, matte
 
 
 class _MaskPaint:
     """Light of a mask, which covers whatever is there."""
 
     def __init__(self, persona: Persona, finish: Finish) -> None:
-        self._matte = persona.matte
-        self._light = MaskLight(persona.texture, finish)
+        self._sizes = [(persona.texture, persona.matte)]
+        self._light = MaskLight(finish)
 
     def __call__(self, live: Image, mesh: Mesh, dt: float) -> tuple[Image, Matte]:
-        return self._light(live, skin_matte(live), mesh, dt=dt), self._matte
+        level = 0
+        while _too_fine(self._sizes[level][0], mesh):
+            level += 1
+            if level == len(self._sizes):
+                self._sizes.append(_halved(*self._sizes[-1]))
+        texture, matte = self._sizes[level]
+        return self._light(texture, live, skin_matte(live), mesh, dt=dt), matte
+
+
+def _too_fine(texture: Image, mesh: Mesh) -> bool:
+    """Say whether a texture has so much more detail than the face has pixels that it would shimmer."""
+    return EYES_OF_SIDE * len(texture) > 1.5 * mesh_size(mesh)
+
+
+def _halved(texture: Image, matte: Matte) -> tuple[Image, Matte]:
+    side = len(texture) // 2
+    small = cv2.resize(texture, (side, side), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8), shrink(matte, side)
 
 
 def _paint(persona: Persona) -> _SkinPaint | _MaskPaint:

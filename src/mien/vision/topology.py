@@ -93,6 +93,8 @@ _uv, SURFACE = _load()
 UV: Final[Vertices] = with_skirt((0.5 + MARGIN * (_uv - _uv.mean(axis=0))).astype(np.float32))
 """(540, 2): place of each vertex in the texture, 0 to 1, x right and y down; the hem lies outside."""
 
+EYES_OF_SIDE: Final = float(np.linalg.norm(UV[263] - UV[33]))
+"""Distance of the outer eye corners in the texture, as a share of its side."""
 SKIRT_RING: Final = np.arange(LANDMARKS, LANDMARKS + len(OVAL))
 HEM_RING: Final = SKIRT_RING + len(OVAL)
 FACE: Final[Triangles] = np.concatenate([SURFACE, *(close_hole(ring) for ring in HOLES)])

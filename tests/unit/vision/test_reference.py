@@ -1,0 +1,79 @@
+"""Personas read from photos."""
+
+import numpy as np
+import pytest
+
+from mien.errors import FacePhotoError, ShapeError
+from mien.vision.occlusion import SIDE as COVER_SIDE
+from mien.vision.occlusion import covered_share
+from mien.vision.reference import SIDE, persona_from_photo
+from mien.vision.regions import openings, shrink
+from mien.vision.unwrap import unwrap
+from support.drawn_heads import drawn_face, drawn_head, drawn_mesh
+
+MESH = drawn_mesh()
+PHOTO = drawn_head(1, MESH)
+
+
+def test_a_photo_gives_back_the_face_that_was_drawn_on_it():
+    persona = persona_from_photo(PHOTO, MESH, "Ada")
+    sure = persona.matte > 0.9
+    assert (persona.name, persona.kind) == ("Ada", "photo")
+    assert np.abs(persona.texture[sure].astype(int) - drawn_face(1)[sure]).mean() < 8
+
+
+def test_the_persona_covers_the_inner_face_and_leaves_the_eyes_live():
+    persona = persona_from_photo(PHOTO, MESH, "Ada")
+    facing = np.ones((COVER_SIDE, COVER_SIDE), np.float32)
+    assert covered_share(shrink(persona.matte, COVER_SIDE), facing) > 0.97
+    assert persona.matte[openings(SIDE) > 0.99].max() < 0.02
+
+
+def test_a_large_photo_is_read_like_a_small_one():
+    factor = 4
+    large = np.kron(PHOTO, np.ones((factor, factor, 1), np.uint8))
+    mesh = ((MESH + 0.5) * factor - 0.5).astype(np.float32)
+    small, big = persona_from_photo(PHOTO, MESH, "a"), persona_from_photo(large, mesh, "b")
+    sure = small.matte > 0.9
+    assert np.abs(small.texture.astype(int) - big.texture)[sure].mean() < 5
+
+
+@pytest.mark.parametrize("yaw", [-45, 45])
+def test_the_side_that_a_turned_photo_hides_is_filled_from_the_other(yaw):
+    mesh = drawn_mesh(yaw=yaw)
+    texture = persona_from_photo(drawn_head(1, mesh), mesh, "Ada").texture.astype(int)
+    raw = unwrap(drawn_head(1, mesh), mesh, SIDE).astype(int)
+    temples = (np.s_[112:180, 25:50], np.s_[112:180, 206:231])
+    hidden = max(temples, key=lambda side: np.abs(raw - drawn_face(1))[side].mean())
+    unlike_its_mirror = np.abs(texture - texture[:, ::-1])[hidden].mean()
+    assert unlike_its_mirror < 0.4 * np.abs(raw - raw[:, ::-1])[hidden].mean()
+
+
+@pytest.mark.parametrize(
+    ("mesh", "words"),
+    [
+        pytest.param(drawn_mesh(scale=0.15), "pixels apart", id="too small"),
+        pytest.param(drawn_mesh(yaw=75), "look at the camera", id="profile"),
+    ],
+)
+def test_a_face_that_cannot_serve_is_refused_with_a_reason(mesh, words):
+    with pytest.raises(FacePhotoError, match=words):
+        persona_from_photo(PHOTO, mesh, "Ada")
+
+
+@pytest.mark.parametrize(
+    "mesh",
+    [
+        pytest.param(MESH[:400], id="too few"),
+        pytest.param(MESH.astype(np.float64), id="wrong type"),
+        pytest.param(np.where(np.arange(468)[:, None] == 7, np.float32(np.nan), MESH), id="not a number"),
+    ],
+)
+def test_a_malformed_mesh_is_refused(mesh):
+    with pytest.raises(ShapeError, match="mesh"):
+        persona_from_photo(PHOTO, mesh, "Ada")
+
+
+def test_a_grey_picture_is_refused():
+    with pytest.raises(ShapeError, match="image"):
+        persona_from_photo(PHOTO[..., 0], MESH, "Ada")
