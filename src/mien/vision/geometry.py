@@ -8,14 +8,11 @@ from numpy.typing import NDArray
 
 from mien.vision.faces import Mesh, Points
 from mien.vision.topology import (
-    EYE_LEFT,
-    EYE_RIGHT,
     FACE,
     HOLES,
     LIPS,
     MOUTH,
     STEADY,
-    Indices,
     Vertices,
     lid_pairs,
 )
@@ -136,13 +133,3 @@ def _in_pairs(offsets: Vertices) -> Vertices:
         both = (offsets[upper] + offsets[lower]) / 2
         offsets[upper] = offsets[lower] = both
     return offsets
-
-
-def openness(mesh: Mesh, ring: Indices) -> float:
-    """Return how far an eye or mouth is open: mean gap between its edges over its width."""
-    upper, lower = lid_pairs(ring)
-    gap = np.linalg.norm(mesh[upper, :2] - mesh[lower, :2], axis=1).mean()
-    return float(gap / max(np.linalg.norm(mesh[ring[0], :2] - mesh[ring[len(ring) // 2], :2]), 1e-6))
-
-
-EYES: Final = (EYE_LEFT, EYE_RIGHT)

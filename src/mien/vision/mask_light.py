@@ -128,5 +128,5 @@ def guess_lamp(live: Image, trust: Matte, normals: NDArray[np.float32]) -> Lamp:
     slope = np.linalg.solve(spread, (facing * weight).T @ bright)
     direction = slope + _DOUBT * STUDIO.direction + np.array([0, 0, -0.35], np.float32)
     hue = (mean / max(level, 1.0)) ** 0.25
-    colour = np.clip((level / 120) ** 0.5, 0.3, 1.08) * hue
+    colour = np.clip((level / 120) ** 0.5, 0.3, 0.98) * hue
     return Lamp(_unit(direction), colour.astype(np.float32))

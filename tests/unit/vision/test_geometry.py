@@ -10,12 +10,11 @@ from mien.vision.geometry import (
     fit_body,
     head_axes,
     mesh_size,
-    openness,
     turned_away,
     vertex_normals,
 )
 from mien.vision.mask_preview import turned
-from mien.vision.topology import EYE_LEFT, HOLES, MOUTH, STEADY, lid_pairs
+from mien.vision.topology import HOLES, STEADY, lid_pairs
 from support.drawn_heads import drawn_mesh
 
 ANGLES = st.floats(-170, 170)
@@ -99,10 +98,3 @@ def test_eyes_and_mouth_stay_as_open_as_they_are(ring):
     photo[lower, 1] += 6  # wide open in the photo only
     before, after = FRONTAL, ShapeTransfer(photo, amount=1.0)(FRONTAL)
     np.testing.assert_allclose(after[lower] - after[upper], before[lower] - before[upper], atol=1e-3)
-
-
-def test_openness_grows_as_the_mouth_opens():
-    wide = FRONTAL.copy()
-    wide[lid_pairs(MOUTH)[1], 1] += 15
-    assert openness(wide, MOUTH) > openness(FRONTAL, MOUTH) + 0.1
-    assert openness(wide, EYE_LEFT) == openness(FRONTAL, EYE_LEFT)
