@@ -37,17 +37,16 @@ BITS, CELL = 10, 20
 CLIP_S = 29.0  # about six sways of the head; shorter than the bar code's 1024 frames
 CODE_READER = (
     f"const bits = {BITS}, cell = {CELL};"
-     """
+    """
     const strip = document.createElement('canvas');
-    strip.width = bits; strip.height = 1;
+    strip.width = bits * cell; strip.height = 1;
     const pen = strip.getContext('2d', {willReadFrequently: true});
-    window.readCode = video => {
+    window.readCode = video => {  // one draw a frame: each may convert the whole picture
         const k = video.videoWidth / 1280;
-        for (let i = 0; i < bits; i++)  // the middle of each cell, so that no blur reaches it
-            pen.drawImage(video, (i * cell + 6) * k, (720 - 14) * k, 8 * k, 8 * k, i, 0, 1, 1);
-        const px = pen.getImageData(0, 0, bits, 1).data;
+        pen.drawImage(video, 0, (720 - cell / 2) * k, bits * cell * k, 1, 0, 0, bits * cell, 1);
+        const px = pen.getImageData(0, 0, bits * cell, 1).data;
         let code = 0;
-        for (let i = 0; i < bits; i++) code = code * 2 + (px[i * 4] > 127 ? 1 : 0);
+        for (let i = 0; i < bits; i++) code = code * 2 + (px[(i * cell + cell / 2) * 4] > 127 ? 1 : 0);
         return code;
     };
     window.marks = [];
