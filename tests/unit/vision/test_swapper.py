@@ -120,7 +120,8 @@ def test_a_mask_shows_nothing_of_the_skin_below():
     _, two, _, _ = swapped(MASK, person=3)
     difference = np.abs(unwrap(one, mesh, 256).astype(int) - unwrap(two, mesh, 256))
     assert difference[SKIN].mean() < 6  # what is left is the guess of the lamp
-    assert abs(likeness(one, mesh, 2)) < 0.3
+    betrayal = likeness(one, mesh, 2) - likeness(two, mesh, 2)  # brows and lips lie alike on everybody
+    assert abs(betrayal) < 0.05
 
 
 def test_the_eyes_stay_live():
