@@ -73,6 +73,24 @@ def is_image_name(name: str) -> bool:
     return PurePath(name).suffix.lower() in _READABLE_SUFFIXES
 
 
+def is_still(path: Path) -> bool:
+    """Look into a file: is it a picture? An animated GIF is a video.
+
+    Raises:
+        MediaError: There is no such file.
+    """
+    try:
+        with Pillow.open(path, formats=READABLE_FORMATS) as opened:
+            return opened.format != "GIF" or getattr(opened, "n_frames", 1) == 1
+    except FileNotFoundError:
+        raise MediaError(f"there is no file {path}") from None
+    except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning):
+        return True
+    except _DECODE_ERRORS:
+        # No header that makes sense: by its name, `decode_picture` or the video reader shall say what is wrong.
+        return is_image_name(path.name) and path.suffix.lower() != ".gif"
+
+
 def decode_image(data: bytes, *, name: str = "picture", max_pixels: int = MAX_IMAGE_PIXELS) -> Image:
     """Decode the bytes of a picture file to upright pixels.
 
@@ -172,9 +190,7 @@ def picture_format(suffix: str) -> str:
         return WRITABLE_SUFFIXES[suffix.lower()]
     except KeyError:
         known = " ".join(WRITABLE_SUFFIXES)
-        raise OutputError(
-            f"pictures are written as {known}, not {suffix or 'a name without suffix'!r}"
-        ) from None
+        raise OutputError(f"pictures are written as {known}, not {suffix or 'a name without suffix'!r}") from None
 
 
 def _upright_rgb(opened: Pillow.Image) -> StillPicture:

@@ -61,7 +61,6 @@ class VideoInfo:
         time_base: Unit of the time stamps, in seconds.
         rate: Frames per second, on average or nominally.
         colour: Of the file's frames.
-        seconds: Length, or None where the file does not say.
         frames: How many frames there should be, or None.
     """
 
@@ -69,7 +68,6 @@ class VideoInfo:
     time_base: Fraction
     rate: Fraction
     colour: Colour
-    seconds: float | None
     frames: int | None
 
 
@@ -162,7 +160,6 @@ class VideoReader:
             self._time_base,
             self._rate,
             self._colour,
-            self._length_s(),
             self._frames_expected(),
         )
 

@@ -26,10 +26,10 @@ from mien.media.video_reader import CarriedPacket, VideoInfo
 from mien.vision.faces import Image, TreatedFrame
 
 _H264 = ("libx264", MappingProxyType({"crf": "19", "preset": "veryfast"}))
-# Without row-mt and a high cpu-used, VP9 is ten times slower than the rest of the job.
+# 720p takes 20 ms a frame; the "good" deadline takes 84 ms and saves a fifth of the bytes at a lower fidelity.
 _VP9 = (
     "libvpx-vp9",
-    MappingProxyType({"crf": "30", "b": "0", "deadline": "good", "cpu-used": "5", "row-mt": "1"}),
+    MappingProxyType({"crf": "30", "b": "0", "deadline": "realtime", "cpu-used": "6", "row-mt": "1"}),
 )
 _MP4_SOUND = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "alac", "flac"})
 _PCM = frozenset({"pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_f32le"})

@@ -8,17 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
-from PIL import Image as Pillow
-
-from mien.errors import MediaError, OutputError, ShapeError
+from mien.errors import OutputError, ShapeError
 from mien.media.conveyor import ReadAhead, WriteBehind
 from mien.media.files import check_target, new_file
 from mien.media.images import (
     MAX_IMAGE_PIXELS,
-    READABLE_FORMATS,
     WRITABLE_SUFFIXES,
     encode_picture,
-    is_image_name,
+    is_still,
     picture_format,
     read_picture,
 )
@@ -141,7 +138,7 @@ def check_files(source: Path, target: Path, *, overwrite: bool) -> Literal["imag
     """
     check_target(target, source=source, overwrite=overwrite)
     suffix = target.suffix.lower()
-    if _is_still(source):
+    if is_still(source):
         if suffix in WRITABLE_VIDEO_SUFFIXES:
             raise OutputError(f"{source.name} is a picture and becomes one: not {suffix}, but .png or .jpg")
         picture_format(suffix)
@@ -300,19 +297,6 @@ class _Tally:
             what = "the picture" if self.frames == 1 else "any frame"
             return [f"no face was found in {what}; nothing was hidden, look at the result before you share it"]
         return []
-
-
-def _is_still(source: Path) -> bool:
-    """Look into the file: is it a picture? An animated GIF is a video."""
-    try:
-        with Pillow.open(source, formats=READABLE_FORMATS) as opened:
-            return opened.format != "GIF" or getattr(opened, "n_frames", 1) == 1
-    except FileNotFoundError:
-        raise MediaError(f"there is no file {source}") from None
-    except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning):
-        return True
-    except Exception:  # noqa: BLE001  # damaged headers raise anything; its name says who shall explain it
-        return is_image_name(source.name) and source.suffix.lower() != ".gif"
 
 
 def _say_nothing(_progress: Progress) -> None:
