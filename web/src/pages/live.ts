@@ -110,6 +110,8 @@ export class LivePage {
     this.update(() => (this.state = state));
     switch (state.kind) {
       case "live":
+        // On a phone the button is far below the picture that it has just brought to life.
+        if (this.preview === null) window.scrollTo({ top: 0 });
         this.startPreview(state.broadcast.id, state.broadcast.whep_url);
         void this.devices.update();
         break;
