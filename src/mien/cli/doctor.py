@@ -15,6 +15,7 @@ from typing import Literal
 
 import click
 
+from mien.cli.settings import read_settings
 from mien.config import Settings
 from mien.errors import MienError
 
@@ -52,7 +53,7 @@ def doctor(ctx: click.Context, *, as_json: bool) -> None:
 
     The exit code is 1 where something vital is missing.
     """
-    settings = Settings()
+    settings = read_settings()
     findings = [finding for check in _CHECKS for finding in check(settings)]
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2))

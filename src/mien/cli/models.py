@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from mien.config import Settings
+from mien.cli.settings import read_settings
 from mien.errors import FetchError, ModelError
 from mien.registry.card import Card
 from mien.registry.progress import Report, Step
@@ -105,7 +105,7 @@ def info(name: str, *, as_json: bool) -> None:
 
 
 def _store() -> Store:
-    return Store(Settings().models_dir)
+    return Store(read_settings().models_dir)
 
 
 def _summary(store: Store, card: Card) -> dict[str, Any]:

@@ -4,10 +4,9 @@ from typing import TYPE_CHECKING
 
 import click
 import uvicorn
-from pydantic import ValidationError
 
+from mien.cli.settings import read_settings
 from mien.config import Settings
-from mien.errors import SettingsError
 from mien.server.app import create_app
 from mien.storage.consents import JsonLinesConsentLedger
 from mien.telemetry import set_up_logging
@@ -43,19 +42,6 @@ def serve(host: str | None, port: int | None) -> None:
         timeout_graceful_shutdown=_GRACEFUL_S,
         server_header=False,
     )
-
-
-def read_settings(**arguments: object) -> Settings:
-    """Read the settings from the environment; arguments that are not None win.
-
-    Raises:
-        SettingsError: A setting is wrong.
-    """
-    try:
-        return Settings.model_validate({name: value for name, value in arguments.items() if value is not None})
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise SettingsError(f"settings cannot be used: {faults}") from error
 
 
 def _open_eyes(settings: Settings) -> "PipelineFactory":

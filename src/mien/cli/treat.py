@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as ProgressBar
 
 from mien.cli.models import show_progress
+from mien.cli.settings import read_settings
 from mien.config import Settings
 from mien.errors import ConsentError
 from mien.registry.runtime import Runtime
@@ -81,7 +82,7 @@ def treat(
         delay_frames=delay,
         label=label,
     )
-    settings = Settings()
+    settings = read_settings()
     if wishes.references:
         ledger = JsonLinesConsentLedger(settings.data_dir / "consents.jsonl")
         declare(wishes.references, declared_by=owner_agrees or _ask(wishes.references), ledger=ledger)
