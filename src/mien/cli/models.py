@@ -51,7 +51,7 @@ def list_models(*, as_json: bool) -> None:
 def pull(names: tuple[str, ...]) -> None:
     """Fetch, convert and check NAMES, or the default models; what is here already stays."""
     store = _store()
-    wanted = list(names) or store.default_ids
+    wanted = [store.card(name).id for name in names] or store.default_ids
     with show_progress() as report:
         store.ensure(wanted, progress=report)
     click.echo(f"{len(wanted)} models ready in {store.directory}")

