@@ -92,7 +92,6 @@ $(VENV)/.dev: $(BIN)/python requirements/dev.txt pyproject.toml
 	$(call install,dev)
 	touch $(VENV)/.test $@
 
-$(WEB)/index.html: web/package-lock.json web/index.html $(shell find web/src web/public -type f 2>/dev/null)
-	# Not `npm ci`: it refuses a lock file that lacks some other platform's optional binary; this keeps every locked version.
-	npm --prefix web install --no-save --no-audit --no-fund --loglevel=error
+$(WEB)/index.html: $(wildcard web/*.html web/*.json web/*.ts) $(shell find web/src -type f 2>/dev/null)
+	npm --prefix web ci --no-audit --no-fund --loglevel=error
 	npm --prefix web run --silent build

@@ -4,8 +4,8 @@
 
 One Chromium publishes a clip through its fake camera (1280x720 at 30 fps, one face of 230 px made by code from a
 public-domain photo), another watches; both run on the measured machine, beside the server, and take much of it. Each
-frame carries its number as a bar code. The publishing page notes when a frame left the camera (`captureTime`), the
-watching page when it was presented, on one clock; the difference is the delay, camera to screen. The delay of the
+frame carries its number as a bar code. The publishing page notes when a frame left the camera, the watching page when
+it was presented, on one clock; the difference is the delay, camera to screen. The delay of the
 first and the last ten seconds tells whether it grows.
 """
 
@@ -35,21 +35,21 @@ from support.scenes import astronaut_frames
 
 BITS, CELL = 10, 20
 CLIP_S = 29.0  # about six sways of the head; shorter than the bar code's 1024 frames
+# Frames are read as they are, luma alone and only the strip with the code: drawing them would cost what is measured.
 CODE_READER = (
     f"const bits = {BITS}, cell = {CELL};"
     """
-    const strip = document.createElement('canvas');
-    strip.width = bits * cell; strip.height = 1;
-    const pen = strip.getContext('2d', {willReadFrequently: true});
-    window.readCode = video => {  // one draw a frame: each may convert the whole picture
-        const k = video.videoWidth / 1280;
-        pen.drawImage(video, 0, (720 - cell / 2) * k, bits * cell * k, 1, 0, 0, bits * cell, 1);
-        const px = pen.getImageData(0, 0, bits * cell, 1).data;
+    window.marks = [];
+    window.readCode = async frame => {
+        const k = frame.visibleRect.width / 1280;
+        const even = x => Math.floor(x / 2) * 2;
+        const rect = {x: 0, y: even((720 - cell / 2) * k), width: even(bits * cell * k), height: 2};
+        const luma = new Uint8Array(frame.allocationSize({rect}));
+        await frame.copyTo(luma, {rect});
         let code = 0;
-        for (let i = 0; i < bits; i++) code = code * 2 + (px[(i * cell + cell / 2) * 4] > 127 ? 1 : 0);
+        for (let i = 0; i < bits; i++) code = code * 2 + (luma[Math.round((i + 0.5) * cell * k)] > 127 ? 1 : 0);
         return code;
     };
-    window.marks = [];
 """
 )
 NOTE_CAPTURE = (
@@ -58,17 +58,18 @@ NOTE_CAPTURE = (
     const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
     navigator.mediaDevices.getUserMedia = async wish => {
         const stream = await ask(wish);
-        if (stream.getVideoTracks().length) {
-            const video = document.createElement('video');
-            video.muted = true;
-            video.srcObject = new MediaStream(stream.getVideoTracks());
-            window.kept = video;
-            const note = (now, frame) => {
-                window.marks.push([readCode(video), performance.timeOrigin + (frame.captureTime || now)]);
-                video.requestVideoFrameCallback(note);
-            };
-            video.requestVideoFrameCallback(note);
-            video.play();
+        const [camera] = stream.getVideoTracks();
+        if (camera) {
+            const frames = new MediaStreamTrackProcessor({track: camera.clone()}).readable.getReader();
+            (async () => {
+                for (;;) {
+                    const {value: frame, done} = await frames.read();
+                    if (done) return;
+                    const at = performance.timeOrigin + performance.now();
+                    window.marks.push([await readCode(frame), at]);
+                    frame.close();
+                }
+            })();
         }
         return stream;
     };
@@ -76,9 +77,11 @@ NOTE_CAPTURE = (
 )
 NOTE_PRESENTED = """() => {
     const video = document.querySelector('video');
-    const note = (now, frame) => {
-        window.marks.push([readCode(video), performance.timeOrigin + now]);
+    const note = async now => {
         video.requestVideoFrameCallback(note);
+        const frame = new VideoFrame(video);
+        window.marks.push([await readCode(frame), performance.timeOrigin + now]);
+        frame.close();
     };
     video.requestVideoFrameCallback(note);
 }"""

@@ -130,12 +130,23 @@ class PictureTrack(PacketTrack):
 
 
 class Viewer(Peer):
-    """The sending end of WHEP."""
+    """The sending end of WHEP.
+
+    Attributes:
+        is_audience: False where the broadcaster looks at their own picture.
+    """
 
     def __init__(
-        self, offer: Offer, ice_servers: Sequence[IceServer], *, want_keyframe: Callable[[], None], epoch: float
+        self,
+        offer: Offer,
+        ice_servers: Sequence[IceServer],
+        *,
+        want_keyframe: Callable[[], None],
+        epoch: float,
+        is_audience: bool = True,
     ) -> None:
         super().__init__(offer, ice_servers)
+        self.is_audience = is_audience
         self._want_keyframe = want_keyframe
         self.picture = PictureTrack(want_keyframe, epoch=epoch)
         self.sound = SoundTrack(epoch=epoch)

@@ -7,6 +7,7 @@ from fastapi.responses import Response
 
 from mien.errors import NoSuchSessionError
 from mien.media.sdp import read_offer
+from mien.server.access import bearer_token
 from mien.server.signalling import SDP, created, preflight, read_text, trickle
 from mien.sessions.broadcasts import Broadcasts
 from mien.sessions.live import LiveSession
@@ -16,11 +17,14 @@ router = APIRouter(tags=["whep"])
 
 @router.post("/whep/{broadcast_id}", status_code=HTTPStatus.CREATED, response_class=Response)
 async def watch(request: Request, broadcast_id: str) -> Response:
-    """Watch a broadcast; before it begins there is the slate."""
+    """Watch a broadcast; before it begins there is the slate.
+
+    With the broadcast's own token it is the broadcaster who watches, and does not count as a viewer.
+    """
     broadcasts: Broadcasts = request.app.state.broadcasts
-    live = broadcasts.get(broadcast_id).live
+    broadcast = broadcasts.get(broadcast_id)
     offer = read_offer(await read_text(request, SDP), direction="recvonly")
-    connected = await live.watch(offer)
+    connected = await broadcast.live.watch(offer, is_audience=not broadcast.knows(bearer_token(request)))
     return created(connected, f"/whep/{broadcast_id}/{connected.session_id}", request.app.state.settings)
 
 

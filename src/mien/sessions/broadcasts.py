@@ -84,10 +84,14 @@ class Broadcast:
         Raises:
             TokenError: The token is missing or wrong.
         """
-        if self.token is None:
-            return
-        if token is None or not hmac.compare_digest(token.encode(), self.token.encode()):
+        if self.token is not None and not self.knows(token):
             raise TokenError("this needs the broadcast's own bearer token")
+
+    def knows(self, token: str | None) -> bool:
+        """Tell whether `token` is the broadcast's own."""
+        if self.token is None or token is None:
+            return False
+        return hmac.compare_digest(token.encode(), self.token.encode())
 
 
 class Broadcasts:

@@ -164,8 +164,12 @@ class LiveSession:
             self._see_off(ingest)
             raise
 
-    async def watch(self, offer: Offer) -> Connected:
+    async def watch(self, offer: Offer, *, is_audience: bool = True) -> Connected:
         """Take a viewer.
+
+        Args:
+            offer: What their browser offers.
+            is_audience: False where the broadcaster looks at their own picture; it does not count.
 
         Raises:
             TooManySessionsError: There are as many viewers as may be.
@@ -175,7 +179,13 @@ class LiveSession:
         self._check_open()
         if len(self._fan_out) >= self._limits.max_viewers:
             raise TooManySessionsError(f"this broadcast has its {self._limits.max_viewers} viewers")
-        viewer = Viewer(offer, self._ice_servers, want_keyframe=self._encoder.want_keyframe, epoch=self._epoch)
+        viewer = Viewer(
+            offer,
+            self._ice_servers,
+            want_keyframe=self._encoder.want_keyframe,
+            epoch=self._epoch,
+            is_audience=is_audience,
+        )
         self._fan_out.add(viewer)
         self._encoder.set_audience(present=True)
         try:
@@ -258,7 +268,7 @@ class LiveSession:
             vision_ms=vision.durations.median_ms,
             server_delay_ms=encoder.delays.median_ms,
             faces=dict(encoder.counts),
-            viewers=sum(viewer.connected.is_set() for viewer in self._fan_out),
+            viewers=sum(viewer.is_audience and viewer.connected.is_set() for viewer in self._fan_out),
             size_wh=encoder.size_wh,
             vision_errors=self._vision_errors_before + vision.errors,
         )

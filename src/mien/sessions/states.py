@@ -53,7 +53,7 @@ class LiveStats:
         vision_ms: Median time of the treatment; None before the first picture.
         server_delay_ms: Median time from a picture's arrival to its being encoded; None before the first.
         faces: How many faces have which treatment, in the last picture.
-        viewers: Connected viewers.
+        viewers: Connected viewers, without the broadcaster's own.
         size_wh: Size of the last treated picture.
         vision_errors: Pictures whose treatment failed, since the start; none of them left.
     """

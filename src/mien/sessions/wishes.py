@@ -92,9 +92,7 @@ class Person:
             return cls(name=path.stem, photos=(FacePhoto.read(path),))
         paths = sorted(found for found in path.iterdir() if found.is_file() and is_image_name(found.name))
         if len(paths) > MAX_PHOTOS_OF_A_PERSON:
-            raise PolicyError(
-                f"folder {path} holds {len(paths)} pictures, at most {MAX_PHOTOS_OF_A_PERSON} are read"
-            )
+            raise PolicyError(f"folder {path} holds {len(paths)} pictures, at most {MAX_PHOTOS_OF_A_PERSON} are read")
         if not paths:
             raise PolicyError(f"folder {path} holds no picture to recognise anybody by")
         return cls(name=path.resolve().name, photos=tuple(FacePhoto.read(photo) for photo in paths))
@@ -174,9 +172,7 @@ class Wishes:
         names = [person.name for person in (*self.show, *self.swap_only)]
         twice = {name for name in names if names.count(name) > 1}
         if twice:
-            raise PolicyError(
-                f"two people have the same name: {', '.join(sorted(twice))}; rename their photos"
-            )
+            raise PolicyError(f"two people have the same name: {', '.join(sorted(twice))}; rename their photos")
 
     @property
     def swap_scope(self) -> SwapScope:

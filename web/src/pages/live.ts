@@ -1,4 +1,4 @@
-import type { Api, Broadcast } from "../api/client";
+import type { Api, Broadcast, CreatedBroadcast } from "../api/client";
 import { Problem } from "../api/problem";
 import { alteredBadge, frame } from "../ui/frame";
 import { icon } from "../ui/icons";
@@ -112,7 +112,7 @@ export class LivePage {
       case "live":
         // On a phone the button is far below the picture that it has just brought to life.
         if (this.preview === null) window.scrollTo({ top: 0 });
-        this.startPreview(state.broadcast.id, state.broadcast.whep_url);
+        this.startPreview(state.broadcast);
         void this.devices.update();
         break;
       case "failed":
@@ -137,11 +137,12 @@ export class LivePage {
     void this.keepAwake();
   }
 
-  private startPreview(id: string, whepUrl: string): void {
+  private startPreview({ id, token, whep_url }: CreatedBroadcast): void {
     if (this.preview !== null) return;
     this.upMeter = new PathMeter();
     const preview = new Viewer({
-      whepUrl,
+      whepUrl: whep_url,
+      token,
       sound: false, // one's own voice a moment later is hard to speak over
       look: () => this.api.broadcast(id),
       onState: (state) => this.update(() => (this.seen = "broadcast" in state ? state.broadcast : this.seen)),
@@ -333,8 +334,7 @@ export class LivePage {
       this.figures?.down.fps == null ? "–" : words().perSecond(Math.round(this.figures.down.fps));
     const delay = () => (this.figures?.delayMs == null ? "–" : words().ms(Math.round(this.figures.delayMs)));
     // The preview is a viewer to the server, but not to the person.
-    const viewers = () =>
-      this.figures === null ? "–" : String(Math.max(0, this.figures.broadcast.viewers - 1));
+    const viewers = () => (this.figures === null ? "–" : String(this.figures.broadcast.viewers));
     return view.el(
       "dl",
       { class: "figures", "aria-label": () => words().heading, hidden: () => !this.isOnAir },

@@ -22,6 +22,8 @@ export type ViewerState =
 
 export interface ViewerOptions {
   whepUrl: string;
+  /** The broadcast's own token, where the broadcaster looks at their own picture: they are no audience. */
+  token?: string;
   sound: boolean;
   /** Ask the server about the broadcast. */
   look: () => Promise<Broadcast>;
@@ -78,7 +80,8 @@ export class Viewer {
   private async watchOnce(): Promise<never> {
     const lost = new AbortController();
     const onLost = () => lost.abort();
-    const openSession = this.options.openSession ?? ((lose) => new WhepSession({ token: null }, lose));
+    const openSession =
+      this.options.openSession ?? ((lose) => new WhepSession({ token: this.options.token ?? null }, lose));
     const session = openSession(onLost);
     this.session = session;
     this.closing.signal.addEventListener("abort", onLost, { once: true });
