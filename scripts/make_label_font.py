@@ -28,9 +28,7 @@ def korean_face(collection: Path) -> TTFont:
 
 
 def cut(face: TTFont, text: str) -> TTFont:
-    options = subset.Options(
-        layout_features=["kern"], hinting=False, desubroutinize=True, name_IDs=[0, 13, 14]
-    )
+    options = subset.Options(layout_features=["kern"], hinting=False, desubroutinize=True, name_IDs=[0, 13, 14])
     cutter = subset.Subsetter(options)
     cutter.populate(text=text)
     cutter.subset(face)
@@ -40,9 +38,7 @@ def cut(face: TTFont, text: str) -> TTFont:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--source", type=Path, default=SOURCE)
     source: Path = parser.parse_args().source
     font = cut(korean_face(source), TEXT)
