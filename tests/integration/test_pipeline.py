@@ -10,7 +10,7 @@ from mien.sessions.ports import LivePolicy
 from mien.sessions.wishes import BuiltInMask, FacePhoto, Person, Wishes
 from support.judge import SAME_PERSON, Judge
 from support.photos import as_png, astronaut, hopper
-from support.scenes import astronaut_frame, astronaut_frames
+from support.scenes import astronaut_boxes, astronaut_frame, astronaut_frames
 
 pytestmark = pytest.mark.models
 STRANGER = 0.9
@@ -53,6 +53,25 @@ def test_a_face_that_enters_is_hidden_in_the_frames_before_it_was_found(eyes):
     assert not frames[3].altered
     assert frames[8].altered
     assert frames[10].counts == {"mosaic": 1}
+
+
+@pytest.mark.parametrize("enters_at", range(20, 28))
+@pytest.mark.parametrize(
+    "policy", [LivePolicy("mosaic"), LivePolicy("swap", "mask:volto", "swap"), LivePolicy("swap", "mask:volto")]
+)
+def test_a_near_face_that_enters_a_live_broadcast_is_never_bare(eyes, policy, enters_at):
+    """Whichever look of the schedule its first frame meets. It is small enough not to be taken for a cut."""
+    scene = {"face_px": 100}
+    pipeline = eyes.build(policy)
+    out = [
+        pipeline(astronaut_frame(i / 30, faces=int(i >= enters_at), **scene), at=i / 30) for i in range(enters_at + 6)
+    ]
+    frames = {round(frame.at * 30): frame for frame in (*out, *pipeline.flush()) if frame is not None}
+    for i in range(enters_at, enters_at + 6):
+        x0, y0, x1, y1 = astronaut_boxes(i / 30, **scene)[0].astype(int)
+        middle = np.s_[y0 + 15 : y1 - 15, x0 + 15 : x1 - 15]
+        changed = (frames[i].image[middle] != astronaut_frame(i / 30, **scene)[middle]).any(axis=-1)
+        assert changed.mean() > 0.75
 
 
 @pytest.mark.parametrize("mask", ["volto", "marble", "painted"])

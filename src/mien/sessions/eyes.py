@@ -34,7 +34,8 @@ USUAL_FPS = 30.0
 FILE_DELAY_FRAMES = 6
 LIVE_DELAY_FRAMES = 2
 """Two frames let a face that the detector finds a moment late be covered from its first frame, for 67 ms."""
-LIVE_SWAP_DELAY_FRAMES = 0
+LIVE_SWAP_DELAY_FRAMES = 1
+"""The whole picture is seen in every second frame: one frame of delay, and a near newcomer is never bare."""
 RIVAL = 0.5
 """A second face of at least this share of the largest one's size makes a photo ambiguous."""
 GOOD_EYE_PX, GOOD_YAW = 40.0, 0.25
@@ -112,13 +113,12 @@ class EyesMaker:
             ModelError: A model cannot be had.
         """
         decided = self._live_policy(policy)
-        swaps_all = isinstance(decided.strangers, Swap)
         return FacePipeline(
             self._eyes(decided, (), ClearanceRules()),
             decided,
             Label(self._label),
             delay_frames=LIVE_SWAP_DELAY_FRAMES if decided.needs_mesh else LIVE_DELAY_FRAMES,
-            look_every=2 if swaps_all or decided.needs_mesh else 1,
+            part_every=2 if decided.needs_mesh else 1,
             span=self._span,
         )
 

@@ -105,7 +105,8 @@ class LookSchedule:
         whole_side: Longer side of the whole picture, as the detector sees it.
         part_side: Longer side of a part, as the detector sees it.
         parts: Parts along each side of the frame; they overlap by a fifth so that no face lies on every seam.
-        every: Look only at every n-th frame. For policies under which every face is followed by its mesh.
+        part_every: Of the frames between two looks at the whole, only every n-th looks at a part. The whole is seen
+            in every second frame whatever is saved: nearer faces must not wait.
     """
 
     def __init__(
@@ -115,13 +116,13 @@ class LookSchedule:
         whole_side: int = 320,
         part_side: int = 320,
         parts: int = 2,
-        every: int = 1,
+        part_every: int = 1,
     ) -> None:
         self.size_wh = size_wh
         width, height = size_wh
         self._whole = Look((0, 0, width, height), whole_side)
         self._parts = [Look(part, part_side) for part in overlapping_parts(size_wh, parts)]
-        self._every = every
+        self._part_every = part_every
         self._frame = 0
         self._next_part = 0
 
@@ -132,12 +133,12 @@ class LookSchedule:
 
     def looks(self) -> list[Look]:
         """Return what to look at in the next frame; may be nothing."""
-        turn, between = divmod(self._frame, self._every)
+        turn, between = divmod(self._frame, 2)
         self._frame += 1
-        if between:
-            return []
-        if turn % 2 == 0:
+        if not between:
             return [self._whole]
+        if turn % self._part_every:
+            return []
         self._next_part = (self._next_part + 1) % len(self._parts)
         return [self._parts[self._next_part]]
 

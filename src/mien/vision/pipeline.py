@@ -74,7 +74,7 @@ class FacePipeline:
         policy: What is to be done with whom.
         label: Marks altered frames.
         delay_frames: Length of the delay line. A face first seen now is hidden in that many frames before.
-        look_every: Run the detector at every n-th frame (see `LookSchedule`).
+        part_every: How often parts of the frame are looked at (see `LookSchedule`).
         shape: How far a swap takes on the persona's face shape, 0 to 1.
         fps: Frame rate that swappers smooth for.
         still: Every frame is a picture by itself, to be searched as thoroughly as can be.
@@ -88,14 +88,14 @@ class FacePipeline:
         label: Label,
         *,
         delay_frames: int = 0,
-        look_every: int = 1,
+        part_every: int = 1,
         shape: float = 0.7,
         fps: float = 30.0,
         still: bool = False,
         span: Span = no_span,
     ) -> None:
         self._eyes, self._policy, self._label = eyes, policy, label
-        self._delay, self._look_every = delay_frames, look_every
+        self._delay, self._part_every = delay_frames, part_every
         self._shape, self._fps, self._span = shape, fps, span
         self._held: deque[_Held] = deque()
         self._is_cut = CutDetector()
@@ -149,7 +149,7 @@ class FacePipeline:
             return self._eyes.tracker(image, found, at)
 
     def _new_schedule(self, size_wh: tuple[int, int]) -> LookSchedule:
-        return LookSchedule.thorough(size_wh) if self._still else LookSchedule(size_wh, every=self._look_every)
+        return LookSchedule.thorough(size_wh) if self._still else LookSchedule(size_wh, part_every=self._part_every)
 
     def _begin_scene(self) -> None:
         """Nothing known about the last scene holds for this one."""

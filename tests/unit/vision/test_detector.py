@@ -69,9 +69,10 @@ def test_every_second_look_is_the_whole_picture_and_all_parts_get_their_turn():
     assert len(set(looks[1::2])) == 4
 
 
-def test_with_every_two_only_every_second_frame_is_looked_at():
-    schedule = LookSchedule((640, 360), every=2)
-    assert [len(schedule.looks()) for _ in range(6)] == [1, 0, 1, 0, 1, 0]
+def test_looks_at_parts_can_be_saved_but_the_whole_is_seen_in_every_second_frame():
+    schedule = LookSchedule((640, 360), part_every=2)
+    looks = [[look.part_xyxy == (0, 0, 640, 360) for look in schedule.looks()] for _ in range(8)]
+    assert looks == [[True], [False], [True], [], [True], [False], [True], []]
 
 
 def test_a_near_face_is_left_to_the_look_at_the_whole():
