@@ -1,5 +1,6 @@
 """`mien serve`: the live platform on this machine."""
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from mien.sessions.ports import PipelineFactory
 
 _GRACEFUL_S = 3
+_SWITCH_INTERVAL_S = 0.0005
+"""CPython lets a thread keep the interpreter for 5 ms when others want it: many times a treatment's small steps."""
 
 
 @click.command()
@@ -52,6 +55,7 @@ def _open_eyes(settings: Settings) -> "PipelineFactory":
     from mien.registry.store import Store  # noqa: PLC0415
     from mien.sessions.eyes import EyesMaker  # noqa: PLC0415
 
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
     cv2.setNumThreads(1)  # stages run side by side already; a pool of OpenCV's own costs memory and gains nothing
     eyes = EyesMaker(Runtime(Store(settings.models_dir)))
     eyes.warm_up()

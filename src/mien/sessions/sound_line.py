@@ -13,10 +13,13 @@ from mien.media.sound import OpusEncoder
 
 _QUEUE: Final = 250
 """Five seconds of 20 ms frames; no treatment takes longer."""
+LEAD_S: Final = 0.1
+"""By so much sound leaves before its picture. A browser holds sound some 60 ms longer than pictures, against
+jitter and for its audio device, and then makes the picture wait: for half a minute its delay grows."""
 
 
 class SoundLine:
-    """Delays sound by the picture's own delay, so that lips match, and encodes it once.
+    """Delays sound by the picture's own delay less a lead, so that lips match, and encodes it once.
 
     Args:
         opus: The broadcast's encoder; its clock starts where the video encoder's does.
@@ -56,7 +59,7 @@ class SoundLine:
                 self._arrived.clear()
                 await self._arrived.wait()
             _frame, at = self._waiting[0]
-            early = at + self._delay_s() - time.monotonic()
+            early = at + self._delay_s() - LEAD_S - time.monotonic()
             if early > 0:
                 await asyncio.sleep(early)
             if not self._waiting:

@@ -5,7 +5,7 @@ import av
 import numpy as np
 
 from mien.media.sound import OpusEncoder
-from mien.sessions.sound_line import SoundLine
+from mien.sessions.sound_line import LEAD_S, SoundLine
 
 
 def piece() -> av.AudioFrame:
@@ -14,14 +14,14 @@ def piece() -> av.AudioFrame:
     return frame
 
 
-async def test_sound_waits_as_long_as_the_picture_takes():
+async def test_sound_waits_for_its_picture_and_leaves_a_little_before_it():
     epoch = time.monotonic()
     lags = []
 
     def push(packet):
         lags.append(time.monotonic() - epoch - float(packet.pts * packet.time_base))
 
-    line = SoundLine(OpusEncoder(epoch=epoch), delay_s=lambda: 0.2, wanted=lambda: True, push=push)
+    line = SoundLine(OpusEncoder(epoch=epoch), delay_s=lambda: 0.2 + LEAD_S, wanted=lambda: True, push=push)
 
     async def frames():
         for _ in range(10):
