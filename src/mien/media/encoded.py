@@ -1,0 +1,47 @@
+"""What encoders give and senders, recorders and players take: encoded once, shared by all, never changed."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+PICTURE_CLOCK_RATE: Final = 90_000
+"""Ticks a second of every video codec's RTP clock (RFC 3551, 5)."""
+SOUND_CLOCK_RATE: Final = 48_000
+"""Ticks a second of Opus' RTP clock (RFC 7587, 4.1)."""
+
+
+class VideoCodec(StrEnum):
+    """The video codecs a broadcast can be sent in, by their names in SDP."""
+
+    VP8 = "VP8"
+    H264 = "H264"
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPicture:
+    """One treated picture of one rung.
+
+    Attributes:
+        data: A VP8 frame, or H.264 NAL units with start codes (Annex B).
+        pts: Capture time on the 90 kHz clock, counted from the broadcast's epoch; rises within a rung.
+        is_keyframe: Whether it can be decoded by itself.
+        rung: Which of the broadcast's sizes it is; 0 is the best.
+    """
+
+    data: bytes
+    pts: int
+    is_keyframe: bool
+    rung: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedSound:
+    """One Opus packet.
+
+    Attributes:
+        data: The packet (RFC 6716).
+        pts: Capture time of its first sample on the 48 kHz clock, counted from the broadcast's epoch.
+    """
+
+    data: bytes
+    pts: int
