@@ -12,6 +12,7 @@ from pathlib import Path
 from mien.config import Settings
 from mien.errors import ModelError, OutputError
 from mien.server.app import create_app
+from mien.sessions.local_runner import LocalRunner
 from mien.sessions.ports import Declaration, PipelineFactory
 
 OPENAPI_FILE = Path(__file__).parents[1] / "web" / "openapi.json"
@@ -31,7 +32,13 @@ class NoLedger:
 
 def document() -> str:
     settings = Settings.model_construct()  # the defaults alone: the document must not depend on this machine
-    app = create_app(settings, open_eyes=_no_eyes, consents=NoLedger(), web_dir=Path("no-such-folder"))
+    app = create_app(
+        settings,
+        open_eyes=_no_eyes,
+        open_runner=lambda limits, ice_servers: LocalRunner(_no_eyes, limits=limits, ice_servers=ice_servers),
+        consents=NoLedger(),
+        web_dir=Path("no-such-folder"),
+    )
     return json.dumps(app.openapi(), indent=2, ensure_ascii=False, sort_keys=True) + "\n"
 
 

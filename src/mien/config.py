@@ -29,6 +29,9 @@ class LiveSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    spare_workers: int = Field(
+        default=1, ge=0, le=64, description="Keep so many processes ready, models loaded, for the next broadcast."
+    )
     max_broadcasts: int = Field(default=8, ge=1, le=1000, description="Refuse new broadcasts above this number.")
     max_viewers: int = Field(default=64, ge=1, le=10_000, description="Refuse new viewers of a broadcast above this.")
     max_pixels: int = Field(

@@ -26,6 +26,7 @@
     │   ├── NoSuchSessionError
     │   ├── BroadcastTakenError   somebody is already live there
     │   ├── TooManySessionsError
+    │   ├── LiveLostError         what carried the session broke; it may be back in a moment
     │   ├── TokenError
     │   └── SdpError              an offer or fragment cannot be used
     └── SettingsError             a setting is wrong
@@ -188,6 +189,12 @@ class TooManySessionsError(LiveError):
     """The server carries as many live sessions as it may."""
 
     code = "live.too_many"
+
+
+class LiveLostError(LiveError):
+    """What carried the live session broke; it is being started again."""
+
+    code = "live.lost"
 
 
 class TokenError(LiveError):

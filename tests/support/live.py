@@ -19,7 +19,8 @@ from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSes
 from aiortc.mediastreams import MediaStreamError
 
 from mien.config import Settings
-from mien.server.app import create_app
+from mien.server.app import RunnerOpener, create_app
+from mien.sessions.local_runner import LocalRunner
 from mien.sessions.ports import Declaration, PipelineFactory
 from mien.vision.faces import Image
 
@@ -43,13 +44,16 @@ async def serving(
     *,
     ledger: ListLedger | None = None,
     web_dir: Path | None = None,
+    open_runner: RunnerOpener | None = None,
     **settings: object,
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """Serve an app on a free loopback port; yield a client of it."""
+    """Serve an app on a free loopback port; yield a client of it. By default its live sessions run in this process."""
     listener = socket.create_server(("127.0.0.1", 0))
     app = create_app(
         Settings.model_validate(settings),
         open_eyes=lambda: factory,
+        open_runner=open_runner
+        or (lambda limits, ice_servers: LocalRunner(lambda: factory, limits=limits, ice_servers=ice_servers)),
         consents=ledger or ListLedger(),
         web_dir=web_dir or Path("no-such-folder"),
     )

@@ -13,6 +13,7 @@ _COMMANDS = {
     "doctor": ("mien.cli.doctor", "doctor", "Say what works, what is slow, what is missing and how to mend it."),
     "models": ("mien.cli.models", "models", "List, fetch and check the networks."),
     "serve": ("mien.cli.serve", "serve", "Serve the pages, the API, WHIP and WHEP."),
+    "worker": ("mien.cli.worker", "worker", ""),  # for `mien serve` alone
     "treat": ("mien.cli.treat", "treat", "Swap, hide or show the faces in a picture or a video."),
 }
 
@@ -21,7 +22,7 @@ class _LazyGroup(click.Group):
     """A group whose commands are imported when they are called, not when they are listed."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
-        return sorted(_COMMANDS)
+        return sorted(name for name, (_module, _attribute, line) in _COMMANDS.items() if line)
 
     def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
         if name not in _COMMANDS:
@@ -32,9 +33,9 @@ class _LazyGroup(click.Group):
             raise TypeError(f"{module}.{attribute} is not a command")
         return command
 
-    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, _COMMANDS[name][2]) for name in sorted(_COMMANDS)])
+            formatter.write_dl([(name, _COMMANDS[name][2]) for name in self.list_commands(ctx)])
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,23 +1,22 @@
 """`mien serve`: the live platform on this machine."""
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import click
 import uvicorn
 
 from mien.cli.settings import read_settings
 from mien.config import Settings
+from mien.media.peer import IceServer
 from mien.server.app import create_app
+from mien.sessions.ports import PipelineFactory
+from mien.sessions.states import LiveLimits
 from mien.storage.consents import JsonLinesConsentLedger
 from mien.telemetry import set_up_logging
-
-if TYPE_CHECKING:
-    from mien.sessions.ports import PipelineFactory
+from mien.workers import ProcessRunner
 
 _GRACEFUL_S = 3
-_SWITCH_INTERVAL_S = 0.0005
-"""CPython lets a thread keep the interpreter for 5 ms when others want it: many times a treatment's small steps."""
 
 
 @click.command()
@@ -33,6 +32,7 @@ def serve(host: str | None, port: int | None) -> None:
     app = create_app(
         settings,
         open_eyes=lambda: _open_eyes(settings),
+        open_runner=lambda limits, ice_servers: _open_runner(settings, limits, ice_servers),
         consents=JsonLinesConsentLedger(settings.data_dir / "consents.jsonl"),
     )
     click.echo(f"mien on http://{settings.host}:{settings.port}", err=True)
@@ -47,16 +47,16 @@ def serve(host: str | None, port: int | None) -> None:
     )
 
 
-def _open_eyes(settings: Settings) -> "PipelineFactory":
-    # Here and not above: the networks' runtime takes a second to import, and the first page need not wait.
-    import cv2  # noqa: PLC0415
+def _open_runner(settings: Settings, limits: LiveLimits, ice_servers: Sequence[IceServer]) -> ProcessRunner:
+    command = [sys.executable, "-m", "mien", "worker", "--models-dir", str(settings.models_dir)]
+    command += ["--log-level", settings.log.level, "--log-form", settings.log.form]
+    return ProcessRunner(command, limits=limits, ice_servers=ice_servers, spares=settings.live.spare_workers)
 
+
+def _open_eyes(settings: Settings) -> PipelineFactory:
+    # Here and not above: the networks' runtime takes a second to import, and the first page need not wait.
     from mien.registry.runtime import Runtime  # noqa: PLC0415
     from mien.registry.store import Store  # noqa: PLC0415
     from mien.sessions.eyes import EyesMaker  # noqa: PLC0415
 
-    sys.setswitchinterval(_SWITCH_INTERVAL_S)
-    cv2.setNumThreads(1)  # stages run side by side already; a pool of OpenCV's own costs memory and gains nothing
-    eyes = EyesMaker(Runtime(Store(settings.models_dir)))
-    eyes.warm_up()
-    return eyes
+    return EyesMaker(Runtime(Store(settings.models_dir)))

@@ -1,11 +1,10 @@
 """The ASGI application: parts put together, in the order in which they close."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
@@ -21,11 +20,14 @@ from mien.server.middleware import AnswerHeaders, BodyLimit
 from mien.server.routes import broadcasts, pages, personas
 from mien.server.signalling import CORS
 from mien.sessions.broadcasts import Broadcasts
-from mien.sessions.ports import ConsentLedger, PipelineFactory
+from mien.sessions.ports import ConsentLedger, PipelineFactory, Runner
 from mien.sessions.references import References
 from mien.sessions.states import LiveLimits
 
 WEB_DIR: Final = Path(__file__).parent / "web"
+RunnerOpener: TypeAlias = Callable[[LiveLimits, Sequence[IceServer]], AbstractAsyncContextManager[Runner]]
+"""Opens the runner of live sessions that have these limits and ICE servers."""
+
 _FORM_OVERHEAD: Final = 64 * 1024
 _SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -42,6 +44,7 @@ def create_app(
     settings: Settings,
     *,
     open_eyes: Callable[[], PipelineFactory],
+    open_runner: RunnerOpener,
     consents: ConsentLedger,
     web_dir: Path = WEB_DIR,
 ) -> FastAPI:
@@ -49,7 +52,8 @@ def create_app(
 
     Args:
         settings: Everything that can be set.
-        open_eyes: Returns the pipeline factory; called on a worker thread, while pages are served.
+        open_eyes: Returns the pipeline factory that reads reference photos; called on a thread, when first needed.
+        open_runner: Opens what runs live sessions.
         consents: Keeps declarations.
         web_dir: Where npm built the pages.
     """
@@ -64,17 +68,17 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(asyncio.to_thread(eyes.warm_up))
-            async with Broadcasts(
-                eyes,
+        async with (
+            open_runner(_limits(settings.live), _ice_servers(settings)) as app.state.runner,
+            Broadcasts(
+                app.state.runner,
                 references,
-                limits=_limits(settings.live),
-                ice_servers=_ice_servers(settings),
                 max_broadcasts=settings.live.max_broadcasts,
                 idle_timeout_s=settings.live.idle_timeout_s,
-            ) as app.state.broadcasts:
-                yield
+                brief_idle_timeout_s=settings.live.viewer_grace_s,
+            ) as app.state.broadcasts,
+        ):
+            yield
 
     app = FastAPI(
         title="mien",

@@ -10,7 +10,7 @@ from mien.config import IceServerSettings, Settings
 from mien.errors import SdpError
 from mien.media.sdp import Fragment, read_fragment
 from mien.server.problems import HttpError
-from mien.sessions.live import Connected, LiveSession
+from mien.sessions.ports import Connected, Live
 
 SDP: Final = "application/sdp"
 FRAGMENT: Final = "application/trickle-ice-sdpfrag"
@@ -53,21 +53,26 @@ def created(connected: Connected, location: str, settings: Settings) -> Response
     """Answer an offer (RFC 9725, 4.2): 201 with the session's URL, the SDP and the ICE servers."""
     response = Response(connected.answer, HTTPStatus.CREATED, media_type=SDP)
     response.headers["Location"] = location
-    response.headers["ETag"] = connected.etag
+    response.headers["ETag"] = etag_of(connected.session_id)
     response.headers["Accept-Patch"] = FRAGMENT
     for server in settings.ice_servers:
         response.headers.append("Link", link_of(server))
     return response
 
 
-async def trickle(request: Request, live: LiveSession, session_id: str) -> Response:
+def etag_of(session_id: str) -> str:
+    """Return the entity tag of a session's ICE credentials; they never change."""
+    return f'"{session_id[:8]}"'
+
+
+async def trickle(request: Request, live: Live, session_id: str) -> Response:
     """Take late ICE candidates (RFC 9725, 4.3).
 
     Raises:
         HttpError: The `If-Match` header is missing (428), stale (412), or asks for a restart (422).
         SdpError: The fragment cannot be used.
     """
-    etag = live.etag(session_id)
+    etag = etag_of(session_id)
     fragment: Fragment = read_fragment(await read_text(request, FRAGMENT))
     matches = request.headers.get("if-match")
     if matches is None:

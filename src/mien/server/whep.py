@@ -5,12 +5,11 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from mien.errors import NoSuchSessionError
 from mien.media.sdp import read_offer
 from mien.server.access import bearer_token
 from mien.server.signalling import SDP, created, preflight, read_text, trickle
 from mien.sessions.broadcasts import Broadcasts
-from mien.sessions.live import LiveSession
+from mien.sessions.ports import Live
 
 router = APIRouter(tags=["whep"])
 
@@ -31,13 +30,13 @@ async def watch(request: Request, broadcast_id: str) -> Response:
 @router.patch("/whep/{broadcast_id}/{session_id}", status_code=HTTPStatus.NO_CONTENT, response_class=Response)
 async def add_candidates(request: Request, broadcast_id: str, session_id: str) -> Response:
     """Add late ICE candidates of a viewer."""
-    return await trickle(request, _live(request, broadcast_id, session_id), session_id)
+    return await trickle(request, await _live(request, broadcast_id, session_id), session_id)
 
 
 @router.delete("/whep/{broadcast_id}/{session_id}", response_class=Response)
 async def stop_watching(request: Request, broadcast_id: str, session_id: str) -> Response:
     """End a viewer's session; its unguessable URL is its key."""
-    _live(request, broadcast_id, session_id).hang_up(session_id)
+    await (await _live(request, broadcast_id, session_id)).hang_up(session_id)
     return Response(status_code=HTTPStatus.OK)
 
 
@@ -47,9 +46,8 @@ async def options(path: str) -> Response:
     return preflight("PATCH", "DELETE") if path.count("/") == 2 else preflight("POST")
 
 
-def _live(request: Request, broadcast_id: str, session_id: str) -> LiveSession:
+async def _live(request: Request, broadcast_id: str, session_id: str) -> Live:
     broadcasts: Broadcasts = request.app.state.broadcasts
     live = broadcasts.get(broadcast_id).live
-    if not live.has(session_id, publisher=False):
-        raise NoSuchSessionError("there is no such session; it may have ended")
+    await live.check(session_id, "viewer")
     return live

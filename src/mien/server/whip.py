@@ -5,7 +5,6 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from mien.errors import NoSuchSessionError
 from mien.media.sdp import read_offer
 from mien.server.access import bearer_token, check_operator
 from mien.server.signalling import SDP, created, preflight, read_text, trickle
@@ -51,7 +50,7 @@ async def publish(request: Request, broadcast_id: str) -> Response:
 async def add_candidates(request: Request, broadcast_id: str, session_id: str) -> Response:
     """Add late ICE candidates of the publisher."""
     broadcast = _owned(request, broadcast_id)
-    _check_session(broadcast, session_id)
+    await broadcast.live.check(session_id, "publisher")
     return await trickle(request, broadcast.live, session_id)
 
 
@@ -59,8 +58,8 @@ async def add_candidates(request: Request, broadcast_id: str, session_id: str) -
 async def stop_publishing(request: Request, broadcast_id: str, session_id: str) -> Response:
     """End the publisher's session; a broadcast made by plain `POST /whip` ends with it."""
     broadcast = _owned(request, broadcast_id)
-    _check_session(broadcast, session_id)
-    broadcast.live.hang_up(session_id)
+    await broadcast.live.check(session_id, "publisher")
+    await broadcast.live.hang_up(session_id)
     return Response(status_code=HTTPStatus.OK)
 
 
@@ -75,8 +74,3 @@ def _owned(request: Request, broadcast_id: str) -> Broadcast:
     broadcast = broadcasts.get(broadcast_id)
     broadcast.check_token(bearer_token(request))
     return broadcast
-
-
-def _check_session(broadcast: Broadcast, session_id: str) -> None:
-    if not broadcast.live.has(session_id, publisher=True):
-        raise NoSuchSessionError("there is no such session; it may have ended")

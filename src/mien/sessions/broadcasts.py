@@ -1,27 +1,39 @@
 """All broadcasts of a server: made, found, changed on air, ended."""
 
 import asyncio
+import contextlib
 import hmac
+import random
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Final, Self
 
 import structlog
 
-from mien.errors import InputError, NoSuchBroadcastError, PolicyError, TokenError, TooManySessionsError
-from mien.media.peer import IceServer
-from mien.sessions.live import LiveSession
-from mien.sessions.ports import LivePolicy, LiveTreatment, OtherFaces, Pipeline, PipelineFactory
+from mien.errors import (
+    InputError,
+    LiveLostError,
+    MienError,
+    NoSuchBroadcastError,
+    PolicyError,
+    TokenError,
+    TooManySessionsError,
+)
+from mien.sessions.ports import Live, LivePolicy, LiveTreatment, OtherFaces, Runner
 from mien.sessions.references import REFERENCE_PREFIX, References
-from mien.sessions.states import BroadcastState, LiveLimits, LiveStats
+from mien.sessions.states import BroadcastState, LiveReport
 
 log = structlog.get_logger()
 
 MAX_TITLE_LENGTH: Final = 120
 _SWEEP_S: Final = 5.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
+_RESTARTS, _RESTARTS_WITHIN_S = 6, 120.0
+"""A session that breaks more often than this will break again; its broadcast ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,34 +61,34 @@ class BroadcastWish:
 
 @dataclass(eq=False, slots=True)
 class Broadcast:
-    """One broadcast and the live session that carries it.
+    """One broadcast and the live session that carries it, one after the other if they break.
 
     Attributes:
         id: Unguessable; who knows it may watch.
         token: Who knows it may publish and change; None where only the session's URL protects it.
         wish: What it is now.
+        policy: The same for a live session, with the reference photo itself.
         live: Carries it.
         brief: It ends with its publisher.
         created_at: Seconds since 1970.
+        restarting: Its session broke and the next one is not there yet.
         changing: Held while it changes.
     """
 
     id: str
     token: str | None
     wish: BroadcastWish
-    live: LiveSession
+    policy: LivePolicy
+    live: Live
     brief: bool
     created_at: float
+    restarting: bool = False
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
-    def state(self) -> BroadcastState:
-        """What viewers see."""
-        return self.live.state
-
-    def stats(self) -> LiveStats:
-        """Return the numbers of the last seconds."""
-        return self.live.stats()
+    def report(self) -> LiveReport:
+        """What viewers see, and the numbers of the last seconds."""
+        return LiveReport(BroadcastState.RESTARTING) if self.restarting else self.live.report
 
     def check_token(self, token: str | None) -> None:
         """Let the owner through.
@@ -98,30 +110,27 @@ class Broadcasts:
     """The broadcasts of one server. Use as `async with`; leaving ends them all.
 
     Args:
-        eyes: Returns the pipeline factory, building it first if need be; called off the event loop.
+        runner: Starts live sessions.
         references: The photos that may be swapped in.
-        limits: For each live session.
-        ice_servers: For all peer connections.
         max_broadcasts: More are refused.
         idle_timeout_s: A broadcast in which nobody publishes for so long ends.
+        brief_idle_timeout_s: The same for one that was made by publishing.
     """
 
     def __init__(
         self,
-        eyes: Callable[[], PipelineFactory],
+        runner: Runner,
         references: References,
         *,
-        limits: LiveLimits,
-        ice_servers: Sequence[IceServer] = (),
         max_broadcasts: int = 8,
         idle_timeout_s: float = 600.0,
+        brief_idle_timeout_s: float = 10.0,
     ) -> None:
-        self._eyes = eyes
+        self._runner = runner
         self._references = references
-        self._limits = limits
-        self._ice_servers = ice_servers
         self._max_broadcasts = max_broadcasts
         self._idle_timeout_s = idle_timeout_s
+        self._brief_idle_timeout_s = brief_idle_timeout_s
         self._broadcasts: dict[str, Broadcast] = {}
         self._making = 0
         self._group = asyncio.TaskGroup()
@@ -159,29 +168,26 @@ class Broadcasts:
             PersonaError: There is no such persona.
             PolicyError: The wish contradicts itself.
             ModelError: A model cannot be had.
+            LiveLostError: What should carry it broke.
         """
         if len(self._broadcasts) + self._making >= self._max_broadcasts:
             raise TooManySessionsError(f"this server carries at most {self._max_broadcasts} broadcasts")
         self._making += 1
         try:
-            rebuild = self._builder(wish)
-            live = LiveSession(
-                await asyncio.to_thread(rebuild),
-                rebuild=rebuild,
-                limits=self._limits,
-                ice_servers=self._ice_servers,
-            )
+            broadcast_id = secrets.token_urlsafe(12)
+            policy = self._policy(wish)
+            live = await self._runner.start(policy, name=broadcast_id)
             broadcast = Broadcast(
-                id=secrets.token_urlsafe(12),
+                id=broadcast_id,
                 token=None if open_to_all else token or secrets.token_urlsafe(32),
                 wish=wish,
+                policy=policy,
                 live=live,
                 brief=brief,
                 created_at=time.time(),
             )
-            self._group.create_task(self._run(broadcast))
-            await live.started()
             self._broadcasts[broadcast.id] = broadcast
+            self._group.create_task(self._run(broadcast))
         finally:
             self._making -= 1
         return broadcast
@@ -204,12 +210,14 @@ class Broadcasts:
             PersonaError: There is no such persona.
             PolicyError: The wish contradicts itself.
             ModelError: A model cannot be had.
+            LiveLostError: Its session broke meanwhile.
         """
         async with broadcast.changing:
             wish = replace(broadcast.wish, **changes)
             if replace(wish, title=broadcast.wish.title) != broadcast.wish:
-                rebuild = self._builder(wish)
-                await broadcast.live.use(await asyncio.to_thread(rebuild), rebuild=rebuild)
+                policy = self._policy(wish)
+                await broadcast.live.use(policy)
+                broadcast.policy = policy
             broadcast.wish = wish
 
     def end(self, broadcast: Broadcast) -> None:
@@ -217,29 +225,56 @@ class Broadcasts:
         self._broadcasts.pop(broadcast.id, None)
         broadcast.live.end()
 
-    def _builder(self, wish: BroadcastWish) -> Callable[[], Pipeline]:
+    def _policy(self, wish: BroadcastWish) -> LivePolicy:
         persona = wish.persona
         reference = (
             self._references.get(persona) if persona is not None and persona.startswith(REFERENCE_PREFIX) else None
         )
-        policy = LivePolicy(treatment=wish.treatment, persona=reference or persona, others=wish.others)
-        return lambda: self._eyes().build(policy)
+        return LivePolicy(treatment=wish.treatment, persona=reference or persona, others=wish.others)
 
     async def _run(self, broadcast: Broadcast) -> None:
         with structlog.contextvars.bound_contextvars(broadcast=broadcast.id):
             log.info("broadcast_made", treatment=broadcast.wish.treatment)
             try:
-                await broadcast.live.run()
-            except Exception:
-                log.exception("broadcast_failed")  # this one only; the group carries all the others
+                await self._see_through(broadcast)
+            except MienError as error:
+                log.error("broadcast_failed", code=error.code, reason=str(error))  # noqa: TRY400  # its trace says no more
             finally:
                 self._broadcasts.pop(broadcast.id, None)
                 log.info("broadcast_ended")
+
+    async def _see_through(self, broadcast: Broadcast) -> None:
+        """Return when the broadcast is over; a session that breaks is followed by a new one."""
+        broke: deque[float] = deque(maxlen=_RESTARTS)
+        while True:
+            try:
+                await broadcast.live.wait()
+            except LiveLostError:
+                log.warning("live_session_lost", times=len(broke) + 1)
+            else:
+                return
+            if broadcast.id not in self._broadcasts:
+                return
+            now = time.monotonic()
+            if len(broke) == _RESTARTS and now - broke[0] < _RESTARTS_WITHIN_S:
+                raise LiveLostError(f"its session broke {_RESTARTS} times in {now - broke[0]:.0f} s")
+            broke.append(now)
+            recent = sum(now - at < _RESTARTS_WITHIN_S for at in broke)
+            # Jittered, so that the sessions of a machine that was short of memory do not come back all at once.
+            pause_s = min(_FIRST_PAUSE_S * 2 ** (recent - 1), _LONGEST_PAUSE_S) * random.uniform(0.5, 1.5)  # noqa: S311  # no secret
+            broadcast.restarting = True
+            await asyncio.sleep(pause_s)
+            with contextlib.suppress(LiveLostError):  # then its old session is still lost, and so it counts
+                async with broadcast.changing:
+                    broadcast.live = await self._runner.start(broadcast.policy, name=broadcast.id)
+                broadcast.restarting = False
+            if broadcast.id not in self._broadcasts:
+                broadcast.live.end()  # somebody ended it meanwhile
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(_SWEEP_S)
             for broadcast in self:
-                limit = self._limits.viewer_grace_s if broadcast.brief else self._idle_timeout_s
-                if broadcast.live.idle_s > limit:
+                limit = self._brief_idle_timeout_s if broadcast.brief else self._idle_timeout_s
+                if broadcast.report.idle_s > limit:
                     self.end(broadcast)

@@ -10,13 +10,19 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
 import structlog
 
-from mien.errors import BroadcastTakenError, LiveError, MienError, NoSuchSessionError, TooManySessionsError
+from mien.errors import (
+    BroadcastTakenError,
+    LiveError,
+    LiveLostError,
+    MienError,
+    NoSuchSessionError,
+    TooManySessionsError,
+)
 from mien.media.egress import AnyPacket, FanOut, Viewer
 from mien.media.ingest import Ingest
 from mien.media.meters import RateMeter
@@ -24,9 +30,9 @@ from mien.media.peer import CONNECT_TIMEOUT_S, IceServer, Peer
 from mien.media.sdp import Fragment, Offer
 from mien.media.sound import OpusEncoder
 from mien.sessions.encoder_thread import EncoderThread
-from mien.sessions.ports import Pipeline
+from mien.sessions.ports import Connected, LivePolicy, Pipeline, Role
 from mien.sessions.sound_line import SoundLine
-from mien.sessions.states import BroadcastState, LiveLimits, LiveStats
+from mien.sessions.states import BroadcastState, LiveLimits, LiveReport, LiveStats
 from mien.sessions.vision_thread import VisionThread
 
 log = structlog.get_logger()
@@ -34,45 +40,31 @@ log = structlog.get_logger()
 _HOUSEKEEPING_S: Final = 0.25
 _THREAD_TIMEOUT_S: Final = 2.0
 _REPLACE_TIMEOUT_S: Final = 2.0
+_GONE: Final = "there is no such session; it may have ended"
 _MAX_HANGS: Final = 3
 """So many hung pipelines are replaced; each may hold a thread for ever, so then we stay on the slate."""
 
 
-@dataclass(frozen=True, slots=True)
-class Connected:
-    """A WHIP or WHEP session that was set up.
-
-    Attributes:
-        session_id: Unguessable.
-        answer: The SDP.
-        etag: Names the ICE session, for conditional requests.
-    """
-
-    session_id: str
-    answer: str
-    etag: str
-
-
 class LiveSession:
-    """Carries one broadcast. `run` does everything and owns every task; the other methods feed it.
+    """Carries one broadcast (the port `Live`). `run` does everything and owns every task; the other methods feed it.
 
     Args:
-        pipeline: The first pipeline.
-        rebuild: Makes a new pipeline of the present policy, off the event loop, when one hangs.
+        policy: How pictures are treated at first.
+        build: Makes pipelines; called off the event loop, also when one hangs.
         limits: Waits and bounds.
         ice_servers: For all peer connections.
     """
 
     def __init__(
         self,
-        pipeline: Pipeline,
+        policy: LivePolicy,
         *,
-        rebuild: Callable[[], Pipeline],
+        build: Callable[[LivePolicy], Pipeline],
         limits: LiveLimits,
         ice_servers: Sequence[IceServer] = (),
     ) -> None:
-        self._pipeline = pipeline
-        self._rebuild = rebuild
+        self._policy = policy
+        self._build = build
         self._limits = limits
         self._ice_servers = ice_servers
         self._epoch = time.monotonic()
@@ -86,8 +78,11 @@ class LiveSession:
         self._dropped_before = 0
         self._vision_errors_before = 0
         self._hangs = 0
+        self._pipeline: Pipeline
         self._sound: SoundLine
+        self._asked_to_end = False
         self._ending = asyncio.Event()
+        self._over = asyncio.Event()
         self._ready = asyncio.Event()
         self._group: asyncio.TaskGroup
         self._vision: VisionThread
@@ -95,8 +90,18 @@ class LiveSession:
 
     # Life ---------------------------------------------------------------------------------------------------
 
+    async def prepare(self) -> None:
+        """Make the first pipeline.
+
+        Raises:
+            PersonaError: There is no such persona.
+            PolicyError: The policy contradicts itself.
+            ModelError: A model cannot be had.
+        """
+        self._pipeline = await asyncio.to_thread(self._build, self._policy)
+
     async def run(self) -> None:
-        """Serve until `end` is called; then close every connection and thread."""
+        """Serve until `end` is called; then close every connection and thread. Comes after `prepare`."""
         loop = asyncio.get_running_loop()
 
         def emit(packet: AnyPacket) -> None:
@@ -125,14 +130,26 @@ class LiveSession:
             if not await asyncio.to_thread(self._vision.join, timeout_s=_THREAD_TIMEOUT_S):
                 log.error("vision_thread_abandoned")
             await asyncio.to_thread(self._encoder.close, timeout_s=_THREAD_TIMEOUT_S)
+            self._over.set()
 
     async def started(self) -> None:
-        """Wait until `run` can serve."""
+        """Return once `run` can serve."""
         await self._ready.wait()
 
     def end(self) -> None:
         """Make `run` close everything and return."""
+        self._asked_to_end = True
         self._ending.set()
+
+    async def wait(self) -> None:
+        """Return when `run` has closed everything.
+
+        Raises:
+            LiveLostError: It did so because it broke.
+        """
+        await self._over.wait()
+        if not self._asked_to_end:
+            raise LiveLostError("the live session broke")
 
     # Peers --------------------------------------------------------------------------------------------------
 
@@ -194,6 +211,15 @@ class LiveSession:
             self._see_off(viewer)
             raise
 
+    async def check(self, session_id: str, role: Role) -> None:
+        """Let pass who names a session that is there.
+
+        Raises:
+            NoSuchSessionError: There is no such session of that role.
+        """
+        if not isinstance(self._peer(session_id), Ingest if role == "publisher" else Viewer):
+            raise NoSuchSessionError(_GONE)
+
     async def trickle(self, session_id: str, fragment: Fragment) -> None:
         """Add a peer's late ICE candidates.
 
@@ -203,7 +229,7 @@ class LiveSession:
         """
         await self._peer(session_id).trickle(fragment)
 
-    def hang_up(self, session_id: str) -> None:
+    async def hang_up(self, session_id: str) -> None:
         """End one peer's session.
 
         Raises:
@@ -213,52 +239,44 @@ class LiveSession:
 
     def _peer(self, session_id: str) -> Peer:
         if session_id not in self._peers:
-            raise NoSuchSessionError("there is no such session; it may have ended")
+            raise NoSuchSessionError(_GONE)
         return self._peers[session_id]
-
-    def has(self, session_id: str, *, publisher: bool) -> bool:
-        """Whether `session_id` is a session of this kind here."""
-        return isinstance(self._peers.get(session_id), Ingest if publisher else Viewer)
-
-    def etag(self, session_id: str) -> str:
-        """Return the entity tag of a session's ICE credentials; they never change.
-
-        Raises:
-            NoSuchSessionError: There is no such session.
-        """
-        self._peer(session_id)
-        return f'"{session_id[:8]}"'
 
     # Pictures -----------------------------------------------------------------------------------------------
 
-    async def use(self, pipeline: Pipeline, *, rebuild: Callable[[], Pipeline]) -> None:
-        """Treat the next picture with `pipeline`. When this returns, no picture of the old one follows.
+    async def use(self, policy: LivePolicy) -> None:
+        """Treat the next picture by `policy`. When this returns, no picture of the old one follows.
 
         A picture that has been under treatment for longer than the waiting time is cut off.
+
+        Raises:
+            PersonaError: There is no such persona.
+            PolicyError: The policy contradicts itself.
+            ModelError: A model cannot be had.
         """
         self._check_open()
-        self._rebuild = rebuild
+        pipeline = await asyncio.to_thread(self._build, policy)
+        self._check_open()
+        self._policy = policy
         done = self._vision.replace(pipeline)
         if not await asyncio.to_thread(done.wait, _REPLACE_TIMEOUT_S):
             self._change_vision(pipeline)
         self._encoder.treated.clear()
 
     @property
-    def state(self) -> BroadcastState:
-        """What viewers see."""
+    def report(self) -> LiveReport:
+        """What viewers see, the numbers of the last seconds, and for how long nobody has published."""
+        idle_s = 0.0 if self._publisher is not None else time.monotonic() - self._idle_since
+        return LiveReport(self._state(), self._stats(), idle_s)
+
+    def _state(self) -> BroadcastState:
         if self._ending.is_set():
             return BroadcastState.ENDED
         if self._publisher is None:
             return BroadcastState.WAITING
         return BroadcastState.PAUSED if self._encoder.on_slate else BroadcastState.LIVE
 
-    @property
-    def idle_s(self) -> float:
-        """For how long nobody has published."""
-        return 0.0 if self._publisher is not None else time.monotonic() - self._idle_since
-
-    def stats(self) -> LiveStats:
-        """Return the numbers of the last seconds."""
+    def _stats(self) -> LiveStats:
         now = time.monotonic()
         encoder, vision = self._encoder, self._vision
         return LiveStats(
@@ -276,6 +294,8 @@ class LiveSession:
     # Inside -------------------------------------------------------------------------------------------------
 
     def _check_open(self) -> None:
+        if self._over.is_set() and not self._asked_to_end:
+            raise LiveLostError("the live session broke; it is being started again")
         if self._ending.is_set():
             raise LiveError("the broadcast is over")
 
@@ -290,7 +310,7 @@ class LiveSession:
         session_id = secrets.token_urlsafe(16)
         self._peers[session_id] = peer
         self._group.create_task(self._serve(session_id, peer, body))
-        return Connected(session_id, answer, self.etag(session_id))
+        return Connected(session_id, answer)
 
     async def _serve(self, session_id: str, peer: Peer, body: Callable[[], Coroutine[Any, Any, object]]) -> None:
         """See one peer through to its end. Nothing that goes wrong here concerns the others."""
@@ -361,7 +381,7 @@ class LiveSession:
     async def _replace_hung_vision(self) -> None:
         hung = self._vision
         try:
-            pipeline = await asyncio.to_thread(self._rebuild)
+            pipeline = await asyncio.to_thread(self._build, self._policy)
         except MienError as error:
             log.exception("treatment_not_rebuilt", code=error.code)
             return

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol, TypeAlias
 
+from mien.media.sdp import Fragment, Offer
+from mien.sessions.states import LiveReport
 from mien.vision.faces import Image, TreatedFrame
 
 
@@ -130,5 +132,131 @@ class PipelineFactory(Protocol):
             PersonaError: There is no such persona.
             PolicyError: The policy contradicts itself.
             ModelError: A model cannot be had.
+        """
+        ...
+
+
+Role: TypeAlias = Literal["publisher", "viewer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A WHIP or WHEP session that was set up.
+
+    Attributes:
+        session_id: Unguessable.
+        answer: The SDP.
+    """
+
+    session_id: str
+    answer: str
+
+
+class Live(Protocol):
+    """A live session, wherever it runs. `sessions.live.LiveSession` is the real one, others reach it from afar.
+
+    Every method may raise `LiveLostError`: what carried the session has broken, and `wait` says so too.
+    """
+
+    @property
+    def report(self) -> LiveReport:
+        """What the session last said of itself."""
+        ...
+
+    async def publish(self, offer: Offer) -> Connected:
+        """Take a publisher.
+
+        Raises:
+            BroadcastTakenError: Somebody publishes already.
+            SdpError: The offer cannot be answered.
+            LiveError: The session is over.
+        """
+        ...
+
+    async def watch(self, offer: Offer, *, is_audience: bool = True) -> Connected:
+        """Take a viewer.
+
+        Args:
+            offer: What their browser offers.
+            is_audience: False where the broadcaster looks at their own picture; it does not count.
+
+        Raises:
+            TooManySessionsError: There are as many viewers as may be.
+            SdpError: The offer cannot be answered.
+            LiveError: The session is over.
+        """
+        ...
+
+    async def check(self, session_id: str, role: Role) -> None:
+        """Let pass who names a session that is there.
+
+        Raises:
+            NoSuchSessionError: There is no such session of that role.
+        """
+        ...
+
+    async def trickle(self, session_id: str, fragment: Fragment) -> None:
+        """Add a peer's late ICE candidates.
+
+        Raises:
+            NoSuchSessionError: There is no such session.
+            SdpError: The fragment asks for an ICE restart.
+        """
+        ...
+
+    async def hang_up(self, session_id: str) -> None:
+        """End one peer's session.
+
+        Raises:
+            NoSuchSessionError: There is no such session.
+        """
+        ...
+
+    async def use(self, policy: LivePolicy) -> None:
+        """Treat the next picture by `policy`. When this returns, no picture of the old one follows.
+
+        Raises:
+            PersonaError: There is no such persona.
+            PolicyError: The policy contradicts itself.
+            ModelError: A model cannot be had.
+        """
+        ...
+
+    def end(self) -> None:
+        """Close everything; `wait` returns when that is done."""
+        ...
+
+    async def wait(self) -> None:
+        """Return when the session is over.
+
+        Raises:
+            LiveLostError: It did not end, it broke.
+        """
+        ...
+
+
+RunnerHealth: TypeAlias = Literal["ok", "warming", "broken"]
+
+
+class Runner(Protocol):
+    """Starts live sessions: in this process, in processes of their own, or on the machines of a cluster."""
+
+    @property
+    def health(self) -> tuple[RunnerHealth, str | None]:
+        """Whether sessions can be started, and if not, why."""
+        ...
+
+    async def start(self, policy: LivePolicy, *, name: str) -> Live:
+        """Return a session that waits for its publisher.
+
+        Args:
+            policy: How its pictures are treated at first.
+            name: For the log.
+
+        Raises:
+            PersonaError: There is no such persona.
+            PolicyError: The policy contradicts itself.
+            ModelError: A model cannot be had.
+            LiveLostError: What should carry the session broke.
         """
         ...

@@ -13,6 +13,8 @@ class BroadcastState(StrEnum):
     """Treated pictures go out."""
     PAUSED = "paused"
     """Somebody publishes, but nothing safe has come for a while; viewers see the slate."""
+    RESTARTING = "restarting"
+    """What carried it broke and is being started again; peers must connect anew."""
     ENDED = "ended"
     """It is over; viewers are gone."""
 
@@ -67,3 +69,18 @@ class LiveStats:
     viewers: int = 0
     size_wh: tuple[int, int] | None = None
     vision_errors: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LiveReport:
+    """What a live session says of itself.
+
+    Attributes:
+        state: What viewers see.
+        stats: Its numbers.
+        idle_s: For how long nobody has published.
+    """
+
+    state: BroadcastState = BroadcastState.WAITING
+    stats: LiveStats = field(default_factory=LiveStats)
+    idle_s: float = 0.0

@@ -1,4 +1,4 @@
-from structlog.testing import capture_logs
+import pytest
 
 from mien.errors import FetchError
 from mien.server.eyes import LateEyes
@@ -13,9 +13,9 @@ def test_the_factory_is_opened_once_and_shared():
         return opened[-1]
 
     eyes = LateEyes(open_eyes)
-    assert eyes.status == "warming"
+    assert not opened
     assert eyes() is eyes()
-    assert (len(opened), eyes.status, eyes.detail) == (1, "ok", None)
+    assert len(opened) == 1
 
 
 def test_a_missing_model_is_told_and_tried_again():
@@ -28,19 +28,6 @@ def test_a_missing_model_is_told_and_tried_again():
         return answer
 
     eyes = LateEyes(open_eyes)
-    with capture_logs() as logs:
-        eyes.warm_up()
-    assert logs[0]["event"] == "eyes_not_opened"
-    assert (eyes.status, eyes.detail) == ("broken", "run mien models pull")
-    eyes()
-    assert (eyes.status, eyes.detail) == ("ok", None)
-
-
-def test_whatever_breaks_while_warming_up_the_server_lives():
-    def open_eyes():
-        raise ZeroDivisionError
-
-    eyes = LateEyes(open_eyes)
-    with capture_logs():
-        eyes.warm_up()
-    assert eyes.status == "broken"
+    with pytest.raises(FetchError, match="models pull"):
+        eyes()
+    assert isinstance(eyes(), SmallFactory)

@@ -157,5 +157,5 @@ export class HomePage {
 }
 
 function isOnAir({ state }: Broadcast): boolean {
-  return state === "live" || state === "paused";
+  return state === "live" || state === "paused" || state === "restarting";
 }

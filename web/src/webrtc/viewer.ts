@@ -122,6 +122,9 @@ export class Viewer {
   private tell(broadcast: Broadcast): void {
     if (this.closing.signal.aborted) return;
     if (broadcast.state === "ended") throw new Problem("live.no_such_broadcast", 404, "it has ended");
+    // What carried it broke; the line is dead, and the next one can be had in a moment.
+    if (broadcast.state === "restarting")
+      throw new Problem("live.lost", 503, "the live session is being restarted");
     this.options.onState({ kind: broadcast.state, broadcast });
   }
 }

@@ -180,6 +180,7 @@ export const en = {
     model: "A model that the server needs is not ready.",
     live: "The broadcast cannot do this right now.",
     "live.no_such_broadcast": "There is no such broadcast, or it is over.",
+    "live.lost": "The broadcast is being restarted. It comes back by itself.",
     "live.no_such_session": "This connection has ended.",
     "live.taken": "Somebody is already live in this broadcast.",
     "live.too_many": "The server is full. Try again in a moment.",

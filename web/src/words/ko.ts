@@ -182,6 +182,7 @@ export const ko: Words = {
     model: "서버에 필요한 모델이 준비되지 않았어요.",
     live: "지금은 방송에서 할 수 없는 일이에요.",
     "live.no_such_broadcast": "그런 방송이 없거나 이미 끝났어요.",
+    "live.lost": "방송을 다시 시작하고 있어요. 저절로 다시 나와요.",
     "live.no_such_session": "이 연결은 끝났어요.",
     "live.taken": "이미 다른 사람이 이 방송을 하고 있어요.",
     "live.too_many": "서버가 가득 찼어요. 잠시 뒤에 다시 시도해 주세요.",

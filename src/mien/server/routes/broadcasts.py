@@ -132,12 +132,13 @@ def _owned(request: Request, broadcast_id: str) -> Broadcast:
 
 
 def _out(broadcast: Broadcast) -> BroadcastOut:
-    stats = broadcast.stats()
+    report = broadcast.report
+    stats = report.stats
     wish = broadcast.wish
     return BroadcastOut(
         id=broadcast.id,
         title=wish.title,
-        state=broadcast.state,
+        state=report.state,
         treatment=wish.treatment,
         persona=wish.persona,
         others=wish.others,

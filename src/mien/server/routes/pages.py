@@ -26,7 +26,7 @@ _NOT_BUILT: Final = """<!doctype html>
 class HealthOut(BaseModel):
     """Whether the server can do its work."""
 
-    status: Literal["ok", "warming", "broken"] = Field(description="Whether pictures can be treated.")
+    status: Literal["ok", "warming", "broken"] = Field(description="Whether live sessions can be started.")
     detail: str | None = Field(description="What is wrong, if something is.")
     version: str = Field(description="The version of mien.")
     broadcasts: int = Field(description="How many there are.")
@@ -36,9 +36,10 @@ class HealthOut(BaseModel):
 async def health(request: Request) -> HealthOut:
     """Say whether the server can do its work."""
     state = request.app.state
+    status, detail = state.runner.health
     return HealthOut(
-        status=state.eyes.status,
-        detail=state.eyes.detail,
+        status=status,
+        detail=detail,
         version=version("mien"),
         broadcasts=sum(1 for _ in state.broadcasts),
     )

@@ -1,0 +1,83 @@
+"""Runs live sessions in this very process: for tests, for embedding, and inside every worker process."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from mien.media.peer import IceServer
+from mien.sessions.live import LiveSession
+from mien.sessions.ports import LivePolicy, PipelineFactory, RunnerHealth
+from mien.sessions.states import LiveLimits
+
+log = structlog.get_logger()
+
+
+class LocalRunner:
+    """Runs live sessions on this event loop (the port `Runner`). Use as `async with`; leaving ends them all.
+
+    Args:
+        eyes: Returns the pipeline factory, building it first if need be; called off the event loop.
+        limits: For each live session.
+        ice_servers: For all peer connections.
+    """
+
+    def __init__(
+        self,
+        eyes: Callable[[], PipelineFactory],
+        *,
+        limits: LiveLimits,
+        ice_servers: Sequence[IceServer] = (),
+    ) -> None:
+        self._eyes = eyes
+        self._limits = limits
+        self._ice_servers = ice_servers
+        self._running: set[LiveSession] = set()
+        self._group = asyncio.TaskGroup()
+
+    async def __aenter__(self) -> Self:
+        await self._group.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for live in self._running:
+            live.end()
+        await self._group.__aexit__(kind, error, trace)
+
+    @property
+    def health(self) -> tuple[RunnerHealth, str | None]:
+        """Always well: what a session lacks shows when it is started."""
+        return "ok", None
+
+    async def start(self, policy: LivePolicy, *, name: str) -> LiveSession:
+        """Return a session that waits for its publisher.
+
+        Raises:
+            PersonaError: There is no such persona.
+            PolicyError: The policy contradicts itself.
+            ModelError: A model cannot be had.
+        """
+        live = LiveSession(
+            policy,
+            build=lambda changed: self._eyes().build(changed),
+            limits=self._limits,
+            ice_servers=self._ice_servers,
+        )
+        await live.prepare()
+        self._group.create_task(self._run(live, name))
+        await live.started()
+        return live
+
+    async def _run(self, live: LiveSession, name: str) -> None:
+        self._running.add(live)
+        with structlog.contextvars.bound_contextvars(broadcast=name):
+            try:
+                await live.run()
+            except Exception:
+                log.exception("live_session_failed")  # this one only; the group carries all the others
+            finally:
+                self._running.discard(live)

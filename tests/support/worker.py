@@ -1,0 +1,26 @@
+"""A worker process whose pipelines need no models: `python -m support.worker FD`."""
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+from mien.errors import FetchError
+from mien.telemetry import set_up_logging
+from mien.workers.worker import run_worker
+from support.pipelines import SmallFactory
+
+_RUN = "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module('support.worker', run_name='__main__')"
+COMMAND = [sys.executable, "-c", _RUN, str(Path(__file__).parents[1])]
+"""Starts one; the file descriptor comes last."""
+
+
+def open_eyes() -> SmallFactory:
+    if os.environ.get("MIEN_TEST_NO_MODELS"):
+        raise FetchError("run mien models pull")
+    return SmallFactory()
+
+
+if __name__ == "__main__":
+    set_up_logging(form="json")
+    run_worker(socket.socket(fileno=int(sys.argv[-1])), open_eyes)
