@@ -128,7 +128,9 @@ def broadcast(driver: Playwright, server: Server, clip: Path, treatment: str, se
             **delays(presented, captured),
             "first_picture_ms": round(first_picture_s * 1e3),
             "server_cpu_cores": round(cpu_share, 2),
-            "server_rss_mb": round(rss_mb(server.pid)),
+            "server_rss_mb": rss_mb(
+                server.pid
+            ),  # web, and the workers: the one that carries the broadcast, the one in wait
             "server": {key: stats.get(key) for key in ("fps_in", "fps_out", "dropped", "vision_ms", "server_delay_ms")},
         }
 
@@ -167,16 +169,22 @@ def delays(presented: list[list[float]], captured: list[list[float]]) -> dict[st
     }
 
 
+def family(pid: int) -> list[int]:
+    """Return a process and those it started."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *map(int, children)]
+
+
 def cpu_seconds(pid: int) -> float:
-    """Return the CPU time of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Return the CPU time of a process and those it started, so far."""
+    stats = [Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split() for each in family(pid)]
+    return sum(int(fields[11]) + int(fields[12]) for fields in stats) / os.sysconf("SC_CLK_TCK")
 
 
-def rss_mb(pid: int) -> float:
-    """Return the memory of a process."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]  # the line is always there
+def rss_mb(pid: int) -> list[int]:
+    """Return the memory of a process and of each that it started."""
+    statuses = [Path(f"/proc/{each}/status").read_text() for each in family(pid)]
+    return [round(int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024) for status in statuses]  # type: ignore[index]  # the line is always there
 
 
 def main() -> None:

@@ -57,7 +57,7 @@ async def serving(
         consents=ledger or ListLedger(),
         web_dir=web_dir or Path("no-such-folder"),
     )
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", ws="none"))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(listener)
         group = await stack.enter_async_context(asyncio.TaskGroup())

@@ -1,7 +1,9 @@
 """Rates and durations over the last moments, for the numbers a broadcaster sees."""
 
 import threading
+from bisect import bisect_left
 from collections import deque
+from collections.abc import Sequence
 from statistics import median
 
 
@@ -68,3 +70,32 @@ class DurationMeter:
         """The median in milliseconds, to a tenth; None before the first."""
         with self._lock:
             return round(median(self._seconds) * 1000, 1) if self._seconds else None
+
+
+class Histogram:
+    """Counts durations by class, for ever.
+
+    Args:
+        bounds_s: Rising upper bounds of the classes; one more class takes what is longer.
+
+    Attributes:
+        counts: Durations in each class.
+        sum_s: Their sum.
+
+    Example:
+        >>> histogram = Histogram([0.1, 0.2])
+        >>> for seconds in (0.05, 0.1, 0.15, 3.0):
+        ...     histogram.add(seconds)
+        >>> histogram.counts, histogram.sum_s
+        ([2, 1, 1], 3.3)
+    """
+
+    def __init__(self, bounds_s: Sequence[float]) -> None:
+        self.counts = [0] * (len(bounds_s) + 1)
+        self.sum_s = 0.0
+        self._bounds_s = tuple(bounds_s)
+
+    def add(self, seconds: float) -> None:
+        """Count one duration; from one thread only."""
+        self.counts[bisect_left(self._bounds_s, seconds)] += 1
+        self.sum_s += seconds

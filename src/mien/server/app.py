@@ -14,10 +14,10 @@ from mien.config import LiveSettings, Settings
 from mien.media.peer import IceServer
 from mien.media.privates import gather_on_loopback_when_alone
 from mien.media.sdp import MAX_SDP_BYTES
-from mien.server import problems, whep, whip
+from mien.server import metrics, problems, whep, whip
 from mien.server.eyes import LateEyes
 from mien.server.middleware import AnswerHeaders, BodyLimit
-from mien.server.routes import broadcasts, pages, personas
+from mien.server.routes import broadcasts, events, pages, personas
 from mien.server.signalling import CORS
 from mien.sessions.broadcasts import Broadcasts
 from mien.sessions.ports import ConsentLedger, PipelineFactory, Runner
@@ -78,6 +78,7 @@ def create_app(
                 brief_idle_timeout_s=settings.live.viewer_grace_s,
             ) as app.state.broadcasts,
         ):
+            app.state.metrics = metrics.registry_of(app.state.broadcasts)
             yield
 
     app = FastAPI(
@@ -92,11 +93,14 @@ def create_app(
     app.state.references = references
     app.state.eyes = eyes
     app.state.web_dir = web_dir
+    app.state.listeners = set()
     problems.install(app)
     app.include_router(whip.router)
     app.include_router(whep.router)
     app.include_router(broadcasts.router)
+    app.include_router(events.router)
     app.include_router(personas.router)
+    app.include_router(metrics.router)
     app.include_router(pages.router)
     if (web_dir / "assets").is_dir():
         app.mount("/assets", StaticFiles(directory=web_dir / "assets"), name="assets")

@@ -1,7 +1,6 @@
 """All broadcasts of a server: made, found, changed on air, ended."""
 
 import asyncio
-import contextlib
 import hmac
 import random
 import secrets
@@ -25,7 +24,7 @@ from mien.errors import (
 )
 from mien.sessions.ports import Live, LivePolicy, LiveTreatment, OtherFaces, Runner
 from mien.sessions.references import REFERENCE_PREFIX, References
-from mien.sessions.states import BroadcastState, LiveReport
+from mien.sessions.states import BroadcastState, LiveCounts, LiveReport
 
 log = structlog.get_logger()
 
@@ -115,6 +114,9 @@ class Broadcasts:
         max_broadcasts: More are refused.
         idle_timeout_s: A broadcast in which nobody publishes for so long ends.
         brief_idle_timeout_s: The same for one that was made by publishing.
+
+    Attributes:
+        lost: So many live sessions have broken.
     """
 
     def __init__(
@@ -133,6 +135,9 @@ class Broadcasts:
         self._brief_idle_timeout_s = brief_idle_timeout_s
         self._broadcasts: dict[str, Broadcast] = {}
         self._making = 0
+        self._counting: set[Live] = set()
+        self._counted = LiveCounts()
+        self.lost = 0
         self._group = asyncio.TaskGroup()
         self._sweeper: asyncio.Task[None]
 
@@ -192,6 +197,15 @@ class Broadcasts:
             self._making -= 1
         return broadcast
 
+    def has(self, broadcast: Broadcast) -> bool:
+        """Whether `broadcast` is not over yet."""
+        return broadcast.id in self._broadcasts
+
+    @property
+    def counts(self) -> LiveCounts:
+        """Everything that all live sessions have counted, those that are over too."""
+        return sum((live.report.stats.counts for live in self._counting), self._counted)
+
     def get(self, broadcast_id: str) -> Broadcast:
         """Return a broadcast.
 
@@ -248,28 +262,49 @@ class Broadcasts:
         broke: deque[float] = deque(maxlen=_RESTARTS)
         while True:
             try:
-                await broadcast.live.wait()
+                await self._count(broadcast.live)
             except LiveLostError:
-                log.warning("live_session_lost", times=len(broke) + 1)
+                broadcast.restarting = True
             else:
                 return
-            if broadcast.id not in self._broadcasts:
+            while broadcast.restarting and self.has(broadcast):
+                await self._restart(broadcast, broke)
+            if broadcast.restarting:
                 return
-            now = time.monotonic()
-            if len(broke) == _RESTARTS and now - broke[0] < _RESTARTS_WITHIN_S:
-                raise LiveLostError(f"its session broke {_RESTARTS} times in {now - broke[0]:.0f} s")
-            broke.append(now)
-            recent = sum(now - at < _RESTARTS_WITHIN_S for at in broke)
-            # Jittered, so that the sessions of a machine that was short of memory do not come back all at once.
-            pause_s = min(_FIRST_PAUSE_S * 2 ** (recent - 1), _LONGEST_PAUSE_S) * random.uniform(0.5, 1.5)  # noqa: S311  # no secret
-            broadcast.restarting = True
-            await asyncio.sleep(pause_s)
-            with contextlib.suppress(LiveLostError):  # then its old session is still lost, and so it counts
-                async with broadcast.changing:
-                    broadcast.live = await self._runner.start(broadcast.policy, name=broadcast.id)
-                broadcast.restarting = False
-            if broadcast.id not in self._broadcasts:
-                broadcast.live.end()  # somebody ended it meanwhile
+            if not self.has(broadcast):
+                broadcast.live.end()  # somebody ended it while it was started
+
+    async def _restart(self, broadcast: Broadcast, broke: deque[float]) -> None:
+        """Wait a little and try to give `broadcast` a new session.
+
+        Raises:
+            LiveLostError: It broke too often.
+        """
+        now = time.monotonic()
+        if len(broke) == _RESTARTS and now - broke[0] < _RESTARTS_WITHIN_S:
+            raise LiveLostError(f"its session broke {_RESTARTS} times in {now - broke[0]:.0f} s")
+        broke.append(now)
+        times = sum(now - at < _RESTARTS_WITHIN_S for at in broke)
+        self.lost += 1
+        log.warning("live_session_lost", times=times)
+        # Jittered, so that the sessions of a machine that ran short of memory do not come back all at once.
+        jitter = random.uniform(0.5, 1.5)  # noqa: S311  # no secret
+        await asyncio.sleep(min(_FIRST_PAUSE_S * 2 ** (times - 1), _LONGEST_PAUSE_S) * jitter)
+        async with broadcast.changing:
+            try:
+                broadcast.live = await self._runner.start(broadcast.policy, name=broadcast.id)
+            except LiveLostError:
+                return
+        broadcast.restarting = False
+
+    async def _count(self, live: Live) -> None:
+        """Return when `live` is over; its counts stay."""
+        self._counting.add(live)
+        try:
+            await live.wait()
+        finally:
+            self._counting.discard(live)
+            self._counted += live.report.stats.counts
 
     async def _sweep(self) -> None:
         while True:

@@ -9,8 +9,9 @@ import structlog
 
 from mien.media.egress import AnyPacket
 from mien.media.encoder import Vp8Encoder
-from mien.media.meters import DurationMeter, RateMeter
+from mien.media.meters import DurationMeter, Histogram, RateMeter
 from mien.media.newest import Newest
+from mien.sessions.states import DELAY_BOUNDS_S
 from mien.vision.faces import TreatedFrame
 from mien.vision.slate import slate
 
@@ -40,6 +41,7 @@ class EncoderThread:
         self.treated = Newest[TreatedFrame]()
         self.out = RateMeter()
         self.delays = DurationMeter()
+        self.delay_histogram = Histogram(DELAY_BOUNDS_S)
         self.delay_s = 0.1
         self.on_slate = True
         self.counts: dict[str, int] = {}
@@ -112,6 +114,7 @@ class EncoderThread:
             self.delay_s = delay
         self.delay_s += _SMOOTHING * (delay - self.delay_s)
         self.delays.add(delay)
+        self.delay_histogram.add(delay)
 
     def _repeat(self) -> None:
         now = time.monotonic()

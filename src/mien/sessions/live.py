@@ -32,7 +32,7 @@ from mien.media.sound import OpusEncoder
 from mien.sessions.encoder_thread import EncoderThread
 from mien.sessions.ports import Connected, LivePolicy, Pipeline, Role
 from mien.sessions.sound_line import SoundLine
-from mien.sessions.states import BroadcastState, LiveLimits, LiveReport, LiveStats
+from mien.sessions.states import BroadcastState, LiveCounts, LiveLimits, LiveReport, LiveStats
 from mien.sessions.vision_thread import VisionThread
 
 log = structlog.get_logger()
@@ -282,13 +282,19 @@ class LiveSession:
         return LiveStats(
             fps_in=round(self._in.rate(now), 1),
             fps_out=round(encoder.out.rate(now), 1),
-            dropped=self._dropped_before + vision.frames.dropped + encoder.treated.dropped,
             vision_ms=vision.durations.median_ms,
             server_delay_ms=encoder.delays.median_ms,
             faces=dict(encoder.counts),
             viewers=sum(viewer.is_audience and viewer.connected.is_set() for viewer in self._fan_out),
             size_wh=encoder.size_wh,
-            vision_errors=self._vision_errors_before + vision.errors,
+            counts=LiveCounts(
+                pictures_in=self._in.total,
+                pictures_out=encoder.out.total,
+                dropped=self._dropped_before + vision.frames.dropped + encoder.treated.dropped,
+                vision_errors=self._vision_errors_before + vision.errors,
+                delays=tuple(encoder.delay_histogram.counts),
+                delay_sum_s=encoder.delay_histogram.sum_s,
+            ),
         )
 
     # Inside -------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 
 class BroadcastState(StrEnum):
@@ -44,6 +45,41 @@ class LiveLimits:
     max_kbps: int = 4000
 
 
+DELAY_BOUNDS_S: Final = (0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0)
+"""Upper bounds of the classes in which a live session counts its delays; one more class has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveCounts:
+    """What a live session has counted since it began. Counts of several sessions add up.
+
+    Attributes:
+        pictures_in: Decoded pictures.
+        pictures_out: Treated pictures.
+        dropped: Pictures that were replaced by newer ones before anybody looked.
+        vision_errors: Pictures whose treatment failed; none of them left.
+        delays: Treated pictures by delay, from arrival to being encoded, in the classes of `DELAY_BOUNDS_S`.
+        delay_sum_s: Sum of these delays.
+    """
+
+    pictures_in: int = 0
+    pictures_out: int = 0
+    dropped: int = 0
+    vision_errors: int = 0
+    delays: tuple[int, ...] = (0,) * (len(DELAY_BOUNDS_S) + 1)
+    delay_sum_s: float = 0.0
+
+    def __add__(self, other: "LiveCounts") -> "LiveCounts":
+        return LiveCounts(
+            pictures_in=self.pictures_in + other.pictures_in,
+            pictures_out=self.pictures_out + other.pictures_out,
+            dropped=self.dropped + other.dropped,
+            vision_errors=self.vision_errors + other.vision_errors,
+            delays=tuple(mine + theirs for mine, theirs in zip(self.delays, other.delays, strict=True)),
+            delay_sum_s=self.delay_sum_s + other.delay_sum_s,
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class LiveStats:
     """The numbers of a live session over the last seconds.
@@ -51,24 +87,22 @@ class LiveStats:
     Attributes:
         fps_in: Decoded pictures a second.
         fps_out: Treated pictures a second.
-        dropped: Pictures that were replaced by newer ones before anybody looked, since the start.
         vision_ms: Median time of the treatment; None before the first picture.
         server_delay_ms: Median time from a picture's arrival to its being encoded; None before the first.
         faces: How many faces have which treatment, in the last picture.
         viewers: Connected viewers, without the broadcaster's own.
         size_wh: Size of the last treated picture.
-        vision_errors: Pictures whose treatment failed, since the start; none of them left.
+        counts: Everything since the start.
     """
 
     fps_in: float = 0.0
     fps_out: float = 0.0
-    dropped: int = 0
     vision_ms: float | None = None
     server_delay_ms: float | None = None
     faces: dict[str, int] = field(default_factory=dict)
     viewers: int = 0
     size_wh: tuple[int, int] | None = None
-    vision_errors: int = 0
+    counts: LiveCounts = field(default_factory=LiveCounts)
 
 
 @dataclass(frozen=True, slots=True)

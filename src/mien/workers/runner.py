@@ -15,7 +15,7 @@ from mien.errors import LiveLostError, MienError, ModelError
 from mien.media.peer import IceServer
 from mien.media.sdp import Fragment, Offer
 from mien.sessions.ports import Connected, LivePolicy, Role, RunnerHealth
-from mien.sessions.states import BroadcastState, LiveLimits, LiveReport, LiveStats
+from mien.sessions.states import BroadcastState, LiveCounts, LiveLimits, LiveReport, LiveStats
 from mien.workers.wire import Channel
 
 log = structlog.get_logger()
@@ -346,10 +346,14 @@ class RemoteLive:
 
 def _report_of(plain: dict[str, Any]) -> LiveReport:
     stats = dict(plain["stats"])
-    size_wh = stats.pop("size_wh")
+    size_wh, counts = stats.pop("size_wh"), stats.pop("counts")
     return LiveReport(
         state=BroadcastState(plain["state"]),
-        stats=LiveStats(**stats, size_wh=None if size_wh is None else (int(size_wh[0]), int(size_wh[1]))),
+        stats=LiveStats(
+            **stats,
+            size_wh=None if size_wh is None else (int(size_wh[0]), int(size_wh[1])),
+            counts=LiveCounts(**counts | {"delays": tuple(counts["delays"])}),
+        ),
         idle_s=float(plain["idle_s"]),
     )
 
