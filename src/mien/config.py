@@ -56,6 +56,17 @@ class LiveSettings(BaseModel):
     max_kbps: int = Field(default=4000, ge=100, le=50_000, description="Bit rate a browser publishes with at most.")
 
 
+class FramesSettings(BaseModel):
+    """Pictures over a WebSocket, for clients that cannot do WebRTC."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_sessions: int = Field(default=4, ge=0, le=1000, description="Refuse new sessions above this; 0 turns it off.")
+    max_bytes: int = Field(default=2 * 2**20, ge=1024, le=16 * 2**20, description="Refuse larger pictures.")
+    max_fps: float = Field(default=30.0, gt=0, le=240, description="Drop what a client sends faster than this.")
+    idle_timeout_s: float = Field(default=30.0, gt=0, description="A client that sends nothing for so long is gone.")
+
+
 class ReferenceSettings(BaseModel):
     """Photos lent as personas; they stay in memory only."""
 
@@ -110,6 +121,7 @@ class Settings(BaseSettings):
         default_factory=lambda: user_cache_path("mien") / "models", description="Where models are cached."
     )
     live: LiveSettings = Field(default=LiveSettings(), description="How live sessions behave.")
+    frames: FramesSettings = Field(default=FramesSettings(), description="Pictures over a WebSocket.")
     references: ReferenceSettings = Field(default=ReferenceSettings(), description="Photos lent as personas.")
     log: LogSettings = Field(default=LogSettings(), description="What is logged, and how.")
 

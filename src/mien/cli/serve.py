@@ -17,6 +17,7 @@ from mien.telemetry import set_up_logging
 from mien.workers import ProcessRunner
 
 _GRACEFUL_S = 3
+_WS_OVERHEAD_BYTES = 1024
 
 
 @click.command()
@@ -44,6 +45,7 @@ def serve(host: str | None, port: int | None) -> None:
         access_log=False,  # its lines would carry session URLs, which are keys
         timeout_graceful_shutdown=_GRACEFUL_S,
         server_header=False,
+        ws_max_size=settings.frames.max_bytes + _WS_OVERHEAD_BYTES,
     )
 
 

@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from types import MappingProxyType
@@ -91,16 +92,28 @@ def is_still(path: Path) -> bool:
         return is_image_name(path.name) and path.suffix.lower() != ".gif"
 
 
-def decode_image(data: bytes, *, name: str = "picture", max_pixels: int = MAX_IMAGE_PIXELS) -> Image:
-    """Decode the bytes of a picture file to upright pixels.
+def decode_image(
+    data: bytes,
+    *,
+    name: str = "picture",
+    max_pixels: int = MAX_IMAGE_PIXELS,
+    formats: Sequence[str] = READABLE_FORMATS,
+) -> Image:
+    """Decode the bytes of a picture file to upright pixels; see `decode_picture`.
 
     Raises:
         MediaError: The bytes are no single picture that can be read.
     """
-    return decode_picture(data, name=name, max_pixels=max_pixels).image
+    return decode_picture(data, name=name, max_pixels=max_pixels, formats=formats).image
 
 
-def decode_picture(data: bytes, *, name: str = "picture", max_pixels: int = MAX_IMAGE_PIXELS) -> StillPicture:
+def decode_picture(
+    data: bytes,
+    *,
+    name: str = "picture",
+    max_pixels: int = MAX_IMAGE_PIXELS,
+    formats: Sequence[str] = READABLE_FORMATS,
+) -> StillPicture:
     """Decode the bytes of a picture file, with what must be carried over to its treated copy.
 
     Greyscale, palette, CMYK and 16-bit pictures become 8-bit RGB; transparency is laid on white, so that no
@@ -110,6 +123,7 @@ def decode_picture(data: bytes, *, name: str = "picture", max_pixels: int = MAX_
         data: The file.
         name: How to call it in errors.
         max_pixels: Refuse larger ones before decoding them.
+        formats: Those to read, by Pillow's names.
 
     Raises:
         MediaTooLargeError: It has more than `max_pixels`.
@@ -119,7 +133,7 @@ def decode_picture(data: bytes, *, name: str = "picture", max_pixels: int = MAX_
     if not data:
         raise MediaError(f"{name} is empty (0 bytes)")
     try:
-        with Pillow.open(io.BytesIO(data), formats=READABLE_FORMATS) as opened:
+        with Pillow.open(io.BytesIO(data), formats=tuple(formats)) as opened:
             width, height = opened.size
             if width * height > max_pixels:
                 raise MediaTooLargeError(f"{name} has {width}x{height} pixels, at most {max_pixels} are read")
@@ -133,7 +147,7 @@ def decode_picture(data: bytes, *, name: str = "picture", max_pixels: int = MAX_
     except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning) as error:
         raise MediaTooLargeError(f"{name} has too many pixels, at most {max_pixels} are read") from error
     except UnidentifiedImageError as error:
-        raise MediaError(f"{name} is not a picture mien can read ({_formats()})") from error
+        raise MediaError(f"{name} is not a picture mien can read ({_names(formats)})") from error
     except _DECODE_ERRORS as error:
         if "truncated" in str(error).lower():
             raise MediaTruncatedError(f"{name} ends too early: {error}") from error
@@ -256,5 +270,5 @@ def _to_srgb(picture: Pillow.Image, icc: bytes | None) -> Pillow.Image:
     return picture.convert("RGB")
 
 
-def _formats() -> str:
-    return ", ".join(READABLE_FORMATS)
+def _names(formats: Sequence[str]) -> str:
+    return ", ".join(formats)

@@ -17,7 +17,7 @@ from mien.media.sdp import MAX_SDP_BYTES
 from mien.server import metrics, problems, whep, whip
 from mien.server.eyes import LateEyes
 from mien.server.middleware import AnswerHeaders, BodyLimit
-from mien.server.routes import broadcasts, events, pages, personas
+from mien.server.routes import broadcasts, events, frames, pages, personas
 from mien.server.signalling import CORS
 from mien.sessions.broadcasts import Broadcasts
 from mien.sessions.ports import ConsentLedger, PipelineFactory, Runner
@@ -94,11 +94,13 @@ def create_app(
     app.state.eyes = eyes
     app.state.web_dir = web_dir
     app.state.listeners = set()
+    app.state.frame_sessions = set()
     problems.install(app)
     app.include_router(whip.router)
     app.include_router(whep.router)
     app.include_router(broadcasts.router)
     app.include_router(events.router)
+    app.include_router(frames.router)
     app.include_router(personas.router)
     app.include_router(metrics.router)
     app.include_router(pages.router)

@@ -58,6 +58,17 @@ class BroadcastWish:
             raise PolicyError("a swap needs a persona: a built-in mask or a reference photo")
 
 
+def policy_of(wish: BroadcastWish, references: References) -> LivePolicy:
+    """Return what `wish` means for a live session, with the reference photo itself.
+
+    Raises:
+        PersonaError: There is no such photo.
+    """
+    persona = wish.persona
+    reference = references.get(persona) if persona is not None and persona.startswith(REFERENCE_PREFIX) else None
+    return LivePolicy(treatment=wish.treatment, persona=reference or persona, others=wish.others)
+
+
 @dataclass(eq=False, slots=True)
 class Broadcast:
     """One broadcast and the live session that carries it, one after the other if they break.
@@ -180,7 +191,7 @@ class Broadcasts:
         self._making += 1
         try:
             broadcast_id = secrets.token_urlsafe(12)
-            policy = self._policy(wish)
+            policy = policy_of(wish, self._references)
             live = await self._runner.start(policy, name=broadcast_id)
             broadcast = Broadcast(
                 id=broadcast_id,
@@ -229,7 +240,7 @@ class Broadcasts:
         async with broadcast.changing:
             wish = replace(broadcast.wish, **changes)
             if replace(wish, title=broadcast.wish.title) != broadcast.wish:
-                policy = self._policy(wish)
+                policy = policy_of(wish, self._references)
                 await broadcast.live.use(policy)
                 broadcast.policy = policy
             broadcast.wish = wish
@@ -238,13 +249,6 @@ class Broadcasts:
         """End a broadcast: nobody finds it any more, and its peers are closed."""
         self._broadcasts.pop(broadcast.id, None)
         broadcast.live.end()
-
-    def _policy(self, wish: BroadcastWish) -> LivePolicy:
-        persona = wish.persona
-        reference = (
-            self._references.get(persona) if persona is not None and persona.startswith(REFERENCE_PREFIX) else None
-        )
-        return LivePolicy(treatment=wish.treatment, persona=reference or persona, others=wish.others)
 
     async def _run(self, broadcast: Broadcast) -> None:
         with structlog.contextvars.bound_contextvars(broadcast=broadcast.id):

@@ -7,7 +7,9 @@ from typing import Self
 
 import structlog
 
+from mien.media.frame_codec import FrameFormat
 from mien.media.peer import IceServer
+from mien.sessions.frame_session import LocalFrameSession
 from mien.sessions.live import LiveSession
 from mien.sessions.ports import LivePolicy, PipelineFactory, RunnerHealth
 from mien.sessions.states import LiveLimits
@@ -71,6 +73,23 @@ class LocalRunner:
         self._group.create_task(self._run(live, name))
         await live.started()
         return live
+
+    async def start_frames(self, policy: LivePolicy, *, form: FrameFormat, name: str) -> LocalFrameSession:  # noqa: ARG002  # the port's
+        """Return a session that treats single pictures.
+
+        Raises:
+            PersonaError: There is no such persona.
+            PolicyError: The policy contradicts itself.
+            ModelError: A model cannot be had.
+        """
+        session = LocalFrameSession(
+            policy,
+            build=lambda changed: self._eyes().build(changed),
+            form=form,
+            max_pixels=self._limits.max_pixels,
+        )
+        await session.prepare()
+        return session
 
     async def _run(self, live: LiveSession, name: str) -> None:
         self._running.add(live)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol, TypeAlias
 
+from mien.media.frame_codec import FrameFormat
 from mien.media.sdp import Fragment, Offer
 from mien.sessions.states import LiveReport
 from mien.vision.faces import Image, TreatedFrame
@@ -235,6 +236,48 @@ class Live(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class TreatedPicture:
+    """A treated picture of a frame session.
+
+    Attributes:
+        data: A JPEG or WebP file.
+        at: The time that was given with the picture it was made of.
+    """
+
+    data: bytes
+    at: float
+
+
+class FrameSession(Protocol):
+    """One client's pictures, treated one after the other, wherever that happens."""
+
+    async def treat(self, picture: bytes, *, at: float) -> TreatedPicture | None:
+        """Take a JPEG or WebP picture captured at `at` seconds; return one to show, or None while the delay fills.
+
+        Raises:
+            MediaError: It cannot be read.
+            LiveError: It could not be treated.
+            LiveLostError: What carried the session broke.
+        """
+        ...
+
+    async def use(self, policy: LivePolicy) -> None:
+        """Treat the next picture by `policy`.
+
+        Raises:
+            PersonaError: There is no such persona.
+            PolicyError: The policy contradicts itself.
+            ModelError: A model cannot be had.
+            LiveLostError: What carried the session broke.
+        """
+        ...
+
+    def end(self) -> None:
+        """Free whatever it holds."""
+        ...
+
+
 RunnerHealth: TypeAlias = Literal["ok", "warming", "broken"]
 
 
@@ -251,6 +294,22 @@ class Runner(Protocol):
 
         Args:
             policy: How its pictures are treated at first.
+            name: For the log.
+
+        Raises:
+            PersonaError: There is no such persona.
+            PolicyError: The policy contradicts itself.
+            ModelError: A model cannot be had.
+            LiveLostError: What should carry the session broke.
+        """
+        ...
+
+    async def start_frames(self, policy: LivePolicy, *, form: FrameFormat, name: str) -> FrameSession:
+        """Return a session that treats single pictures.
+
+        Args:
+            policy: How they are treated at first.
+            form: In which form they come back.
             name: For the log.
 
         Raises:

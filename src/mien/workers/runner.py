@@ -12,11 +12,12 @@ from typing import Any, Final, Self
 import structlog
 
 from mien.errors import LiveLostError, MienError, ModelError
+from mien.media.frame_codec import FrameFormat
 from mien.media.peer import IceServer
 from mien.media.sdp import Fragment, Offer
-from mien.sessions.ports import Connected, LivePolicy, Role, RunnerHealth
+from mien.sessions.ports import Connected, LivePolicy, Role, RunnerHealth, TreatedPicture
 from mien.sessions.states import BroadcastState, LiveCounts, LiveLimits, LiveReport, LiveStats
-from mien.workers.wire import Channel
+from mien.workers.wire import Channel, Frame
 
 log = structlog.get_logger()
 
@@ -85,14 +86,31 @@ class ProcessRunner:
             ModelError: A model cannot be had.
             LiveLostError: The worker died.
         """
+        worker = await self._worker_that("start", policy=policy, name=name)
+        log.info("worker_took_over", worker_pid=worker.pid, broadcast=name)
+        return RemoteLive(worker, self._group)
+
+    async def start_frames(self, policy: LivePolicy, *, form: FrameFormat, name: str) -> "RemoteFrames":
+        """Return a session that treats single pictures, in a process of its own.
+
+        Raises:
+            PersonaError: There is no such persona.
+            PolicyError: The policy contradicts itself.
+            ModelError: A model cannot be had.
+            LiveLostError: The worker died.
+        """
+        worker = await self._worker_that("start_frames", policy=policy, form=form, name=name)
+        log.info("worker_took_over", worker_pid=worker.pid, frames=name)
+        return RemoteFrames(worker, self._group)
+
+    async def _worker_that(self, verb: str, **wish: Any) -> "_Worker":
         worker = await self._ready_worker()
         try:
-            await worker.call("start", policy=policy, name=name)
+            await worker.call(verb, **wish)
         except BaseException:
             await worker.dismiss()
             raise
-        log.info("worker_took_over", worker_pid=worker.pid, broadcast=name)
-        return RemoteLive(worker, self._group)
+        return worker
 
     async def _ready_worker(self) -> "_Worker":
         self._taken.set()
@@ -166,7 +184,7 @@ class _Worker:
         self._channel = channel
         self._numbers: Iterator[int] = itertools.count(1)
         self._ready = False
-        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._waiting: dict[int, asyncio.Future[tuple[Any, bytes]]] = {}
 
     @classmethod
     async def spawn(cls, command: Sequence[str]) -> Self:
@@ -202,7 +220,7 @@ class _Worker:
             while True:
                 async with asyncio.timeout(_SILENT_S if self._ready else _WARM_UP_S):
                     frame = await self._channel.receive()
-                self._take(frame.head)
+                self._take(frame)
         except LiveLostError:
             pass
         except TimeoutError:
@@ -228,8 +246,8 @@ class _Worker:
         await self._call("configure", settings, timeout_s=_WARM_UP_S)
         self._ready = True
 
-    async def call(self, verb: str, **wish: Any) -> Any:
-        """Have the worker do something; return what it answers.
+    async def call(self, verb: str, **wish: Any) -> tuple[Any, bytes]:
+        """Have the worker do something; return what it answers, and the bytes that come with it.
 
         Raises:
             MienError: Whatever the live session raised.
@@ -247,11 +265,12 @@ class _Worker:
         except TimeoutError:
             self.kill()
 
-    async def _call(self, verb: str, body: bytes, *, timeout_s: float) -> Any:
+    async def _call(self, verb: str, body: bytes, *, timeout_s: float) -> tuple[Any, bytes]:
         if self.is_gone:
             raise LiveLostError("the live session broke; it is being started again")
         number = next(self._numbers)
-        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[tuple[Any, bytes]] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answer
         try:
             async with asyncio.timeout(timeout_s):
                 await self._channel.send({"id": number, "call": verb}, body)
@@ -261,7 +280,8 @@ class _Worker:
         finally:
             del self._waiting[number]
 
-    def _take(self, head: dict[str, Any]) -> None:
+    def _take(self, frame: Frame) -> None:
+        head = frame.head
         if "report" in head:
             self.report = _report_of(head["report"])
         if head.get("over"):
@@ -272,7 +292,7 @@ class _Worker:
         if "error" in head:
             waiting.set_exception(_error_of(str(head["error"]["code"]), str(head["error"]["text"])))
         else:
-            waiting.set_result(head["result"])
+            waiting.set_result((head["result"], frame.body))
 
     async def _bury(self) -> None:
         """Wait for the process, whose line is closed, to end; it gets no second wait."""
@@ -306,11 +326,13 @@ class RemoteLive:
 
     async def publish(self, offer: Offer) -> Connected:
         """Take a publisher."""
-        return Connected(**await self._worker.call("publish", offer=offer))
+        answer, _ = await self._worker.call("publish", offer=offer)
+        return Connected(**answer)
 
     async def watch(self, offer: Offer, *, is_audience: bool = True) -> Connected:
         """Take a viewer."""
-        return Connected(**await self._worker.call("watch", offer=offer, is_audience=is_audience))
+        answer, _ = await self._worker.call("watch", offer=offer, is_audience=is_audience)
+        return Connected(**answer)
 
     async def check(self, session_id: str, role: Role) -> None:
         """Let pass who names a session that is there."""
@@ -342,6 +364,29 @@ class RemoteLive:
         await self._worker.gone.wait()
         if not self._worker.ended_well:
             raise LiveLostError("the worker process died")
+
+
+class RemoteFrames:
+    """A frame session in a worker process (the port `FrameSession`)."""
+
+    def __init__(self, worker: _Worker, group: asyncio.TaskGroup) -> None:
+        self._worker = worker
+        self._group = group
+        self._ending: asyncio.Task[None] | None = None
+
+    async def treat(self, picture: bytes, *, at: float) -> TreatedPicture | None:
+        """Take a picture; return one to show, or None while the delay fills."""
+        answer, data = await self._worker.call("treat", picture=picture, at=at)
+        return None if answer is None else TreatedPicture(data, float(answer["at"]))
+
+    async def use(self, policy: LivePolicy) -> None:
+        """Treat the next picture by `policy`."""
+        await self._worker.call("use", policy=policy)
+
+    def end(self) -> None:
+        """Let the worker go."""
+        if self._ending is None:
+            self._ending = self._group.create_task(self._worker.dismiss())
 
 
 def _report_of(plain: dict[str, Any]) -> LiveReport:

@@ -13,13 +13,13 @@ from mien.errors import LiveError, LiveLostError, MienError
 from mien.media.privates import gather_on_loopback_when_alone
 from mien.sessions.live import LiveSession
 from mien.sessions.local_runner import LocalRunner
-from mien.sessions.ports import PipelineFactory
+from mien.sessions.ports import FrameSession, PipelineFactory, TreatedPicture
 from mien.sessions.states import BroadcastState, LiveReport
 from mien.workers.wire import Channel
 
 log = structlog.get_logger()
 
-_OWN_VERBS: Final = {"start", "end"}
+_OWN_VERBS: Final = {"start", "start_frames", "end"}
 REPORT_EVERY_S: Final = 0.25
 """So often a worker tells how it is; one that falls silent is taken for dead."""
 
@@ -43,6 +43,7 @@ class _Worker:
         self._open_eyes = open_eyes
         self._eyes: PipelineFactory | None = None
         self._live: LiveSession | None = None
+        self._frames: FrameSession | None = None
         self._dismissed = False
         self._channel: Channel
         self._runner: LocalRunner
@@ -82,9 +83,12 @@ class _Worker:
         self, number: int, verb: str, method: Callable[..., Awaitable[Any]], wish: dict[str, Any]
     ) -> None:
         reply: dict[str, Any] = {"id": number, "result": None}
+        body = b""
         try:
             result = await method(**wish)
-            if result is not None:
+            if isinstance(result, TreatedPicture):
+                reply["result"], body = {"at": result.at}, result.data
+            elif result is not None:
                 reply["result"] = asdict(result)
         except MienError as error:
             reply["error"] = {"code": error.code, "text": str(error)}
@@ -92,7 +96,7 @@ class _Worker:
             log.exception("worker_call_failed", call=verb)
             reply["error"] = {"code": LiveError.code, "text": "something broke in the live session"}
         reply["report"] = asdict(self._report)
-        await self._channel.send(reply)
+        await self._channel.send(reply, body)
 
     # Verbs --------------------------------------------------------------------------------------------------
 
@@ -102,6 +106,9 @@ class _Worker:
     async def _start(self, **wish: Any) -> None:
         self._live = await self._runner.start(**wish)
 
+    async def _start_frames(self, **wish: Any) -> None:
+        self._frames = await self._runner.start_frames(**wish)
+
     async def _end(self) -> None:
         self._dismissed = True
         if self._live is not None:
@@ -109,9 +116,10 @@ class _Worker:
 
     def _verb_of_session(self, verb: str) -> Callable[..., Awaitable[Any]]:
         async def call(**wish: Any) -> Any:
-            if self._live is None:
-                raise LiveError("the live session has not begun")
-            return await getattr(self._live, verb)(**wish)
+            session = self._live or self._frames
+            if session is None:
+                raise LiveError("the session has not begun")
+            return await getattr(session, verb)(**wish)
 
         return call
 

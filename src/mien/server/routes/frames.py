@@ -1,0 +1,239 @@
+"""`/ws/frames`: single pictures in, treated pictures out, for clients that cannot do WebRTC.
+
+The client sends JSON once (`FramesIn`), then binary messages: eight bytes of a number of its own, big-endian, and a
+JPEG or WebP picture. For each picture that was treated it gets a binary message back: the number of the picture it
+was made of, and the treated picture. Pictures that nobody had time for are dropped and counted. Further JSON
+messages change the policy.
+"""
+
+import asyncio
+import contextlib
+import struct
+import time
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import structlog
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette import status
+from starlette.websockets import WebSocketState
+
+from mien.config import Settings
+from mien.errors import InputError, LiveError, LiveLostError, MediaTooLargeError, MienError, TooManySessionsError
+from mien.media.frame_codec import FrameFormat
+from mien.media.meters import DurationMeter, RateMeter
+from mien.server.access import bearer_token, check_operator_token, is_from_elsewhere
+from mien.server.problems import HttpError
+from mien.server.routes.broadcasts import PersonaId
+from mien.sessions.broadcasts import BroadcastWish, policy_of
+from mien.sessions.frame_exchange import FrameSlot
+from mien.sessions.ports import FrameSession, LiveTreatment, OtherFaces, Runner
+
+log = structlog.get_logger()
+router = APIRouter()
+
+_NUMBER: Final = struct.Struct("!Q")
+_STATS_EVERY_S: Final = 1.0
+_SEND_TIMEOUT_S: Final = 5.0
+_CLOSE_CODES: Final[dict[type[Exception], int]] = {
+    TooManySessionsError: status.WS_1013_TRY_AGAIN_LATER,
+    LiveLostError: status.WS_1011_INTERNAL_ERROR,
+}
+
+
+class FramesIn(BaseModel):
+    """What a client wants done with its pictures."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    treatment: LiveTreatment = Field(default="mosaic", description="What happens to faces.")
+    persona: PersonaId | None = Field(default=None, description="The face to swap in.")
+    others: OtherFaces = Field(default="mosaic", description="In a swap, what faces beside the most prominent one get.")
+    format: FrameFormat = Field(default=FrameFormat.JPEG, description="In which form pictures come back.")
+    token: str | None = Field(default=None, max_length=512, description="The operator's, for who cannot set headers.")
+
+
+@router.websocket("/ws/frames")
+async def frames(socket: WebSocket) -> None:
+    """Carry one client's exchange of pictures."""
+    if is_from_elsewhere(socket):
+        await socket.close(status.WS_1008_POLICY_VIOLATION)  # before the handshake is done, this is a 403
+        return
+    await socket.accept()
+    try:
+        async with asyncio.TaskGroup() as group:
+            await _Exchange(socket, group).run()
+    except* _HungUpError:
+        pass
+    except* (MienError, HttpError, ValidationError) as errors:
+        error = _first(errors)
+        code = _CLOSE_CODES.get(type(error), status.WS_1008_POLICY_VIOLATION)
+        if socket.application_state is WebSocketState.CONNECTED:
+            with contextlib.suppress(RuntimeError):  # the client was faster
+                await socket.send_json(_problem(error))
+                await socket.close(code, _problem(error)["code"])
+
+
+class _HungUpError(Exception):
+    """The client is gone."""
+
+
+class _Exchange:
+    def __init__(self, socket: WebSocket, group: asyncio.TaskGroup) -> None:
+        self._socket = socket
+        self._group = group
+        self._settings: Settings = socket.app.state.settings
+        self._slot = FrameSlot(max_fps=self._settings.frames.max_fps)
+        self._arrived = asyncio.Event()
+        self._numbers: dict[float, int] = {}
+        self._out = RateMeter()
+        self._delays = DurationMeter()
+
+    async def run(self) -> None:
+        """Serve the client until it hangs up."""
+        wish = await self._read_wish(await self._receive())
+        check_operator_token(self._settings, wish.token or bearer_token(self._socket))
+        async with self._session(wish) as session:
+            await self._send({"kind": "ready"})
+            workers = [self._group.create_task(self._treat(session)), self._group.create_task(self._tell())]
+            try:
+                while True:
+                    await self._take(await self._receive(), session)
+            finally:
+                for worker in workers:
+                    worker.cancel()
+
+    @contextlib.asynccontextmanager
+    async def _session(self, wish: FramesIn) -> AsyncIterator[FrameSession]:
+        state = self._socket.app.state
+        if len(state.frame_sessions) >= self._settings.frames.max_sessions:
+            raise TooManySessionsError(
+                f"this server carries at most {self._settings.frames.max_sessions} such sessions"
+            )
+        state.frame_sessions.add(self)
+        try:
+            runner: Runner = state.runner
+            session = await runner.start_frames(self._policy(wish), form=wish.format, name="frames")
+            log.info("frame_session_begun", treatment=wish.treatment)
+            try:
+                yield session
+            finally:
+                session.end()
+                log.info("frame_session_ended", pictures=self._out.total, dropped=self._slot.dropped)
+        finally:
+            state.frame_sessions.discard(self)
+
+    def _policy(self, wish: FramesIn) -> Any:
+        return policy_of(
+            BroadcastWish(treatment=wish.treatment, persona=wish.persona, others=wish.others),
+            self._socket.app.state.references,
+        )
+
+    # In -----------------------------------------------------------------------------------------------------
+
+    async def _receive(self) -> str | bytes:
+        try:
+            async with asyncio.timeout(self._settings.frames.idle_timeout_s):
+                message = await self._socket.receive()
+        except TimeoutError:
+            raise InputError("nothing came for too long") from None
+        if message["type"] == "websocket.disconnect":
+            raise _HungUpError
+        data: str | bytes | None = message.get("bytes")
+        return data if data is not None else str(message["text"])
+
+    async def _read_wish(self, message: str | bytes) -> FramesIn:
+        if isinstance(message, bytes):
+            raise InputError("the first message must be JSON that says what to do with the pictures")
+        return FramesIn.model_validate_json(message)
+
+    async def _take(self, message: str | bytes, session: FrameSession) -> None:
+        if isinstance(message, str):
+            await session.use(self._policy(await self._read_wish(message)))
+            await self._send({"kind": "ready"})
+            return
+        if len(message) <= _NUMBER.size:
+            raise InputError(f"a picture comes after a number of {_NUMBER.size} bytes, got {len(message)} in all")
+        if len(message) > self._settings.frames.max_bytes + _NUMBER.size:
+            raise MediaTooLargeError(f"a picture may have {self._settings.frames.max_bytes} bytes, got {len(message)}")
+        (number,) = _NUMBER.unpack_from(message)
+        self._slot.put(number, message[_NUMBER.size :])
+        self._arrived.set()
+
+    # Out ----------------------------------------------------------------------------------------------------
+
+    async def _treat(self, session: FrameSession) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while (waiting := self._slot.take()) is not None:
+                self._numbers[waiting.at] = waiting.number
+                try:
+                    async with asyncio.timeout(self._settings.live.hang_after_s):
+                        treated = await session.treat(waiting.picture, at=waiting.at)
+                except TimeoutError:
+                    raise LiveLostError("a picture took too long") from None
+                except LiveLostError:
+                    raise
+                except (InputError, LiveError) as error:
+                    self._numbers.pop(waiting.at)
+                    await self._send(_problem(error) | {"number": waiting.number})
+                    continue
+                if treated is not None:
+                    await self._give(treated.data, treated.at)
+
+    async def _give(self, data: bytes, at: float) -> None:
+        number = self._numbers.pop(at)
+        for older in [known for known in self._numbers if known < at]:
+            del self._numbers[older]  # a change of policy empties the delay line
+        async with _hanging_up_when_stuck():
+            await self._socket.send_bytes(_NUMBER.pack(number) + data)
+        now = time.monotonic()
+        self._out.tick(now)
+        self._delays.add(now - at)
+
+    async def _tell(self) -> None:
+        while True:
+            await asyncio.sleep(_STATS_EVERY_S)
+            now = time.monotonic()
+            await self._send(
+                {
+                    "kind": "stats",
+                    "fps_in": round(self._slot.incoming.rate(now), 1),
+                    "fps_out": round(self._out.rate(now), 1),
+                    "dropped": self._slot.dropped,
+                    "delay_ms": self._delays.median_ms,
+                }
+            )
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        async with _hanging_up_when_stuck():
+            await self._socket.send_json(message)
+
+
+@contextlib.asynccontextmanager
+async def _hanging_up_when_stuck() -> AsyncIterator[None]:
+    """Take a client that reads nothing, or has gone, for one that has hung up."""
+    try:
+        async with asyncio.timeout(_SEND_TIMEOUT_S):
+            yield
+    except (TimeoutError, WebSocketDisconnect, RuntimeError) as error:
+        raise _HungUpError from error
+
+
+def _problem(error: Exception) -> dict[str, Any]:
+    """Return what to tell a client of an error."""
+    if isinstance(error, ValidationError):
+        # Without the values: they may be secrets.
+        faults = [{"at": ".".join(map(str, fault["loc"])), "fault": fault["msg"]} for fault in error.errors()]
+        return {"kind": "error", "code": "input.invalid", "detail": "the message does not fit", "faults": faults[:20]}
+    code = error.code if isinstance(error, MienError | HttpError) else "internal"
+    return {"kind": "error", "code": code, "detail": str(error)}
+
+
+def _first(errors: BaseExceptionGroup[Any]) -> Exception:
+    error: Any = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error  # type: ignore[no-any-return]  # the group holds nothing else
