@@ -22,7 +22,7 @@ from mien.errors import (
     TokenError,
     TooManySessionsError,
 )
-from mien.sessions.ports import Live, LivePolicy, LiveTreatment, OtherFaces, Runner
+from mien.sessions.ports import MAX_LIVE_DELAY_FRAMES, Live, LivePolicy, LiveTreatment, OtherFaces, Runner
 from mien.sessions.references import REFERENCE_PREFIX, References
 from mien.sessions.states import BroadcastState, LiveCounts, LiveReport
 
@@ -44,18 +44,22 @@ class BroadcastWish:
         treatment: "mosaic" or "swap".
         persona: Id of the face to swap in: "mask:..." or "reference:...".
         others: In a swap, what other faces than the most prominent one get.
+        delay_frames: As in `LivePolicy`.
     """
 
     title: str = ""
     treatment: LiveTreatment = "mosaic"
     persona: str | None = None
     others: OtherFaces = "mosaic"
+    delay_frames: int | None = None
 
     def __post_init__(self) -> None:
         if len(self.title) > MAX_TITLE_LENGTH or not (self.title == "" or self.title.isprintable()):
             raise InputError(f"a title is at most {MAX_TITLE_LENGTH} printable characters")
         if self.treatment == "swap" and self.persona is None:
             raise PolicyError("a swap needs a persona: a built-in mask or a reference photo")
+        if self.delay_frames is not None and not 0 <= self.delay_frames <= MAX_LIVE_DELAY_FRAMES:
+            raise PolicyError(f"a delay is 0 to {MAX_LIVE_DELAY_FRAMES} frames, got {self.delay_frames}")
 
 
 def policy_of(wish: BroadcastWish, references: References) -> LivePolicy:
@@ -66,7 +70,12 @@ def policy_of(wish: BroadcastWish, references: References) -> LivePolicy:
     """
     persona = wish.persona
     reference = references.get(persona) if persona is not None and persona.startswith(REFERENCE_PREFIX) else None
-    return LivePolicy(treatment=wish.treatment, persona=reference or persona, others=wish.others)
+    return LivePolicy(
+        treatment=wish.treatment,
+        persona=reference or persona,
+        others=wish.others,
+        delay_frames=wish.delay_frames,
+    )
 
 
 @dataclass(eq=False, slots=True)

@@ -113,11 +113,12 @@ class EyesMaker:
             ModelError: A model cannot be had.
         """
         decided = self._live_policy(policy)
+        usual = LIVE_SWAP_DELAY_FRAMES if decided.needs_mesh else LIVE_DELAY_FRAMES
         return FacePipeline(
             self._eyes(decided, (), ClearanceRules()),
             decided,
             Label(self._label),
-            delay_frames=LIVE_SWAP_DELAY_FRAMES if decided.needs_mesh else LIVE_DELAY_FRAMES,
+            delay_frames=usual if policy.delay_frames is None else policy.delay_frames,
             part_every=2 if decided.needs_mesh else 1,
             span=self._span,
         )

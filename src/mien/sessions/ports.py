@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 from mien.media.frame_codec import FrameFormat
 from mien.media.sdp import Fragment, Offer
@@ -83,6 +83,9 @@ class PersonaCard:
     title_ko: str
 
 
+MAX_LIVE_DELAY_FRAMES: Final = 6
+"""A fifth of a second: more is no longer live."""
+
 LiveTreatment: TypeAlias = Literal["swap", "mosaic"]
 OtherFaces: TypeAlias = Literal["mosaic", "swap"]
 
@@ -95,11 +98,14 @@ class LivePolicy:
         treatment: "mosaic" hides every face; "swap" needs a persona.
         persona: A built-in persona's id ("mask:volto"), a photo that `read_reference` accepted, or None.
         others: In a swap, what faces beside the most prominent one get.
+        delay_frames: For so many frames a picture waits, so that a face found late is hidden from its first frame;
+            None lets the factory choose what the treatment needs.
     """
 
     treatment: LiveTreatment = "mosaic"
     persona: str | ReferenceFace | None = None
     others: OtherFaces = "mosaic"
+    delay_frames: int | None = None
 
 
 class PipelineFactory(Protocol):

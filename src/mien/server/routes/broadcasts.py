@@ -9,12 +9,21 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mien.server.access import bearer_token, check_operator
 from mien.sessions.broadcasts import MAX_TITLE_LENGTH, Broadcast, Broadcasts, BroadcastWish
-from mien.sessions.ports import LiveTreatment, OtherFaces
+from mien.sessions.ports import MAX_LIVE_DELAY_FRAMES, LiveTreatment, OtherFaces
 from mien.sessions.states import BroadcastState
 
 router = APIRouter(prefix="/api/broadcasts", tags=["broadcasts"])
 
 Title = Annotated[str, Field(max_length=MAX_TITLE_LENGTH)]
+DelayFrames = Annotated[
+    int | None,
+    Field(
+        ge=0,
+        le=MAX_LIVE_DELAY_FRAMES,
+        description="For so many frames a picture waits, so that a face found late is hidden from its first frame; "
+        "null lets the server choose what the treatment needs.",
+    ),
+]
 PersonaId = Annotated[str, Field(max_length=100, pattern=r"^(mask|reference):[A-Za-z0-9_-]+$")]
 
 
@@ -27,6 +36,7 @@ class BroadcastIn(BaseModel):
     treatment: LiveTreatment = Field(default="mosaic", description="What happens to faces.")
     persona: PersonaId | None = Field(default=None, description="The face to swap in: `mask:...` or `reference:...`.")
     others: OtherFaces = Field(default="mosaic", description="In a swap, what faces beside the most prominent one get.")
+    delay_frames: DelayFrames = None
 
 
 class BroadcastPatch(BaseModel):
@@ -38,6 +48,7 @@ class BroadcastPatch(BaseModel):
     treatment: LiveTreatment | None = Field(default=None, description="What happens to faces.")
     persona: PersonaId | None = Field(default=None, description="The face to swap in.")
     others: OtherFaces | None = Field(default=None, description="What other faces get in a swap.")
+    delay_frames: DelayFrames = None
 
 
 class CreatedOut(BaseModel):
@@ -59,6 +70,7 @@ class BroadcastOut(BaseModel):
     treatment: LiveTreatment = Field(description="What happens to faces.")
     persona: str | None = Field(description="The face that is swapped in.")
     others: OtherFaces = Field(description="What other faces get in a swap.")
+    delay_frames: int | None = Field(description="For so many frames a picture waits; null where the server chooses.")
     fps_in: float = Field(description="Pictures that come in, a second.")
     fps_out: float = Field(description="Treated pictures, a second.")
     dropped: int = Field(description="Pictures replaced by newer ones before they were treated or sent.")
@@ -77,7 +89,11 @@ class BroadcastOut(BaseModel):
 async def create_broadcast(request: Request, body: BroadcastIn, response: Response) -> CreatedOut:
     """Make a broadcast that waits for its publisher."""
     wish = BroadcastWish(
-        title=(body.title or "").strip(), treatment=body.treatment, persona=body.persona, others=body.others
+        title=(body.title or "").strip(),
+        treatment=body.treatment,
+        persona=body.persona,
+        others=body.others,
+        delay_frames=body.delay_frames,
     )
     broadcast = await _all(request).create(wish)
     response.headers["Location"] = f"/api/broadcasts/{broadcast.id}"
@@ -142,6 +158,7 @@ def _out(broadcast: Broadcast) -> BroadcastOut:
         treatment=wish.treatment,
         persona=wish.persona,
         others=wish.others,
+        delay_frames=wish.delay_frames,
         fps_in=stats.fps_in,
         fps_out=stats.fps_out,
         dropped=stats.counts.dropped,

@@ -25,7 +25,7 @@ from mien.media.frame_codec import FrameFormat
 from mien.media.meters import DurationMeter, RateMeter
 from mien.server.access import bearer_token, check_operator_token, is_from_elsewhere
 from mien.server.problems import HttpError
-from mien.server.routes.broadcasts import PersonaId
+from mien.server.routes.broadcasts import DelayFrames, PersonaId
 from mien.sessions.broadcasts import BroadcastWish, policy_of
 from mien.sessions.frame_exchange import FrameSlot
 from mien.sessions.ports import FrameSession, LiveTreatment, OtherFaces, Runner
@@ -50,6 +50,7 @@ class FramesIn(BaseModel):
     treatment: LiveTreatment = Field(default="mosaic", description="What happens to faces.")
     persona: PersonaId | None = Field(default=None, description="The face to swap in.")
     others: OtherFaces = Field(default="mosaic", description="In a swap, what faces beside the most prominent one get.")
+    delay_frames: DelayFrames = None
     format: FrameFormat = Field(default=FrameFormat.JPEG, description="In which form pictures come back.")
     token: str | None = Field(default=None, max_length=512, description="The operator's, for who cannot set headers.")
 
@@ -126,7 +127,9 @@ class _Exchange:
 
     def _policy(self, wish: FramesIn) -> Any:
         return policy_of(
-            BroadcastWish(treatment=wish.treatment, persona=wish.persona, others=wish.others),
+            BroadcastWish(
+                treatment=wish.treatment, persona=wish.persona, others=wish.others, delay_frames=wish.delay_frames
+            ),
             self._socket.app.state.references,
         )
 
