@@ -2,12 +2,9 @@
 
 import time
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from mien.media.meters import RateMeter
-
-_BURST_S: Final = 0.1
-"""A client may be this much ahead of its rate: pictures come in clumps over a network."""
 
 
 class Waiting(NamedTuple):
@@ -25,21 +22,25 @@ class Waiting(NamedTuple):
 
 
 class FrameSlot:
-    """Holds the newest picture of one client; drops and counts what is older, or comes too fast.
+    """Holds the newest picture of one client; drops and counts what is older.
+
+    A client may send as fast as it likes: the slot is read no faster than allowed, and what it sent last is never
+    lost, so that who waits for an answer gets one.
 
     Args:
-        max_fps: What comes faster is dropped.
+        max_fps: So often the slot may be read.
         now: Clock in seconds.
 
     Attributes:
         dropped: Pictures that nobody looked at.
+        incoming: Counts those that came.
 
     Example:
-        >>> slot = FrameSlot(max_fps=30, now=iter([0.0, 0.04, 0.08]).__next__)
+        >>> slot = FrameSlot(max_fps=10, now=iter([0.0, 0.0, 0.0, 0.0, 0.06]).__next__)
         >>> for number in (1, 2, 3):
         ...     slot.put(number, b"picture")
-        >>> slot.take().number, slot.dropped
-        (3, 2)
+        >>> slot.take().number, slot.dropped, round(slot.pause_s, 2)
+        (3, 2, 0.04)
     """
 
     def __init__(self, *, max_fps: float, now: Callable[[], float] = time.monotonic) -> None:
@@ -51,13 +52,9 @@ class FrameSlot:
         self._waiting: Waiting | None = None
 
     def put(self, number: int, picture: bytes) -> None:
-        """Leave a picture, unless it comes too fast."""
+        """Leave a picture in the place of the one before."""
         now = self._now()
         self.incoming.tick(now)
-        if now < self._next_at - _BURST_S:
-            self.dropped += 1
-            return
-        self._next_at = max(self._next_at, now) + self._interval_s
         if self._waiting is not None:
             self.dropped += 1
         self._waiting = Waiting(number, picture, now)
@@ -65,4 +62,13 @@ class FrameSlot:
     def take(self) -> Waiting | None:
         """Return the newest picture and forget it."""
         waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            # Counted from when it was due, not from now: a late reader catches up, within one interval.
+            now = self._now()
+            self._next_at = max(self._next_at, now - self._interval_s) + self._interval_s
         return waiting
+
+    @property
+    def pause_s(self) -> float:
+        """For how long the slot must not be read."""
+        return max(0.0, self._next_at - self._now())

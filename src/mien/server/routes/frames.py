@@ -27,7 +27,7 @@ from mien.server.access import bearer_token, check_operator_token, is_from_elsew
 from mien.server.problems import HttpError
 from mien.server.routes.broadcasts import DelayFrames, PersonaId
 from mien.sessions.broadcasts import BroadcastWish, policy_of
-from mien.sessions.frame_exchange import FrameSlot
+from mien.sessions.frame_exchange import FrameSlot, Waiting
 from mien.sessions.ports import FrameSession, LiveTreatment, OtherFaces, Runner
 
 log = structlog.get_logger()
@@ -168,23 +168,29 @@ class _Exchange:
 
     async def _treat(self, session: FrameSession) -> None:
         while True:
-            await self._arrived.wait()
-            self._arrived.clear()
-            while (waiting := self._slot.take()) is not None:
-                self._numbers[waiting.at] = waiting.number
-                try:
-                    async with asyncio.timeout(self._settings.live.hang_after_s):
-                        treated = await session.treat(waiting.picture, at=waiting.at)
-                except TimeoutError:
-                    raise LiveLostError("a picture took too long") from None
-                except LiveLostError:
-                    raise
-                except (InputError, LiveError) as error:
-                    self._numbers.pop(waiting.at)
-                    await self._send(_problem(error) | {"number": waiting.number})
-                    continue
-                if treated is not None:
-                    await self._give(treated.data, treated.at)
+            await asyncio.sleep(self._slot.pause_s)
+            waiting = self._slot.take()
+            if waiting is None:
+                await self._arrived.wait()
+                self._arrived.clear()
+            else:
+                await self._treat_one(session, waiting)
+
+    async def _treat_one(self, session: FrameSession, waiting: Waiting) -> None:
+        self._numbers[waiting.at] = waiting.number
+        try:
+            async with asyncio.timeout(self._settings.live.hang_after_s):
+                treated = await session.treat(waiting.picture, at=waiting.at)
+        except TimeoutError:
+            raise LiveLostError("a picture took too long") from None
+        except LiveLostError:
+            raise
+        except (InputError, LiveError) as error:
+            self._numbers.pop(waiting.at)
+            await self._send(_problem(error) | {"number": waiting.number})
+            return
+        if treated is not None:
+            await self._give(treated.data, treated.at)
 
     async def _give(self, data: bytes, at: float) -> None:
         number = self._numbers.pop(at)
