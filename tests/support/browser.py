@@ -16,11 +16,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 import PIL.Image
-from playwright.sync_api import BrowserContext, Page, Playwright
+from numpy.typing import NDArray
+from playwright.sync_api import BrowserContext, Playwright
 
 from mien.vision.faces import Image
 
@@ -157,7 +159,14 @@ def _wait_for(url: str, wanted: bytes, process: "subprocess.Popen[bytes]", deadl
     raise RuntimeError(f"{url} did not answer with {wanted!r} in time")
 
 
-def screen(page: Page, selector: str = "video") -> Image | None:
+class Scripted(Protocol):
+    """A page that runs scripts: Playwright's, or a Firefox's."""
+
+    def evaluate(self, expression: str, arg: Any = None, /) -> Any:
+        """Call a JavaScript function with one argument and return what it gives."""
+
+
+def screen(page: Scripted, selector: str = "video") -> Image | None:
     """Return what the video element shows now, or None while it shows nothing."""
     data = page.evaluate(
         """selector => {
@@ -174,3 +183,33 @@ def screen(page: Page, selector: str = "video") -> Image | None:
         return None
     with PIL.Image.open(io.BytesIO(base64.b64decode(data))) as picture:
         return np.asarray(picture.convert("RGB"), np.uint8)
+
+
+def sound(page: Scripted, *, seconds: float = 3.0) -> NDArray[np.float32]:
+    """Record what the video element's stream sounds like: one channel, 48 kHz, from -1 to 1.
+
+    A recorder, because a Firefox without a sound card never starts an AudioContext.
+    """
+    data = page.evaluate(
+        """async seconds => {
+            const [track] = document.querySelector('video').srcObject.getAudioTracks();
+            const recorder = new MediaRecorder(new MediaStream([track]));
+            const recorded = new Promise(resolve => { recorder.ondataavailable = ({data}) => resolve(data); });
+            recorder.start();
+            setTimeout(() => recorder.stop(), 1000 * seconds);
+            const opus = await (await recorded).arrayBuffer();
+            const samples = (await new OfflineAudioContext(1, 1, 48000).decodeAudioData(opus)).getChannelData(0);
+            const reader = new FileReader();
+            reader.readAsDataURL(new Blob([samples]));
+            await new Promise(resolve => { reader.onload = resolve; });
+            return reader.result.split(',')[1];
+        }""",
+        seconds,
+    )
+    return np.frombuffer(base64.b64decode(data), np.float32)
+
+
+def loudest_hz(samples: NDArray[np.float32]) -> float:
+    """Return the loudest pitch of a sound of 48 kHz."""
+    levels = np.abs(np.fft.rfft(samples * np.hanning(samples.size)))
+    return float(np.fft.rfftfreq(samples.size, 1 / 48_000)[np.argmax(levels)])

@@ -20,7 +20,7 @@ export class Api {
   /** @param operatorToken Sent where only the operator of the server may act; null where none is known. */
   constructor(
     private readonly operatorToken: () => string | null = () => null,
-    fetchThrough: (request: Request) => Promise<Response> = (request) => fetch(request),
+    fetchThrough: (request: Request) => Promise<Response> = outliving,
   ) {
     this.client = createClient<paths>({ baseUrl: location.origin, fetch: fetchThrough });
   }
@@ -64,6 +64,12 @@ export class Api {
       }),
     );
   }
+}
+
+/** Firefox (153) drops a `Request` with its page, whatever it says about `keepalive`; it minds the option alone. */
+function outliving(request: Request): Promise<Response> {
+  const { url, method, headers, keepalive } = request;
+  return keepalive ? fetch(url, { method, headers, keepalive }) : fetch(request);
 }
 
 function at(id: string): { params: { path: { broadcast_id: string } } } {

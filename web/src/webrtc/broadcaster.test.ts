@@ -123,11 +123,11 @@ describe("Broadcaster", () => {
     expect(kinds().at(-1)).toBe("ended");
   });
 
-  it("stops: camera off, session closed, broadcast ended", async () => {
+  it("stops: broadcast ended, session closed, camera off", async () => {
     const { broadcaster, kinds, diary } = broadcasting();
     await broadcaster.goLive(MOSAIC, "", ANY);
     await broadcaster.stop();
-    expect(diary).toEqual(["camera opened", "camera closed", "session closed", "b t ended"]);
+    expect(diary).toEqual(["camera opened", "b t ended", "session closed", "camera closed"]);
     expect(kinds().at(-1)).toBe("ended");
   });
 

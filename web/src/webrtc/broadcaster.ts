@@ -83,8 +83,9 @@ export class Broadcaster {
   /** End everything without a word; safe while the page is being closed, for its requests outlive the page. */
   async abandon(): Promise<void> {
     this.closing.abort();
+    const down = this.takeDown();
     this.options.camera.close();
-    await this.takeDown();
+    await down;
   }
 
   private async publish(broadcast: CreatedBroadcast, signal: AbortSignal): Promise<void> {
@@ -125,11 +126,12 @@ export class Broadcaster {
     const { session, broadcast } = this;
     this.session = null;
     this.broadcast = null;
-    // Both requests must be on their way before the page is gone, so neither waits for the other. If the server
-    // cannot be reached it ends the broadcast by itself, once no picture comes.
+    // Both requests must be on their way before the page is gone, so neither waits for the other; the one that
+    // matters goes first, for Firefox may be gone before the second. If the server cannot be reached it ends the
+    // broadcast by itself, once no picture comes.
     await Promise.allSettled([
-      session?.close(),
       broadcast && this.options.api.end(broadcast.id, broadcast.token),
+      session?.close(),
     ]);
   }
 }

@@ -1,0 +1,139 @@
+"""Firefox publishes and watches: with itself, with Chromium, and with a face that must stay treated."""
+
+import itertools
+import re
+import time
+
+import httpx
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from support.browser import loudest_hz, screen, sound
+from support.firefox import firefox
+from support.judge import SAME_PERSON, Judge
+from support.photos import as_png, hopper
+from support.scenes import astronaut_frame
+
+pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(240)]
+
+TONE_HZ = 700
+"""Of Firefox's fake microphone. Chromium's viewer has no microphone that could sound like it."""
+
+SHOWS_PICTURE = (
+    "() => { const v = document.querySelector('video'); return v && v.videoWidth > 2 && v.readyState >= 2; }"
+)
+
+
+@pytest.fixture(scope="module")
+def fox():
+    with firefox(preferences={"media.navigator.audio.fake_frequency": TONE_HZ}) as running:
+        yield running
+
+
+@pytest.fixture
+def fox_page(fox):
+    with fox.new_page() as page:
+        yield page
+        page.goto("about:blank")  # a page that is left ends its broadcast
+
+
+@pytest.fixture
+def fox_on_air(fox_page, server):
+    """Go live in Firefox and return its page."""
+    fox_page.goto(f"{server.address}/live")
+    fox_page.click("Go live")
+    fox_page.wait_for_function("() => document.querySelector('main').dataset.state === 'live'")
+    fox_page.wait_for_function(SHOWS_PICTURE)
+    return fox_page
+
+
+def states(server):
+    return [broadcast["state"] for broadcast in httpx.get(f"{server.address}/api/broadcasts").json()]
+
+
+def link_of(page):
+    return page.evaluate("() => document.querySelector('input[name=link]').value")
+
+
+def colours(page, *, screens=4, every_s=1.0):
+    """Return the mean colour of the picture, several times over: (screens, 3)."""
+    taken = []
+    for _ in range(screens):
+        time.sleep(every_s)
+        image = screen(page)
+        assert image is not None
+        taken.append(image.mean(axis=(0, 1)))
+    return np.array(taken)
+
+
+def moves(seen):
+    """Whether the colour wanders all the time, as that of Firefox's fake camera does."""
+    return all(np.abs(now - before).max() > 3 for before, now in itertools.pairwise(seen))
+
+
+def test_what_firefox_publishes_is_seen_and_heard_in_chromium(fox_on_air, viewer):
+    viewer.goto(link_of(fox_on_air))
+    viewer.wait_for_function(SHOWS_PICTURE, timeout=20_000)
+    assert moves(colours(viewer))
+    assert screen(viewer).shape == (720, 1280, 3)
+    viewer.get_by_role("button", name="Tap for sound").click()
+    assert loudest_hz(sound(viewer)) == pytest.approx(TONE_HZ, abs=10)
+
+
+def test_a_broadcaster_in_firefox_sees_the_treated_picture_and_the_figures(fox_on_air):
+    assert moves(colours(fox_on_air))
+    delay = r"() => document.querySelector('[data-figure=delay] dd').textContent.match(/^\d+ ms$/)?.[0]"
+    assert 10 < int(fox_on_air.wait_for_function(delay).removesuffix(" ms")) < 2000
+
+
+def test_a_broadcaster_who_leaves_the_page_in_firefox_is_off_air_at_once(fox_on_air, server):
+    assert "live" in states(server)
+    fox_on_air.goto("about:blank")
+    deadline = time.monotonic() + 5
+    while "live" in states(server) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert "live" not in states(server)
+
+
+def test_firefox_watches_what_firefox_publishes(fox, fox_on_air):
+    with fox.new_page() as watcher:
+        watcher.goto(link_of(fox_on_air))
+        watcher.wait_for_function(SHOWS_PICTURE)
+        assert moves(colours(watcher))
+        watcher.click("Tap for sound")
+        assert loudest_hz(sound(watcher)) == pytest.approx(TONE_HZ, abs=10)
+
+
+def test_in_firefox_a_viewer_sees_the_face_of_the_reference_and_hears_the_broadcaster(
+    broadcaster, fox_page, runtime, tmp_path
+):
+    photo = tmp_path / "hopper.png"
+    photo.write_bytes(as_png(hopper()))
+    broadcaster.get_by_text("My photo").click()
+    broadcaster.locator("input[type=file]").set_input_files(photo)
+    broadcaster.get_by_text("The person in this photo agreed").click()
+    broadcaster.get_by_label("Your name").fill("A tester")
+    broadcaster.get_by_role("button", name="Use this photo").click()
+    expect(broadcaster.get_by_text("The photo is ready.")).to_be_visible(timeout=20_000)
+    broadcaster.get_by_role("button", name="Go live").click()
+    link = broadcaster.locator("input[name=link]")
+    expect(link).to_have_value(re.compile("/watch/"), timeout=20_000)
+
+    fox_page.goto(link.input_value())
+    fox_page.wait_for_function(SHOWS_PICTURE)
+    first = screen(fox_page)
+    time.sleep(2.5)
+    screens = []
+    for _ in range(6):
+        screens.append(screen(fox_page))
+        time.sleep(0.4)
+
+    judge = Judge(runtime)
+    live, reference = judge.embedding(astronaut_frame(1.0, face_px=250)), judge.embedding(hopper())
+    likeness = [(judge.likeness(image, reference), judge.likeness(image, live)) for image in screens]
+    assert sum(to_reference for to_reference, _ in likeness) / 6 > float(live @ reference) + 0.05
+    assert all(to_reference > to_live for to_reference, to_live in likeness)
+    assert judge.likeness(first, live) < SAME_PERSON
+    fox_page.click("Tap for sound")
+    assert np.abs(sound(fox_page)).max() > 0.01  # Chromium's fake microphone beeps once a second
