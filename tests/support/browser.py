@@ -119,11 +119,12 @@ class Server:
 
 
 @contextmanager
-def mien_serve(data_dir: Path, *, wait_s: float = 20.0) -> Iterator[Server]:
-    """Run `mien serve` on a free loopback port; stop it by its pid."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def mien_serve(data_dir: Path, *, port: int | None = None, wait_s: float = 20.0) -> Iterator[Server]:
+    """Run `mien serve` on a loopback port, a free one unless told; stop it by its pid."""
+    if port is None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
     start = time.monotonic()
     process = subprocess.Popen(
         [sys.executable, "-m", "mien", "serve", "--port", str(port)],

@@ -36,6 +36,12 @@ describe("Problem", () => {
     expect(new Problem("live.no_such_broadcast", 404).retryable).toBe(false);
   });
 
+  it("knows that a broadcast is over from a name or from 410, but not from any 404", () => {
+    expect(new Problem("live.no_such_broadcast", 404).isOver).toBe(true);
+    expect(new Problem("unknown", 410).isOver).toBe(true);
+    expect(new Problem("unknown", 404).isOver).toBe(false);
+  });
+
   it("calls a failed fetch a network problem", () => {
     expect(Problem.fromFetch(new TypeError("Failed to fetch"))).toMatchObject({
       code: "network",

@@ -24,6 +24,11 @@ export class Problem extends Error {
     return this.status === 0 || this.status === 429 || this.status >= 500;
   }
 
+  /** Whether the server says that the broadcast is over: it knows of none, or of none any more. */
+  get isOver(): boolean {
+    return this.code === "live.no_such_broadcast" || this.status === 410;
+  }
+
   /** Say it in the page's language; a code we have no words for is said in those of its nearest parent. */
   say(words: Words): string {
     for (let code = this.code; code !== ""; code = parent(code)) {

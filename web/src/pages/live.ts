@@ -1,7 +1,9 @@
 import type { Api, Broadcast, CreatedBroadcast } from "../api/client";
+import { polling } from "../api/follow";
 import { Problem } from "../api/problem";
 import { alteredBadge, frame } from "../ui/frame";
 import { icon } from "../ui/icons";
+import { sayRetry } from "../ui/retry";
 import { View } from "../ui/view";
 import { Broadcaster, type BroadcasterState } from "../webrtc/broadcaster";
 import { Camera } from "../webrtc/camera";
@@ -144,7 +146,7 @@ export class LivePage {
       whepUrl: whep_url,
       token,
       sound: false, // one's own voice a moment later is hard to speak over
-      look: () => this.api.broadcast(id),
+      follow: polling(() => this.api.broadcast(id)),
       onState: (state) => this.update(() => (this.seen = "broadcast" in state ? state.broadcast : this.seen)),
       onStream: (stream) => {
         this.downMeter = new PathMeter();
@@ -299,18 +301,23 @@ export class LivePage {
       case "connecting":
         return { what: stage.connecting, more: stage.connectingMore };
       case "reconnecting":
-        return { what: stage.reconnecting, more: this.state.problem.say(this.language.words) };
+        return {
+          what: stage.reconnecting,
+          more: `${sayRetry(this.state, this.language.words)} ${stage.reconnectingMore}`,
+        };
       case "stopping":
         return { what: stage.stopping, more: "" };
       case "ended":
-        return { what: stage.ended, more: stage.endedMore };
+        return this.state.by === "server"
+          ? { what: stage.endedByServer, more: stage.endedByServerMore }
+          : { what: stage.ended, more: stage.endedMore };
       case "live":
         return this.playing ? null : { what: stage.connecting, more: stage.connectingMore };
     }
   }
 
   private onAirFor(): string {
-    if (this.state.kind !== "live") return "";
+    if (this.state.kind !== "live" && this.state.kind !== "reconnecting") return "";
     const seconds = Math.floor((Date.now() - this.state.sinceMs) / 1000);
     return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
   }

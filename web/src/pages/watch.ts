@@ -1,6 +1,8 @@
 import type { Api } from "../api/client";
+import { polling } from "../api/follow";
 import { alteredBadge, frame } from "../ui/frame";
 import { icon } from "../ui/icons";
+import { sayRetry } from "../ui/retry";
 import { View } from "../ui/view";
 import { type PathFigures, PathMeter } from "../webrtc/figures";
 import { Viewer, type ViewerState } from "../webrtc/viewer";
@@ -40,7 +42,7 @@ export class WatchPage {
     this.viewer = new Viewer({
       whepUrl: `/whep/${encodeURIComponent(broadcastId)}`,
       sound: true,
-      look: () => this.api.broadcast(broadcastId),
+      follow: polling(() => this.api.broadcast(broadcastId)),
       onState: (state) => this.update(() => this.enter(state)),
       onStream: (stream) => this.show(stream),
     });
@@ -255,7 +257,7 @@ export class WatchPage {
   private get isBusy(): boolean {
     return (
       this.state.kind === "connecting" ||
-      this.state.kind === "retrying" ||
+      this.state.kind === "reconnecting" ||
       (this.state.kind === "live" && !this.playing)
     );
   }
@@ -279,10 +281,8 @@ export class WatchPage {
         return { what: viewer.ended, more: viewer.endedMore };
       case "failed":
         return { what: viewer.failed, more: state.problem.say(this.language.words) };
-      case "retrying": {
-        const seconds = Math.max(1, Math.ceil((state.atMs - Date.now()) / 1000));
-        return { what: viewer.retryIn(seconds), more: state.problem.say(this.language.words) };
-      }
+      case "reconnecting":
+        return { what: viewer.reconnecting, more: sayRetry(state, this.language.words) };
       case "live":
         return this.playing || this.blocked ? null : { what: viewer.connecting, more: "" };
     }

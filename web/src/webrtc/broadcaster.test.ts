@@ -107,20 +107,52 @@ describe("Broadcaster", () => {
 
   it("comes back to the same broadcast after a loss, patient while the server holds the old one", async () => {
     const taken = new Problem("live.taken", 409);
-    const { broadcaster, kinds, lose } = broadcasting({ opens: [null, taken, null] });
+    const { broadcaster, kinds, states, diary, lose } = broadcasting({ opens: [null, taken, null] });
     await broadcaster.goLive(MOSAIC, "", ANY);
     lose[0]?.();
     await vi.advanceTimersByTimeAsync(3_000);
-    expect(kinds()).toEqual(["opening-camera", "connecting", "live", "reconnecting", "reconnecting", "live"]);
+    expect(kinds().filter((kind) => kind !== "reconnecting")).toEqual([
+      "opening-camera",
+      "connecting",
+      "live",
+      "live",
+    ]);
+    const told = states.flatMap((state) => (state.kind === "reconnecting" ? [state.atMs !== null] : []));
+    expect(told).toEqual([true, false, true, false]); // waits, tries, waits, tries
+    expect(diary).not.toContain("camera closed");
+    expect(diary).not.toContain("b t ended");
   });
 
-  it("is off air when the broadcast is gone on its return", async () => {
+  it("tells since when it has been on air, losses or not", async () => {
+    const { broadcaster, states, lose } = broadcasting();
+    vi.setSystemTime(1_000);
+    await broadcaster.goLive(MOSAIC, "", ANY);
+    await vi.advanceTimersByTimeAsync(9_000);
+    lose[0]?.();
+    await vi.advanceTimersByTimeAsync(1_000);
+    const since = states.flatMap((state) => ("sinceMs" in state ? [state.sinceMs] : []));
+    expect(new Set(since)).toEqual(new Set([1_000]));
+  });
+
+  it("waits as long as a server that restarts asks", async () => {
+    const restarting = new Problem("live.restarting", 503, "", 4);
+    const { broadcaster, kinds, lose } = broadcasting({ opens: [null, restarting, null] });
+    await broadcaster.goLive(MOSAIC, "", ANY);
+    lose[0]?.();
+    await vi.advanceTimersByTimeAsync(4_400);
+    expect(kinds().at(-1)).toBe("reconnecting");
+    await vi.advanceTimersByTimeAsync(200);
+    expect(kinds().at(-1)).toBe("live");
+  });
+
+  it("is off air, camera too, when the broadcast is gone on its return, and makes no other", async () => {
     const gone = new Problem("live.no_such_broadcast", 404);
-    const { broadcaster, kinds, lose } = broadcasting({ opens: [null, gone] });
+    const { broadcaster, states, diary, lose } = broadcasting({ opens: [null, gone] });
     await broadcaster.goLive(MOSAIC, "", ANY);
     lose[0]?.();
     await vi.advanceTimersByTimeAsync(1_000);
-    expect(kinds().at(-1)).toBe("ended");
+    expect(states.at(-1)).toEqual({ kind: "ended", by: "server" });
+    expect(diary).toContain("camera closed");
   });
 
   it("stops: broadcast ended, session closed, camera off", async () => {

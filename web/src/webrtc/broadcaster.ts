@@ -2,7 +2,6 @@ import type { Api, CreatedBroadcast, Wish } from "../api/client";
 import { Problem } from "../api/problem";
 import { type Camera, CameraError, type Choice } from "./camera";
 import { Backoff } from "./retry";
-import { sleep } from "./viewer";
 import { WhipSession } from "./whip";
 
 export type BroadcasterState =
@@ -10,9 +9,16 @@ export type BroadcasterState =
   | { kind: "opening-camera" }
   | { kind: "connecting" }
   | { kind: "live"; broadcast: CreatedBroadcast; sinceMs: number }
-  | { kind: "reconnecting"; broadcast: CreatedBroadcast; problem: Problem }
+  /** The connection is lost; `atMs` is when it is tried again, null while it is being tried. */
+  | {
+      kind: "reconnecting";
+      broadcast: CreatedBroadcast;
+      sinceMs: number;
+      problem: Problem;
+      atMs: number | null;
+    }
   | { kind: "stopping" }
-  | { kind: "ended" }
+  | { kind: "ended"; by: "broadcaster" | "server" }
   | { kind: "failed"; error: Problem | CameraError };
 
 export interface BroadcasterOptions {
@@ -32,6 +38,7 @@ type Session = ReturnType<NonNullable<BroadcasterOptions["openSession"]>>;
 export class Broadcaster {
   private broadcast: CreatedBroadcast | null = null;
   private session: Session | null = null;
+  private sinceMs = 0;
   private closing = new AbortController();
   private readonly backoff: Backoff;
 
@@ -48,11 +55,12 @@ export class Broadcaster {
       if (camera.stream === null) await camera.open(choice);
       onState({ kind: "connecting" });
       this.broadcast = await api.create(wish, title);
+      this.sinceMs = Date.now();
       if (!signal.aborted) await this.publish(this.broadcast, signal);
     } catch (error) {
       if (signal.aborted) return;
       await this.takeDown();
-      onState({ kind: "failed", error: error instanceof CameraError ? error : Problem.from(error) });
+      onState({ kind: "failed", error: named(error) });
     }
     // The stop came while the server was still making the broadcast.
     if (signal.aborted) await this.takeDown();
@@ -77,7 +85,7 @@ export class Broadcaster {
   async stop(): Promise<void> {
     this.options.onState({ kind: "stopping" });
     await this.abandon();
-    this.options.onState({ kind: "ended" });
+    this.options.onState({ kind: "ended", by: "broadcaster" });
   }
 
   /** End everything without a word; safe while the page is being closed, for its requests outlive the page. */
@@ -91,33 +99,45 @@ export class Broadcaster {
   private async publish(broadcast: CreatedBroadcast, signal: AbortSignal): Promise<void> {
     const { camera, onState } = this.options;
     const openSession = this.options.openSession ?? ((token, lose) => new WhipSession({ token }, lose));
-    const session = openSession(broadcast.token, () => void this.comeBack(broadcast, signal));
+    const lost = new AbortController();
+    const session = openSession(broadcast.token, () => lost.abort());
     this.session = session;
     const { stream } = camera;
     if (stream === null) throw new CameraError("failed");
     await session.open(broadcast.whip_url, stream);
     if (signal.aborted) return;
-    this.backoff.reset();
-    onState({ kind: "live", broadcast, sinceMs: Date.now() });
+    if (lost.signal.aborted) throw new Problem("connection.lost", 0);
+    const since = performance.now();
+    lost.signal.addEventListener("abort", () => {
+      this.backoff.stood(performance.now() - since);
+      void this.comeBack(broadcast, signal);
+    });
+    onState({ kind: "live", broadcast, sinceMs: this.sinceMs });
   }
 
+  /** Publish in the same broadcast again, as often as it takes, until the server says that there is none. */
   private async comeBack(broadcast: CreatedBroadcast, signal: AbortSignal): Promise<void> {
-    let problem = new Problem("connection", 0, "the connection was lost");
+    const { camera, onState } = this.options;
+    const { sinceMs } = this;
+    let problem = new Problem("connection.lost", 0);
     while (!signal.aborted) {
-      this.options.onState({ kind: "reconnecting", broadcast, problem });
-      await sleep(this.backoff.nextMs((problem.retryAfterSeconds ?? 0) * 1000), signal);
+      const tell = (atMs: number | null) =>
+        onState({ kind: "reconnecting", broadcast, sinceMs, problem, atMs });
+      await this.backoff.wait(problem, signal, tell);
       if (signal.aborted) return;
+      tell(null);
       try {
         await this.publish(broadcast, signal);
         return;
       } catch (error) {
+        if (signal.aborted) return;
         problem = Problem.from(error);
         // "Taken" is by our own lost connection, which the server has not yet given up.
         if (problem.retryable || problem.code === "live.taken") continue;
         this.closing.abort();
+        camera.close();
         await this.takeDown();
-        const gone = problem.code === "live.no_such_broadcast";
-        this.options.onState(gone ? { kind: "ended" } : { kind: "failed", error: problem });
+        onState(problem.isOver ? { kind: "ended", by: "server" } : { kind: "failed", error: named(error) });
       }
     }
   }
@@ -134,4 +154,8 @@ export class Broadcaster {
       session?.close(),
     ]);
   }
+}
+
+function named(error: unknown): Problem | CameraError {
+  return error instanceof CameraError ? error : Problem.from(error);
 }

@@ -74,8 +74,13 @@ export class FakePeerConnection extends EventTarget {
     this.connectionState = "closed";
   }
 
+  /** Whether anything comes in. */
+  hears = true;
+  private bytesReceived = 0;
+
   async getStats() {
-    return new Map();
+    this.bytesReceived += this.hears ? 100 : 0;
+    return new Map([["pair", { type: "candidate-pair", bytesReceived: this.bytesReceived }]]);
   }
 
   /** The same object with the browser's type. */

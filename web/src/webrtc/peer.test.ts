@@ -59,7 +59,7 @@ describe("Peer", () => {
   it("sits out a short disconnection", async () => {
     const { connection, onLost } = await connected();
     connection.become("disconnected");
-    await vi.advanceTimersByTimeAsync(3_000);
+    await vi.advanceTimersByTimeAsync(2_000);
     connection.become("connected");
     await vi.advanceTimersByTimeAsync(10_000);
     expect(onLost).not.toHaveBeenCalled();
@@ -68,9 +68,29 @@ describe("Peer", () => {
   it("is lost after a long one", async () => {
     const { connection, onLost, deleted } = await connected();
     connection.become("disconnected");
-    await vi.advanceTimersByTimeAsync(5_000);
+    await vi.advanceTimersByTimeAsync(2_600);
     expect(onLost).toHaveBeenCalledOnce();
     expect(deleted).toHaveBeenCalledOnce();
+  });
+
+  it("does not sit it out when the network is another one now", async () => {
+    const { connection, onLost } = await connected();
+    window.dispatchEvent(new Event("online"));
+    expect(onLost).not.toHaveBeenCalled(); // what still flows is left alone
+    connection.become("disconnected");
+    window.dispatchEvent(new Event("online"));
+    expect(onLost).toHaveBeenCalledOnce();
+  });
+
+  it("is lost when no byte comes any more, long before ICE would notice", async () => {
+    const { connection, onLost } = await connected();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(onLost).not.toHaveBeenCalled();
+    connection.hears = false;
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(onLost).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(onLost).toHaveBeenCalledOnce();
   });
 
   it("is lost at once when ICE has failed, and only once", async () => {

@@ -1,10 +1,17 @@
 import { Problem } from "../api/problem";
+import { sleep } from "./retry";
 import { Signalling, type SignallingOptions } from "./signalling";
 
 /** A loopback or home network connects in a fraction of this; a TURN relay behind a bad line needs seconds. */
 const CONNECT_TIMEOUT_MS = 12_000;
 /** ICE says "disconnected" on a short loss and often recovers by itself (RFC 7675 gives up after 30 s). */
-const DISCONNECTED_GRACE_MS = 4_000;
+const DISCONNECTED_GRACE_MS = 2_500;
+const WATCHDOG_MS = 1_000;
+/**
+ * So many seconds without a byte mean a dead line. A viewer gets pictures all the time, slate or not, and a publisher
+ * gets reports on what arrived; ICE by itself would need five to ten seconds more.
+ */
+const SILENT_LOOKS = 4;
 
 export type MakeConnection = (configuration: RTCConfiguration) => RTCPeerConnection;
 export const makeConnection: MakeConnection = (configuration) => new RTCPeerConnection(configuration);
@@ -46,6 +53,15 @@ export class Peer {
     transport?.addEventListener("statechange", () => {
       if (transport.state === "closed" || transport.state === "failed") this.lose();
     });
+    // With another network than before, a connection that wavers will not recover.
+    window.addEventListener(
+      "online",
+      () => this.connection.connectionState === "disconnected" && this.lose(),
+      {
+        signal: this.closing.signal,
+      },
+    );
+    void this.listenForSilence();
   }
 
   async close(): Promise<void> {
@@ -81,9 +97,27 @@ export class Peer {
     else if (state === "disconnected") this.graceTimer = setTimeout(() => this.lose(), DISCONNECTED_GRACE_MS);
   }
 
+  private async listenForSilence(): Promise<void> {
+    const { signal } = this.closing;
+    let [heard, silent] = [-1, 0];
+    while (!signal.aborted) {
+      const bytes = bytesIn(await this.connection.getStats());
+      silent = bytes === heard ? silent + 1 : 0;
+      heard = bytes;
+      if (silent === SILENT_LOOKS) this.lose();
+      await sleep(WATCHDOG_MS, signal);
+    }
+  }
+
   private lose(): void {
     if (this.closing.signal.aborted) return;
     void this.close();
     this.onLost();
   }
+}
+
+/** All that came in on any path; a path that was given up keeps what it had. */
+function bytesIn(report: RTCStatsReport): number {
+  const pairs = [...report.values()].filter(({ type }) => type === "candidate-pair");
+  return pairs.reduce((sum, { bytesReceived }) => sum + (bytesReceived ?? 0), 0);
 }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Broadcast } from "../api/client";
+import { polling } from "../api/follow";
 import { Problem } from "../api/problem";
 import { Backoff } from "./retry";
 import { Viewer, type ViewerState } from "./viewer";
@@ -10,19 +11,19 @@ const broadcast = (state: Broadcast["state"]) => ({ id: "b", state }) as Broadca
 function watching({
   opens = [],
   look = async () => broadcast("live"),
-  hears = () => true,
+  decodes = () => true,
 }: {
   opens?: (Problem | null)[];
   look?: () => Promise<Broadcast>;
-  hears?: () => boolean;
+  decodes?: () => boolean;
 } = {}) {
-  let packetsReceived = 0;
+  let framesDecoded = 0;
   const states: ViewerState[] = [];
   const sessions: { lose: () => void; closed: boolean }[] = [];
   const viewer = new Viewer({
     whepUrl: "/whep/b",
     sound: true,
-    look,
+    follow: polling(look),
     onState: (state) => states.push(state),
     onStream: () => undefined,
     backoff: new Backoff(() => 0.5),
@@ -39,8 +40,9 @@ function watching({
           session.closed = true;
         },
         stats: async () => {
-          packetsReceived += hears() ? 100 : 0;
-          return new Map([["video", { type: "inbound-rtp", packetsReceived }]]) as unknown as RTCStatsReport;
+          framesDecoded += decodes() ? 30 : 0;
+          const video = { type: "inbound-rtp", kind: "video", framesDecoded };
+          return new Map([["video", video]]) as unknown as RTCStatsReport;
         },
       };
     },
@@ -74,21 +76,24 @@ describe("Viewer", () => {
     await vi.advanceTimersByTimeAsync(0);
     sessions[0]?.lose();
     await vi.advanceTimersByTimeAsync(600);
-    expect(kinds()).toEqual(["connecting", "live", "retrying", "live"]);
+    expect(kinds()).toEqual(["connecting", "live", "reconnecting", "reconnecting", "live"]);
     expect(sessions.map(({ closed }) => closed)).toEqual([true, false]);
   });
 
-  it("comes back when no packet arrives any more, long before ICE would notice", async () => {
-    let hearing = true;
-    const { viewer, kinds, sessions } = watching({ hears: () => hearing });
+  it("comes back when packets come but make no picture", async () => {
+    let decoding = true;
+    const { viewer, states, sessions } = watching({ decodes: () => decoding });
     void viewer.run();
     await vi.advanceTimersByTimeAsync(1_000);
-    hearing = false;
-    await vi.advanceTimersByTimeAsync(3_200);
-    hearing = true;
+    decoding = false;
+    await vi.advanceTimersByTimeAsync(7_000);
+    decoding = true;
     await vi.advanceTimersByTimeAsync(1_000);
-    expect(kinds()).toEqual(["connecting", "live", "live", "retrying", "live"]);
     expect(sessions).toHaveLength(2);
+    expect(states.find(({ kind }) => kind === "reconnecting")).toMatchObject({
+      problem: { code: "connection.stalled" },
+    });
+    expect(states.at(-1)?.kind).toBe("live");
   });
 
   it("waits longer after each failure and as long as the server asks", async () => {
@@ -99,8 +104,38 @@ describe("Viewer", () => {
     vi.setSystemTime(0);
     void viewer.run();
     await vi.advanceTimersByTimeAsync(20_000);
-    const waits = states.flatMap((state) => (state.kind === "retrying" ? [state.atMs] : []));
+    const waits = states.flatMap((state) =>
+      state.kind === "reconnecting" && state.atMs !== null ? [state.atMs] : [],
+    );
     expect(waits).toEqual([500, 500 + 1000, 1500 + 7000]);
+  });
+
+  it("waits longer and longer for a server that takes it and drops it at once", async () => {
+    const { viewer, sessions } = watching();
+    void viewer.run();
+    const drop = setInterval(() => sessions.at(-1)?.lose(), 100);
+    await vi.advanceTimersByTimeAsync(8_000);
+    clearInterval(drop);
+    expect(sessions).toHaveLength(5); // after 0.5, 1, 2 and 4 s
+  });
+
+  it("tries at once when the network is back", async () => {
+    const { viewer, kinds } = watching({ opens: [...Array(5)].map(() => new Problem("network", 0)) });
+    void viewer.run();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(kinds().at(-1)).toBe("reconnecting");
+    window.dispatchEvent(new Event("online"));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(kinds().at(-1)).toBe("live");
+  });
+
+  it("remembers while it reconnects what the broadcast was", async () => {
+    const { viewer, states, sessions } = watching({ look: async () => broadcast("waiting") });
+    void viewer.run();
+    await vi.advanceTimersByTimeAsync(0);
+    sessions[0]?.lose();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(states.at(-1)).toMatchObject({ kind: "reconnecting", last: { state: "waiting" } });
   });
 
   it("ends where the broadcast is gone, whether at the offer or later", async () => {

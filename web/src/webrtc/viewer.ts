@@ -1,32 +1,40 @@
 import type { Broadcast } from "../api/client";
+import type { Follow } from "../api/follow";
 import { Problem } from "../api/problem";
-import { Backoff } from "./retry";
+import { Backoff, sleep } from "./retry";
 import { WhepSession } from "./whep";
 
-/** How often the server is asked whether the picture is live, a slate, or over. */
-const POLL_MS = 2_000;
+const WATCHDOG_MS = 1_000;
 /**
- * So many looks without a packet mean a dead line. The server repeats even a still picture five times a second, and
- * ICE itself would need ten seconds to notice.
+ * So many seconds without a new picture mean that the decoder waits in vain: the server repeats even a still picture
+ * five times a second.
  */
-const SILENT_LOOKS = 2;
+const STALLED_LOOKS = 6;
 
 export type ViewerState =
   | { kind: "connecting" }
   | { kind: "waiting"; broadcast: Broadcast }
   | { kind: "live"; broadcast: Broadcast }
   | { kind: "paused"; broadcast: Broadcast }
-  | { kind: "retrying"; problem: Problem; atMs: number }
+  | Reconnecting
   | { kind: "ended" }
   | { kind: "failed"; problem: Problem };
+
+/** The connection is lost; `atMs` is when it is tried again, null while it is being tried. */
+export interface Reconnecting {
+  kind: "reconnecting";
+  problem: Problem;
+  atMs: number | null;
+  /** As it was when last heard of. */
+  last: Broadcast | null;
+}
 
 export interface ViewerOptions {
   whepUrl: string;
   /** The broadcast's own token, where the broadcaster looks at their own picture: they are no audience. */
   token?: string;
   sound: boolean;
-  /** Ask the server about the broadcast. */
-  look: () => Promise<Broadcast>;
+  follow: Follow;
   /** Called with every new state. */
   onState: (state: ViewerState) => void;
   /** Called with the stream of each new connection, once it stands. */
@@ -42,6 +50,7 @@ export class Viewer {
   private readonly closing = new AbortController();
   private readonly backoff: Backoff;
   private session: Session | null = null;
+  private last: Broadcast | null = null;
 
   constructor(private readonly options: ViewerOptions) {
     this.backoff = options.backoff ?? new Backoff();
@@ -50,18 +59,17 @@ export class Viewer {
   /** Watch until the broadcast is over, cannot be watched, or `close` is called. */
   async run(): Promise<void> {
     const { onState } = this.options;
+    const { signal } = this.closing;
     onState({ kind: "connecting" });
-    while (!this.closing.signal.aborted) {
+    while (!signal.aborted) {
       try {
         await this.watchOnce();
       } catch (error) {
         const problem = Problem.from(error);
-        if (this.closing.signal.aborted) return;
-        if (problem.code === "live.no_such_broadcast") return onState({ kind: "ended" });
+        if (signal.aborted) return;
+        if (problem.isOver) return onState({ kind: "ended" });
         if (!problem.retryable) return onState({ kind: "failed", problem });
-        const waitMs = this.backoff.nextMs((problem.retryAfterSeconds ?? 0) * 1000);
-        onState({ kind: "retrying", problem, atMs: Date.now() + waitMs });
-        await sleep(waitMs, this.closing.signal);
+        await this.pause(problem, signal);
       }
     }
   }
@@ -76,8 +84,15 @@ export class Viewer {
     await this.session?.close();
   }
 
+  private async pause(problem: Problem, signal: AbortSignal): Promise<void> {
+    const tell = (atMs: number | null) =>
+      this.options.onState({ kind: "reconnecting", problem, atMs, last: this.last });
+    await this.backoff.wait(problem, signal, tell);
+    if (!signal.aborted) tell(null);
+  }
+
   /** Connect, then follow the broadcast until the connection is lost or the broadcast is gone, which throws. */
-  private async watchOnce(): Promise<never> {
+  private async watchOnce(): Promise<void> {
     const lost = new AbortController();
     const onLost = () => lost.abort();
     const openSession =
@@ -89,61 +104,48 @@ export class Viewer {
       await session.open(this.options.whepUrl, { sound: this.options.sound });
       // Not before: a video element that waits for a stream keeps the page's load event waiting too.
       this.options.onStream(session.stream);
-      this.backoff.reset();
-      let [heard, silent] = [-1, 0];
-      while (!lost.signal.aborted) {
-        const packets = packetsOf(await session.stats());
-        silent = packets === heard ? silent + 1 : 0;
-        heard = packets;
-        if (silent === SILENT_LOOKS) break;
-        const broadcast = await this.look();
-        if (broadcast !== null) this.tell(broadcast);
-        await sleep(POLL_MS, lost.signal);
+      const since = performance.now();
+      try {
+        await Promise.race([this.follow(lost.signal), this.watchPicture(session, lost.signal)]);
+      } finally {
+        this.backoff.stood(performance.now() - since);
       }
-      throw new Problem("connection", 0, "the connection was lost");
+      throw new Problem("connection.lost", 0);
     } finally {
+      lost.abort();
       this.session = null;
       this.closing.signal.removeEventListener("abort", onLost);
       await session.close();
     }
   }
 
-  /** A look that fails on its way says nothing about the picture, which has a path of its own. */
-  private async look(): Promise<Broadcast | null> {
-    try {
-      return await this.options.look();
-    } catch (error) {
-      const problem = Problem.from(error);
-      if (problem.retryable) return null;
-      throw problem;
+  private async follow(signal: AbortSignal): Promise<void> {
+    for await (const broadcast of this.options.follow(signal)) {
+      if (signal.aborted) return;
+      if (broadcast.state === "ended") throw new Problem("live.no_such_broadcast", 404, "it has ended");
+      this.last = broadcast;
+      // What carried it broke; the line is dead, and the next one can be had in a moment.
+      if (broadcast.state === "restarting") throw new Problem("live.lost", 503, "it is being restarted");
+      this.options.onState({ kind: broadcast.state, broadcast });
     }
   }
 
-  private tell(broadcast: Broadcast): void {
-    if (this.closing.signal.aborted) return;
-    if (broadcast.state === "ended") throw new Problem("live.no_such_broadcast", 404, "it has ended");
-    // What carried it broke; the line is dead, and the next one can be had in a moment.
-    if (broadcast.state === "restarting")
-      throw new Problem("live.lost", 503, "the live session is being restarted");
-    this.options.onState({ kind: broadcast.state, broadcast });
+  /** Notice packets that come but make no picture; that none come at all is the peer's to notice. */
+  private async watchPicture(session: Session, signal: AbortSignal): Promise<void> {
+    let [seen, stalled] = [-1, 0];
+    while (!signal.aborted) {
+      const pictures = picturesOf(await session.stats());
+      stalled = pictures === seen ? stalled + 1 : 0;
+      seen = pictures;
+      // A page that nobody looks at need not decode.
+      if (document.hidden) stalled = 0;
+      if (stalled === STALLED_LOOKS) throw new Problem("connection.stalled", 0);
+      await sleep(WATCHDOG_MS, signal);
+    }
   }
 }
 
-function packetsOf(report: RTCStatsReport): number {
-  const inbound = [...report.values()].filter(({ type }) => type === "inbound-rtp");
-  return inbound.reduce((sum, { packetsReceived }) => sum + packetsReceived, 0);
-}
-
-/** Wait; an abort ends the wait early, which is no error. */
-export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const wake = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", wake);
-      resolve();
-    };
-    const timer = setTimeout(wake, milliseconds);
-    signal.addEventListener("abort", wake);
-  });
+function picturesOf(report: RTCStatsReport): number {
+  const inbound = [...report.values()].filter(({ type, kind }) => type === "inbound-rtp" && kind === "video");
+  return inbound.reduce((sum, { framesDecoded }) => sum + (framesDecoded ?? 0), 0);
 }

@@ -1,0 +1,120 @@
+"""What both pages do when the line or the server goes away, in both browsers."""
+
+import os
+import signal
+import time
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from support.browser import browser, mien_serve, screen
+from support.firefox import firefox
+
+pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(240)]
+
+FROZEN_S = 9.0
+"""Longer than any page waits for a silent server, shorter than the server waits for a silent publisher."""
+
+SHOWS_PICTURE = (
+    "() => { const v = document.querySelector('video'); return v && v.videoWidth > 2 && v.readyState >= 2; }"
+)
+ON_AIR = "() => document.querySelector('main').dataset.state === 'live'"
+WATCHES = "() => document.querySelector('.badge-live').checkVisibility()"
+LINK = "() => document.querySelector('input[name=link]').value"
+
+
+@contextmanager
+def frozen(pid):
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def moves(page):
+    """Whether the picture changes."""
+    before = screen(page).astype(int)
+    time.sleep(1)
+    return abs(screen(page) - before).mean() > 0.5
+
+
+@pytest.fixture
+def fox():
+    with firefox() as running:
+        yield running
+
+
+def test_both_pages_come_back_to_the_same_broadcast_after_a_silence(fox, viewer, server):
+    with fox.new_page() as broadcaster:
+        broadcaster.goto(f"{server.address}/live")
+        broadcaster.click("Go live")
+        broadcaster.wait_for_function(ON_AIR)
+        link = broadcaster.evaluate(LINK)
+        viewer.goto(link)
+        viewer.wait_for_function(WATCHES, timeout=20_000)
+        with frozen(server.pid):
+            broadcaster.wait_for_text("Reconnecting", timeout_s=FROZEN_S)
+            expect(viewer.get_by_text("Reconnecting")).to_be_visible(timeout=FROZEN_S * 1000)
+        broadcaster.wait_for_function(ON_AIR)
+        viewer.wait_for_function(WATCHES, timeout=20_000)
+        assert moves(viewer)
+        assert moves(broadcaster)
+        assert broadcaster.evaluate(LINK) == link
+        assert len(httpx.get(f"{server.address}/api/broadcasts").json()) == 1
+
+
+def test_a_server_that_starts_anew_knows_no_old_broadcast_and_both_pages_say_so(fox, playwright, camera, tmp_path):
+    with (
+        mien_serve(tmp_path) as server,
+        browser(playwright, camera=camera) as context,
+        fox.new_page() as watcher,
+    ):
+        page = context.new_page()
+        page.on("dialog", lambda dialog: dialog.accept())
+        page.goto(f"{server.address}/live")
+        page.get_by_role("button", name="Go live").click()
+        page.wait_for_function(ON_AIR, timeout=20_000)
+        link = page.evaluate(LINK)
+        watcher.goto(link)
+        watcher.wait_for_function(WATCHES)
+
+        os.kill(server.pid, signal.SIGKILL)
+        expect(page.get_by_text("Reconnecting")).to_be_visible(timeout=15_000)
+        expect(page.get_by_text("The server cannot be reached.")).to_be_visible(timeout=15_000)
+        watcher.wait_for_text("Reconnecting")
+        page.evaluate("window.camera = document.querySelector('.self-view video').srcObject")
+
+        with mien_serve(tmp_path, port=urlsplit(server.address).port):
+            watcher.wait_for_text("This broadcast is over", timeout_s=30)
+            expect(page.get_by_text("The server ended your broadcast")).to_be_visible(timeout=30_000)
+            assert page.evaluate("window.camera.getTracks().every(track => track.readyState === 'ended')")
+            assert httpx.get(f"{server.address}/api/broadcasts").json() == []
+
+            page.get_by_role("button", name="Go live").click()
+            page.wait_for_function(ON_AIR, timeout=20_000)
+            assert page.evaluate(LINK) != link
+            page.goto("about:blank")
+
+
+def test_a_broadcaster_whose_connection_is_cut_comes_back_within_seconds(broadcaster, server):
+    made, sessions = [], []
+
+    def note(response):
+        if response.request.method == "POST" and response.url.endswith("/api/broadcasts"):
+            made.append(response.json())
+        elif "/whip/" in response.url and "location" in response.headers:
+            sessions.append(response.headers["location"])
+
+    broadcaster.on("response", note)
+    broadcaster.get_by_role("button", name="Go live").click()
+    broadcaster.wait_for_function(ON_AIR, timeout=20_000)
+    authorization = {"Authorization": f"Bearer {made[0]['token']}"}
+    assert httpx.delete(server.address + sessions[0], headers=authorization).is_success
+    expect(broadcaster.get_by_text("Reconnecting")).to_be_visible(timeout=3_000)
+    broadcaster.wait_for_function(ON_AIR, timeout=5_000)
+    assert len(sessions) == 2
+    assert len(made) == 1
