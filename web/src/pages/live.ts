@@ -130,9 +130,11 @@ export class LivePage {
         this.devices.explain(null);
         this.changeProblem = null;
         break;
+      case "reconnecting":
+        this.figures = null; // they were those of the lost connection
+        break;
       case "idle":
       case "connecting":
-      case "reconnecting":
         break;
     }
     this.update(() => undefined);

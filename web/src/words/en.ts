@@ -11,7 +11,7 @@ export const en = {
   cancel: "Cancel",
   close: "Close",
   retry: "Try again",
-  retryIn: (seconds: number) => `Trying again in ${seconds} s.`,
+  retryIn: (seconds: number) => `Trying again in ${seconds}\u00a0s.`,
   retrying: "Trying again now.",
   altered: "AI-altered",
   alteredMore: "Faces in this picture were changed or hidden by software.",
