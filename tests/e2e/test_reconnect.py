@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -26,13 +27,22 @@ WATCHES = "() => document.querySelector('.badge-live').checkVisibility()"
 LINK = "() => document.querySelector('input[name=link]').value"
 
 
+def workers(server):
+    """Return the processes that carry the broadcasts of a server."""
+    return [int(pid) for pid in Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()]
+
+
 @contextmanager
-def frozen(pid):
-    os.kill(pid, signal.SIGSTOP)
+def frozen(server):
+    """Let a server and all its workers fall silent, as if the line to them were dead."""
+    pids = [server.pid, *workers(server)]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
     try:
         yield
     finally:
-        os.kill(pid, signal.SIGCONT)
+        for pid in reversed(pids):
+            os.kill(pid, signal.SIGCONT)
 
 
 def moves(page):
@@ -56,7 +66,7 @@ def test_both_pages_come_back_to_the_same_broadcast_after_a_silence(fox, viewer,
         link = broadcaster.evaluate(LINK)
         viewer.goto(link)
         viewer.wait_for_function(WATCHES, timeout=20_000)
-        with frozen(server.pid):
+        with frozen(server):
             broadcaster.wait_for_text("Reconnecting", timeout_s=FROZEN_S)
             expect(viewer.get_by_text("Reconnecting")).to_be_visible(timeout=FROZEN_S * 1000)
         broadcaster.wait_for_function(ON_AIR)
@@ -65,6 +75,24 @@ def test_both_pages_come_back_to_the_same_broadcast_after_a_silence(fox, viewer,
         assert moves(broadcaster)
         assert broadcaster.evaluate(LINK) == link
         assert len(httpx.get(f"{server.address}/api/broadcasts").json()) == 1
+
+
+def test_both_pages_come_back_to_the_same_broadcast_after_its_worker_died(fox, viewer, server):
+    with fox.new_page() as broadcaster:
+        broadcaster.goto(f"{server.address}/live")
+        broadcaster.click("Go live")
+        broadcaster.wait_for_function(ON_AIR)
+        link = broadcaster.evaluate(LINK)
+        viewer.goto(link)
+        viewer.wait_for_function(WATCHES, timeout=20_000)
+        for pid in workers(server):  # the one that carries it, and the one that waits for the next
+            os.kill(pid, signal.SIGKILL)
+        broadcaster.wait_for_text("Reconnecting")
+        expect(viewer.get_by_text("Reconnecting")).to_be_visible(timeout=15_000)
+        broadcaster.wait_for_function(ON_AIR)
+        viewer.wait_for_function(WATCHES, timeout=30_000)
+        assert moves(viewer)
+        assert broadcaster.evaluate(LINK) == link
 
 
 def test_a_server_that_starts_anew_knows_no_old_broadcast_and_both_pages_say_so(fox, playwright, camera, tmp_path):

@@ -151,6 +151,18 @@ describe("Viewer", () => {
     expect(late.sessions[0]?.closed).toBe(true);
   });
 
+  it("connects anew where the broadcast is being restarted, and says so", async () => {
+    const looks = [broadcast("live"), broadcast("restarting")];
+    const { viewer, states, sessions } = watching({ look: async () => looks.shift() ?? broadcast("live") });
+    void viewer.run();
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(sessions).toHaveLength(2);
+    expect(states.find(({ kind }) => kind === "reconnecting")).toMatchObject({
+      problem: { code: "live.lost" },
+    });
+    expect(states.at(-1)?.kind).toBe("live");
+  });
+
   it("gives up where trying again cannot help", async () => {
     const { viewer, kinds } = watching({ opens: [new Problem("live.sdp", 422)] });
     await viewer.run();
