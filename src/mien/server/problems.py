@@ -32,6 +32,8 @@ _STATUS: Final[dict[type[errors.MienError], HTTPStatus]] = {
     errors.MienError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 _RETRY_AFTER: Final = {HTTPStatus.SERVICE_UNAVAILABLE: "10", HTTPStatus.CONFLICT: "5"}
+_RESTART_S: Final = "1"
+"""A worker that waits takes over in a fraction of this; pages keep to what they are told, with a picture at stake."""
 
 
 class HttpError(Exception):
@@ -73,7 +75,7 @@ async def on_mien_error(_request: Request, error: Exception) -> JSONResponse:
     if status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="mien"'  # RFC 6750, 3
     if status in _RETRY_AFTER:
-        headers["Retry-After"] = _RETRY_AFTER[status]
+        headers["Retry-After"] = _RESTART_S if isinstance(error, errors.LiveLostError) else _RETRY_AFTER[status]
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("request_failed", code=error.code, reason=str(error))
     return problem(status, error.code, str(error), headers=headers)
