@@ -1,7 +1,7 @@
 """Offers, answers and trickled fragments: hostile text until it has passed through here."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +9,7 @@ from aiortc import RTCIceCandidate
 from aiortc.sdp import SessionDescription, candidate_from_sdp
 
 from mien.errors import SdpError
+from mien.media.encoded import VideoCodec
 
 MAX_SDP_BYTES: Final = 64 * 1024
 MAX_CANDIDATES: Final = 64
@@ -144,6 +145,51 @@ def payload_types(text: str, kind: str) -> frozenset[int]:
     )
 
 
+def video_codecs(text: str) -> frozenset[VideoCodec]:
+    """Return the codecs of ours that an offer or answer can take.
+
+    H.264 counts only where it can be cut over packets (packetization-mode 1, RFC 6184, 6.3) and in a profile
+    of which constrained baseline is a part; a higher level than the stated one is no obstacle to any browser.
+
+    Raises:
+        SdpError: It cannot be read.
+    """
+    found = set()
+    for media in _parse(text).media:
+        if media.kind != "video":
+            continue
+        for codec in media.rtp.codecs:
+            name = codec.name.upper()
+            if name == VideoCodec.VP8 or (name == VideoCodec.H264 and _takes_baseline(codec.parameters)):
+                found.add(VideoCodec(name))
+    return frozenset(found)
+
+
+def choose_codec(preferred: Sequence[VideoCodec], takers: Iterable[Container[VideoCodec]]) -> VideoCodec:
+    """Return the codec of a broadcast: the first preferred one that everybody asked can take.
+
+    It is chosen once: everybody gets what was encoded once. So it should be asked for what the publisher's
+    browser can take, who looks at their own picture, and whoever watches already.
+
+    Args:
+        preferred: The operator's codecs, best first. None besides these is used.
+        takers: What each peer can take.
+
+    Raises:
+        SdpError: There is no such codec.
+
+    Example:
+        >>> both, old = frozenset(VideoCodec), frozenset({VideoCodec.VP8})
+        >>> str(choose_codec([VideoCodec.H264, VideoCodec.VP8], [both, old]))
+        'VP8'
+    """
+    takers = tuple(takers)
+    for codec in preferred:
+        if all(codec in taker for taker in takers):
+            return codec
+    raise SdpError(f"none of the codecs of this server ({', '.join(preferred)}) can be taken by everybody")
+
+
 def with_start_bitrate(answer: str, *, start_kbps: int, max_kbps: int) -> str:
     """Tell a Chromium publisher the bit rate to begin with.
 
@@ -166,6 +212,20 @@ def _hinted(lines: list[str], payload_types: set[str], hint: str) -> Iterator[st
         yield line
         if match and match[1] == "rtpmap" and match[2] in payload_types - has_fmtp:
             yield f"a=fmtp:{match[2]} {hint}"
+
+
+def _takes_baseline(parameters: Mapping[str, object]) -> bool:
+    """Read an H.264 format's parameters as RFC 6184, 8.1 says; left out they mean baseline and mode 0.
+
+    Example:
+        >>> _takes_baseline({"profile-level-id": "42e01f", "packetization-mode": 1})
+        True
+        >>> _takes_baseline({"profile-level-id": "42e01f"}), _takes_baseline({"packetization-mode": "1"})
+        (False, True)
+    """
+    profile = str(parameters.get("profile-level-id", "42000a")).lower()
+    # Each profile has its own payload type in an offer. Only baseline's takes the stream that we say it is.
+    return re.fullmatch(r"42[0-9a-f]{4}", profile) is not None and str(parameters.get("packetization-mode")) == "1"
 
 
 def _check_text(text: str) -> None:

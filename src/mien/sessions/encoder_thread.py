@@ -2,13 +2,13 @@
 
 import threading
 import time
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
 
 import structlog
 
-from mien.media.egress import AnyPacket
-from mien.media.encoder import Vp8Encoder
+from mien.media.encoded import EncodedPicture, VideoCodec
+from mien.media.ladder import Ladder
 from mien.media.meters import DurationMeter, Histogram, RateMeter
 from mien.media.newest import Newest
 from mien.sessions.states import DELAY_BOUNDS_S
@@ -19,11 +19,19 @@ log = structlog.get_logger()
 
 REPEAT_S: Final = 0.2
 """Without news the present picture is sent again at this interval, for late joiners and impatient players."""
-KEYFRAME_GAP_S: Final = 0.25
-"""Keyframe requests closer together than this are answered by one keyframe."""
 _FIRST_SIZE_WH: Final = (640, 360)
 _SMOOTHING: Final = 0.05
 """Weight of the newest delay; the smoothed delay follows in about a second, so that sound does not wobble."""
+
+
+class Tap(Protocol):
+    """Somebody else who wants to see what viewers see, such as `Thumbnail`. Both methods return at once."""
+
+    def put(self, treated: TreatedFrame) -> None:
+        """Take the frame that is shown now; an older one that still waits is of no interest."""
+
+    def forget(self) -> None:
+        """Drop every frame seen so far."""
 
 
 class EncoderThread:
@@ -32,12 +40,22 @@ class EncoderThread:
     This is the only place from which pictures leave, and it knows no other source than `treated`.
 
     Args:
-        emit: Called on this thread with every packet.
+        emit: Called on this thread with every picture of every rung that has an audience.
         epoch: Capture time that becomes presentation time zero.
         slate_after_s: How long the last frame stays up when no new one comes.
+        codec: Of the broadcast.
+        taps: Get every frame that is shown, and the slate once when it goes up, audience or not.
     """
 
-    def __init__(self, *, emit: Callable[[AnyPacket], None], epoch: float, slate_after_s: float) -> None:
+    def __init__(
+        self,
+        *,
+        emit: Callable[[EncodedPicture], None],
+        epoch: float,
+        slate_after_s: float,
+        codec: VideoCodec = VideoCodec.VP8,
+        taps: Sequence[Tap] = (),
+    ) -> None:
         self.treated = Newest[TreatedFrame]()
         self.out = RateMeter()
         self.delays = DurationMeter()
@@ -46,34 +64,55 @@ class EncoderThread:
         self.on_slate = True
         self.counts: dict[str, int] = {}
         self.size_wh: tuple[int, int] | None = None
-        self._emit = emit
-        self._encoder = Vp8Encoder(epoch=epoch)
+        self.errors = 0
+        self._emit_picture = emit
+        self._ladder = Ladder(codec, epoch=epoch)
         self._slate_after_s = slate_after_s
-        self._audience = False
-        self._keyframe_wanted = False
-        self._keyframe_at = -KEYFRAME_GAP_S
+        self._taps = tuple(taps)
         self._sent_at = 0.0
         self._shown: TreatedFrame | None = None
         self._shown_since = 0.0
         self._slate: TreatedFrame | None = None
-        self._errors = 0
+        self._era = 0
+        self._era_lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="mien-encoder", daemon=True)
         self._thread.start()
 
-    def set_audience(self, *, present: bool) -> None:
-        """Say whether anybody watches; without anybody nothing is encoded."""
-        self._audience = present
+    def set_audience(self, rungs: frozenset[int]) -> None:
+        """Say which rungs anybody watches; only these are encoded, each from a keyframe on.
 
-    def want_keyframe(self) -> None:
-        """Make the next picture one that can be decoded by itself."""
-        self._keyframe_wanted = True
-        if time.monotonic() - self._sent_at > REPEAT_S / 2:
-            self.treated.nudge()  # nothing is flowing: do not wait for the next repetition
+        Raises:
+            ValueError: There is no such rung.
+        """
+        self._ladder.set_audience(rungs)
+        self._hurry()
+
+    def want_keyframe(self, rung: int) -> None:
+        """Make the next picture of a rung one that can be decoded by itself."""
+        self._ladder.want_keyframe(rung)
+        self._hurry()
+
+    def limit_rate(self, rung: int, bit_rate: int | None) -> None:
+        """Keep a rung below `bit_rate` bits a second, without a keyframe; None lifts the limit."""
+        self._ladder.limit_rate(rung, bit_rate)
+
+    @property
+    def overloaded(self) -> bool:
+        """Whether encoding is so late that the lower rungs go without every second frame."""
+        return self._ladder.overloaded
 
     def forget(self) -> None:
-        """Show the slate until a new frame comes."""
-        self.treated.clear()
-        self._shown = None
+        """Show the slate until a new frame comes.
+
+        When this returns, no picture made of a frame from before is emitted any more, and none is in a tap. The
+        first picture after it is a keyframe, so that nothing shines through.
+        """
+        with self._era_lock:
+            self._era += 1
+            self._shown = None
+            self.treated.clear()
+            for tap in self._taps:
+                tap.forget()
         self.treated.nudge()
 
     def close(self, *, timeout_s: float) -> bool:
@@ -82,61 +121,79 @@ class EncoderThread:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
+    def _hurry(self) -> None:
+        if time.monotonic() - self._sent_at > REPEAT_S / 2:
+            self.treated.nudge()  # nothing is flowing: do not wait for the next repetition
+
     def _run(self) -> None:
+        begun = self._era
         while not self.treated.closed:
+            era = self._era
             fresh = self.treated.get(timeout_s=REPEAT_S)
             if self.treated.closed:
                 return
+            if era != self._era:  # the frame may be from before `forget`
+                fresh, era = None, self._era
+            if era != begun:
+                begun = era
+                self._ladder.want_fresh_start()
             try:
                 if fresh is not None:
-                    self._show(fresh)
+                    self._show(fresh, era)
                 else:
-                    self._repeat()
+                    self._repeat(era)
             except Exception as error:  # noqa: BLE001  # a frame that cannot be encoded must not end the broadcast
-                self._errors += 1
-                self._encoder.reset()
-                if self._errors & (self._errors - 1) == 0:
-                    log.warning("encoding_failed", error=type(error).__name__, times=self._errors)
+                self.errors += 1
+                if self.errors & (self.errors - 1) == 0:
+                    log.warning("encoding_failed", error=type(error).__name__, times=self.errors)
 
-    def _show(self, fresh: TreatedFrame) -> None:
+    def _show(self, fresh: TreatedFrame, era: int) -> None:
         if not isinstance(fresh, TreatedFrame):
             raise TypeError(f"only a TreatedFrame may be shown, got {type(fresh).__name__}")
-        now = time.monotonic()
-        self.on_slate = False
-        self._shown, self._shown_since = fresh, now
+        with self._era_lock:
+            if era != self._era:
+                return
+            self.on_slate = False
+            self._shown, self._shown_since = fresh, time.monotonic()
+            for tap in self._taps:
+                tap.put(fresh)
         self.counts = fresh.counts
         self.size_wh = (fresh.image.shape[1], fresh.image.shape[0])
-        self._send(fresh, at=fresh.at)
-        done = time.monotonic()
-        self.out.tick(done)
-        delay = done - fresh.at
+        left_at = self._send(fresh, era, at=fresh.at)
+        self.out.tick(left_at)
+        delay = left_at - fresh.at
         if self.delays.median_ms is None:
             self.delay_s = delay
         self.delay_s += _SMOOTHING * (delay - self.delay_s)
         self.delays.add(delay)
         self.delay_histogram.add(delay)
 
-    def _repeat(self) -> None:
+    def _repeat(self, era: int) -> None:
         now = time.monotonic()
-        shown = self._shown
-        if shown is None or now - self._shown_since > self._slate_after_s:
-            self.on_slate = True
-            self.counts = {}
-            shown = self._slate_of(self.size_wh or _FIRST_SIZE_WH)
-        self._send(shown, at=now - self.delay_s)
+        with self._era_lock:
+            shown = self._shown
+            if era != self._era:
+                return
+            if shown is None or now - self._shown_since > self._slate_after_s:
+                shown = self._slate_of(self.size_wh or _FIRST_SIZE_WH)
+                if not self.on_slate:
+                    for tap in self._taps:
+                        tap.put(shown)
+                self.on_slate = True
+                self.counts = {}
+        self._send(shown, era, at=now - self.delay_s)
 
-    def _send(self, treated: TreatedFrame, *, at: float) -> None:
-        if not self._audience:
-            return
-        now = time.monotonic()
-        keyframe = self._keyframe_wanted and now - self._keyframe_at >= KEYFRAME_GAP_S
-        if keyframe:
-            self._keyframe_wanted = False
-        for packet in self._encoder.encode(treated, at=at, keyframe=keyframe):
-            if packet.is_keyframe:
-                self._keyframe_at = now
-            self._emit(packet)
-        self._sent_at = time.monotonic()
+    def _send(self, treated: TreatedFrame, era: int, *, at: float) -> float:
+        """Encode and emit; return when the best rung left."""
+        left_at = None
+        for picture in self._ladder.encode(treated, at=at):
+            with self._era_lock:
+                if era != self._era:
+                    break  # the next era begins with a keyframe, so nobody misses this one
+                self._emit_picture(picture)
+            self._sent_at = time.monotonic()
+            left_at = left_at or self._sent_at
+        return left_at or time.monotonic()
 
     def _slate_of(self, size_wh: tuple[int, int]) -> TreatedFrame:
         if self._slate is None or self._slate.image.shape[1::-1] != size_wh:

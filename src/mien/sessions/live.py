@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Final
 
+import av
 import structlog
 
 from mien.errors import (
@@ -24,6 +25,8 @@ from mien.errors import (
     TooManySessionsError,
 )
 from mien.media.egress import AnyPacket, FanOut, Viewer
+from mien.media.encoded import EncodedPicture
+from mien.media.encoder import VIDEO_TIME_BASE
 from mien.media.ingest import Ingest
 from mien.media.meters import RateMeter
 from mien.media.peer import CONNECT_TIMEOUT_S, IceServer, Peer
@@ -104,8 +107,8 @@ class LiveSession:
         """Serve until `end` is called; then close every connection and thread. Comes after `prepare`."""
         loop = asyncio.get_running_loop()
 
-        def emit(packet: AnyPacket) -> None:
-            loop.call_soon_threadsafe(self._fan_out.push_picture, packet)
+        def emit(picture: EncodedPicture) -> None:
+            loop.call_soon_threadsafe(self._fan_out.push_picture, _packet(picture))
 
         self._encoder = EncoderThread(emit=emit, epoch=self._epoch, slate_after_s=self._limits.slate_after_s)
         self._vision = self._start_vision(self._pipeline)
@@ -199,12 +202,12 @@ class LiveSession:
         viewer = Viewer(
             offer,
             self._ice_servers,
-            want_keyframe=self._encoder.want_keyframe,
+            want_keyframe=partial(self._encoder.want_keyframe, 0),
             epoch=self._epoch,
             is_audience=is_audience,
         )
         self._fan_out.add(viewer)
-        self._encoder.set_audience(present=True)
+        self._encoder.set_audience(frozenset({0}))
         try:
             return await self._connect(viewer, viewer.gone.wait)
         except BaseException:
@@ -341,7 +344,7 @@ class LiveSession:
     def _see_off(self, peer: Peer) -> None:
         if isinstance(peer, Viewer):
             self._fan_out.discard(peer)
-            self._encoder.set_audience(present=len(self._fan_out) > 0)
+            self._encoder.set_audience(frozenset({0} if len(self._fan_out) else ()))
         elif peer is self._publisher:
             self._publisher = None
             self._idle_since = self._left_at = time.monotonic()
@@ -403,3 +406,9 @@ class LiveSession:
 
     def _start_vision(self, pipeline: Pipeline) -> VisionThread:
         return VisionThread(pipeline, hand_on=self._encoder.treated.put, max_pixels=self._limits.max_pixels)
+
+
+def _packet(picture: EncodedPicture) -> AnyPacket:
+    packet: AnyPacket = av.Packet(picture.data)
+    packet.pts, packet.time_base, packet.is_keyframe = picture.pts, VIDEO_TIME_BASE, picture.is_keyframe
+    return packet

@@ -5,12 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.errors import SdpError
+from mien.media.encoded import VideoCodec
 from mien.media.sdp import (
     MAX_CANDIDATES,
+    choose_codec,
     ice_ufrag,
     payload_types,
     read_fragment,
     read_offer,
+    video_codecs,
     with_start_bitrate,
     without_hidden_addresses,
 )
@@ -125,3 +128,50 @@ def test_media_payload_types_leave_out_retransmissions():
     text = offer(video(), audio())
     assert (payload_types(text, "video"), payload_types(text, "audio")) == ({96}, {111})
     assert ice_ufrag(text) == "abcd"
+
+
+CHROMIUM_VIDEO = (
+    "a=rtpmap:96 VP8/90000\r\na=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n"
+    "a=rtpmap:98 H264/90000\r\n"
+    "a=fmtp:98 level-asymmetry-allowed=1;packetization-mode={mode};profile-level-id={profile}\r\n"
+)
+
+
+def video_of(codec):
+    return offer(MEDIA.format(kind="video", pt="96 97 98", mid="0", direction="recvonly", codec=codec), mids="0")
+
+
+@pytest.mark.parametrize(
+    ("mode", "profile", "takes"),
+    [
+        pytest.param(1, "42e01f", True, id="constrained baseline"),
+        pytest.param(1, "42001F", True, id="baseline"),
+        pytest.param(0, "42e01f", False, id="whole pictures in a packet"),
+        pytest.param(1, "640c1f", False, id="high"),
+        pytest.param(1, "4d001f", False, id="main"),
+        pytest.param(1, "42", False, id="cut short"),
+    ],
+)
+def test_h264_counts_where_what_we_send_can_be_taken(mode, profile, takes):
+    found = video_codecs(video_of(CHROMIUM_VIDEO.format(mode=mode, profile=profile)))
+    assert found == ({VideoCodec.VP8, VideoCodec.H264} if takes else {VideoCodec.VP8})
+
+
+def test_codecs_that_are_not_ours_do_not_count():
+    assert video_codecs(video_of("a=rtpmap:96 AV1/90000\r\na=rtpmap:97 VP9/90000\r\na=rtpmap:98 vp8/90000\r\n")) == {
+        VideoCodec.VP8
+    }
+    assert video_codecs(offer(audio("0"), mids="0")) == frozenset()
+
+
+def test_the_operator_s_order_decides_among_what_everybody_can_take():
+    both, old, apple = frozenset(VideoCodec), frozenset({VideoCodec.VP8}), frozenset({VideoCodec.H264})
+    ordered = [VideoCodec.H264, VideoCodec.VP8]
+    assert choose_codec(ordered, []) is VideoCodec.H264
+    assert choose_codec(ordered, [both, both]) is VideoCodec.H264
+    assert choose_codec(ordered, [both, old]) is VideoCodec.VP8
+    assert choose_codec(ordered[::-1], [both]) is VideoCodec.VP8
+    with pytest.raises(SdpError, match="none of the codecs of this server \\(VP8\\)"):
+        choose_codec([VideoCodec.VP8], [apple])
+    with pytest.raises(SdpError, match="none"):
+        choose_codec(ordered, [old, apple])
