@@ -1,6 +1,6 @@
 """H.264 through x264, where the operator allows it: constrained baseline, which everything decodes."""
 
-from typing import Final
+from typing import ClassVar, Final
 
 import av
 from av.video.codeccontext import VideoCodecContext
@@ -15,6 +15,10 @@ _STEP: Final = 0.05
 class H264Encoder(Encoder):
     """H.264 in Annex B, with SPS and PPS before every keyframe, and each keyframe an IDR picture."""
 
+    speeds: ClassVar[tuple[str, str]] = ("superfast", "superfast")
+    """x264's `preset` for the best rung and the lower ones: ultrafast saves 2 ms and costs 2 dB, veryfast gains
+    nothing (`benchmarks/encoder.py`)."""
+
     def __init__(self, *, epoch: float, rung: int = 0) -> None:
         super().__init__(epoch=epoch, rung=rung)
         self._number = 0
@@ -23,7 +27,7 @@ class H264Encoder(Encoder):
     def _open(self, size_wh: tuple[int, int], bit_rate: int) -> VideoCodecContext:
         context = new_context("libx264", size_wh, round(bit_rate * MAX_SHARE))
         context.options = {
-            "preset": "superfast",
+            "preset": self.speeds[min(self._rung, 1)],
             "tune": "zerolatency",
             "profile": "baseline",
             "forced-idr": "1",

@@ -1,6 +1,6 @@
 """VP8 through libvpx: the default, free of licences, and in every browser."""
 
-from typing import Final
+from typing import ClassVar, Final
 
 import av
 from av.video.codeccontext import VideoCodecContext
@@ -19,6 +19,10 @@ class Vp8Encoder(Encoder):
     clock of its own, which runs slower by as much as the rate shall be lower.
     """
 
+    speeds: ClassVar[tuple[str, str]] = ("-12", "-8")
+    """libvpx's `cpu-used` for the best rung and the lower ones, where 0.3 ms more buy 1.5 dB
+    (`benchmarks/encoder.py`)."""
+
     def __init__(self, *, epoch: float, rung: int = 0) -> None:
         super().__init__(epoch=epoch, rung=rung)
         self._clock = 0
@@ -29,7 +33,7 @@ class Vp8Encoder(Encoder):
         rate = str(bit_rate)
         context.options = {
             "deadline": "realtime",
-            "cpu-used": "-12",
+            "cpu-used": self.speeds[min(self._rung, 1)],
             "lag-in-frames": "0",
             "minrate": rate,  # equal rates make libvpx hold a constant one
             "maxrate": rate,
