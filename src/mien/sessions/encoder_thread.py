@@ -74,6 +74,7 @@ class EncoderThread:
         self._shown_since = 0.0
         self._slate: TreatedFrame | None = None
         self._era = 0
+        self._slate_at_once = True
         self._era_lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="mien-encoder", daemon=True)
         self._thread.start()
@@ -101,11 +102,14 @@ class EncoderThread:
         """Whether encoding is so late that the lower rungs go without every second frame."""
         return self._ladder.overloaded
 
-    def forget(self) -> None:
+    def forget(self, *, at_once: bool = True) -> None:
         """Show the slate until a new frame comes.
 
         When this returns, no picture made of a frame from before is emitted any more, and none is in a tap. The
         first picture after it is a keyframe, so that nothing shines through.
+
+        Args:
+            at_once: False gives a new frame the time of a repetition to come before the slate goes up.
         """
         with self._era_lock:
             self._era += 1
@@ -113,6 +117,7 @@ class EncoderThread:
             self.treated.clear()
             for tap in self._taps:
                 tap.forget()
+            self._slate_at_once = at_once
         self.treated.nudge()
 
     def close(self, *, timeout_s: float) -> bool:
@@ -132,11 +137,13 @@ class EncoderThread:
             fresh = self.treated.get(timeout_s=REPEAT_S)
             if self.treated.closed:
                 return
-            if era != self._era:  # the frame may be from before `forget`
+            if era != self._era:  # the frame may be from before `forget`; the next one is not
                 fresh, era = None, self._era
             if era != begun:
                 begun = era
                 self._ladder.want_fresh_start()
+                if fresh is None and not self._slate_at_once:
+                    continue
             try:
                 if fresh is not None:
                     self._show(fresh, era)

@@ -264,7 +264,7 @@ class LiveSession:
         done = self._vision.replace(pipeline)
         if not await asyncio.to_thread(done.wait, _REPLACE_TIMEOUT_S):
             self._change_vision(pipeline)
-        self._encoder.treated.clear()
+        self._encoder.forget(at_once=False)  # a picture of the old policy is not repeated either
 
     @property
     def report(self) -> LiveReport:

@@ -220,6 +220,27 @@ def test_after_forgetting_nothing_of_before_leaves_any_more(player, tap):
     assert max(levels[number] for range_ in calm for number in range_) < 60  # nor does anything shine through
 
 
+def test_forgetting_leaves_a_new_frame_the_time_to_come(thread, player):
+    thread.treated.put(painted(200))
+    while player.next().mean() < 150:
+        pass
+    thread.forget(at_once=False)
+    levels = []
+    for _ in range(10):
+        thread.treated.put(painted(120))
+        time.sleep(0.04)
+    while not player.empty():
+        levels.append(player.next().mean())
+    after = [level for level in levels if level < 150]  # the others were sent before
+    assert after
+    assert min(after) > 100  # no slate between
+    thread.forget(at_once=False)
+    time.sleep(0.5)
+    while not player.empty():
+        levels.append(player.next().mean())
+    assert levels[-1] < 60  # no frame came
+
+
 def test_an_encoder_that_fails_starts_anew_and_the_broadcast_goes_on(thread, player):
     player.next()
     thread.treated.put(TreatedFrame(image=np.zeros((1, 1, 3), np.uint8), at=time.monotonic()))
