@@ -2,10 +2,10 @@
 
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, Self
 
 from platformdirs import user_cache_path, user_data_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -22,6 +22,28 @@ class IceServerSettings(BaseModel):
     )
     username: str | None = Field(default=None, description="User name, for TURN.")
     credential: SecretStr | None = Field(default=None, description="Password, for TURN.")
+
+
+class TurnSettings(BaseModel):
+    """A TURN server of the operator's own, with which every session gets credentials that end by themselves."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    urls: tuple[
+        Annotated[str, StringConstraints(pattern=r"^turns?:[A-Za-z0-9.:\[\]_-]+(\?transport=(udp|tcp))?$")], ...
+    ] = Field(default=(), description="As in `turn:host:3478?transport=udp`, the best first; none.")
+    secret: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="Shared with the TURN server (coturn's `static-auth-secret`); clients never see it.",
+    )
+    ttl_s: int = Field(default=3600, ge=60, le=86_400, description="So long a session's credentials open new relays.")
+
+    @model_validator(mode="after")
+    def _has_both(self) -> Self:
+        if bool(self.urls) != (self.secret is not None):
+            raise ValueError("a TURN server needs both urls and secret")
+        return self
 
 
 class LiveSettings(BaseModel):
@@ -109,6 +131,7 @@ class Settings(BaseSettings):
         default=(),
         description="STUN and TURN servers, for our own peers and, by Link headers, for clients; none.",
     )
+    turn: TurnSettings = Field(default=TurnSettings(), description="A TURN server for clients.")
     allowed_hosts: tuple[str, ...] = Field(
         default=(),
         description="Host names the server answers to; by default this machine's own when it listens only to "

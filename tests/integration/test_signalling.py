@@ -1,10 +1,16 @@
 """WHIP, WHEP and the API over a real socket: right verbs, right headers, every error a problem document."""
 
+import base64
+import hmac
+import re
+import time
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from aiortc import RTCSessionDescription
 
-from mien.config import IceServerSettings
+from mien.media.peer import IceServer
 from mien.server.signalling import link_of
 from support.live import Camera, ListLedger, Microphone, peer, publish, serving
 from support.pipelines import SmallFactory
@@ -12,6 +18,15 @@ from support.pipelines import SmallFactory
 JPEG = b"\xff\xd8 a photo"
 SILENCE = np.zeros(960, np.int16)
 OPERATOR = "operator-token-0123456789"
+TURN = {
+    "urls": ("turn:turn.example.net?transport=udp", "turns:turn.example.net:443?transport=tcp"),
+    "secret": "a secret that two servers share",
+    "ttl_s": 600,
+}
+LINK = re.compile(
+    r'<(?P<url>[^>]+)>; rel="(?P<rel>[^"]+)"; username="(?P<username>[^"]+)"; credential="(?P<credential>[^"]+)"; '
+    r'credential-type="(?P<credential_type>[^"]+)"'
+)
 
 
 @pytest.fixture
@@ -33,6 +48,14 @@ def is_problem(response, status, code):
     assert body["title"]
     assert body["detail"]
     return True
+
+
+async def publish_and_leave(client, made):
+    """Return the ICE servers that a publisher was told."""
+    session = await publish(client, made["whip_url"], Camera(), token=made["token"])
+    links = [link for link in session.response.headers.get_list("link") if "ice-server" in link]
+    await session.hang_up()
+    return [SimpleNamespace(**LINK.fullmatch(link).groupdict()) for link in links]
 
 
 async def an_offer(*kinds: str, direction: str = "sendonly") -> str:
@@ -121,13 +144,61 @@ class TestAnswers:
 
     def test_ice_servers_are_named_to_clients_as_the_rfc_spells_it(self):
         servers = [
-            {"url": "stun:stun.example.net:3478"},
-            {"url": "turn:turn.example.net?transport=udp", "username": "u", "credential": 'p"w'},
+            IceServer("stun:stun.example.net:3478"),
+            IceServer("turn:turn.example.net?transport=udp", "u", 'p"w'),
         ]
-        links = [link_of(IceServerSettings.model_validate(server)) for server in servers]
+        links = [link_of(server) for server in servers]
         turn = '<turn:turn.example.net?transport=udp>; rel="ice-server"'
         key = 'username="u"; credential="p\\"w"; credential-type="password"'
         assert links == ['<stun:stun.example.net:3478>; rel="ice-server"', f"{turn}; {key}"]
+
+    async def test_every_session_gets_turn_credentials_of_its_own(self):
+        async with serving(SmallFactory(), turn=TURN) as client:
+            made = (await client.post("/api/broadcasts", json={})).json()
+            first, second = [await publish_and_leave(client, made) for _ in range(2)]
+        assert tuple(link.url for link in first) == TURN["urls"]
+        assert {link.rel for link in first} == {"ice-server"}
+        assert {link.credential_type for link in first} == {"password"}
+        assert first[0].username != second[0].username
+        for link in (*first, *second):
+            ends_at = int(link.username.partition(":")[0])
+            assert 500 < ends_at - time.time() <= 600
+            wanted = hmac.new(TURN["secret"].encode(), link.username.encode(), "sha1").digest()
+            assert base64.b64decode(link.credential) == wanted
+
+    @pytest.mark.parametrize(
+        ("path", "token", "cors", "named"),
+        [
+            pytest.param("/whip/{id}", "right", False, True, id="a publisher"),
+            pytest.param("/whip/{id}", "wrong", False, False, id="a wrong token"),
+            pytest.param("/whip/{id}", None, False, False, id="no token"),
+            pytest.param("/whip/nothing", "right", False, False, id="no broadcast to publish in"),
+            pytest.param("/whip", "operator", False, True, id="the operator"),
+            pytest.param("/whip", None, False, False, id="not the operator"),
+            pytest.param("/whep/{id}", None, False, True, id="a viewer"),
+            pytest.param("/whep/nothing", None, False, False, id="nothing to watch"),
+            pytest.param("/whep/{id}", None, True, False, id="a browser that asks for its page"),
+        ],
+    )
+    async def test_who_may_connect_can_ask_for_the_ice_servers_before(self, path, token, cors, named):
+        async with serving(SmallFactory(), turn=TURN, whip_token=OPERATOR) as client:
+            bearer = {"Authorization": f"Bearer {OPERATOR}"}
+            made = (await client.post("/api/broadcasts", json={}, headers=bearer)).json()
+            tokens = {"right": made["token"], "wrong": "wrong", "operator": OPERATOR}
+            headers = {"Authorization": f"Bearer {tokens[token]}"} if token else {}
+            headers |= {"Origin": "http://a.example", "Access-Control-Request-Method": "POST"} if cors else {}
+            response = await client.options(path.format(id=made["id"]), headers=headers)
+        assert response.status_code == 204
+        assert ("turn:" in response.headers.get("link", "")) is named
+        assert TURN["secret"] not in str(response.headers)
+
+    async def test_credentials_that_nobody_may_ever_use_are_few(self):
+        async with serving(SmallFactory(), turn=TURN) as client:
+            made = (await client.post("/api/broadcasts", json={})).json()
+            responses = [await client.options(made["whep_url"]) for _ in range(40)]
+        assert {response.status_code for response in responses} == {204}
+        named = [response for response in responses if "link" in response.headers]
+        assert 20 <= len(named) < 35
 
     @pytest.mark.parametrize(
         ("path", "allow"),

@@ -35,6 +35,10 @@ def test_settings_come_from_the_environment_and_secrets_stay_secret(monkeypatch)
         pytest.param({"ice_servers": [{"url": "http://example.net"}]}, id="no ICE server"),
         pytest.param({"ice_servers": [{"url": 'stun:a>; rel="x'}]}, id="a header in a URL"),
         pytest.param({"live": {"slate_after_s": -1}}, id="a negative time"),
+        pytest.param({"turn": {"urls": ["turn:a.example"]}}, id="a TURN server without a secret"),
+        pytest.param({"turn": {"secret": "0123456789abcdef"}}, id="a secret for no TURN server"),
+        pytest.param({"turn": {"urls": ["stun:a.example"], "secret": "0123456789abcdef"}}, id="STUN with a secret"),
+        pytest.param({"turn": {"urls": ["turn:a.example"], "secret": "short"}}, id="a secret to guess"),
     ],
 )
 def test_wrong_settings_fail(wrong):

@@ -15,6 +15,7 @@ from mien.media.peer import IceServer
 from mien.media.privates import gather_on_loopback_when_alone
 from mien.media.sdp import MAX_SDP_BYTES
 from mien.server import metrics, problems, whep, whip
+from mien.server.bucket import Bucket
 from mien.server.eyes import LateEyes
 from mien.server.middleware import AnswerHeaders, BodyLimit
 from mien.server.routes import broadcasts, events, frames, pages, personas
@@ -92,6 +93,7 @@ def create_app(
     app.state.settings = settings
     app.state.references = references
     app.state.eyes = eyes
+    app.state.introductions = Bucket(20, per_s=2.0)  # credentials that nobody may ever use
     app.state.web_dir = web_dir
     app.state.listeners = set()
     app.state.frame_sessions = set()

@@ -1,14 +1,19 @@
 """What WHIP and WHEP share: bodies, headers, trickle, CORS."""
 
+import secrets
+import time
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Final
 
 from fastapi import Request
 from fastapi.responses import Response
 
-from mien.config import IceServerSettings, Settings
+from mien.config import Settings
 from mien.errors import SdpError
+from mien.media.peer import IceServer
 from mien.media.sdp import Fragment, read_fragment
+from mien.media.turn import turn_credentials
 from mien.server.problems import HttpError
 from mien.sessions.ports import Connected, Live
 
@@ -55,9 +60,22 @@ def created(connected: Connected, location: str, settings: Settings) -> Response
     response.headers["Location"] = location
     response.headers["ETag"] = etag_of(connected.session_id)
     response.headers["Accept-Patch"] = FRAGMENT
-    for server in settings.ice_servers:
+    for server in ice_servers(settings, connected.session_id):
         response.headers.append("Link", link_of(server))
     return response
+
+
+def ice_servers(settings: Settings, session_id: str) -> Iterator[IceServer]:
+    """Yield what a client may use to reach us: what is configured, and TURN with credentials of its own."""
+    for server in settings.ice_servers:
+        yield IceServer(
+            server.url, server.username, server.credential.get_secret_value() if server.credential else None
+        )
+    turn = settings.turn
+    if turn.secret is not None:
+        mine = turn_credentials(turn.secret.get_secret_value(), session_id, now=time.time(), ttl_s=turn.ttl_s)
+        for url in turn.urls:
+            yield IceServer(url, mine.username, mine.password)
 
 
 def etag_of(session_id: str) -> str:
@@ -90,6 +108,22 @@ async def trickle(request: Request, live: Live, session_id: str) -> Response:
     return Response(status_code=HTTPStatus.NO_CONTENT, headers={"ETag": etag})
 
 
+def introduce(request: Request, *, may_connect: bool) -> Response:
+    """Answer OPTIONS of an endpoint, and name the ICE servers to whom an offer from would be taken.
+
+    RFC 9725, 4.6 wants that for clients that must know the servers before they make an offer. A browser's CORS
+    preflight goes without: it shows no token, and its answer never reaches the page.
+    """
+    response = preflight("POST")
+    state = request.app.state
+    is_cors = "access-control-request-method" in request.headers
+    if may_connect and not is_cors and state.introductions.take(time.monotonic()):
+        for server in ice_servers(state.settings, secrets.token_urlsafe(16)):
+            response.headers.append("Link", link_of(server))
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
 def preflight(*verbs: str) -> Response:
     """Answer OPTIONS: what may be sent here (RFC 9725, 4.2 and the Fetch standard's CORS)."""
     allow = ", ".join((*verbs, "OPTIONS"))
@@ -103,11 +137,11 @@ def _accepts_sdp(accept: str) -> bool:
     return accept == "" or any(kind in {SDP, "application/*", "*/*"} for kind in kinds)
 
 
-def link_of(server: IceServerSettings) -> str:
+def link_of(server: IceServer) -> str:
     """Return the `Link` header that names an ICE server to a client (RFC 9725, 4.6)."""
     link = f'<{server.url}>; rel="ice-server"'
     if server.username is not None and server.credential is not None:
-        name, credential = _quoted(server.username), _quoted(server.credential.get_secret_value())
+        name, credential = _quoted(server.username), _quoted(server.credential)
         link += f'; username="{name}"; credential="{credential}"; credential-type="password"'
     return link
 

@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from mien.media.sdp import read_offer
 from mien.server.access import bearer_token
-from mien.server.signalling import SDP, created, preflight, read_text, trickle
+from mien.server.signalling import SDP, created, introduce, preflight, read_text, trickle
 from mien.sessions.broadcasts import Broadcasts
 from mien.sessions.ports import Live
 
@@ -40,10 +40,17 @@ async def stop_watching(request: Request, broadcast_id: str, session_id: str) ->
     return Response(status_code=HTTPStatus.OK)
 
 
-@router.options("/whep{path:path}")
-async def options(path: str) -> Response:
-    """Say what a WHEP endpoint, or a session below it, takes."""
-    return preflight("PATCH", "DELETE") if path.count("/") == 2 else preflight("POST")
+@router.options("/whep/{broadcast_id}", status_code=HTTPStatus.NO_CONTENT, response_class=Response)
+async def introduce_broadcast(request: Request, broadcast_id: str) -> Response:
+    """Say what is taken here, and name the ICE servers if there is something to watch."""
+    broadcasts: Broadcasts = request.app.state.broadcasts
+    return introduce(request, may_connect=any(broadcast.id == broadcast_id for broadcast in broadcasts))
+
+
+@router.options("/whep/{broadcast_id}/{session_id}", status_code=HTTPStatus.NO_CONTENT, response_class=Response)
+async def introduce_session(broadcast_id: str, session_id: str) -> Response:  # noqa: ARG001  # parts of the path
+    """Say what a viewer's session takes."""
+    return preflight("PATCH", "DELETE")
 
 
 async def _live(request: Request, broadcast_id: str, session_id: str) -> Live:

@@ -1,13 +1,16 @@
 """WHIP, the way in (RFC 9725)."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from mien.errors import LiveError
 from mien.media.sdp import read_offer
 from mien.server.access import bearer_token, check_operator
-from mien.server.signalling import SDP, created, preflight, read_text, trickle
+from mien.server.problems import HttpError
+from mien.server.signalling import SDP, created, introduce, preflight, read_text, trickle
 from mien.sessions.broadcasts import Broadcast, Broadcasts, BroadcastWish
 
 router = APIRouter(tags=["whip"])
@@ -63,10 +66,30 @@ async def stop_publishing(request: Request, broadcast_id: str, session_id: str) 
     return Response(status_code=HTTPStatus.OK)
 
 
-@router.options("/whip{path:path}")
-async def options(path: str) -> Response:
-    """Say what a WHIP endpoint, or a session below it, takes."""
-    return preflight("PATCH", "DELETE") if path.count("/") == 2 else preflight("POST")
+@router.options("/whip", status_code=HTTPStatus.NO_CONTENT, response_class=Response)
+async def introduce_anew(request: Request) -> Response:
+    """Say what is taken here; to who may publish, name the ICE servers."""
+    return introduce(request, may_connect=_lets_through(check_operator, request))
+
+
+@router.options("/whip/{broadcast_id}", status_code=HTTPStatus.NO_CONTENT, response_class=Response)
+async def introduce_broadcast(request: Request, broadcast_id: str) -> Response:
+    """Say what is taken here; to who may publish, name the ICE servers."""
+    return introduce(request, may_connect=_lets_through(_owned, request, broadcast_id))
+
+
+@router.options("/whip/{broadcast_id}/{session_id}", status_code=HTTPStatus.NO_CONTENT, response_class=Response)
+async def introduce_session(broadcast_id: str, session_id: str) -> Response:  # noqa: ARG001  # parts of the path
+    """Say what a publisher's session takes."""
+    return preflight("PATCH", "DELETE")
+
+
+def _lets_through(check: Callable[..., object], *what: object) -> bool:
+    try:
+        check(*what)
+    except (LiveError, HttpError):
+        return False
+    return True
 
 
 def _owned(request: Request, broadcast_id: str) -> Broadcast:

@@ -46,6 +46,10 @@ export class FakePeerConnection extends EventTarget {
     };
   }
 
+  getConfiguration(): RTCConfiguration {
+    return this.configuration;
+  }
+
   setConfiguration(configuration: RTCConfiguration): void {
     this.diary.push("configured");
     this.configuration = configuration;

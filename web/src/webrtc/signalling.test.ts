@@ -49,8 +49,13 @@ describe("Signalling", () => {
   it("has the server's ICE servers in place before the browser gathers", async () => {
     const link = '<turn:turn.example.net>; rel="ice-server"; username="u"; credential="c"';
     const { negotiate, connection } = signalling(() => created({ Link: link }));
+    connection.configuration = { bundlePolicy: "max-bundle", iceTransportPolicy: "relay" };
     await negotiate();
     expect(connection.diary).toEqual(["configured", "local", "remote"]);
+    expect(connection.configuration).toMatchObject({
+      bundlePolicy: "max-bundle",
+      iceTransportPolicy: "relay",
+    });
     expect(connection.configuration.iceServers).toEqual([
       { urls: "turn:turn.example.net", username: "u", credential: "c" },
     ]);

@@ -54,7 +54,8 @@ export class Signalling {
     abort.throwIfAborted();
 
     const iceServers = iceServersOf(response.headers.get("Link") ?? "");
-    if (iceServers.length > 0) this.connection.setConfiguration({ iceServers, bundlePolicy: "max-bundle" });
+    if (iceServers.length > 0)
+      this.connection.setConfiguration({ ...this.connection.getConfiguration(), iceServers });
     await this.connection.setLocalDescription(offer);
     await this.connection.setRemoteDescription({ type: "answer", sdp: answer });
   }
