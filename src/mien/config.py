@@ -5,10 +5,24 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from platformdirs import user_cache_path, user_data_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def _port_range(text: str) -> str:
+    first, last = (int(port) for port in text.split("-"))
+    if not 1024 <= first <= last <= 65_535:
+        raise ValueError(f"ports go from 1024 to 65535 and the first is not above the last, got {text}")
+    return text
+
+
+def _announced(entry: str) -> str:
+    addresses = [ip_address(part) for part in entry.split("/")]
+    if len(addresses) > 2 or len({address.version for address in addresses}) > 1:
+        raise ValueError(f"wanted ADDRESS or PUBLIC/LOCAL of one family, got {entry}")
+    return entry
 
 
 class IceServerSettings(BaseModel):
@@ -76,6 +90,19 @@ class LiveSettings(BaseModel):
     )
     start_kbps: int = Field(default=2000, ge=100, le=20_000, description="Bit rate a browser begins to publish with.")
     max_kbps: int = Field(default=4000, ge=100, le=50_000, description="Bit rate a browser publishes with at most.")
+    bind_to: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:/_@-]{1,64}$")], ...] = Field(
+        default=(),
+        description="Addresses, networks (`10.0.0.0/8`) or interfaces (`eth0`) that media use; by default all but "
+        "the loopback, or that alone where there is no other.",
+    )
+    public_addresses: tuple[Annotated[str, AfterValidator(_announced)], ...] = Field(
+        default=(),
+        description="Announced instead of the machine's own, where a cloud maps one to the other; "
+        "`PUBLIC/LOCAL` maps a single one.",
+    )
+    udp_ports: Annotated[str, StringConstraints(pattern=r"^\d{4,5}-\d{4,5}$"), AfterValidator(_port_range)] | None = (
+        Field(default=None, description="Ports that media use, as in `50000-50100`; by default any.")
+    )
 
 
 class FramesSettings(BaseModel):

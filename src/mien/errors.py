@@ -27,6 +27,7 @@
     │   ├── BroadcastTakenError   somebody is already live there
     │   ├── TooManySessionsError
     │   ├── LiveLostError         what carried the session broke; it may be back in a moment
+    │   ├── NoPortError           every port that media may use is taken
     │   ├── TokenError
     │   └── SdpError              an offer or fragment cannot be used
     └── SettingsError             a setting is wrong
@@ -195,6 +196,12 @@ class LiveLostError(LiveError):
     """What carried the live session broke; it is being started again."""
 
     code = "live.lost"
+
+
+class NoPortError(LiveError):
+    """Every port that media may use is taken."""
+
+    code = "live.no_port"
 
 
 class TokenError(LiveError):

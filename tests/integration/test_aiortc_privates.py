@@ -2,13 +2,11 @@
 
 import asyncio
 
-import aioice.ice
 import av
 from aiortc import RTCSessionDescription
 
 from mien.media.privates import (
     first_rtp_timestamp,
-    gather_on_loopback_when_alone,
     on_keyframe_request,
     report_capture_times,
     watch_clock,
@@ -25,21 +23,6 @@ class Notes:
 
     def reported(self, kind, ntp_seconds, raw_timestamp):
         self.reports.append((kind, ntp_seconds, raw_timestamp))
-
-
-def test_a_machine_without_a_network_still_has_one_address(monkeypatch):
-    monkeypatch.setattr(aioice.ice, "get_host_addresses", lambda _ipv4, _ipv6: [])
-    gather_on_loopback_when_alone()
-    ours = aioice.ice.get_host_addresses
-    gather_on_loopback_when_alone()
-    assert aioice.ice.get_host_addresses is ours
-    assert ours(True, True) == ["127.0.0.1"]
-
-
-def test_a_machine_with_a_network_keeps_its_addresses(monkeypatch):
-    monkeypatch.setattr(aioice.ice, "get_host_addresses", lambda _ipv4, _ipv6: ["192.0.2.1"])
-    gather_on_loopback_when_alone()
-    assert aioice.ice.get_host_addresses(True, True) == ["192.0.2.1"]
 
 
 async def test_keyframe_requests_clocks_and_reports_pass_through_our_hooks():

@@ -39,6 +39,12 @@ def test_settings_come_from_the_environment_and_secrets_stay_secret(monkeypatch)
         pytest.param({"turn": {"secret": "0123456789abcdef"}}, id="a secret for no TURN server"),
         pytest.param({"turn": {"urls": ["stun:a.example"], "secret": "0123456789abcdef"}}, id="STUN with a secret"),
         pytest.param({"turn": {"urls": ["turn:a.example"], "secret": "short"}}, id="a secret to guess"),
+        pytest.param({"live": {"udp_ports": "50100-50000"}}, id="ports that run backwards"),
+        pytest.param({"live": {"udp_ports": "80-443"}}, id="ports of others"),
+        pytest.param({"live": {"udp_ports": "50000"}}, id="no range"),
+        pytest.param({"live": {"public_addresses": ["media.example"]}}, id="a name for an address"),
+        pytest.param({"live": {"public_addresses": ["203.0.113.7/fd00::1"]}}, id="two families in one"),
+        pytest.param({"live": {"bind_to": ["eth0; reboot"]}}, id="no interface"),
     ],
 )
 def test_wrong_settings_fail(wrong):

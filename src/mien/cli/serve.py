@@ -9,7 +9,7 @@ import uvicorn
 from mien.cli.settings import read_settings
 from mien.config import Settings
 from mien.media.peer import IceServer
-from mien.server.app import create_app
+from mien.server.app import create_app, reach_of
 from mien.sessions.ports import PipelineFactory
 from mien.sessions.states import LiveLimits
 from mien.storage.consents import JsonLinesConsentLedger
@@ -52,7 +52,13 @@ def serve(host: str | None, port: int | None) -> None:
 def _open_runner(settings: Settings, limits: LiveLimits, ice_servers: Sequence[IceServer]) -> ProcessRunner:
     command = [sys.executable, "-m", "mien", "worker", "--models-dir", str(settings.models_dir)]
     command += ["--log-level", settings.log.level, "--log-form", settings.log.form]
-    return ProcessRunner(command, limits=limits, ice_servers=ice_servers, spares=settings.live.spare_workers)
+    return ProcessRunner(
+        command,
+        limits=limits,
+        ice_servers=ice_servers,
+        reach=reach_of(settings.live),
+        spares=settings.live.spare_workers,
+    )
 
 
 def _open_eyes(settings: Settings) -> PipelineFactory:

@@ -16,7 +16,7 @@ from aiortc import (
     RTCSessionDescription,
 )
 
-from mien.errors import SdpError
+from mien.errors import MienError, SdpError
 from mien.media.encoder import VIDEO_TIME_BASE
 from mien.media.sdp import Fragment, Offer, ice_ufrag, is_hidden, without_hidden_addresses
 from mien.media.sound import SAMPLE_RATE
@@ -80,12 +80,16 @@ class Peer:
 
         Raises:
             SdpError: The offer has nothing we speak.
+            NoPortError: Every port that media may use is taken.
         """
         self._prepare()
         try:
             offer, self._hides_addresses = without_hidden_addresses(self.offer.text)
             await self.connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
             await self.connection.setLocalDescription(await self.connection.createAnswer())
+        except MienError:
+            await self.close()
+            raise
         except Exception as error:
             # Whatever aiortc makes of an offer that the parser let through, the offer is to blame.
             await self.close()

@@ -12,7 +12,8 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from mien.config import LiveSettings, Settings
 from mien.media.peer import IceServer
-from mien.media.privates import gather_on_loopback_when_alone
+from mien.media.privates import gather_within
+from mien.media.reach import Reach
 from mien.media.sdp import MAX_SDP_BYTES
 from mien.server import metrics, problems, whep, whip
 from mien.server.bucket import Bucket
@@ -58,7 +59,7 @@ def create_app(
         consents: Keeps declarations.
         web_dir: Where npm built the pages.
     """
-    gather_on_loopback_when_alone()
+    gather_within(reach_of(settings.live))
     references = References(
         consents,
         max_count=settings.references.max_count,
@@ -133,6 +134,13 @@ def _ice_servers(settings: Settings) -> list[IceServer]:
         )
         for server in settings.ice_servers
     ]
+
+
+def reach_of(live: LiveSettings) -> Reach:
+    """Return where media can be reached by these settings."""
+    first, _, last = (live.udp_ports or "").partition("-")
+    ports = range(int(first), int(last) + 1) if last else None
+    return Reach(bind_to=live.bind_to, public_addresses=live.public_addresses, udp_ports=ports)
 
 
 def _limits(live: LiveSettings) -> LiveLimits:

@@ -26,6 +26,7 @@ _STATUS: Final[dict[type[errors.MienError], HTTPStatus]] = {
     errors.BroadcastTakenError: HTTPStatus.CONFLICT,
     errors.TooManySessionsError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.LiveLostError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.NoPortError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.TokenError: HTTPStatus.UNAUTHORIZED,
     errors.SdpError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.LiveError: HTTPStatus.CONFLICT,

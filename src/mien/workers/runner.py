@@ -14,6 +14,7 @@ import structlog
 from mien.errors import LiveLostError, MienError, ModelError
 from mien.media.frame_codec import FrameFormat
 from mien.media.peer import IceServer
+from mien.media.reach import DEFAULT_REACH, Reach
 from mien.media.sdp import Fragment, Offer
 from mien.sessions.ports import Connected, LivePolicy, Role, RunnerHealth, TreatedPicture
 from mien.sessions.states import BroadcastState, LiveCounts, LiveLimits, LiveReport, LiveStats
@@ -37,6 +38,7 @@ class ProcessRunner:
         command: Starts a worker; the number of its socket's file descriptor is appended.
         limits: For each live session.
         ice_servers: For all peer connections.
+        reach: Where they can be reached.
         spares: So many workers wait, models loaded, for the next broadcast.
     """
 
@@ -46,10 +48,11 @@ class ProcessRunner:
         *,
         limits: LiveLimits,
         ice_servers: Sequence[IceServer] = (),
+        reach: Reach = DEFAULT_REACH,
         spares: int = 1,
     ) -> None:
         self._command = tuple(command)
-        self._settings = pickle.dumps((limits, tuple(ice_servers)))
+        self._settings = pickle.dumps((limits, tuple(ice_servers), reach))
         self._spares_wanted = spares
         self._spares: list[asyncio.Task[_Worker | None]] = []
         self._workers: set[_Worker] = set()

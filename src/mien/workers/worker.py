@@ -10,7 +10,7 @@ from typing import Any, Final
 import structlog
 
 from mien.errors import LiveError, LiveLostError, MienError
-from mien.media.privates import gather_on_loopback_when_alone
+from mien.media.privates import gather_within
 from mien.sessions.live import LiveSession
 from mien.sessions.local_runner import LocalRunner
 from mien.sessions.ports import FrameSession, PipelineFactory, TreatedPicture
@@ -34,7 +34,6 @@ def run_worker(connected: socket.socket, open_eyes: Callable[[], PipelineFactory
     Raises:
         LiveLostError: The session broke.
     """
-    gather_on_loopback_when_alone()
     asyncio.run(_Worker(open_eyes).serve(connected))
 
 
@@ -53,7 +52,8 @@ class _Worker:
         self._channel = await Channel.over(connected)
         try:
             first = await self._channel.receive()
-            limits, ice_servers = _unpickled(first.body)
+            limits, ice_servers, reach = _unpickled(first.body)
+            gather_within(reach)
             async with (
                 LocalRunner(self._eyes_of_this_process, limits=limits, ice_servers=ice_servers) as self._runner,
                 asyncio.TaskGroup() as self._group,
