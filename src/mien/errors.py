@@ -9,6 +9,7 @@
     │   ├── OutputError           the result cannot be written where it was asked for
     │   ├── PolicyError           the treatments asked for contradict each other
     │   ├── PersonaError          no such persona
+    │   ├── TargetError           a URL may not be reached from here
     │   └── FacePhotoError        the photo cannot serve as a face
     │       ├── NoFaceError
     │       └── ManyFacesError
@@ -28,6 +29,8 @@
     │   ├── TooManySessionsError
     │   ├── LiveLostError         what carried the session broke; it may be back in a moment
     │   ├── NoPortError           every port that media may use is taken
+    │   ├── PushLostError         a push to a server elsewhere broke; another attempt follows
+    │   ├── PushRefusedError      a server elsewhere will not have the broadcast
     │   ├── TokenError
     │   └── SdpError              an offer or fragment cannot be used
     └── SettingsError             a setting is wrong
@@ -88,6 +91,12 @@ class PersonaError(InputError):
     """There is no persona of that name."""
 
     code = "persona.unknown"
+
+
+class TargetError(InputError):
+    """A URL may not be reached from here, or cannot be."""
+
+    code = "input.target"
 
 
 class FacePhotoError(InputError):
@@ -202,6 +211,26 @@ class NoPortError(LiveError):
     """Every port that media may use is taken."""
 
     code = "live.no_port"
+
+
+class PushLostError(LiveError):
+    """A push to a WHIP server elsewhere broke, or could not be begun; another attempt follows.
+
+    Attributes:
+        retry_after_s: How long the server wants to be left alone.
+    """
+
+    code = "live.push_lost"
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class PushRefusedError(LiveError):
+    """A WHIP server elsewhere will not have the broadcast."""
+
+    code = "live.push_refused"
 
 
 class TokenError(LiveError):

@@ -78,6 +78,22 @@ def read_offer(text: str, *, direction: str) -> Offer:
     return Offer(text, kinds)
 
 
+def read_answer(text: str, *, kinds: Sequence[str]) -> None:
+    """Check an SDP answer to an offer to send `kinds`, in that order.
+
+    Raises:
+        SdpError: It cannot be read, or does not take the picture.
+    """
+    media = _parse(text).media
+    if [section.kind for section in media] != list(kinds):
+        raise SdpError(f"the answer must have {list(kinds)}, got {[section.kind for section in media][:8]}")
+    for section in media:
+        if section.kind == "video" and (section.port == 0 or section.direction not in {"recvonly", "sendrecv"}):
+            raise SdpError("the answer does not take the picture")
+        if len(section.ice_candidates) > MAX_CANDIDATES:
+            raise SdpError(f"at most {MAX_CANDIDATES} candidates are taken, got {len(section.ice_candidates)}")
+
+
 def read_fragment(text: str) -> Fragment:
     """Read an `application/trickle-ice-sdpfrag` body.
 
