@@ -9,10 +9,14 @@ import aioice.ice
 import pytest
 from aiortc import RTCSessionDescription
 
+from mien.config import LiveSettings
 from mien.media.privates import gather_within
 from mien.media.reach import Reach, bind_udp
+from mien.server.app import reach_of
+from mien.workers import ProcessRunner
 from support.live import Camera, peer, publish, serving, sharpness, watching
 from support.pipelines import SmallFactory
+from support.worker import COMMAND
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +116,23 @@ async def test_pictures_travel_over_ipv6():
     async with serving(SmallFactory(), live={"bind_to": ["::1"]}) as client:
         for answer in await picture_arrives(client):
             assert {address for address, _ in candidates(answer)} == {"::1"}
+
+
+async def test_a_worker_process_is_reached_there_too():
+    first = free_ports(8)
+    live = {"udp_ports": f"{first}-{first + 7}", "bind_to": ["127.0.0.1"], "public_addresses": ["203.0.113.7"]}
+    reach = reach_of(LiveSettings.model_validate(live))
+
+    def open_runner(limits, ice_servers):
+        return ProcessRunner(COMMAND, limits=limits, ice_servers=ice_servers, reach=reach, spares=0)
+
+    async with serving(SmallFactory(), open_runner=open_runner) as client:
+        made = (await client.post("/api/broadcasts", json={})).json()
+        session = await publish(client, made["whip_url"], Camera(), token=made["token"])
+        ((address, port),) = candidates(session.response.text)
+        assert address == "203.0.113.7"
+        assert first <= int(port) < first + 8
+        await session.hang_up()
 
 
 async def test_aioice_still_gathers_the_way_we_lean_on():
