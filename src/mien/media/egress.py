@@ -1,139 +1,142 @@
-"""Egress: packets encoded once go to every viewer through senders that only pack and protect."""
+"""Egress: what was encoded and cut into packets once goes to every viewer.
+
+    EncodedPicture ─► FanOut ─► Packetiser ─► slices, a few ms apart ─► each Viewer's RtpStream ─► Line
+    EncodedSound ──────┘
+
+Each viewer is on one rung, a size that the broadcast is encoded in, and changes it at a keyframe.
+"""
 
 import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import av
-from aiortc import MediaStreamTrack
+import structlog
+from aiortc import MediaStreamTrack, RTCRtpSender
 from aiortc.mediastreams import MediaStreamError
 
-from mien.media.peer import CLOCK_RATES, IceServer, Peer, codecs
-from mien.media.privates import on_keyframe_request, report_capture_times
+from mien.media.allowance import Allowance
+from mien.media.encoded import PICTURE_CLOCK_RATE, SOUND_CLOCK_RATE, EncodedPicture, EncodedSound, VideoCodec
+from mien.media.packets import Departure, PackedFrame, Packetiser, pack_sound
+from mien.media.peer import IceServer, Peer, codecs
+from mien.media.privates import StreamReport, StreamTerms, round_trip_s, take_over
+from mien.media.rtp_stream import RtpStream, stamp
+from mien.media.rungs import RungChooser
 from mien.media.sdp import Offer
 
+log = structlog.get_logger()
+
 AnyPacket: TypeAlias = "av.Packet[Any]"
+"""What encoders that know no `EncodedPicture` give."""
 
-_VIDEO_QUEUE: Final = 30
-"""A second of video. Who is later than that gets a fresh start at the next keyframe."""
-_SOUND_QUEUE: Final = 50
+SILENCE_TIMEOUT_S: Final = 10.0
+"""Players report every second or so; who says nothing for so long is gone, long before ICE notices."""
+SLICE_INTERVAL_S: Final = 0.002
+"""With at most eight slices a frame has left after 14 ms, half the time to the next."""
+_TICK_S: Final = 0.25
+_RATE_SPAN_S: Final = 2.0
+_KEYFRAME_RETRY_S: Final = 0.5
+_RESEND_SHARE: Final = 0.25
+"""Retransmissions may take a quarter of the rung's bit rate: enough for a tenth of loss and its own losses,
+too little to keep a congested line congested."""
 
 
-class PacketTrack(MediaStreamTrack):
-    """A media track of encoded packets, with a short queue of its own.
+class SilentTrack(MediaStreamTrack):
+    """A media track that gives aiortc nothing to send; who has it sends by other means."""
 
-    aiortc sends an `av.Packet` that `recv` returns without encoding it.
-
-    Args:
-        size: Longest queue.
-        epoch: The time that the packets' presentation times count from.
-
-    Attributes:
-        dropped: Packets that never were sent.
-        started: Whether the sender has begun to fetch.
-        lag_s: How long the last packet took from its capture to here.
-    """
-
-    def __init__(self, size: int, *, epoch: float) -> None:
+    def __init__(self, kind: str) -> None:
         super().__init__()
-        self.dropped = 0
-        self.started = False
-        self.lag_s = 0.0
-        self._size = size
-        self._epoch = epoch
-        self._packets: deque[AnyPacket] = deque()
-        self._arrived = asyncio.Event()
+        self.kind = kind
+        self._ended = asyncio.Event()
 
-    def put(self, packet: AnyPacket) -> None:
-        """Queue a packet; the oldest goes when there are too many, all go before the first `recv`."""
-        if not self.started:
-            return
-        if len(self._packets) == self._size:
-            self._packets.popleft()
-            self.dropped += 1
-        self._packets.append(packet)
-        self._arrived.set()
-
-    async def recv(self) -> AnyPacket:
-        """Return the next packet (called by aiortc's sender).
+    async def recv(self) -> None:  # type: ignore[override]  # it never returns anything
+        """Wait for the end of the track.
 
         Raises:
-            MediaStreamError: The track was stopped.
+            MediaStreamError: It ended.
         """
-        self.started = True
-        while not self._packets:
-            if self.readyState != "live":
-                raise MediaStreamError
-            self._arrived.clear()
-            await self._arrived.wait()
-        packet = self._packets.popleft()
-        if packet.pts is not None:
-            self.lag_s = time.monotonic() - self._epoch - float(packet.pts * packet.time_base)
-        return packet
+        await self._ended.wait()
+        raise MediaStreamError
 
     def stop(self) -> None:
-        """End the track and wake who waits for it."""
+        """End the track."""
         super().stop()
-        self._packets.clear()
-        self._arrived.set()
+        self._ended.set()
 
 
-class SoundTrack(PacketTrack):
-    """Opus packets for one viewer."""
+@dataclass(frozen=True, slots=True)
+class ViewerStats:
+    """The numbers of one viewer.
 
-    kind = "audio"
-
-    def __init__(self, *, epoch: float) -> None:
-        super().__init__(_SOUND_QUEUE, epoch=epoch)
-
-
-class PictureTrack(PacketTrack):
-    """VP8 packets for one viewer, beginning at a keyframe, and again at one after any loss.
-
-    Args:
-        want_keyframe: Called when the viewer cannot go on without a keyframe.
-        epoch: As in `PacketTrack`.
+    Attributes:
+        packets: Sent, of pictures and sound, without retransmissions.
+        octets: Of their payload.
+        resent: Retransmissions.
+        dropped: Packets that the kernel or the transport did not take.
+        rung: What the viewer gets; None before the first picture.
+        estimate: What the viewer believes its line carries, bits a second; None if it does not say.
+        loss: The share of packets lost, as last reported.
+        rtt_s: Round trip time; None before the first report.
     """
 
-    kind = "video"
+    packets: int
+    octets: int
+    resent: int
+    dropped: int
+    rung: int | None
+    estimate: int | None
+    loss: float
+    rtt_s: float | None
 
-    def __init__(self, want_keyframe: Callable[[], None], *, epoch: float) -> None:
-        super().__init__(_VIDEO_QUEUE, epoch=epoch)
-        self._want_keyframe = want_keyframe
-        self._in_step = False
 
-    def put(self, packet: AnyPacket) -> None:
-        """Queue a packet if the viewer can decode it."""
-        if not self.started:
-            return
-        if len(self._packets) == self._size:
-            # A picture builds on the one before: after a gap nothing is of use until a keyframe.
-            self.dropped += len(self._packets)
-            self._packets.clear()
-            self._in_step = False
-        if packet.is_keyframe:
-            self._in_step = True
-        if self._in_step:
-            super().put(packet)
-        else:
-            self.dropped += 1
-            self._want_keyframe()
+class _Reports:
+    """What a viewer reports about one stream, handed on to the viewer."""
 
-    async def recv(self) -> AnyPacket:
-        """Return the next packet; the first call, made when DTLS is up, asks for a keyframe."""
-        if not self.started:
-            self._want_keyframe()
-        return await super().recv()
+    def __init__(self, viewer: "Viewer", kind: str) -> None:
+        self._viewer = viewer
+        self._kind = kind
+
+    def heard(self) -> None:
+        self._viewer.heard_at = time.monotonic()
+
+    def missed(self, sequence_numbers: Sequence[int]) -> None:
+        if self._kind == "video":
+            self._viewer.resend(sequence_numbers)
+
+    def wants_keyframe(self) -> None:
+        if self._kind == "video":
+            self._viewer.ask_for_keyframe()
+
+    def lost(self, fraction: float) -> None:
+        if self._kind == "video":
+            self._viewer.chooser.lost(fraction, now=time.monotonic())
+
+    def estimated(self, bit_rate: int) -> None:
+        self._viewer.chooser.estimated(bit_rate, now=time.monotonic())
+
+    def report(self) -> StreamReport:
+        return self._viewer.report(self._kind)
 
 
 class Viewer(Peer):
     """The sending end of WHEP.
 
-    Attributes:
+    Args:
+        offer: What their browser offers.
+        ice_servers: As in `Peer`.
+        want_keyframe: Called with a rung when the viewer cannot go on without a keyframe of it.
+        epoch: The monotonic time that presentation times count from.
+        codec: Of the broadcast's pictures.
+        bit_rates: Of its rungs, best first, in bits a second.
         is_audience: False where the broadcaster looks at their own picture.
+
+    Attributes:
+        rung: What the viewer gets.
+        chooser: Tells what the viewer should get.
+        heard_at: When the viewer last reported anything; None before it could.
     """
 
     def __init__(
@@ -141,32 +144,182 @@ class Viewer(Peer):
         offer: Offer,
         ice_servers: Sequence[IceServer],
         *,
-        want_keyframe: Callable[[], None],
+        want_keyframe: Callable[[int], None],
         epoch: float,
+        codec: VideoCodec = VideoCodec.VP8,
+        bit_rates: Sequence[int] = (2_000_000,),
         is_audience: bool = True,
     ) -> None:
         super().__init__(offer, ice_servers)
         self.is_audience = is_audience
+        self.codec = codec
+        self.rung = 0
+        self.heard_at: float | None = None
+        self.chooser = RungChooser(bit_rates, now=time.monotonic())
+        self._bit_rates = bit_rates
         self._want_keyframe = want_keyframe
-        self.picture = PictureTrack(want_keyframe, epoch=epoch)
-        self.sound = SoundTrack(epoch=epoch)
+        self._epoch = epoch
+        self._senders: dict[str, RTCRtpSender] = {}
+        self._streams: dict[str, RtpStream] = {}
+        self._pictures: RtpStream | None = None
+        self._sounds: RtpStream | None = None
+        self._in_step = False
+        self._asked_at = 0.0
+        self._requests = Allowance(rate=1.0, burst=3.0)
+        self._sent: deque[tuple[float, int]] = deque()
 
     def _prepare(self) -> None:
         for kind in self.offer.kinds:
-            track: PacketTrack = self.picture if kind == "video" else self.sound
-            transceiver = self.connection.addTransceiver(track, direction="sendonly")
+            transceiver = self.connection.addTransceiver(SilentTrack(kind), direction="sendonly")
             # The sender takes the first common codec without asking what the packets hold.
-            transceiver.setCodecPreferences(codecs(kind, "VP8" if kind == "video" else "opus"))
-            report_capture_times(transceiver.sender, CLOCK_RATES[kind], partial(getattr, track, "lag_s"))
-            if kind == "video":
-                on_keyframe_request(transceiver.sender, self._want_keyframe)
+            transceiver.setCodecPreferences(codecs(kind, self.codec if kind == "video" else "opus"))
+            self._senders[kind] = transceiver.sender
+            take_over(
+                transceiver.sender,
+                _Reports(self, kind),
+                begun=self._begin_pictures if kind == "video" else self._begin_sounds,
+                ended=self._end,
+            )
+
+    def _begin_pictures(self, terms: StreamTerms) -> None:
+        if terms.mime_type != f"video/{self.codec}".lower():
+            log.warning("viewer_without_codec", codec=self.codec)
+            self.leave()
+            return
+        self._pictures = self._streams["video"] = RtpStream(
+            terms,
+            clock_rate=PICTURE_CLOCK_RATE,
+            epoch=self._epoch,
+            resend_rate=self._bit_rates[self.rung] * _RESEND_SHARE,
+        )
+        self.heard_at = time.monotonic()
+        self._wish_keyframe(self.heard_at)
+
+    def _begin_sounds(self, terms: StreamTerms) -> None:
+        self._sounds = self._streams["audio"] = RtpStream(
+            terms, clock_rate=SOUND_CLOCK_RATE, epoch=self._epoch, keeps=False
+        )
+        self.heard_at = time.monotonic()
+
+    def _end(self) -> None:
+        self._pictures = self._sounds = None
+
+    # Media --------------------------------------------------------------------------------------------------
+
+    def start(self, frame: PackedFrame, now: float) -> bool:
+        """Return whether the viewer takes this picture; it then must get all its slices."""
+        if self._pictures is None:
+            return False
+        wanted = self.chooser.rung
+        if frame.is_keyframe and frame.rung == wanted and (wanted != self.rung or not self._in_step):
+            if wanted != self.rung:
+                self._pictures.forget()
+                self._pictures.allow(self._bit_rates[wanted] * _RESEND_SHARE)
+            self.rung, self._in_step = wanted, True
+        if not self._in_step or wanted != self.rung:
+            self._wish_keyframe(now)
+        return self._in_step and frame.rung == self.rung
+
+    def send_picture(self, departure: Departure, now: float) -> None:
+        """Send a slice of a picture that the viewer takes."""
+        if self._pictures is not None:
+            self._pictures.send(departure, now=now)
+
+    def send_sound(self, departure: Departure, now: float) -> None:
+        """Send a piece of sound."""
+        if self._sounds is not None:
+            self._sounds.send(departure, now=now)
+
+    def consider(self, now: float) -> None:
+        """Look at what the viewer reported, and choose its rung."""
+        stream = self._pictures
+        if stream is None:
+            return
+        self._sent.append((now, stream.octets + stream.resent_octets))
+        while len(self._sent) > 2 and self._sent[1][0] <= now - _RATE_SPAN_S:
+            self._sent.popleft()
+        since, octets = self._sent[0]
+        rate = (self._sent[-1][1] - octets) * 8 / max(now - since, _TICK_S)
+        if self.chooser.choose(rate, now=now) != self.rung:
+            self._wish_keyframe(now)
+
+    @property
+    def rungs(self) -> frozenset[int]:
+        """The rungs that the viewer gets or waits for."""
+        return frozenset((self.rung, self.chooser.rung))
+
+    def _wish_keyframe(self, now: float) -> None:
+        if now - self._asked_at >= _KEYFRAME_RETRY_S:
+            self._asked_at = now
+            self._want_keyframe(self.chooser.rung)
+
+    # Feedback -----------------------------------------------------------------------------------------------
+
+    def resend(self, sequence_numbers: Sequence[int]) -> None:
+        """Answer a NACK."""
+        if self._pictures is not None:
+            self._pictures.resend(sequence_numbers, now=time.monotonic(), rtt_s=round_trip_s(self._senders["video"]))
+
+    def ask_for_keyframe(self) -> None:
+        """Answer a PLI; a few a second are granted, since every keyframe costs all viewers of the rung."""
+        if self._requests.take(1.0, now=time.monotonic()):
+            self._want_keyframe(self.rung)
+
+    def report(self, kind: str) -> StreamReport:
+        """Return what the sender report of "video" or "audio" shall say."""
+        now = time.monotonic()
+        stream = self._streams.get(kind)
+        return StreamReport(0, 0, 0, 0) if stream is None else stream.report(now)
+
+    def stats(self) -> ViewerStats:
+        """Return the viewer's numbers."""
+        streams = self._streams.values()
+        video = self._senders.get("video")
+        return ViewerStats(
+            packets=sum(stream.packets for stream in streams),
+            octets=sum(stream.octets for stream in streams),
+            resent=sum(stream.resent for stream in streams),
+            dropped=sum(stream.dropped for stream in streams),
+            rung=self.rung if self._in_step else None,
+            estimate=self.chooser.estimate,
+            loss=self.chooser.loss,
+            rtt_s=None if video is None else round_trip_s(video),
+        )
+
+
+@dataclass(slots=True)
+class _Leaving:
+    """A picture whose first slices have left."""
+
+    frame: PackedFrame
+    slices: deque[tuple[int, int]]
+    viewers: list[Viewer]
 
 
 class FanOut:
-    """The viewers of one broadcast. Lives on the event loop."""
+    """The viewers of one broadcast. Lives on the event loop.
 
-    def __init__(self) -> None:
+    Args:
+        codec: Of the broadcast's pictures.
+        set_audience: Called with the rungs that somebody gets or waits for, whenever they change.
+        silence_timeout_s: A viewer who reports nothing for so long is let go.
+    """
+
+    def __init__(
+        self,
+        codec: VideoCodec = VideoCodec.VP8,
+        *,
+        set_audience: Callable[[frozenset[int]], None] = lambda _rungs: None,
+        silence_timeout_s: float = SILENCE_TIMEOUT_S,
+    ) -> None:
+        self._packetiser = Packetiser(codec)
+        self._set_audience = set_audience
+        self._silence_timeout_s = silence_timeout_s
         self._viewers: set[Viewer] = set()
+        self._audience: frozenset[int] = frozenset()
+        self._leaving: dict[int, _Leaving] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._ticked_at = 0.0
 
     def __len__(self) -> int:
         return len(self._viewers)
@@ -177,17 +330,82 @@ class FanOut:
     def add(self, viewer: Viewer) -> None:
         """Send everything to `viewer` from now on."""
         self._viewers.add(viewer)
+        self._count_audience()
 
     def discard(self, viewer: Viewer) -> None:
         """Send nothing more to `viewer`."""
         self._viewers.discard(viewer)
+        for leaving in self._leaving.values():
+            if viewer in leaving.viewers:
+                leaving.viewers.remove(viewer)
+        self._count_audience()
 
-    def push_picture(self, packet: AnyPacket) -> None:
-        """Queue a VP8 packet for every viewer."""
-        for viewer in self._viewers:
-            viewer.picture.put(packet)
+    def push_picture(self, picture: EncodedPicture) -> None:
+        """Send a picture to the viewers of its rung; a large one in slices, the last before the next picture."""
+        now = time.monotonic()
+        frame = self._packetiser.picture(picture)
+        if not frame.payloads:
+            return
+        self._finish(None if frame.is_keyframe else frame.rung)
+        viewers = [viewer for viewer in self._viewers if viewer.start(frame, now)]
+        if viewers:
+            leaving = self._leaving[frame.rung] = _Leaving(frame, deque(frame.slices()), viewers)
+            self._send_slice(leaving)
+            self._schedule()
+        self._tick(now)
 
-    def push_sound(self, packet: AnyPacket) -> None:
-        """Queue an Opus packet for every viewer."""
+    def push_sound(self, sound: EncodedSound) -> None:
+        """Send a piece of sound to every viewer."""
+        now = time.monotonic()
+        departure = Departure(pack_sound(sound), 0, 1, stamp(now))
         for viewer in self._viewers:
-            viewer.sound.put(packet)
+            viewer.send_sound(departure, now)
+        self._tick(now)
+
+    # Pace ---------------------------------------------------------------------------------------------------
+
+    def _send_slice(self, leaving: _Leaving) -> None:
+        now = time.monotonic()
+        first, end = leaving.slices.popleft()
+        departure = Departure(leaving.frame, first, end, stamp(now))
+        for viewer in leaving.viewers:
+            viewer.send_picture(departure, now)
+        if not leaving.slices:
+            del self._leaving[leaving.frame.rung]
+
+    def _schedule(self) -> None:
+        if self._leaving and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(SLICE_INTERVAL_S, self._go_on)
+
+    def _go_on(self) -> None:
+        self._timer = None
+        for leaving in tuple(self._leaving.values()):
+            self._send_slice(leaving)
+        self._schedule()
+
+    def _finish(self, rung: int | None) -> None:
+        """Send what is left of the last picture of `rung`; of all rungs at None, where viewers may change theirs."""
+        for leaving in tuple(self._leaving.values()):
+            while leaving.slices and rung in {None, leaving.frame.rung}:
+                self._send_slice(leaving)
+
+    # Care ---------------------------------------------------------------------------------------------------
+
+    def _tick(self, now: float) -> None:
+        if now - self._ticked_at < _TICK_S:
+            return
+        self._ticked_at = now
+        for viewer in tuple(self._viewers):
+            viewer.consider(now)
+            if viewer.heard_at is not None and now - viewer.heard_at > self._silence_timeout_s:
+                log.info("viewer_fell_silent")
+                viewer.leave()
+            if viewer.gone.is_set():
+                self.discard(viewer)
+        self._count_audience()
+
+    def _count_audience(self) -> None:
+        audience = frozenset[int]().union(*(viewer.rungs for viewer in self._viewers))
+        if audience != self._audience:
+            self._audience = audience
+            self._set_audience(audience)

@@ -13,7 +13,6 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Final
 
-import av
 import structlog
 
 from mien.errors import (
@@ -25,8 +24,7 @@ from mien.errors import (
     TooManySessionsError,
 )
 from mien.media.egress import AnyPacket, FanOut, Viewer
-from mien.media.encoded import EncodedPicture
-from mien.media.encoder import VIDEO_TIME_BASE
+from mien.media.encoded import EncodedPicture, EncodedSound
 from mien.media.ingest import Ingest
 from mien.media.meters import RateMeter
 from mien.media.peer import CONNECT_TIMEOUT_S, IceServer, Peer
@@ -108,7 +106,10 @@ class LiveSession:
         loop = asyncio.get_running_loop()
 
         def emit(picture: EncodedPicture) -> None:
-            loop.call_soon_threadsafe(self._fan_out.push_picture, _packet(picture))
+            loop.call_soon_threadsafe(self._fan_out.push_picture, picture)
+
+        def push_sound(packet: AnyPacket) -> None:
+            self._fan_out.push_sound(EncodedSound(bytes(packet), packet.pts or 0))
 
         self._encoder = EncoderThread(emit=emit, epoch=self._epoch, slate_after_s=self._limits.slate_after_s)
         self._vision = self._start_vision(self._pipeline)
@@ -116,7 +117,7 @@ class LiveSession:
             OpusEncoder(epoch=self._epoch),
             delay_s=lambda: self._encoder.delay_s,
             wanted=lambda: len(self._fan_out) > 0,
-            push=self._fan_out.push_sound,
+            push=push_sound,
         )
         try:
             async with asyncio.TaskGroup() as group:
@@ -202,7 +203,7 @@ class LiveSession:
         viewer = Viewer(
             offer,
             self._ice_servers,
-            want_keyframe=partial(self._encoder.want_keyframe, 0),
+            want_keyframe=self._encoder.want_keyframe,
             epoch=self._epoch,
             is_audience=is_audience,
         )
@@ -406,9 +407,3 @@ class LiveSession:
 
     def _start_vision(self, pipeline: Pipeline) -> VisionThread:
         return VisionThread(pipeline, hand_on=self._encoder.treated.put, max_pixels=self._limits.max_pixels)
-
-
-def _packet(picture: EncodedPicture) -> AnyPacket:
-    packet: AnyPacket = av.Packet(picture.data)
-    packet.pts, packet.time_base, packet.is_keyframe = picture.pts, VIDEO_TIME_BASE, picture.is_keyframe
-    return packet

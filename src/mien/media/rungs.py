@@ -1,0 +1,115 @@
+"""Which of a broadcast's sizes a viewer's line carries, told from what the viewer reports."""
+
+from collections.abc import Sequence
+from typing import Final
+
+_FALL: Final = 0.97
+"""An estimate below this share of the one before fell; less is noise."""
+_FALL_COUNTS_S: Final = 4.0
+_PRESSED: Final = 0.9
+_PRESSED_S: Final = 0.75
+_LOSSY: Final = 0.1
+"""Google's congestion control (draft-ietf-rmcat-gcc-02, 6) slows down above it, and holds above the next."""
+_UNREST: Final = 0.05
+_LOSSY_S: Final = 1.5
+_SETTLE_S: Final = 3.0
+_FIRST_PATIENCE_S: Final = 8.0
+_MAX_PATIENCE_S: Final = 120.0
+_TRIAL_S: Final = 20.0
+_ROOM: Final = 1.3
+
+
+class RungChooser:
+    """Chooses a rung for one viewer.
+
+    Down it goes when the viewer's estimate of its line fell and stays below what is sent, or a tenth is lost for a
+    while. An estimate that is low but never fell means nothing: receivers let it grow only with what they get,
+    to one and a half times as much. For the same reason it cannot tell whether a better rung would
+    fit, only whether the present one has room to spare; so after a calm while the better rung is tried, and
+    every trial that fails doubles the wait for the next.
+
+    Args:
+        bit_rates: Of the rungs, best first, in bits a second.
+        now: In seconds, as in all other methods; never falls.
+
+    Attributes:
+        rung: The choice.
+        estimate: What the viewer last said of its line, bits a second; None if it says nothing.
+        loss: The share of packets lost that it last reported.
+    """
+
+    def __init__(self, bit_rates: Sequence[int], *, now: float) -> None:
+        self.rung = 0
+        self.estimate: int | None = None
+        self.loss = 0.0
+        self._bit_rates = bit_rates
+        self._moved_at = now - _SETTLE_S
+        self._moved_up = False
+        self._fell_at = -_FALL_COUNTS_S + now
+        self._pressed_since: float | None = None
+        self._lossy_since: float | None = None
+        self._restless_at = now
+        self._patience_s = _FIRST_PATIENCE_S
+
+    def estimated(self, bit_rate: int, *, now: float) -> None:
+        """Note the viewer's estimate of its line (REMB)."""
+        if self.estimate is not None and bit_rate < self.estimate * _FALL:
+            self._fell_at = now
+        self.estimate = bit_rate
+
+    def lost(self, fraction: float, *, now: float) -> None:
+        """Note the share of packets lost since the viewer's last report."""
+        self.loss = fraction
+        if fraction <= _LOSSY:
+            self._lossy_since = None
+        elif self._lossy_since is None:
+            self._lossy_since = now
+        if fraction > _UNREST:
+            self._restless_at = now
+
+    def choose(self, sent_bit_rate: float, *, now: float) -> int:
+        """Return the rung to send, given what was sent in the last seconds."""
+        pressed = self._is_pressed(sent_bit_rate, now)
+        lossy = self._lossy_since is not None and now - self._lossy_since >= _LOSSY_S
+        if self._moved_up and now - self._moved_at > _TRIAL_S:
+            self._moved_up = False
+            self._patience_s = _FIRST_PATIENCE_S
+        if pressed or lossy:
+            self._restless_at = now
+            if self.rung < len(self._bit_rates) - 1 and now - self._moved_at >= _SETTLE_S:
+                self._go_down(now)
+        elif self.rung > 0 and self._is_calm(now) and self._has_room(sent_bit_rate):
+            self._move(self.rung - 1, now)
+            self._moved_up = True
+        return self.rung
+
+    def _is_pressed(self, sent_bit_rate: float, now: float) -> bool:
+        low = self.estimate is not None and self.estimate < _PRESSED * sent_bit_rate
+        if not low or now - self._fell_at > _FALL_COUNTS_S:
+            self._pressed_since = None
+            return False
+        if self._pressed_since is None:
+            self._pressed_since = now
+        return now - self._pressed_since >= _PRESSED_S
+
+    def _is_calm(self, now: float) -> bool:
+        return now - max(self._restless_at, self._moved_at) >= self._patience_s
+
+    def _has_room(self, sent_bit_rate: float) -> bool:
+        if self.estimate is None:
+            return True
+        return self.estimate >= min(self._bit_rates[self.rung - 1], _ROOM * sent_bit_rate)
+
+    def _go_down(self, now: float) -> None:
+        if self._moved_up:
+            self._patience_s = min(2 * self._patience_s, _MAX_PATIENCE_S)
+        rung = self.rung + 1
+        while rung < len(self._bit_rates) - 1 and self.estimate is not None and self._bit_rates[rung] > self.estimate:
+            rung += 1
+        self._move(rung, now)
+        self._moved_up = False
+
+    def _move(self, rung: int, now: float) -> None:
+        self.rung = rung
+        self._moved_at = self._restless_at = now
+        self._pressed_since = self._lossy_since = None
