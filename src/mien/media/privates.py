@@ -293,7 +293,7 @@ def take_over(
         elif isinstance(packet, RtcpPsfbPacket) and packet.fmt in {RTCP_PSFB_FIR, RTCP_PSFB_PLI}:
             feedback.wants_keyframe()
         elif isinstance(packet, RtcpPsfbPacket) and packet.fmt == RTCP_PSFB_APP:
-            with contextlib.suppress(ValueError, struct.error):  # not a REMB, or a torn one
+            with contextlib.suppress(ValueError):  # another message of applications
                 feedback.estimated(unpack_remb_fci(packet.fci)[0])
 
     sender._run_rtp = run  # type: ignore[method-assign]  # noqa: SLF001  # as above
