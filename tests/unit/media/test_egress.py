@@ -1,0 +1,74 @@
+import asyncio
+import itertools
+
+import pytest
+from aiortc.mediastreams import MediaStreamError
+
+from mien.media.egress import FanOut, SilentTrack
+from mien.media.encoded import EncodedPicture, VideoCodec
+
+
+class Guest:
+    """A viewer who takes everything and writes down what comes."""
+
+    def __init__(self, rungs=frozenset((0,))):
+        self.rungs, self.got, self.gone, self.heard_at = rungs, [], asyncio.Event(), None
+
+    def start(self, frame, _now):
+        return frame.rung in self.rungs
+
+    def send_picture(self, departure, now):
+        self.got.append((departure.frame.pts, departure.first, departure.end, now))
+
+    def consider(self, _now):
+        pass
+
+    def leave(self):
+        self.gone.set()
+
+
+async def test_a_large_picture_is_spread_over_milliseconds_and_never_holds_up_the_next():
+    fan_out, guest = FanOut(VideoCodec.VP8), Guest()
+    fan_out.add(guest)
+    fan_out.push_picture(EncodedPicture(bytes(60_000), 0, is_keyframe=True))
+    assert len(guest.got) == 1
+    await asyncio.sleep(0.1)
+    times = [now for _, _, _, now in guest.got]
+    assert len(times) >= 5
+    assert all(b - a >= 0.0019 for a, b in itertools.pairwise(times))
+    guest.got.clear()
+    fan_out.push_picture(EncodedPicture(bytes(60_000), 3000, is_keyframe=False))
+    fan_out.push_picture(EncodedPicture(bytes(500), 6000, is_keyframe=False))
+    pieces = [(pts, first) for pts, first, _, _ in guest.got]
+    assert pieces == sorted(pieces)
+    assert pieces[-1] == (6000, 0)
+
+
+async def test_the_rungs_that_have_an_audience_are_told_when_they_change():
+    told = []
+    fan_out = FanOut(set_audience=told.append)
+    one, other = Guest(), Guest(frozenset((0, 1)))
+    fan_out.add(one)
+    fan_out.add(other)
+    fan_out.discard(one)
+    fan_out.discard(other)
+    assert told == [{0}, {0, 1}, set()]
+
+
+async def test_who_leaves_in_the_middle_of_a_picture_gets_nothing_more():
+    fan_out, guest = FanOut(), Guest()
+    fan_out.add(guest)
+    fan_out.push_picture(EncodedPicture(bytes(60_000), 0, is_keyframe=True))
+    fan_out.discard(guest)
+    await asyncio.sleep(0.03)
+    assert len(guest.got) == 1
+
+
+async def test_a_silent_track_gives_nothing_until_it_ends():
+    track = SilentTrack("video")
+    waiting = asyncio.create_task(track.recv())
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    track.stop()
+    with pytest.raises(MediaStreamError):
+        await waiting
