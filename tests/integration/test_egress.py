@@ -1,6 +1,7 @@
 """The fan-out against real receivers: ICE, DTLS, SRTP and decoders are aiortc's, the network is loopback."""
 
 import asyncio
+import copy
 import itertools
 import socket
 import time
@@ -208,15 +209,22 @@ class Relay:
         return getattr(self.inner, name)
 
 
-async def test_without_a_socket_packets_take_the_transports_own_way():
+async def test_packets_follow_the_nominated_pair_even_where_it_has_no_socket():
     fan_out = FanOut()
     async with linked(fan_out) as link:
-        (pair,) = link.viewer._senders["video"].transport.transport._connection._nominated.values()
-        pair.protocol.transport = Relay(pair.protocol.transport)
-        fan_out.push_picture(EncodedPicture(bytes(8000), 0, is_keyframe=True))
-        await link.until(lambda: len(link.packets) == 7)
+        fan_out.push_picture(EncodedPicture(b"0", 0, is_keyframe=True))
+        await link.until(lambda: link.packets)
+        assert socket_of(link) is not None
+        nominated = link.viewer._senders["video"].transport.transport._connection._nominated
+        relayed = copy.copy(nominated[1])
+        relayed.protocol = copy.copy(relayed.protocol)
+        relayed.protocol.transport = Relay(relayed.protocol.transport)
+        nominated[1] = relayed
+        fan_out.push_picture(EncodedPicture(bytes(8000), 3000, is_keyframe=False))
+        await link.until(lambda: len(link.packets) == 8)
         assert socket_of(link) is None
         assert is_without_gap(link.packets)
+        assert link.viewer.stats().dropped == 0
 
 
 async def quiet(_data, _address):
