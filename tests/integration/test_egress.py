@@ -59,11 +59,11 @@ async def test_a_player_sees_pictures_and_hears_sound(codec):
 async def test_large_pictures_leave_whole_and_in_order_though_in_slices():
     fan_out = FanOut()
     noise = np.random.default_rng(1)
-    pictures = [EncodedPicture(noise.bytes(100_000), number * 3000, is_keyframe=not number) for number in range(5)]
+    pictures = [EncodedPicture(noise.bytes(40_000), number * 3000, is_keyframe=not number) for number in range(5)]
     async with linked(fan_out, kinds=("video",)) as link:
         for picture in pictures:
             fan_out.push_picture(picture)
-            await asyncio.sleep(0.005)  # the next comes before the last has left
+            await asyncio.sleep(0.003)  # the next comes before the last has left
         await link.until(lambda: sum(packet.marker for packet in link.packets) == 5)
         assert is_without_gap(link.packets)
         received = {}

@@ -32,11 +32,12 @@ log = structlog.get_logger()
 AnyPacket: TypeAlias = "av.Packet[Any]"
 """What encoders that know no `EncodedPicture` give."""
 
-SILENCE_TIMEOUT_S: Final = 10.0
+SILENCE_TIMEOUT_S: Final = 15.0
 """Players report every second or so; who says nothing for so long is gone, long before ICE notices."""
 SLICE_INTERVAL_S: Final = 0.002
 """With at most eight slices a frame has left after 14 ms, half the time to the next."""
 _TICK_S: Final = 0.25
+_STALL_S: Final = 2.0
 _RATE_SPAN_S: Final = 2.0
 _KEYFRAME_RETRY_S: Final = 0.5
 _RESEND_SHARE: Final = 0.25
@@ -303,6 +304,7 @@ class FanOut:
         codec: Of the broadcast's pictures.
         set_audience: Called with the rungs that somebody gets or waits for, whenever they change.
         silence_timeout_s: A viewer who reports nothing for so long is let go.
+        clock: Tells the monotonic time.
     """
 
     def __init__(
@@ -311,10 +313,12 @@ class FanOut:
         *,
         set_audience: Callable[[frozenset[int]], None] = lambda _rungs: None,
         silence_timeout_s: float = SILENCE_TIMEOUT_S,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._packetiser = Packetiser(codec)
         self._set_audience = set_audience
         self._silence_timeout_s = silence_timeout_s
+        self._clock = clock
         self._viewers: set[Viewer] = set()
         self._audience: frozenset[int] = frozenset()
         self._leaving: dict[int, _Leaving] = {}
@@ -342,7 +346,7 @@ class FanOut:
 
     def push_picture(self, picture: EncodedPicture) -> None:
         """Send a picture to the viewers of its rung; a large one in slices, the last before the next picture."""
-        now = time.monotonic()
+        now = self._clock()
         frame = self._packetiser.picture(picture)
         if not frame.payloads:
             return
@@ -356,7 +360,7 @@ class FanOut:
 
     def push_sound(self, sound: EncodedSound) -> None:
         """Send a piece of sound to every viewer."""
-        now = time.monotonic()
+        now = self._clock()
         departure = Departure(pack_sound(sound), 0, 1, stamp(now))
         for viewer in self._viewers:
             viewer.send_sound(departure, now)
@@ -365,7 +369,7 @@ class FanOut:
     # Pace ---------------------------------------------------------------------------------------------------
 
     def _send_slice(self, leaving: _Leaving) -> None:
-        now = time.monotonic()
+        now = self._clock()
         first, end = leaving.slices.popleft()
         departure = Departure(leaving.frame, first, end, stamp(now))
         for viewer in leaving.viewers:
@@ -392,13 +396,17 @@ class FanOut:
     # Care ---------------------------------------------------------------------------------------------------
 
     def _tick(self, now: float) -> None:
-        if now - self._ticked_at < _TICK_S:
+        since = now - self._ticked_at
+        if since < _TICK_S:
             return
         self._ticked_at = now
         for viewer in tuple(self._viewers):
             viewer.consider(now)
-            if viewer.heard_at is not None and now - viewer.heard_at > self._silence_timeout_s:
-                log.info("viewer_fell_silent")
+            silent_s = 0.0 if viewer.heard_at is None else now - viewer.heard_at
+            if silent_s and since > _STALL_S:
+                viewer.heard_at = now  # what came while this process stood still has not been read yet
+            elif silent_s > self._silence_timeout_s:
+                log.info("viewer_fell_silent", silent_s=round(silent_s, 1))
                 viewer.leave()
             if viewer.gone.is_set():
                 self.discard(viewer)

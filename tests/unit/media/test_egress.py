@@ -1,6 +1,7 @@
 import asyncio
 import itertools
 
+import numpy as np
 import pytest
 from aiortc.mediastreams import MediaStreamError
 
@@ -62,6 +63,20 @@ async def test_who_leaves_in_the_middle_of_a_picture_gets_nothing_more():
     fan_out.discard(guest)
     await asyncio.sleep(0.03)
     assert len(guest.got) == 1
+
+
+async def test_a_pause_of_our_own_is_nobodys_silence():
+    now = 100.0
+    fan_out, guest = FanOut(silence_timeout_s=5.0, clock=lambda: now), Guest()
+    guest.heard_at = now
+    fan_out.add(guest)
+    for now in (100.0, 104.0, 108.0, 116.0, 116.5):  # noqa: B007  # the clock reads it
+        fan_out.push_picture(EncodedPicture(b"p", 0, is_keyframe=True))
+    assert len(fan_out) == 1
+    for now in np.arange(117, 122, 0.5):  # noqa: B007  # as above
+        fan_out.push_picture(EncodedPicture(b"p", 0, is_keyframe=True))
+    assert len(fan_out) == 0
+    assert guest.gone.is_set()
 
 
 async def test_a_silent_track_gives_nothing_until_it_ends():
