@@ -51,7 +51,8 @@ from mien.media.egress import FanOut, Viewer
 from mien.media.encoded import EncodedPicture, VideoCodec
 from mien.media.packets import Packetiser
 from mien.media.peer import codecs
-from mien.media.privates import gather_on_loopback_when_alone
+from mien.media.privates import gather_within
+from mien.media.reach import Reach
 from mien.media.sdp import read_offer
 from mien.vision.faces import Image
 from pipeline import machine
@@ -230,7 +231,7 @@ def serve(path: str, pictures_file: str, pipe: Any) -> None:
 
 
 async def _serve(path: str, clip: Clip, pipe: Any) -> None:
-    gather_on_loopback_when_alone()
+    gather_within(Reach())
     async with SERVERS[path](clip) as answer:
 
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -337,7 +338,7 @@ class Counter:
 
 async def receive(port: int, viewers: int, seconds: float) -> dict[str, Any]:
     """Join one after the other, then count; return the figures."""
-    gather_on_loopback_when_alone()
+    gather_within(Reach())
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
     counters = [Counter() for _ in range(viewers)]
     reports = []

@@ -43,7 +43,7 @@ class EncoderThread:
         emit: Called on this thread with every picture of every rung that has an audience.
         epoch: Capture time that becomes presentation time zero.
         slate_after_s: How long the last frame stays up when no new one comes.
-        codec: Of the broadcast.
+        codec: Of the broadcast, unless `use_codec` says otherwise.
         taps: Get every frame that is shown, and the slate once when it goes up, audience or not.
     """
 
@@ -66,6 +66,7 @@ class EncoderThread:
         self.size_wh: tuple[int, int] | None = None
         self.errors = 0
         self._emit_picture = emit
+        self._epoch = epoch
         self._ladder = Ladder(codec, epoch=epoch)
         self._slate_after_s = slate_after_s
         self._taps = tuple(taps)
@@ -78,6 +79,10 @@ class EncoderThread:
         self._era_lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="mien-encoder", daemon=True)
         self._thread.start()
+
+    def use_codec(self, codec: VideoCodec) -> None:
+        """Encode in another codec; only before there is an audience."""
+        self._ladder = Ladder(codec, epoch=self._epoch)
 
     def set_audience(self, rungs: frozenset[int]) -> None:
         """Say which rungs anybody watches; only these are encoded, each from a keyframe on.

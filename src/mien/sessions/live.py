@@ -23,7 +23,7 @@ from mien.errors import (
     NoSuchSessionError,
     TooManySessionsError,
 )
-from mien.media.egress import AnyPacket, FanOut, Viewer
+from mien.media.egress import FanOut, Viewer
 from mien.media.encoded import EncodedPicture, EncodedSound
 from mien.media.ingest import Ingest
 from mien.media.meters import RateMeter
