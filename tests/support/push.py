@@ -15,9 +15,9 @@ import uvicorn
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
+from mien.media.egress import FanOut
 from mien.media.encoded import EncodedPicture, EncodedSound, VideoCodec
 from mien.media.sound import OpusEncoder
-from mien.media.whip_out import WhipPush
 from support.live import stripes
 
 _FPS = 20
@@ -60,17 +60,17 @@ class Source:
         self.asked.append(rung)
         self._keyframe = True
 
-    async def feed(self, push: WhipPush) -> None:
-        """Give everything to `push` until cancelled."""
+    async def feed(self, fan_out: FanOut) -> None:
+        """Give everything to `fan_out` until cancelled."""
         number = 0
         while True:
             number += 1
             at = self.epoch + number / _FPS
             await asyncio.sleep(max(at - time.monotonic(), 0))
             for picture in self._pictures(number):
-                push.push_picture(picture)
+                fan_out.push_picture(picture)
             for sound in self._sounds(at):
-                push.push_sound(sound)
+                fan_out.push_sound(sound)
 
     def _pictures(self, number: int) -> list[EncodedPicture]:
         planes = np.asarray(cv2.cvtColor(stripes((320, 240), number), cv2.COLOR_RGB2YUV_I420), np.uint8)

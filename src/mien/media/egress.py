@@ -192,7 +192,7 @@ class FanOut:
             silent_s = 0.0 if outlet.heard_at is None else now - outlet.heard_at
             if silent_s and since > _STALL_S:
                 outlet.heard_at = now  # what came while this process stood still has not been read yet
-            elif silent_s > self._silence_timeout_s:
+            elif silent_s > self._silence_timeout_s and not outlet.may_be_silent:
                 log.info("far_end_fell_silent", silent_s=round(silent_s, 1))
                 outlet.leave()
             if outlet.gone.is_set():

@@ -117,12 +117,14 @@ class Outlet:
 
     Attributes:
         gone: Set when it is over.
+        may_be_silent: Whether the far end may live and report nothing.
         rung: What goes out.
         chooser: Tells what should go out.
         heard_at: When the far end last reported anything; None before it could.
     """
 
     gone: asyncio.Event
+    may_be_silent = False
 
     def __init__(
         self,

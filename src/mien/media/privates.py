@@ -140,38 +140,6 @@ async def _ask_stun(
     return candidate
 
 
-def on_keyframe_request(sender: RTCRtpSender, call: Callable[[], None]) -> None:
-    """Call `call` whenever the viewer at the other end of `sender` asks for a picture complete in itself.
-
-    aiortc only raises a flag that its own encoders read; ours is elsewhere.
-    """
-    sender._send_keyframe = call  # type: ignore[method-assign]  # noqa: SLF001  # see the module's first line
-
-
-def report_capture_times(sender: RTCRtpSender, clock_rate: int, lag_s: Callable[[], float]) -> None:
-    """Make the sender reports of `sender` tell when things were captured.
-
-    aiortc reports a timestamp together with the time at which its packet left. Pictures and sound take
-    different times from capture to leaving, so a player that follows such reports would set them apart.
-
-    Args:
-        sender: Of one media track.
-        clock_rate: Ticks a second of its RTP clock.
-        lag_s: Returns how long the packet that left last took from its capture.
-    """
-    send_rtcp = sender._send_rtcp  # noqa: SLF001  # as above
-
-    async def corrected(packets: list[Any]) -> None:
-        for packet in packets:
-            if isinstance(packet, RtcpSrPacket) and packet.sender_info.packet_count:
-                report = packet.sender_info
-                # RFC 3550, 6.4.1: both timestamps of a report stand for the same instant.
-                report.rtp_timestamp = (report.rtp_timestamp + round(lag_s() * clock_rate)) % (1 << 32)
-        await send_rtcp(packets)
-
-    sender._send_rtcp = corrected  # type: ignore[method-assign]  # noqa: SLF001  # as above
-
-
 class Feedback(Protocol):
     """What `take_over` tells of a far end; hostile in amount, checked in form."""
 

@@ -4,47 +4,29 @@ import asyncio
 import contextlib
 import random
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from fractions import Fraction
-from functools import partial
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
-import av
 import httpx
 import structlog
-from aiortc import (
-    MediaStreamTrack,
-    RTCBundlePolicy,
-    RTCConfiguration,
-    RTCIceServer,
-    RTCPeerConnection,
-    RTCSessionDescription,
-)
-from aiortc.mediastreams import MediaStreamError
+from aiortc import RTCBundlePolicy, RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 
 from mien.errors import PushLostError, PushRefusedError, SdpError, TargetError
-from mien.media.encoded import PICTURE_CLOCK_RATE, SOUND_CLOCK_RATE, EncodedPicture, EncodedSound, VideoCodec
-from mien.media.peer import CONNECT_TIMEOUT_S, IceServer, codecs
-from mien.media.privates import on_keyframe_request, report_capture_times
+from mien.media.egress import FanOut
+from mien.media.encoded import VideoCodec
+from mien.media.outlet import Outlet, OutletStats
+from mien.media.peer import CONNECT_TIMEOUT_S, IceServer
 from mien.media.sdp import MAX_SDP_BYTES, read_answer
 from mien.media.targets import Target, Targets
 
 log = structlog.get_logger()
 
-AnyPacket: TypeAlias = "av.Packet[Any]"
-
-_PICTURE_QUEUE: Final = 30
-"""A second of pictures. What the line is later than that is not made up for: the next keyframe is."""
-_SOUND_QUEUE: Final = 50
-_KEYFRAME_INTERVAL_S: Final = 0.5
-"""A far end may ask as often as it likes; each keyframe costs every viewer's line the bits of six pictures."""
 _HTTP_TIMEOUT_S: Final = 10.0
 _CLOSE_TIMEOUT_S: Final = 5.0
 _MAX_REDIRECTS: Final = 3
@@ -86,32 +68,33 @@ class PushStats:
     Attributes:
         state: How it fares.
         attempts: How often a session was asked for.
-        pictures: Handed to the line since the start.
-        dropped: Pictures that were not, because the line was slow or a keyframe had to come first.
-        octets: Of the pictures and the sound that were handed to the line.
+        packets: Sent since the start, without retransmissions.
+        octets: Of their payload.
+        resent: Retransmissions.
         connected_s: For how long the present session has stood; 0 where none does.
         trouble: What went wrong last, in words for the broadcaster; None while all is well.
     """
 
     state: PushState
     attempts: int
-    pictures: int
-    dropped: int
+    packets: int
     octets: int
+    resent: int
     connected_s: float
     trouble: str | None
 
 
 class WhipPush:
-    """Pushes one rung of a broadcast to a WHIP server, again and again until `leave` is called.
+    """Pushes a broadcast to a WHIP server, again and again until `leave` is called.
 
     Args:
         url: The server's WHIP endpoint; hostile until it was looked up.
         token: Bearer token for it, or None. It follows redirects, as the far end decides who serves it.
-        codec: Of the broadcast's pictures.
-        want_keyframe: Called with the rung when the far end needs a picture complete in itself.
-        epoch: The monotonic time that presentation times count from.
-        rung: Which of the broadcast's rungs is pushed.
+        fan_out: Gives the pictures and the sound, while a line stands.
+        codec: As in `Outlet`.
+        bit_rates: As in `Outlet`.
+        want_keyframe: As in `Outlet`.
+        epoch: As in `Outlet`.
         sound: Whether there is sound.
         targets: Which addresses may be reached.
         ice_servers: For a machine that cannot reach the far end directly.
@@ -123,10 +106,11 @@ class WhipPush:
         url: str,
         token: str | None,
         *,
+        fan_out: FanOut,
         codec: VideoCodec,
+        bit_rates: Sequence[int],
         want_keyframe: Callable[[int], None],
         epoch: float,
-        rung: int = 0,
         sound: bool = True,
         targets: Targets = Targets(),  # noqa: B008  # frozen
         ice_servers: Sequence[IceServer] = (),
@@ -134,10 +118,11 @@ class WhipPush:
     ) -> None:
         self._url = url
         self._token = token
+        self._fan_out = fan_out
         self._codec = codec
+        self._bit_rates = bit_rates
         self._want_keyframe = want_keyframe
         self._epoch = epoch
-        self._rung = rung
         self._sound = sound
         self._targets = targets
         self._ice_servers = ice_servers
@@ -147,7 +132,7 @@ class WhipPush:
         self._state = PushState.CONNECTING
         self._trouble: str | None = None
         self._attempts = 0
-        self._pictures = self._dropped = self._octets = 0  # of sessions that are over
+        self._packets = self._octets = self._resent = 0  # of sessions that are over
 
     async def run(self) -> None:
         """Push until `leave` is called.
@@ -182,32 +167,17 @@ class WhipPush:
         """Let `run` end the session and return."""
         self._leaving.set()
 
-    def push_picture(self, picture: EncodedPicture) -> None:
-        """Hand a picture to the line; one of another rung is none of ours."""
-        if self._session is not None and picture.rung == self._rung:
-            self._session.picture.put(picture.data, picture.pts, is_keyframe=picture.is_keyframe)
-
-    def push_sound(self, sound: EncodedSound) -> None:
-        """Hand a piece of sound to the line."""
-        if self._session is not None and self._session.sound is not None:
-            self._session.sound.put(sound.data, sound.pts)
-
-    @property
-    def rung(self) -> int | None:
-        """The rung that has to be encoded for this push; None while no line stands."""
-        return self._rung if self._session is not None else None
-
     @property
     def stats(self) -> PushStats:
         """The numbers up to now."""
         session = self._session
-        tracks = session.tracks if session else ()
+        now: OutletStats | None = session.stats() if session else None
         return PushStats(
             state=self._state,
             attempts=self._attempts,
-            pictures=self._pictures + (session.picture.sent if session else 0),
-            dropped=self._dropped + (session.picture.dropped if session else 0),
-            octets=self._octets + sum(track.octets for track in tracks),
+            packets=self._packets + (now.packets if now else 0),
+            octets=self._octets + (now.octets if now else 0),
+            resent=self._resent + (now.resent if now else 0),
             connected_s=round(time.monotonic() - session.connected_at, 1) if session and session.connected_at else 0.0,
             trouble=self._trouble,
         )
@@ -221,25 +191,29 @@ class WhipPush:
         self._attempts += 1
         session = _Session(
             codec=self._codec,
+            bit_rates=self._bit_rates,
             sound=self._sound,
             epoch=self._epoch,
             ice_servers=self._ice_servers,
-            want_keyframe=partial(self._want_keyframe, self._rung),
+            want_keyframe=self._want_keyframe,
         )
         try:
             offer = await session.offer()
             async with _signalled(self._url, self._token, offer, self._targets) as answer:
                 await session.connect(answer)
                 self._session, self._state, self._trouble = session, PushState.LIVE, None
+                self._fan_out.add(session)
                 log.info("push_connected", attempts=self._attempts)
                 await _first_of(session.gone.wait(), self._leaving.wait())
                 if session.gone.is_set() and not self._leaving.is_set():
                     raise PushLostError("the connection to the far end broke")
         finally:
+            self._fan_out.discard(session)
             self._session = None
-            self._pictures += session.picture.sent
-            self._dropped += session.picture.dropped
-            self._octets += sum(track.octets for track in session.tracks)
+            sent = session.stats()
+            self._packets += sent.packets
+            self._octets += sent.octets
+            self._resent += sent.resent
             await session.close()
 
     def _pause_s(self, failures: int, wished_s: float | None) -> float:
@@ -249,99 +223,22 @@ class WhipPush:
         return max(pause_s, min(wished_s or 0.0, _LONGEST_WISH_S))
 
 
-class _PushTrack(MediaStreamTrack):
-    """Encoded packets on their way to aiortc's sender, which sends an `av.Packet` without encoding it."""
-
-    def __init__(self, kind: str, size: int, clock_rate: int, *, epoch: float) -> None:
-        super().__init__()
-        self.kind = kind
-        self.sent = 0
-        self.octets = 0
-        self.dropped = 0
-        self.lag_s = 0.0
-        self._time_base = Fraction(1, clock_rate)
-        self._size = size
-        self._epoch = epoch
-        self._packets: deque[AnyPacket] = deque()
-        self._arrived = asyncio.Event()
-
-    def put(self, data: bytes, pts: int, *, is_keyframe: bool = True) -> None:  # noqa: ARG002  # pictures look at it
-        """Queue a packet; the oldest goes when there are too many."""
-        if len(self._packets) == self._size:
-            self._packets.popleft()
-            self.dropped += 1
-        packet: AnyPacket = av.Packet(data)
-        packet.pts, packet.time_base = pts, self._time_base
-        self._packets.append(packet)
-        self._arrived.set()
-
-    async def recv(self) -> AnyPacket:
-        """Return the next packet (called by aiortc's sender).
-
-        Raises:
-            MediaStreamError: The track was stopped.
-        """
-        while not self._packets:
-            if self.readyState != "live":
-                raise MediaStreamError
-            self._arrived.clear()
-            await self._arrived.wait()
-        packet = self._packets.popleft()
-        self.sent += 1
-        self.octets += packet.size
-        self.lag_s = time.monotonic() - self._epoch - float((packet.pts or 0) * self._time_base)
-        return packet
-
-    def stop(self) -> None:
-        """End the track and wake who waits for it."""
-        super().stop()
-        self._packets.clear()
-        self._arrived.set()
-
-
-class _PictureTrack(_PushTrack):
-    """Pictures, beginning at a keyframe, and again at one after any loss."""
-
-    def __init__(self, want_keyframe: Callable[[], None], *, epoch: float) -> None:
-        super().__init__("video", _PICTURE_QUEUE, PICTURE_CLOCK_RATE, epoch=epoch)
-        self._want_keyframe = want_keyframe
-        self._asked_at = 0.0
-        self._in_step = False
-
-    def put(self, data: bytes, pts: int, *, is_keyframe: bool = True) -> None:
-        """Queue a picture if the far end can decode it."""
-        if len(self._packets) == self._size:
-            # A picture builds on the one before: after a gap nothing is of use until a keyframe.
-            self.dropped += len(self._packets)
-            self._packets.clear()
-            self._in_step = False
-        self._in_step = self._in_step or is_keyframe
-        if self._in_step:
-            super().put(data, pts)
-        else:
-            self.dropped += 1
-            self.ask_for_keyframe()
-
-    def ask_for_keyframe(self) -> None:
-        """Ask, but not again and again."""
-        now = time.monotonic()
-        if now - self._asked_at >= _KEYFRAME_INTERVAL_S:
-            self._asked_at = now
-            self._want_keyframe()
-
-
-class _Session:
+class _Session(Outlet):
     """One peer connection to the far end."""
+
+    may_be_silent = True  # a server need not report; ICE tells when it is gone
 
     def __init__(
         self,
         *,
         codec: VideoCodec,
+        bit_rates: Sequence[int],
         sound: bool,
         epoch: float,
         ice_servers: Sequence[IceServer],
-        want_keyframe: Callable[[], None],
+        want_keyframe: Callable[[int], None],
     ) -> None:
+        super().__init__(codec=codec, bit_rates=bit_rates, want_keyframe=want_keyframe, epoch=epoch)
         servers = [RTCIceServer(server.url, server.username, server.credential) for server in ice_servers]
         self._connection = RTCPeerConnection(
             RTCConfiguration(iceServers=servers, bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
@@ -349,21 +246,16 @@ class _Session:
         self.gone = asyncio.Event()
         self.connected_at: float | None = None
         self._settled = asyncio.Event()
-        self._codec = codec
-        self.picture = _PictureTrack(want_keyframe, epoch=epoch)
-        self.sound = _PushTrack("audio", _SOUND_QUEUE, SOUND_CLOCK_RATE, epoch=epoch) if sound else None
-        self.tracks: tuple[_PushTrack, ...] = (self.picture, self.sound) if self.sound else (self.picture,)
+        self._kinds = ("video", "audio") if sound else ("video",)
         self._connection.on("connectionstatechange", self._follow)
+
+    def leave(self) -> None:
+        """Give this connection up; another attempt follows."""
+        self.gone.set()
 
     async def offer(self) -> str:
         """Return an offer with all its candidates: nothing has to trickle."""
-        for track in self.tracks:
-            transceiver = self._connection.addTransceiver(track, direction="sendonly")
-            transceiver.setCodecPreferences(codecs(track.kind, self._codec if track is self.picture else "opus"))
-            rate = PICTURE_CLOCK_RATE if track is self.picture else SOUND_CLOCK_RATE
-            report_capture_times(transceiver.sender, rate, partial(getattr, track, "lag_s"))
-            if track is self.picture:
-                on_keyframe_request(transceiver.sender, self.picture.ask_for_keyframe)
+        self.send_over(self._connection, self._kinds)
         await self._connection.setLocalDescription(await self._connection.createOffer())
         return self._connection.localDescription.sdp
 
@@ -375,7 +267,7 @@ class _Session:
             PushLostError: No connection came about.
         """
         try:
-            read_answer(answer, kinds=[track.kind for track in self.tracks])
+            read_answer(answer, kinds=self._kinds)
             await self._connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
         except SdpError as error:
             raise PushRefusedError(f"the far end's answer cannot be used: {error}") from error
@@ -390,7 +282,6 @@ class _Session:
         if self.gone.is_set():
             raise PushLostError("no media connection to the far end came about")
         self.connected_at = time.monotonic()
-        self.picture.ask_for_keyframe()
 
     async def close(self) -> None:
         """Close the connection."""
@@ -399,8 +290,6 @@ class _Session:
                 await self._connection.close()
         except TimeoutError:
             log.warning("push_close_timed_out")
-        for track in self.tracks:
-            track.stop()
 
     def _follow(self) -> None:
         if self._connection.connectionState in {"failed", "closed"}:
