@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from aiortc import RTCRtpReceiver
 
-from mien.media.privates import first_rtp_timestamp, watch_clock
+from mien.media.privates import watch_clock
 from mien.vision.faces import Image, TreatedFrame
-from support.live import Camera, Microphone, Watcher, publish, serving, watching
+from support.live import Camera, Microphone, Watcher, first_rtp_timestamp, publish, serving, watching
 from support.pipelines import SmallFactory
 
 PERIOD_S = 1.0

@@ -16,9 +16,9 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
 from mien.media.encoded import EncodedPicture, EncodedSound, VideoCodec
-from mien.media.sound import OpusEncoder
 from mien.media.whip_out import WhipPush
 from support.live import stripes
+from support.opus import OpusEncoder
 
 _FPS = 20
 _ENCODERS: Final[dict[VideoCodec, Literal["libvpx", "libx264"]]] = {

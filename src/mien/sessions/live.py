@@ -1,7 +1,7 @@
 """A live session: one publisher's pictures and sound, treated, encoded once, sent to every viewer.
 
     publisher ─► Ingest ─► newest picture ─► VisionThread ─► newest treated ─► EncoderThread ─► FanOut
-                 sound ──────────── waits as long as the picture takes ──────► OpusEncoder ───┘
+                 sound ──────────── waits as long as the picture takes ───────────────────────┘
 
 Pictures reach the fan-out only through the encoder thread, which knows treated frames and the slate.
 """
@@ -10,6 +10,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from fractions import Fraction
 from functools import partial
 from typing import Any, Final
 
@@ -25,13 +26,11 @@ from mien.errors import (
     TooManySessionsError,
 )
 from mien.media.egress import AnyPacket, FanOut, Viewer
-from mien.media.encoded import EncodedPicture
-from mien.media.encoder import VIDEO_TIME_BASE
+from mien.media.encoded import PICTURE_CLOCK_RATE, SOUND_CLOCK_RATE, EncodedPicture, EncodedSound
 from mien.media.ingest import Ingest
 from mien.media.meters import RateMeter
 from mien.media.peer import CONNECT_TIMEOUT_S, IceServer, Peer
 from mien.media.sdp import Fragment, Offer
-from mien.media.sound import OpusEncoder
 from mien.sessions.encoder_thread import EncoderThread
 from mien.sessions.ports import Connected, LivePolicy, Pipeline, Role
 from mien.sessions.sound_line import SoundLine
@@ -113,10 +112,10 @@ class LiveSession:
         self._encoder = EncoderThread(emit=emit, epoch=self._epoch, slate_after_s=self._limits.slate_after_s)
         self._vision = self._start_vision(self._pipeline)
         self._sound = SoundLine(
-            OpusEncoder(epoch=self._epoch),
+            epoch=self._epoch,
             delay_s=lambda: self._encoder.delay_s,
             wanted=lambda: len(self._fan_out) > 0,
-            push=self._fan_out.push_sound,
+            push=lambda sound: self._fan_out.push_sound(_packet(sound)),
         )
         try:
             async with asyncio.TaskGroup() as group:
@@ -175,6 +174,7 @@ class LiveSession:
             self._ice_servers,
             start_kbps=self._limits.start_kbps,
             max_kbps=self._limits.max_kbps,
+            max_pixels=self._limits.max_pixels,
         )
         self._publisher = ingest
         self._last_picture_at = time.monotonic()  # a grace to connect in
@@ -408,7 +408,10 @@ class LiveSession:
         return VisionThread(pipeline, hand_on=self._encoder.treated.put, max_pixels=self._limits.max_pixels)
 
 
-def _packet(picture: EncodedPicture) -> AnyPacket:
-    packet: AnyPacket = av.Packet(picture.data)
-    packet.pts, packet.time_base, packet.is_keyframe = picture.pts, VIDEO_TIME_BASE, picture.is_keyframe
+def _packet(encoded: EncodedPicture | EncodedSound) -> AnyPacket:
+    packet: AnyPacket = av.Packet(encoded.data)
+    clock_rate = SOUND_CLOCK_RATE
+    if isinstance(encoded, EncodedPicture):
+        clock_rate, packet.is_keyframe = PICTURE_CLOCK_RATE, encoded.is_keyframe
+    packet.pts, packet.time_base = encoded.pts, Fraction(1, clock_rate)
     return packet
