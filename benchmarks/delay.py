@@ -84,7 +84,7 @@ def read_code(picture: av.VideoFrame) -> int:
     scale = picture.width / 1280
     luma = np.asarray(picture.to_ndarray(format="gray"))
     row = luma[picture.height - round(CELL * scale / 2)]
-    cells = [row[round((i + 0.5) * CELL * scale)] > 127 for i in range(BITS)]
+    cells = [int(row[round((i + 0.5) * CELL * scale)]) > 127 for i in range(BITS)]
     return int("".join("01"[cell] for cell in cells), 2)
 
 

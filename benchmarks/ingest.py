@@ -1,13 +1,14 @@
 """How fast a browser's pictures reach full size and rate, on a free path and on a narrow uplink. Prints a table.
 
-    python benchmarks/ingest.py [--uplink free 1200 2500] [--runs 3] [--out benchmarks/results/ingest.json]
+    python benchmarks/ingest.py [--uplink free 1200 800] [--feedback remb transport] [--runs 3] [--out FILE]
 
 Chromium publishes a 720p clip from its fake camera, with the page's own settings, straight into `Ingest`: nothing is
 treated or sent on. An uplink of so many kbit/s is a pair of virtual links with a token bucket (`tc`, which needs
 root) that holds at most 200 ms of packets, as a home router does; "free" is the loopback. Told at 1, 2, 3, 6 and 12
 seconds after the connection was up: the bit rate received and the pictures shown in the second before, and their
 height. Then, over everything after the third second: how far behind their best pictures were on the way (median and
-95 %), and the longest time without a new one.
+95 %), and the longest time without a new one. With `--feedback remb transport` every run is made with aiortc's own
+feedback and, for comparison, with transport-wide feedback (`transport_feedback.py`). Medians of the runs come last.
 """
 
 import argparse
@@ -37,6 +38,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+import transport_feedback
 from mien.media.ingest import Ingest
 from mien.media.sdp import read_offer
 from pipeline import machine
@@ -225,15 +227,38 @@ async def publish(
             await context.close()
 
 
-def show(uplink: str, row: dict[str, Any]) -> None:
+@contextlib.contextmanager
+def feedback_of(kind: str) -> Iterator[Callable[[RTCPeerConnection], None]]:
+    """Yield what makes a new connection give this kind of feedback."""
+    if kind == "remb":
+        yield lambda _: None
+        return
+    tasks = []
+    with transport_feedback.offered():
+        yield lambda connection: tasks.append(transport_feedback.give(connection.getReceivers()[0]))
+
+
+def medians(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return one row with the median of each number of `rows`."""
+
+    def median(values: list[Any]) -> Any:
+        if isinstance(values[0], dict):
+            return {key: median([value[key] for value in values]) for key in values[0]}
+        return values[0] if isinstance(values[0], str) else round(statistics.median(values))
+
+    return {key: median([row[key] for row in rows]) for key in rows[0]}
+
+
+def show(row: dict[str, Any]) -> None:
     told = "  ".join(f"{at}s: {(v := row[f'{at}s'])['kbps']:>4} {v['height']:>3}p{v['fps']:>2}" for at in TOLD_AT_S)
     way = f"way {row['way_ms_p50']}/{row['way_ms_p95']} ms, longest gap {row['longest_gap_ms']} ms"
-    print(f"{uplink:>6}  {told}  {way}", flush=True)
+    print(f"{row['uplink']:>5} {row['feedback']:>9}  {told}  {way}", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--uplink", nargs="+", default=["free", "1200"], help='"free" or kbit/s')
+    parser.add_argument("--feedback", nargs="+", default=["remb"], choices=["remb", "transport"])
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=14.0)
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/ingest.json")
@@ -243,11 +268,14 @@ def main() -> None:
         folder = Path(name)
         clip = write_camera_clip(folder / "clip.mjpeg", astronaut_frames(4.84))
         for _ in range(options.runs):
-            for uplink in options.uplink:
+            for uplink, feedback in itertools.product(options.uplink, options.feedback):
                 seen = Seen()
-                asyncio.run(publish(clip, uplink, options.seconds, folder, seen))
-                rows.append({"uplink": uplink, **seen.row()})
-                show(uplink, rows[-1])
+                with feedback_of(feedback) as attach:
+                    asyncio.run(publish(clip, uplink, options.seconds, folder, seen, attach))
+                rows.append({"uplink": uplink, "feedback": feedback, **seen.row()})
+                show(rows[-1])
+    for uplink, feedback in itertools.product(options.uplink, options.feedback):
+        show(medians([row for row in rows if (row["uplink"], row["feedback"]) == (uplink, feedback)]))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1))
     print(f"written to {options.out}")
