@@ -21,14 +21,14 @@ _MAX_STEP: Final = 512
 _MAX_ASKED: Final = 64
 """Lost packets in one request; more fill a packet of our own and cannot arrive in time."""
 _FIRST_RTT_S: Final = 0.1
-_RTT_S: Final = (0.01, 0.25)
+_RTT_S: Final = (0.01, 0.5)
 _ASK_AGAIN: Final = 1.25
 """Ask again when a packet has not come within this many round trips: the answer or the request was lost too."""
 _ASK_MARGIN_S: Final = 0.01
 _TIMES_ASKED: Final = 3
-_PATIENCE_S: Final = (0.08, 0.25)
+_PATIENCE_S: Final = (0.08, 0.5)
 """A key frame costs a round trip and a burst of packets that may be lost as well, so a lost packet is worth
-three requests; but a viewer notices a quarter of a second."""
+three requests. On an uplink that is full a key frame takes half a second by itself."""
 _KEYFRAME_INTERVAL_S: Final = 0.3
 """Chromium makes no more key frames than this when asked more often."""
 _RTP_SEQUENCES: Final = 1 << 16
@@ -230,8 +230,9 @@ class Assembler:
         piece = _READ[codec](packet.payload) if size else None
         self._held[number] = _Held(packet.timestamp, bool(packet.marker and size), codec, size, piece)
         self._held_bytes += size
-        if piece is not None and piece.begins_key and not self._in_step:
+        if piece is not None and piece.begins_key and not self._is_worth_waiting(now):
             self._move_to(number, clean=True)
+            self._in_step = False
         self._give_up_on_holes(now)
         frames = list(self._whole_frames())
         if self._held_bytes > MAX_FRAME_BYTES:
@@ -303,6 +304,11 @@ class Assembler:
             self._holes[missing] = _Hole(now)
         self._highest = max(self._highest, number)
 
+    def _is_worth_waiting(self, now: float) -> bool:
+        """Whether what came before a key frame that begins just now may still be shown."""
+        oldest = next(iter(self._holes.values()), None)
+        return self._in_step and (oldest is None or now - oldest.since < self.rtt_s)
+
     def _give_up_on_holes(self, now: float) -> None:
         low, high = _PATIENCE_S
         patience_s = min(max(_TIMES_ASKED * (self.rtt_s * _ASK_AGAIN + _ASK_MARGIN_S), low), high)
@@ -314,6 +320,7 @@ class Assembler:
         if hopeless is not None:
             self._move_to(hopeless + 1, clean=False)
             self._in_step = False
+            self.rtt_s = min(2 * self.rtt_s, _RTT_S[1])  # no answer came in time: the way may be that long
 
     def _keyframe_is_coming(self) -> bool:
         head = self._held.get(self._next)

@@ -19,7 +19,7 @@ log = structlog.get_logger()
 _MAX_WAITING: Final = 30
 """A second of frames. Whoever is that late will not catch up by decoding them all."""
 _MICROSECOND: Final = Fraction(1, 1_000_000)
-# FFmpeg's own VP8 decoder takes two thirds of libvpx' time, and asks about the size before it takes memory.
+# FFmpeg's own VP8 decoder is faster than libvpx, and asks about the size before it takes memory.
 _DECODERS: Final[dict[VideoCodec, Literal["vp8", "h264"]]] = {VideoCodec.VP8: "vp8", VideoCodec.H264: "h264"}
 
 
