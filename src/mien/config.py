@@ -88,6 +88,16 @@ class LiveSettings(BaseModel):
     idle_timeout_s: float = Field(
         default=600.0, gt=0, description="A broadcast without a publisher ends after this time."
     )
+    codecs: tuple[Literal["VP8", "H264"], ...] = Field(
+        default=("VP8",),
+        min_length=1,
+        description="Video codecs that broadcasts may be sent in, the preferred one first. One is chosen for each "
+        "broadcast from what its publisher and its first viewer can take; not every browser takes H264.",
+    )
+    push_networks: tuple[str, ...] = Field(
+        default=(),
+        description="Networks, as in `10.0.0.0/8`, that broadcasts may be pushed to although they are not public.",
+    )
     start_kbps: int = Field(default=2000, ge=100, le=20_000, description="Bit rate a browser begins to publish with.")
     max_kbps: int = Field(default=4000, ge=100, le=50_000, description="Bit rate a browser publishes with at most.")
     bind_to: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:/_@-]{1,64}$")], ...] = Field(
@@ -124,6 +134,18 @@ class ReferenceSettings(BaseModel):
     max_count: int = Field(default=64, ge=1, le=10_000, description="Keep at most so many photos.")
     max_bytes: int = Field(default=12 * 2**20, ge=1024, le=64 * 2**20, description="Refuse larger photos.")
     ttl_s: float = Field(default=4 * 3600.0, gt=0, description="Forget a photo that nobody used for so long.")
+
+
+class RecordingSettings(BaseModel):
+    """Recordings of treated broadcasts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enabled: bool = Field(default=True, description="Whether broadcasters may record what their viewers get.")
+    max_bytes: int = Field(
+        default=8 * 2**30, ge=2**20, description="A recording ends when its files have so many bytes."
+    )
+    max_s: float = Field(default=6 * 3600.0, gt=0, description="A recording ends after so long.")
 
 
 class LogSettings(BaseModel):
@@ -165,15 +187,22 @@ class Settings(BaseSettings):
         "itself, else any.",
     )
     data_dir: Path = Field(
-        default_factory=lambda: user_data_path("mien"), description="Where declarations of consent are kept."
+        default_factory=lambda: user_data_path("mien"),
+        description="Where declarations of consent and recordings are kept.",
     )
     models_dir: Path = Field(
         default_factory=lambda: user_cache_path("mien") / "models", description="Where models are cached."
     )
     live: LiveSettings = Field(default=LiveSettings(), description="How live sessions behave.")
     frames: FramesSettings = Field(default=FramesSettings(), description="Pictures over a WebSocket.")
+    recordings: RecordingSettings = Field(default=RecordingSettings(), description="Recordings of treated broadcasts.")
     references: ReferenceSettings = Field(default=ReferenceSettings(), description="Photos lent as personas.")
     log: LogSettings = Field(default=LogSettings(), description="What is logged, and how.")
+
+    @property
+    def recordings_dir(self) -> Path | None:
+        """Where recordings go; None where there are none."""
+        return self.data_dir / "recordings" if self.recordings.enabled else None
 
     @property
     def is_local(self) -> bool:

@@ -256,7 +256,7 @@ async def test_a_server_that_stops_leaves_no_thread_behind():
     async with serving(SmallFactory()) as client:
         made = await make(client)
         session = await publish(client, made["whip_url"], Camera(), token=made["token"])
-        assert live_threads() == {"mien-vision", "mien-encoder"}
+        assert live_threads() == {"mien-decoder", "mien-vision", "mien-encoder"}
     await session.connection.close()
     assert await settles(lambda: live_threads() == set())
 

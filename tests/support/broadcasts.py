@@ -7,9 +7,9 @@ import numpy as np
 
 from mien.media.encoded import EncodedPicture, EncodedSound, VideoCodec
 from mien.media.ladder import Ladder
-from mien.media.sound import OpusEncoder
 from mien.vision.faces import TreatedFrame
 from support.clips import patches
+from support.opus import OpusEncoder
 
 FPS = 25
 FLASH_S = 0.2

@@ -15,7 +15,7 @@ import cv2
 import httpx
 import numpy as np
 import uvicorn
-from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 
 from mien.config import Settings
@@ -269,3 +269,9 @@ async def watching(
         yield watcher
     finally:
         await watcher.close()
+
+
+def first_rtp_timestamp(receiver: RTCRtpReceiver) -> int:
+    """Return the RTP timestamp of the frame to which aiortc's `receiver` gave presentation time zero."""
+    origin: int | None = receiver._RTCRtpReceiver__timestamp_mapper._origin  # type: ignore[attr-defined]  # aiortc keeps it private
+    return (origin or 0) % (1 << 32)

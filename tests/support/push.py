@@ -17,8 +17,8 @@ from av.video.frame import PictureType
 
 from mien.media.egress import FanOut
 from mien.media.encoded import EncodedPicture, EncodedSound, VideoCodec
-from mien.media.sound import OpusEncoder
 from support.live import stripes
+from support.opus import OpusEncoder
 
 _FPS = 20
 _ENCODERS: Final[dict[VideoCodec, Literal["libvpx", "libx264"]]] = {

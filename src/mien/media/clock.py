@@ -1,8 +1,10 @@
 """Puts both media tracks of one publisher on this machine's clock, so that lips and voice stay together."""
 
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
+from statistics import median_low
 from typing import Final
 
 _RTP_WRAP: Final = 1 << 32
@@ -11,6 +13,8 @@ _WINDOW_S: Final = 2.0
 _SANE_REPORT_S: Final = 0.5
 _SANE_JUMP_S: Final = 3.0
 _OLDEST_S: Final = 5.0
+_REPORTS: Final = 3
+"""A sender that was busy between reading its clock and sending says something else once; two in three agree."""
 
 
 @dataclass(slots=True)
@@ -19,8 +23,7 @@ class _Line:
 
     Attributes:
         clock_rate: Ticks a second of the RTP clock.
-        wall_offset: What a sender report adds to the RTP clock to get the sender's wall clock; None before
-            the first report.
+        wall_offsets: What the last sender reports add to the RTP clock to get the sender's wall clock.
         last_raw: RTP timestamp of the last packet.
         ticks: The same, as a count that does not wrap.
         last_at: When the last packet came.
@@ -32,11 +35,11 @@ class _Line:
     clock_rate: int
     last_raw: int | None = None
     ticks: int = 0
-    wall_offset: float | None = None
     last_at: float = 0.0
     began: float = 0.0
     smallest: float = inf
     smallest_before: float = inf
+    wall_offsets: deque[float] = field(default_factory=lambda: deque(maxlen=_REPORTS))
 
     def unwrap(self, raw: int) -> int:
         """Return `raw`, a 32-bit RTP timestamp, as a count that does not wrap."""
@@ -50,13 +53,18 @@ class _Line:
         """The smallest difference seen lately between our clock and the RTP clock, in seconds."""
         return min(self.smallest, self.smallest_before)
 
+    @property
+    def delay(self) -> float | None:
+        """The transit time on the sender's wall clock, in seconds; None before the first sender report."""
+        return self.transit - median_low(self.wall_offsets) if self.wall_offsets else None
+
     def arrived(self, raw: int, now: float) -> None:
         """Note a packet with RTP timestamp `raw` that came in at `now`."""
         ticks = self.unwrap(raw)
         jump = (ticks - self.ticks) / self.clock_rate - (now - self.last_at)
         if self.last_raw is not None and abs(jump) > _SANE_JUMP_S:
             self.smallest = self.smallest_before = inf  # the sender began a new count
-            self.wall_offset = None
+            self.wall_offsets.clear()
         self.ticks, self.last_raw, self.last_at = ticks, raw, now
         if now - self.began > _WINDOW_S:
             self.began, self.smallest_before, self.smallest = now, self.smallest, inf
@@ -87,7 +95,7 @@ class CaptureClock:
         """Note a sender report of track `kind`."""
         line = self._lines.get(kind)
         if line is not None:
-            line.wall_offset = ntp_seconds - line.unwrap(raw_timestamp) / line.clock_rate
+            line.wall_offsets.append(ntp_seconds - line.unwrap(raw_timestamp) / line.clock_rate)
 
     def captured(self, kind: str, raw_timestamp: int) -> float:
         """Return when the frame with `raw_timestamp` was captured; never later than now."""
@@ -100,8 +108,8 @@ class CaptureClock:
 
     def _correction(self, line: _Line) -> float:
         """Return what the sender reports add to the track's own transit time: zero or less."""
-        delays = [other.transit - other.wall_offset for other in self._lines.values() if other.wall_offset is not None]
-        if len(delays) < 2 or line.wall_offset is None:
+        delays = [delay for delay in (other.delay for other in self._lines.values()) if delay is not None]
+        if len(delays) < 2 or line.delay is None:
             return 0.0
-        correction = min(delays) - (line.transit - line.wall_offset)
+        correction = min(delays) - line.delay
         return correction if correction > -_SANE_REPORT_S else 0.0

@@ -17,13 +17,13 @@ from aiortc import (
 )
 
 from mien.errors import MienError, SdpError
-from mien.media.encoder import VIDEO_TIME_BASE
+from mien.media.encoded import PICTURE_CLOCK_RATE, SOUND_CLOCK_RATE
+from mien.media.privates import harden
 from mien.media.sdp import Fragment, Offer, ice_ufrag, is_hidden, without_hidden_addresses
-from mien.media.sound import SAMPLE_RATE
 
 log = structlog.get_logger()
 
-CLOCK_RATES: Final = {"video": VIDEO_TIME_BASE.denominator, "audio": SAMPLE_RATE}
+CLOCK_RATES: Final = {"video": PICTURE_CLOCK_RATE, "audio": SOUND_CLOCK_RATE}
 CONNECT_TIMEOUT_S: Final = 20.0
 _CLOSE_TIMEOUT_S: Final = 5.0
 
@@ -94,6 +94,7 @@ class Peer:
             # Whatever aiortc makes of an offer that the parser let through, the offer is to blame.
             await self.close()
             raise SdpError(f"the offer cannot be answered: {type(error).__name__}: {error}"[:300]) from error
+        harden(self.connection)
         return self.connection.localDescription.sdp
 
     async def trickle(self, fragment: Fragment) -> None:

@@ -150,15 +150,15 @@ def ice_ufrag(text: str) -> str:
     return (ice and ice.usernameFragment) or ""
 
 
-def payload_types(text: str, kind: str) -> frozenset[int]:
-    """Return the payload types of the media of `kind` in a description of ours, without retransmissions."""
-    return frozenset(
-        codec.payloadType
+def payload_types(text: str, kind: str) -> dict[int, str]:
+    """Return the media of `kind` in a description of ours, without retransmissions: payload types and codec names."""
+    return {
+        codec.payloadType: codec.name
         for media in _parse(text).media
         if media.kind == kind
         for codec in media.rtp.codecs
         if codec.payloadType is not None and codec.name.lower() != "rtx"
-    )
+    }
 
 
 def video_codecs(text: str) -> frozenset[VideoCodec]:

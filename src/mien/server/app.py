@@ -11,15 +11,18 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from mien.config import LiveSettings, Settings
+from mien.media.encoded import VideoCodec
 from mien.media.peer import IceServer
 from mien.media.privates import gather_within
 from mien.media.reach import Reach
+from mien.media.recorder import RecordingLimits
 from mien.media.sdp import MAX_SDP_BYTES
+from mien.media.targets import Targets
 from mien.server import metrics, problems, whep, whip
 from mien.server.bucket import Bucket
 from mien.server.eyes import LateEyes
 from mien.server.middleware import AnswerHeaders, BodyLimit
-from mien.server.routes import broadcasts, events, frames, pages, personas
+from mien.server.routes import broadcasts, events, frames, pages, personas, recordings
 from mien.server.signalling import CORS
 from mien.sessions.broadcasts import Broadcasts
 from mien.sessions.ports import ConsentLedger, PipelineFactory, Runner
@@ -71,7 +74,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
-            open_runner(_limits(settings.live), _ice_servers(settings)) as app.state.runner,
+            open_runner(_limits(settings), _ice_servers(settings)) as app.state.runner,
             Broadcasts(
                 app.state.runner,
                 references,
@@ -104,6 +107,7 @@ def create_app(
     app.include_router(broadcasts.router)
     app.include_router(events.router)
     app.include_router(frames.router)
+    app.include_router(recordings.router)
     app.include_router(personas.router)
     app.include_router(metrics.router)
     app.include_router(pages.router)
@@ -143,7 +147,8 @@ def reach_of(live: LiveSettings) -> Reach:
     return Reach(bind_to=live.bind_to, public_addresses=live.public_addresses, udp_ports=ports)
 
 
-def _limits(live: LiveSettings) -> LiveLimits:
+def _limits(settings: Settings) -> LiveLimits:
+    live = settings.live
     return LiveLimits(
         slate_after_s=live.slate_after_s,
         hang_after_s=live.hang_after_s,
@@ -153,4 +158,8 @@ def _limits(live: LiveSettings) -> LiveLimits:
         max_pixels=live.max_pixels,
         start_kbps=live.start_kbps,
         max_kbps=live.max_kbps,
+        codecs=tuple(map(VideoCodec, live.codecs)),
+        recordings_dir=settings.recordings_dir,
+        recording=RecordingLimits(max_bytes=settings.recordings.max_bytes, max_s=settings.recordings.max_s),
+        push_targets=Targets(live.push_networks),
     )

@@ -18,6 +18,7 @@ from mien.errors import (
     LiveLostError,
     MienError,
     NoSuchBroadcastError,
+    OutputError,
     PolicyError,
     TokenError,
     TooManySessionsError,
@@ -45,6 +46,7 @@ class BroadcastWish:
         persona: Id of the face to swap in: "mask:..." or "reference:...".
         others: In a swap, what other faces than the most prominent one get.
         delay_frames: As in `LivePolicy`.
+        record: Whether what viewers get is recorded.
     """
 
     title: str = ""
@@ -52,6 +54,7 @@ class BroadcastWish:
     persona: str | None = None
     others: OtherFaces = "mosaic"
     delay_frames: int | None = None
+    record: bool = False
 
     def __post_init__(self) -> None:
         if len(self.title) > MAX_TITLE_LENGTH or not (self.title == "" or self.title.isprintable()):
@@ -90,6 +93,7 @@ class Broadcast:
         live: Carries it.
         brief: It ends with its publisher.
         created_at: Seconds since 1970.
+        pushes: The servers elsewhere that it is pushed to: URL and token, by id.
         restarting: Its session broke and the next one is not there yet.
         changing: Held while it changes.
     """
@@ -101,6 +105,7 @@ class Broadcast:
     live: Live
     brief: bool
     created_at: float
+    pushes: dict[str, tuple[str, str | None]] = field(default_factory=dict)
     restarting: bool = False
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -202,6 +207,11 @@ class Broadcasts:
             broadcast_id = secrets.token_urlsafe(12)
             policy = policy_of(wish, self._references)
             live = await self._runner.start(policy, name=broadcast_id)
+            try:
+                await live.record(on=wish.record)
+            except BaseException:
+                live.end()
+                raise
             broadcast = Broadcast(
                 id=broadcast_id,
                 token=None if open_to_all else token or secrets.token_urlsafe(32),
@@ -244,15 +254,42 @@ class Broadcasts:
             PersonaError: There is no such persona.
             PolicyError: The wish contradicts itself.
             ModelError: A model cannot be had.
+            OutputError: Nothing can be recorded.
             LiveLostError: Its session broke meanwhile.
         """
         async with broadcast.changing:
             wish = replace(broadcast.wish, **changes)
+            if wish.record != broadcast.wish.record:
+                await broadcast.live.record(on=wish.record)
+                broadcast.wish = replace(broadcast.wish, record=wish.record)
             if replace(wish, title=broadcast.wish.title) != broadcast.wish:
                 policy = policy_of(wish, self._references)
                 await broadcast.live.use(policy)
                 broadcast.policy = policy
             broadcast.wish = wish
+
+    async def push(self, broadcast: Broadcast, url: str, token: str | None) -> str:
+        """Push a broadcast to a WHIP server elsewhere; return the push's id.
+
+        Raises:
+            TooManySessionsError: There are as many pushes as may be.
+            LiveLostError: Its session broke meanwhile.
+        """
+        async with broadcast.changing:
+            push_id = await broadcast.live.push(url, token)
+            broadcast.pushes[push_id] = url, token
+        return push_id
+
+    async def stop_push(self, broadcast: Broadcast, push_id: str) -> None:
+        """End a push.
+
+        Raises:
+            NoSuchSessionError: There is no such push.
+            LiveLostError: The broadcast's session broke meanwhile.
+        """
+        async with broadcast.changing:
+            broadcast.pushes.pop(push_id, None)
+            await broadcast.live.stop_push(push_id)
 
     def end(self, broadcast: Broadcast) -> None:
         """End a broadcast: nobody finds it any more, and its peers are closed."""
@@ -306,9 +343,20 @@ class Broadcasts:
         async with broadcast.changing:
             try:
                 broadcast.live = await self._runner.start(broadcast.policy, name=broadcast.id)
+                await self._resume(broadcast)
             except LiveLostError:
                 return
         broadcast.restarting = False
+
+    async def _resume(self, broadcast: Broadcast) -> None:
+        """Let a new session do what the old one did beside serving viewers."""
+        try:
+            await broadcast.live.record(on=broadcast.wish.record)
+        except OutputError as error:
+            log.warning("recording_not_resumed", reason=str(error))
+        pushes, broadcast.pushes = broadcast.pushes, {}
+        for url, token in pushes.values():
+            broadcast.pushes[await broadcast.live.push(url, token)] = url, token
 
     async def _count(self, live: Live) -> None:
         """Return when `live` is over; its counts stay."""

@@ -1,9 +1,10 @@
 """A live session: one publisher's pictures and sound, treated, encoded once, sent to every viewer.
 
-    publisher ─► Ingest ─► newest picture ─► VisionThread ─► newest treated ─► EncoderThread ─► FanOut
-                 sound ──────────── waits as long as the picture takes ──────► OpusEncoder ───┘
+    publisher ─► Ingest ─► newest picture ─► VisionThread ─► newest treated ─► EncoderThread ─► LiveOutput
+                 sound ──────────── waits as long as the picture takes ───────────────────────┘
 
-Pictures reach the fan-out only through the encoder thread, which knows treated frames and the slate.
+What comes after the treated picture is `LiveOutput`'s. Pictures get there only through the encoder thread, which
+knows treated frames and the slate.
 """
 
 import asyncio
@@ -21,16 +22,15 @@ from mien.errors import (
     LiveLostError,
     MienError,
     NoSuchSessionError,
-    TooManySessionsError,
+    OutputError,
 )
-from mien.media.egress import FanOut, Viewer
-from mien.media.encoded import EncodedPicture, EncodedSound
+from mien.media.egress import Viewer
 from mien.media.ingest import Ingest
 from mien.media.meters import RateMeter
 from mien.media.peer import CONNECT_TIMEOUT_S, IceServer, Peer
 from mien.media.sdp import Fragment, Offer
-from mien.media.sound import OpusEncoder
 from mien.sessions.encoder_thread import EncoderThread
+from mien.sessions.output import LiveOutput
 from mien.sessions.ports import Connected, LivePolicy, Pipeline, Role
 from mien.sessions.sound_line import SoundLine
 from mien.sessions.states import BroadcastState, LiveCounts, LiveLimits, LiveReport, LiveStats
@@ -69,7 +69,6 @@ class LiveSession:
         self._limits = limits
         self._ice_servers = ice_servers
         self._epoch = time.monotonic()
-        self._fan_out = FanOut()
         self._peers: dict[str, Peer] = {}
         self._publisher: Ingest | None = None
         self._idle_since = self._epoch
@@ -87,6 +86,7 @@ class LiveSession:
         self._ready = asyncio.Event()
         self._group: asyncio.TaskGroup
         self._vision: VisionThread
+        self._output: LiveOutput
         self._encoder: EncoderThread
 
     # Life ---------------------------------------------------------------------------------------------------
@@ -103,21 +103,14 @@ class LiveSession:
 
     async def run(self) -> None:
         """Serve until `end` is called; then close every connection and thread. Comes after `prepare`."""
-        loop = asyncio.get_running_loop()
-
-        def emit(picture: EncodedPicture) -> None:
-            loop.call_soon_threadsafe(self._fan_out.push_picture, picture)
-
-        def push_sound(packet: AnyPacket) -> None:
-            self._fan_out.push_sound(EncodedSound(bytes(packet), packet.pts or 0))
-
-        self._encoder = EncoderThread(emit=emit, epoch=self._epoch, slate_after_s=self._limits.slate_after_s)
+        self._output = LiveOutput(epoch=self._epoch, limits=self._limits, ice_servers=self._ice_servers)
+        self._encoder = self._output.encoder
         self._vision = self._start_vision(self._pipeline)
         self._sound = SoundLine(
-            OpusEncoder(epoch=self._epoch),
+            epoch=self._epoch,
             delay_s=lambda: self._encoder.delay_s,
-            wanted=lambda: len(self._fan_out) > 0,
-            push=push_sound,
+            wanted=lambda: self._output.wants_sound,
+            push=self._output.push_sound,
         )
         try:
             async with asyncio.TaskGroup() as group:
@@ -128,12 +121,13 @@ class LiveSession:
                 housekeeping.cancel()
                 for peer in self._peers.values():
                     peer.leave()
+                await self._output.close()
         finally:
             self._ending.set()
             self._vision.retire()
             if not await asyncio.to_thread(self._vision.join, timeout_s=_THREAD_TIMEOUT_S):
                 log.error("vision_thread_abandoned")
-            await asyncio.to_thread(self._encoder.close, timeout_s=_THREAD_TIMEOUT_S)
+            await self._output.close()
             self._over.set()
 
     async def started(self) -> None:
@@ -176,8 +170,10 @@ class LiveSession:
             self._ice_servers,
             start_kbps=self._limits.start_kbps,
             max_kbps=self._limits.max_kbps,
+            max_pixels=self._limits.max_pixels,
         )
         self._publisher = ingest
+        self._output.publisher_takes(offer)
         self._last_picture_at = time.monotonic()  # a grace to connect in
         try:
             return await self._connect(ingest, partial(self._serve_publisher, ingest))
@@ -198,17 +194,7 @@ class LiveSession:
             LiveError: The session is over.
         """
         self._check_open()
-        if len(self._fan_out) >= self._limits.max_viewers:
-            raise TooManySessionsError(f"this broadcast has its {self._limits.max_viewers} viewers")
-        viewer = Viewer(
-            offer,
-            self._ice_servers,
-            want_keyframe=self._encoder.want_keyframe,
-            epoch=self._epoch,
-            is_audience=is_audience,
-        )
-        self._fan_out.add(viewer)
-        self._encoder.set_audience(frozenset({0}))
+        viewer = self._output.add_viewer(offer, is_audience=is_audience)
         try:
             return await self._connect(viewer, viewer.gone.wait)
         except BaseException:
@@ -267,6 +253,41 @@ class LiveSession:
             self._change_vision(pipeline)
         self._encoder.forget(at_once=False)  # a picture of the old policy is not repeated either
 
+    # What goes out beside viewers ---------------------------------------------------------------------------
+
+    async def thumbnail(self) -> bytes | None:
+        """Return a small JPEG of what viewers see; None when there is nothing to see."""
+        return await self._output.thumbnail()
+
+    async def record(self, *, on: bool) -> None:
+        """Begin or end the recording of what viewers get.
+
+        Raises:
+            OutputError: It cannot be written, or this server records nothing.
+        """
+        self._check_open()
+        folder = self._limits.recordings_dir
+        if on and folder is None:
+            raise OutputError("this server records nothing: MIEN_RECORDINGS__ENABLED is off")
+        await self._output.record(folder if on else None)
+
+    async def push(self, url: str, token: str | None) -> str:
+        """Push the broadcast to a WHIP server elsewhere; return the push's id.
+
+        Raises:
+            TooManySessionsError: There are as many as may be.
+        """
+        self._check_open()
+        return self._output.push(url, token, group=self._group)
+
+    async def stop_push(self, push_id: str) -> None:
+        """End a push.
+
+        Raises:
+            NoSuchSessionError: There is no such push.
+        """
+        await self._output.stop_push(push_id)
+
     @property
     def report(self) -> LiveReport:
         """What viewers see, the numbers of the last seconds, and for how long nobody has published."""
@@ -282,15 +303,19 @@ class LiveSession:
 
     def _stats(self) -> LiveStats:
         now = time.monotonic()
-        encoder, vision = self._encoder, self._vision
+        encoder, vision, output = self._encoder, self._vision, self._output
         return LiveStats(
             fps_in=round(self._in.rate(now), 1),
             fps_out=round(encoder.out.rate(now), 1),
             vision_ms=vision.durations.median_ms,
             server_delay_ms=encoder.delays.median_ms,
             faces=dict(encoder.counts),
-            viewers=sum(viewer.is_audience and viewer.connected.is_set() for viewer in self._fan_out),
+            viewers=output.viewers,
             size_wh=encoder.size_wh,
+            codec=output.codec,
+            rungs=output.rungs,
+            recording=output.recording,
+            pushes=output.pushes,
             counts=LiveCounts(
                 pictures_in=self._in.total,
                 pictures_out=encoder.out.total,
@@ -344,8 +369,7 @@ class LiveSession:
 
     def _see_off(self, peer: Peer) -> None:
         if isinstance(peer, Viewer):
-            self._fan_out.discard(peer)
-            self._encoder.set_audience(frozenset({0} if len(self._fan_out) else ()))
+            self._output.discard(peer)
         elif peer is self._publisher:
             self._publisher = None
             self._idle_since = self._left_at = time.monotonic()
@@ -379,8 +403,7 @@ class LiveSession:
             left_at = self._left_at
             if publisher is None and left_at is not None and now - left_at > self._limits.viewer_grace_s:
                 self._left_at = None
-                for viewer in self._fan_out:
-                    viewer.leave()
+                self._output.let_viewers_go()
             if self._vision.busy_s(now) > self._limits.hang_after_s and not self._vision.retired:
                 self._hangs += 1
                 log.error("treatment_hung", times=self._hangs)

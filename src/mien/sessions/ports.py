@@ -229,6 +229,34 @@ class Live(Protocol):
         """
         ...
 
+    async def thumbnail(self) -> bytes | None:
+        """Return a small JPEG of what viewers see; None when there is nothing to see."""
+        ...
+
+    async def record(self, *, on: bool) -> None:
+        """Begin or end the recording of what viewers get.
+
+        Raises:
+            OutputError: It cannot be written, or nothing may be recorded.
+        """
+        ...
+
+    async def push(self, url: str, token: str | None) -> str:
+        """Push the broadcast to a WHIP server elsewhere; return the push's id.
+
+        Raises:
+            TooManySessionsError: There are as many as may be.
+        """
+        ...
+
+    async def stop_push(self, push_id: str) -> None:
+        """End a push.
+
+        Raises:
+            NoSuchSessionError: There is no such push.
+        """
+        ...
+
     def end(self) -> None:
         """Close everything; `wait` returns when that is done."""
         ...

@@ -2,7 +2,12 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
+
+from mien.media.encoded import VideoCodec
+from mien.media.recorder import RecordingLimits
+from mien.media.targets import Targets
 
 
 class BroadcastState(StrEnum):
@@ -33,6 +38,10 @@ class LiveLimits:
         max_pixels: Larger pictures are not looked at.
         start_kbps: Bit rate a browser is told to begin with.
         max_kbps: Bit rate a browser is told not to exceed.
+        codecs: In which a broadcast may be sent, the preferred one first.
+        recordings_dir: Where recordings go; None forbids them.
+        recording: When one ends by itself.
+        push_targets: Which servers a broadcast may be pushed to.
     """
 
     slate_after_s: float = 2.0
@@ -43,6 +52,10 @@ class LiveLimits:
     max_pixels: int = 1920 * 1088
     start_kbps: int = 2000
     max_kbps: int = 4000
+    codecs: tuple[VideoCodec, ...] = (VideoCodec.VP8,)
+    recordings_dir: Path | None = None
+    recording: RecordingLimits = field(default_factory=RecordingLimits)
+    push_targets: Targets = field(default_factory=Targets)
 
 
 DELAY_BOUNDS_S: Final = (0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0)
@@ -81,6 +94,40 @@ class LiveCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingReport:
+    """How a recording fares.
+
+    Attributes:
+        files: Names of its files so far.
+        dropped: Pictures that were left out because the disk was slow or full.
+        ended: Why it ended by itself: "size" or "time"; None while it goes on.
+    """
+
+    files: tuple[str, ...] = ()
+    dropped: int = 0
+    ended: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PushReport:
+    """How a push to a server elsewhere fares.
+
+    Attributes:
+        state: "connecting", "live", "retrying", "refused" or "ended".
+        packets: Sent.
+        octets: Of their payload.
+        resent: Retransmissions.
+        trouble: What went wrong last; None while all is well.
+    """
+
+    state: str
+    packets: int = 0
+    octets: int = 0
+    resent: int = 0
+    trouble: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LiveStats:
     """The numbers of a live session over the last seconds.
 
@@ -92,6 +139,10 @@ class LiveStats:
         faces: How many faces have which treatment, in the last picture.
         viewers: Connected viewers, without the broadcaster's own.
         size_wh: Size of the last treated picture.
+        codec: In which the broadcast is sent; None before anybody wanted it.
+        rungs: How many viewers get which size; "0" is the full one.
+        recording: How the recording fares; None when there is none.
+        pushes: How the pushes to servers elsewhere fare, by id.
         counts: Everything since the start.
     """
 
@@ -102,6 +153,10 @@ class LiveStats:
     faces: dict[str, int] = field(default_factory=dict)
     viewers: int = 0
     size_wh: tuple[int, int] | None = None
+    codec: str | None = None
+    rungs: dict[str, int] = field(default_factory=dict)
+    recording: RecordingReport | None = None
+    pushes: dict[str, PushReport] = field(default_factory=dict)
     counts: LiveCounts = field(default_factory=LiveCounts)
 
 

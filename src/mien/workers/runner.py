@@ -17,7 +17,15 @@ from mien.media.peer import IceServer
 from mien.media.reach import DEFAULT_REACH, Reach
 from mien.media.sdp import Fragment, Offer
 from mien.sessions.ports import Connected, LivePolicy, Role, RunnerHealth, TreatedPicture
-from mien.sessions.states import BroadcastState, LiveCounts, LiveLimits, LiveReport, LiveStats
+from mien.sessions.states import (
+    BroadcastState,
+    LiveCounts,
+    LiveLimits,
+    LiveReport,
+    LiveStats,
+    PushReport,
+    RecordingReport,
+)
 from mien.workers.wire import Channel, Frame
 
 log = structlog.get_logger()
@@ -353,6 +361,24 @@ class RemoteLive:
         """Treat the next picture by `policy`."""
         await self._worker.call("use", policy=policy)
 
+    async def thumbnail(self) -> bytes | None:
+        """Return a small JPEG of what viewers see."""
+        _, jpeg = await self._worker.call("thumbnail")
+        return jpeg or None
+
+    async def record(self, *, on: bool) -> None:
+        """Begin or end the recording of what viewers get."""
+        await self._worker.call("record", on=on)
+
+    async def push(self, url: str, token: str | None) -> str:
+        """Push the broadcast to a WHIP server elsewhere; return the push's id."""
+        push_id, _ = await self._worker.call("push", url=url, token=token)
+        return str(push_id)
+
+    async def stop_push(self, push_id: str) -> None:
+        """End a push."""
+        await self._worker.call("stop_push", push_id=push_id)
+
     def end(self) -> None:
         """Close everything."""
         if self._ending is None:
@@ -394,12 +420,15 @@ class RemoteFrames:
 
 def _report_of(plain: dict[str, Any]) -> LiveReport:
     stats = dict(plain["stats"])
-    size_wh, counts = stats.pop("size_wh"), stats.pop("counts")
+    counts, size_wh, recording = stats.pop("counts"), stats.pop("size_wh"), stats.pop("recording")
+    pushes = stats.pop("pushes")
     return LiveReport(
         state=BroadcastState(plain["state"]),
         stats=LiveStats(
             **stats,
             size_wh=None if size_wh is None else (int(size_wh[0]), int(size_wh[1])),
+            recording=recording and RecordingReport(**recording | {"files": tuple(recording["files"])}),
+            pushes={push_id: PushReport(**push) for push_id, push in pushes.items()},
             counts=LiveCounts(**counts | {"delays": tuple(counts["delays"])}),
         ),
         idle_s=float(plain["idle_s"]),

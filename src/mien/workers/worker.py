@@ -88,6 +88,10 @@ class _Worker:
             result = await method(**wish)
             if isinstance(result, TreatedPicture):
                 reply["result"], body = {"at": result.at}, result.data
+            elif isinstance(result, bytes):
+                body = result
+            elif isinstance(result, str):
+                reply["result"] = result
             elif result is not None:
                 reply["result"] = asdict(result)
         except MienError as error:

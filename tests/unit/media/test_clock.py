@@ -43,6 +43,16 @@ def test_sender_reports_put_both_tracks_on_one_clock(now):
     assert clock.captured("video", 900) == pytest.approx(clock.captured("audio", 480))
 
 
+def test_one_report_of_a_busy_sender_moves_nothing(now):
+    clock = CaptureClock(now)
+    clock.arrived("audio", 0, SOUND)
+    clock.arrived("video", 0, VIDEO)
+    for late in (0.0, 0.2, 0.0, 0.0):
+        clock.reported("audio", 5000.0 + late, 0)
+        clock.reported("video", 5000.0, 0)
+        assert clock.captured("video", 0) == pytest.approx(clock.captured("audio", 0))
+
+
 def test_a_report_that_makes_no_sense_changes_nothing(now):
     clock = CaptureClock(now)
     clock.arrived("audio", 0, SOUND)

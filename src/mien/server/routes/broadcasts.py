@@ -1,16 +1,18 @@
 """`/api/broadcasts`: make, list, change on air, end."""
 
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from mien.server.access import bearer_token, check_operator
+from mien.server.problems import HttpError
 from mien.sessions.broadcasts import MAX_TITLE_LENGTH, Broadcast, Broadcasts, BroadcastWish
 from mien.sessions.ports import MAX_LIVE_DELAY_FRAMES, LiveTreatment, OtherFaces
-from mien.sessions.states import BroadcastState
+from mien.sessions.states import BroadcastState, PushReport
 
 router = APIRouter(prefix="/api/broadcasts", tags=["broadcasts"])
 
@@ -37,6 +39,7 @@ class BroadcastIn(BaseModel):
     persona: PersonaId | None = Field(default=None, description="The face to swap in: `mask:...` or `reference:...`.")
     others: OtherFaces = Field(default="mosaic", description="In a swap, what faces beside the most prominent one get.")
     delay_frames: DelayFrames = None
+    record: bool = Field(default=False, description="Whether what viewers get is recorded, treated as it is.")
 
 
 class BroadcastPatch(BaseModel):
@@ -49,6 +52,7 @@ class BroadcastPatch(BaseModel):
     persona: PersonaId | None = Field(default=None, description="The face to swap in.")
     others: OtherFaces | None = Field(default=None, description="What other faces get in a swap.")
     delay_frames: DelayFrames = None
+    record: bool | None = Field(default=None, description="Begin or end the recording.")
 
 
 class CreatedOut(BaseModel):
@@ -59,6 +63,13 @@ class CreatedOut(BaseModel):
     whip_url: str = Field(description="Where to publish.")
     whep_url: str = Field(description="Where players watch.")
     watch_url: str = Field(description="The page to watch on.")
+
+
+class RecordingOut(BaseModel):
+    """How a recording fares."""
+
+    dropped: int = Field(description="Pictures left out because the disk was slow or full.")
+    ended: str | None = Field(description="Why it ended by itself: `size` or `time`.")
 
 
 class BroadcastOut(BaseModel):
@@ -80,8 +91,13 @@ class BroadcastOut(BaseModel):
     faces: dict[str, int] = Field(description="Faces in the last picture, by treatment.")
     viewers: int = Field(description="Connected viewers.")
     size: tuple[int, int] | None = Field(description="Width and height of the last treated picture.")
+    codec: str | None = Field(description="Video codec; null before anybody wanted it.")
+    rungs: dict[str, int] = Field(description="Viewers by the size they get; 0 is the full one.")
+    record: bool = Field(description="Whether it shall be recorded.")
+    recording: RecordingOut | None = Field(description="How the recording fares.")
     whep_url: str = Field(description="Where players watch.")
     watch_url: str = Field(description="The page to watch on.")
+    thumbnail_url: str = Field(description="A small JPEG of what viewers see; 404 when there is nothing.")
     started_at: float = Field(description="When it was made, in seconds since 1970.")
 
 
@@ -94,6 +110,7 @@ async def create_broadcast(request: Request, body: BroadcastIn, response: Respon
         persona=body.persona,
         others=body.others,
         delay_frames=body.delay_frames,
+        record=body.record,
     )
     broadcast = await _all(request).create(wish)
     response.headers["Location"] = f"/api/broadcasts/{broadcast.id}"
@@ -136,6 +153,56 @@ async def end_broadcast(request: Request, broadcast_id: str) -> None:
     _all(request).end(_owned(request, broadcast_id))
 
 
+@router.get("/{broadcast_id}/thumbnail.jpg", response_class=Response)
+async def thumbnail(request: Request, broadcast_id: str) -> Response:
+    """Show a small JPEG of what viewers see just now."""
+    jpeg = await _all(request).get(broadcast_id).live.thumbnail()
+    if jpeg is None:
+        raise HttpError(HTTPStatus.NOT_FOUND, "there is nothing to see yet", code="live.no_picture")
+    return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
+
+
+class PushIn(BaseModel):
+    """A WHIP server to push a broadcast to."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: str = Field(max_length=2048, description="Its WHIP endpoint.")
+    token: SecretStr | None = Field(default=None, max_length=4096, description="Bearer token for it.")
+
+
+class PushOut(BaseModel):
+    """A push and how it fares."""
+
+    id: str = Field(description="Of the push.")
+    state: str = Field(description="`connecting`, `live`, `retrying`, `refused` or `ended`.")
+    packets: int = Field(description="Sent.")
+    octets: int = Field(description="Of their payload.")
+    resent: int = Field(description="Retransmissions.")
+    trouble: str | None = Field(description="What went wrong last; null while all is well.")
+
+
+@router.post("/{broadcast_id}/pushes", status_code=HTTPStatus.CREATED)
+async def push(request: Request, broadcast_id: str, body: PushIn) -> PushOut:
+    """Push a broadcast, treated as it is, to a WHIP server elsewhere, with its own bearer token."""
+    token = body.token.get_secret_value() if body.token else None
+    push_id = await _all(request).push(_owned(request, broadcast_id), body.url, token)
+    return PushOut(id=push_id, **asdict(PushReport("connecting")))
+
+
+@router.get("/{broadcast_id}/pushes")
+async def list_pushes(request: Request, broadcast_id: str) -> list[PushOut]:
+    """List a broadcast's pushes, with its own bearer token."""
+    reports = _owned(request, broadcast_id).report.stats.pushes
+    return [PushOut(id=push_id, **asdict(report)) for push_id, report in reports.items()]
+
+
+@router.delete("/{broadcast_id}/pushes/{push_id}", status_code=HTTPStatus.NO_CONTENT)
+async def stop_push(request: Request, broadcast_id: str, push_id: str) -> None:
+    """End a push, with the broadcast's own bearer token."""
+    await _all(request).stop_push(_owned(request, broadcast_id), push_id)
+
+
 def _all(request: Request) -> Broadcasts:
     broadcasts: Broadcasts = request.app.state.broadcasts
     return broadcasts
@@ -150,6 +217,7 @@ def _owned(request: Request, broadcast_id: str) -> Broadcast:
 def _out(broadcast: Broadcast) -> BroadcastOut:
     report = broadcast.report
     stats = report.stats
+    recording = stats.recording
     wish = broadcast.wish
     return BroadcastOut(
         id=broadcast.id,
@@ -168,7 +236,12 @@ def _out(broadcast: Broadcast) -> BroadcastOut:
         faces=stats.faces,
         viewers=stats.viewers,
         size=stats.size_wh,
+        codec=stats.codec,
+        rungs=stats.rungs,
+        record=wish.record,
+        recording=recording and RecordingOut(dropped=recording.dropped, ended=recording.ended),
         whep_url=f"/whep/{broadcast.id}",
         watch_url=f"/watch/{broadcast.id}",
+        thumbnail_url=f"/api/broadcasts/{broadcast.id}/thumbnail.jpg",
         started_at=broadcast.created_at,
     )

@@ -1,23 +1,17 @@
-"""The few private parts of aiortc and pylibsrtp that we lean on, all here; the pinned 1.16 has no public way.
+"""aiortc's senders and pylibsrtp: others send, many packets to a system call; RTCP stays with aiortc."""
 
-`tests/integration/test_aiortc_privates.py` notices when one of them changes.
-"""
-
-import asyncio
 import contextlib
 import errno
 import socket
 import struct
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
-import aioice.ice
 import structlog
 from aioice.ice import CandidatePair
-from aiortc import RTCDtlsTransport, RTCRtpCodecParameters, RTCRtpReceiver, RTCRtpSender
+from aiortc import RTCDtlsTransport, RTCRtpCodecParameters, RTCRtpSender
 from aiortc.rtp import (
     RTCP_PSFB_APP,
     RTCP_PSFB_FIR,
@@ -30,114 +24,19 @@ from aiortc.rtp import (
     RtcpRrPacket,
     RtcpRtpfbPacket,
     RtcpSrPacket,
-    RtpPacket,
     unpack_remb_fci,
 )
 from pylibsrtp import Session
 from pylibsrtp._binding import ffi, lib
 
 from mien.media.packets import RTP_HEADER, Ancillary, Template
-from mien.media.reach import Reach, bind_udp, own_addresses
 
 log = structlog.get_logger()
 
-_NTP_FRACTION: Final = 1 << 32
-_GATHER_S: Final = 5
-_STOCK_GATHER: Final = aioice.ice.Connection.get_component_candidates
 _WORD: Final = 1 << 32
 _MAX_MID: Final = 16
 """What a one-byte header extension holds (RFC 8285, 4.2)."""
 _LAST_STAMP: Final = (1 << 24) - 1
-
-
-class Clock(Protocol):
-    """What `watch_clock` tells; `media.clock.CaptureClock` is the real one."""
-
-    def arrived(self, kind: str, raw_timestamp: int, clock_rate: int) -> None:
-        """Note a packet that came in just now."""
-        ...
-
-    def reported(self, kind: str, ntp_seconds: float, raw_timestamp: int) -> None:
-        """Note a sender report."""
-        ...
-
-
-def gather_within(reach: Reach) -> None:
-    """Let all peers of this process use and announce what `reach` says; aioice has no settings for that.
-
-    The last call counts.
-
-    Raises:
-        SettingsError: This machine has no address that `reach` allows.
-    """
-    reach.choose(own_addresses())
-
-    def host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:  # noqa: FBT001  # aioice's own signature
-        families = {4: use_ipv4, 6: use_ipv6}
-        return reach.choose((name, address) for name, address in own_addresses() if families[address.version])
-
-    async def gather(
-        connection: aioice.ice.Connection,
-        component: int,
-        addresses: list[str],
-        timeout: int = _GATHER_S,  # noqa: ASYNC109  # aioice's own signature
-    ) -> list[aioice.Candidate]:
-        hosts = [
-            host
-            for address in addresses
-            if (host := await _open_host(connection, component, address, reach)) is not None
-        ]
-        relayed, reflexive = await asyncio.gather(
-            _STOCK_GATHER(connection, component, [], timeout),
-            asyncio.gather(*(_ask_stun(connection, host, timeout) for host in hosts)),
-        )
-        return [host.local_candidate for host in hosts] + [found for found in reflexive if found is not None] + relayed
-
-    aioice.ice.get_host_addresses = host_addresses
-    aioice.ice.Connection.get_component_candidates = gather  # type: ignore[method-assign,assignment]  # as above
-
-
-async def _open_host(
-    connection: aioice.ice.Connection, component: int, address: str, reach: Reach
-) -> aioice.ice.StunProtocol | None:
-    """Open a socket on `address` and make it a host candidate; None where it cannot be bound.
-
-    Raises:
-        NoPortError: Every port that media may use is taken.
-    """
-    try:
-        bound = bind_udp(address, reach.ports())
-    except OSError:
-        return None  # an address that is going or not yet ready; the others may do
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, aioice.turn.UDP_SOCKET_BUFFER_SIZE)
-    _, protocol = await asyncio.get_running_loop().create_datagram_endpoint(
-        lambda: aioice.ice.StunProtocol(connection), sock=bound
-    )
-    protocol.local_candidate = aioice.Candidate(
-        foundation=aioice.candidate.candidate_foundation("host", "udp", address),
-        component=component,
-        transport="udp",
-        priority=aioice.candidate.candidate_priority(component, "host"),
-        host=reach.announced(address),
-        port=bound.getsockname()[1],
-        type="host",
-    )
-    connection._protocols.append(protocol)  # noqa: SLF001  # as above; closing the connection closes it
-    return protocol
-
-
-async def _ask_stun(
-    connection: aioice.ice.Connection, host: aioice.ice.StunProtocol, timeout_s: float
-) -> aioice.Candidate | None:
-    """Return under which address a STUN server sees `host`; None without an answer, or without a server."""
-    if connection.stun_server is None or ip_address(host.local_candidate.host).version != 4:
-        return None
-    try:
-        async with asyncio.timeout(timeout_s):
-            candidate, _ = await aioice.ice.server_reflexive_candidate(host, connection.stun_server)
-    except (OSError, TimeoutError, aioice.stun.TransactionError):
-        return None
-    return candidate
 
 
 class Feedback(Protocol):
@@ -431,41 +330,3 @@ class Line:
             self._socket = found
         self._address = pair.remote_addr
         self._segments = sys.platform == "linux"
-
-
-def watch_clock(
-    receiver: RTCRtpReceiver, kind: str, clock_rate: int, payload_types: Collection[int], clock: Clock
-) -> None:
-    """Tell `clock` of every media packet and sender report that `receiver` gets.
-
-    aiortc hands on decoded frames without saying when their packets came.
-
-    Args:
-        receiver: Of one media track.
-        kind: "audio" or "video".
-        clock_rate: Ticks a second of the track's RTP clock.
-        payload_types: Those of media. Retransmissions come late, and Chromium probes the line with some whose
-            timestamps mean nothing.
-        clock: Is told.
-    """
-    handle_rtp, handle_rtcp = receiver._handle_rtp_packet, receiver._handle_rtcp_packet  # noqa: SLF001  # as above
-
-    async def rtp(packet: RtpPacket, arrival_time_ms: int) -> None:
-        if packet.payload_type in payload_types and packet.payload:
-            clock.arrived(kind, packet.timestamp, clock_rate)
-        await handle_rtp(packet, arrival_time_ms)
-
-    async def rtcp(packet: Any) -> None:
-        if isinstance(packet, RtcpSrPacket):
-            report = packet.sender_info
-            clock.reported(kind, report.ntp_timestamp / _NTP_FRACTION, report.rtp_timestamp)
-        await handle_rtcp(packet)
-
-    receiver._handle_rtp_packet = rtp  # type: ignore[method-assign]  # noqa: SLF001  # as above
-    receiver._handle_rtcp_packet = rtcp  # type: ignore[method-assign]  # noqa: SLF001  # as above
-
-
-def first_rtp_timestamp(receiver: RTCRtpReceiver) -> int:
-    """Return the RTP timestamp of the frame to which `receiver` gave presentation time zero."""
-    origin: int | None = receiver._RTCRtpReceiver__timestamp_mapper._origin  # type: ignore[attr-defined]  # noqa: SLF001  # as above
-    return (origin or 0) % (1 << 32)

@@ -1,0 +1,184 @@
+"""How long a picture takes through the server, packets in to packets out, without a browser beside it.
+
+    python benchmarks/delay.py [--treatment mask mosaic] [--capture FILE] [--out benchmarks/results/delay.json]
+
+First Chromium publishes a 720p clip with one face to a recorder, which keeps its packets and their times; then the
+browser is closed. The recording is published to a real `mien serve` on the same machine by a client that only protects
+and sends, and one viewer keeps the packets that come back. Every picture carries its number as a bar code, read from
+both sides when all is over, so nothing but the server works while time is taken.
+
+A picture's delay counts from the sending of its last packet to the arrival of its treated last packet: decoding,
+waiting, treatment, encoding and both ways over the loopback are in it.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+import av
+import httpx
+import numpy as np
+from aiortc import RTCPeerConnection
+from aiortc.rtp import RtpPacket, is_rtcp
+
+from ingest import Seen, publish
+from live import BITS, CELL, CLIP_S, coded, cpu_seconds
+from mien.media.assembly import Assembler, Wishes
+from mien.media.encoded import VideoCodec
+from mien.media.privates import take_packets
+from mien.media.sdp import payload_types
+from pipeline import machine
+from support.browser import mien_serve, write_camera_clip
+from support.live import offer_to, peer
+from support.rtpdump import Recorded, Recorder, Replay, read, write
+from support.scenes import astronaut_frames
+
+WARM_UP_S: Final = 4.0
+TREATMENTS: Final[dict[str, dict[str, str]]] = {
+    "mosaic": {"treatment": "mosaic"},
+    "mask": {"treatment": "swap", "persona": "mask:volto"},
+}
+
+
+@dataclass
+class Came:
+    """Packets of one video stream, each with the time at which it passed.
+
+    Attributes:
+        packets: In order of passing.
+    """
+
+    packets: list[tuple[float, RtpPacket]] = field(default_factory=list)
+
+    def note(self, packet: RtpPacket) -> Wishes:
+        """Keep a packet that passes just now; the first asks for a key frame."""
+        self.packets.append((time.monotonic(), packet))
+        return Wishes(keyframe=len(self.packets) == 1)
+
+    def numbers(self, types: dict[int, VideoCodec]) -> dict[int, float]:
+        """Return when each picture's last packet passed, by the number in its bar code; the last time, if twice."""
+        assembler = Assembler(types)
+        decoder: Any = av.CodecContext.create("vp8", "r")
+        passed = {}
+        for at, packet in self.packets:
+            for frame in assembler.add(packet, at):
+                for picture in decoder.decode(av.Packet(frame.data)):
+                    passed[read_code(picture)] = at
+        return passed
+
+
+def read_code(picture: av.VideoFrame) -> int:
+    """Return the number that a picture of the clip carries."""
+    scale = picture.width / 1280
+    luma = np.asarray(picture.to_ndarray(format="gray"))
+    row = luma[picture.height - round(CELL * scale / 2)]
+    cells = [int(row[round((i + 0.5) * CELL * scale)]) > 127 for i in range(BITS)]
+    return int("".join("01"[cell] for cell in cells), 2)
+
+
+def record(folder: Path, seconds: float) -> list[Recorded]:
+    """Return the packets of a browser that publishes the clip for `seconds`."""
+    clip = write_camera_clip(folder / "clip.mjpeg", coded(astronaut_frames(CLIP_S)))
+    recorder = Recorder()
+    asyncio.run(publish(clip, "free", seconds, folder, Seen(), recorder.attach))
+    return recorder.packets
+
+
+def media_types(packets: Iterable[Recorded]) -> tuple[int, int]:
+    """Return the payload types of video and sound in a recording: Chromium's, VP8 and Opus."""
+    counts: dict[int, int] = {}
+    for packet in packets:
+        if not is_rtcp(packet.data):
+            counts[packet.data[1] & 0x7F] = counts.get(packet.data[1] & 0x7F, 0) + len(packet.data)
+    video = max(counts, key=lambda each: counts[each])
+    return video, 111 if 111 in counts else -1
+
+
+async def measure(address: str, pid: int, packets: list[Recorded], treatment: str) -> dict[str, Any]:
+    """Publish `packets` and watch; return the figures."""
+    came_in, came_out = Came(), Came()
+    video, audio = media_types(packets)
+    replay = Replay(packets, sent=came_in.note)
+    async with httpx.AsyncClient(base_url=address, timeout=20) as client:
+        made = (await client.post("/api/broadcasts", json=TREATMENTS[treatment])).raise_for_status().json()
+        viewer = peer()
+        viewer.addTransceiver("video", direction="recvonly")
+        viewer.addTransceiver("audio", direction="recvonly")
+        watch = await offer_to(client, made["whep_url"], viewer)
+        receiver = viewer.getReceivers()[0]
+        take_packets(receiver, came_out.note)
+        await offer_to(client, made["whip_url"], replay.connection, token=made["token"])
+        await both_up(viewer, replay.connection)
+        cpu, began = cpu_seconds(pid), time.monotonic()
+        await replay.run(video=video, audio=audio)
+        elapsed, cpu = time.monotonic() - began, cpu_seconds(pid) - cpu
+        stats = (await client.get(f"/api/broadcasts/{made['id']}")).json()
+        sdp = watch.response.text
+        sent_types = payload_types(replay.connection.localDescription.sdp, "video")
+        await replay.connection.close()
+        await viewer.close()
+    into = came_in.numbers(vp8(sent_types))
+    out = came_out.numbers(vp8(payload_types(sdp, "video")))
+    delays = sorted(
+        out[number] - at for number, at in into.items() if number in out and at > began + WARM_UP_S and out[number] > at
+    )
+    return {
+        "path": "rtp_in_to_rtp_out",
+        "treatment": treatment,
+        "pictures_in": sum(at > began + WARM_UP_S for at in into.values()),
+        "pictures_out": len(delays),
+        **{f"p{percent}_ms": round(float(np.percentile(delays, percent)) * 1e3, 1) for percent in (5, 50, 95, 99)},
+        "server_cpu_cores": round(cpu / elapsed, 2),
+        "load": round(os.getloadavg()[0], 1),
+        "server": {key: stats.get(key) for key in ("fps_in", "fps_out", "dropped", "vision_ms", "server_delay_ms")},
+    }
+
+
+def vp8(types: dict[int, str]) -> dict[int, VideoCodec]:
+    """Return those payload types that are VP8."""
+    return {number: VideoCodec.VP8 for number, name in types.items() if name == "VP8"}
+
+
+async def both_up(*connections: RTCPeerConnection) -> None:
+    """Wait until media can flow."""
+    async with asyncio.timeout(10):
+        while any(each.connectionState != "connected" for each in connections):  # noqa: ASYNC110  # two of them
+            await asyncio.sleep(0.01)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--treatment", nargs="+", default=list(TREATMENTS), choices=list(TREATMENTS))
+    parser.add_argument("--seconds", type=float, default=24.0, help="of the recording; at most the clip's 29")
+    parser.add_argument("--capture", type=Path, help="a recording: taken if it is there, written if not")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/delay.json")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        capture = options.capture or Path(name) / "capture.rtpdump"
+        if not capture.exists():
+            write(capture, record(Path(name), min(options.seconds, CLIP_S - 1)))
+        packets = read(capture)
+        rows = []
+        with mien_serve(Path(name) / "data") as server:
+            for treatment in options.treatment:
+                rows.append(asyncio.run(measure(server.address, server.pid, packets, treatment)))
+                print(json.dumps(rows[-1]), flush=True)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1))
+    print(f"written to {options.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""A real publisher into a real ingest: when pictures come, what losses cost, and that sound stays as it is."""
+
+import asyncio
+import contextlib
+import itertools
+import random
+import statistics
+import time
+
+import numpy as np
+import pytest
+from aiortc import RTCSessionDescription
+from aiortc.rtp import RtpPacket, is_rtcp
+
+from mien.errors import SdpError
+from mien.media.ingest import Ingest
+from mien.media.sdp import read_offer
+from support.live import Camera, Microphone, peer
+from support.rtp import noise
+from support.rtpdump import Recorder, Replay, read, write
+
+
+def tone(at):
+    return (8000 * np.sin(2 * np.pi * 440 * (at + np.arange(960) / 48_000))).astype(np.int16)
+
+
+@contextlib.asynccontextmanager
+async def publishing(connection, *, prepare=lambda _ingest: None, max_pixels=1920 * 1080):
+    """Let `connection` publish; yield the ingest."""
+    await connection.setLocalDescription(await connection.createOffer())
+    offer = read_offer(connection.localDescription.sdp, direction="sendonly")
+    ingest = Ingest(offer, [], start_kbps=1000, max_kbps=2000, max_pixels=max_pixels)
+    try:
+        answer = await ingest.answer()
+        prepare(ingest)
+        await connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+        async with asyncio.timeout(30):
+            await ingest.connected.wait()
+            yield ingest
+    finally:
+        await connection.close()
+        await ingest.close()
+
+
+def publisher(*tracks):
+    connection = peer()
+    for track in tracks:
+        connection.addTransceiver(track, direction="sendonly")
+    return connection
+
+
+def losing(ingest, share, *, seed=3):
+    """Lose a share of all packets that come in, retransmissions too."""
+    dice = random.Random(seed)  # noqa: S311  # dice, no secret
+    transport = ingest.connection.getReceivers()[0].transport
+    handle = transport._handle_rtp_data
+
+    async def rtp(data, arrival_time_ms):
+        if dice.random() > share:
+            await handle(data, arrival_time_ms)
+
+    transport._handle_rtp_data = rtp
+
+
+async def test_a_picture_comes_before_the_next_one_is_sent():
+    sent = {}
+
+    def draw(size_wh, number):
+        sent[number] = time.monotonic()
+        return np.full((size_wh[1], size_wh[0], 3), 20 + number % 8 * 30, np.uint8)
+
+    async with publishing(publisher(Camera(draw, fps=5.0))) as ingest:
+        times = []
+        async for _picture, at in ingest.video():
+            times.append((time.monotonic(), at))
+            if len(times) == 12:
+                break
+    waits = [now - max(drawn for drawn in sent.values() if drawn < now) for now, _ in times]
+    assert statistics.median(waits) < 0.1  # a picture is 200 ms; waiting for the next one would cost all of it
+    assert all(later[1] > earlier[1] for earlier, later in itertools.pairwise(times))
+    assert all(0 <= now - at < 0.2 for now, at in times)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.1])
+async def test_lost_packets_freeze_nothing_for_long(share):
+    connection = publisher(Camera(noise, size_wh=(320, 240), fps=20.0))
+    async with publishing(connection, prepare=lambda ingest: losing(ingest, share)) as ingest:
+        times = []
+        async for _picture, _at in ingest.video():
+            times.append(time.monotonic())
+            if times[-1] - times[0] > 6:
+                break
+    gaps = np.diff(times)
+    assert len(times) > 6 * 20 * (0.9 if share < 0.05 else 0.6)
+    assert gaps.max() < (0.4 if share < 0.05 else 1.0)
+    assert ingest._assembler.lost <= 10
+
+
+async def test_sound_comes_as_it_was_sent_with_times_that_rise():
+    sent = []
+
+    def prepare(ingest):
+        transport = ingest.connection.getReceivers()[0].transport
+        handle = transport._handle_rtp_data
+
+        async def rtp(data, arrival_time_ms):
+            packet = RtpPacket.parse(data)
+            if packet.payload_type == sound_type:
+                sent.append(packet.payload)
+            await handle(data, arrival_time_ms)
+
+        transport._handle_rtp_data = rtp
+
+    sound_type = 96
+    async with publishing(publisher(Camera(), Microphone(tone, began=time.monotonic())), prepare=prepare) as ingest:
+        sounds = []
+        async for sound in ingest.sound():
+            sounds.append(sound)
+            if len(sounds) == 50:
+                break
+    assert [sound.data for sound in sounds] == sent[:50]
+    assert {b.ticks - a.ticks for a, b in itertools.pairwise(sounds)} == {960}
+
+
+async def test_a_publisher_that_says_goodbye_ends_the_pictures():
+    connection = publisher(Camera())
+    async with publishing(connection) as ingest:
+        async for _ in ingest.video():
+            if not ingest.gone.is_set():
+                await connection.getSenders()[0].stop()
+        assert ingest.gone.is_set()
+
+
+async def test_an_offer_that_fails_leaves_no_decoder_behind():
+    connection = publisher(Camera())
+    await connection.setLocalDescription(await connection.createOffer())
+    text = connection.localDescription.sdp.replace("VP8/90000", "VP9/90000").replace("H264/90000", "AV1/90000")
+    ingest = Ingest(read_offer(text, direction="sendonly"), [], start_kbps=1000, max_kbps=2000, max_pixels=10**6)
+    with pytest.raises(SdpError):
+        await ingest.answer()
+    assert not ingest._decoder._thread.is_alive()
+    await connection.close()
+
+
+async def test_a_recording_of_a_publisher_can_be_published_again(tmp_path):
+    recorder = Recorder()
+    connection = publisher(Camera(noise), Microphone(tone, began=time.monotonic()))
+    async with publishing(connection, prepare=lambda ingest: recorder.attach(ingest.connection)) as ingest:
+        shown = 0
+        async for _ in ingest.video():
+            shown += 1
+            if shown == 20:
+                break
+    packets = read(write(tmp_path / "publisher.rtpdump", recorder.packets))
+    assert [packet.data for packet in packets] == [packet.data for packet in recorder.packets]
+    assert any(is_rtcp(packet.data) for packet in packets)
+
+    types = {packet.data[1] & 0x7F for packet in packets if not is_rtcp(packet.data)}
+    assert types == {96, 97}
+    replay = Replay(packets)
+    async with publishing(replay.connection) as ingest:
+        playing = asyncio.create_task(replay.run(video=97, audio=96))
+        again = 0
+        async for _ in ingest.video():
+            again += 1
+            if again == 20:
+                break
+        await playing
+        assert len(ingest._sounds) > 30
