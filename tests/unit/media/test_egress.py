@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from aiortc.mediastreams import MediaStreamError
 
-from mien.media.egress import FanOut, SilentTrack
+from mien.media.egress import FanOut
 from mien.media.encoded import EncodedPicture, VideoCodec
+from mien.media.outlet import SilentTrack
 
 
 class Guest:
@@ -14,6 +15,7 @@ class Guest:
 
     def __init__(self, rungs=frozenset((0,))):
         self.rungs, self.got, self.gone, self.heard_at = rungs, [], asyncio.Event(), None
+        self.may_be_silent = False
 
     def start(self, frame, _now):
         return frame.rung in self.rungs

@@ -301,7 +301,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
 codec = VideoCodec(sys.argv[2])
 broadcast = Broadcast(codec)
 recorder = module.Recorder(Path(sys.argv[1]), "show", codec=codec, want_keyframe=broadcast.want_keyframe)
-for item in broadcast.run(16):
+for item in broadcast.run(24):
     (recorder.put_picture if isinstance(item, EncodedPicture) else recorder.put_sound)(item)
     time.sleep(0.001)
 assert recorder.close(timeout_s=20)
