@@ -29,8 +29,9 @@ class OpusEncoder:
         self._next_pts: int | None = None
         self._context: AudioCodecContext = av.CodecContext.create("libopus", "w")
         self._context.sample_rate = SOUND_CLOCK_RATE
-        self._context.layout = "mono"
+        self._context.layout = "stereo"
         self._context.format = "s16"
+        self._context.bit_rate = 96_000
         self._context.time_base = Fraction(1, SOUND_CLOCK_RATE)
         self._context.options = {"application": "audio", "frame_duration": "20"}
 
@@ -42,7 +43,7 @@ class OpusEncoder:
         self._held = np.concatenate((self._held, samples))
         while len(self._held) >= _PACKET_SAMPLES:
             piece, self._held = self._held[:_PACKET_SAMPLES], self._held[_PACKET_SAMPLES:]
-            sound = av.AudioFrame.from_ndarray(piece.reshape(1, -1), format="s16", layout="mono")
+            sound = av.AudioFrame.from_ndarray(np.repeat(piece, 2)[None], format="s16", layout="stereo")
             sound.sample_rate = SOUND_CLOCK_RATE
             for packet in self._context.encode(sound):
                 packet.pts = self._next_pts - _LOOK_AHEAD_SAMPLES

@@ -56,7 +56,6 @@ class DecoderThread:
         self._in_step = False
         self._closed = False
         self._changed = threading.Condition()
-        self._codec: VideoCodec | None = None
         self._context: VideoCodecContext
         self._thread = threading.Thread(target=self._run, name="mien-decoder", daemon=True)
         self._thread.start()
@@ -99,8 +98,9 @@ class DecoderThread:
                 self._wait_for_keyframe(error)
 
     def _decode(self, frame: EncodedFrame, at: float) -> None:
-        if frame.codec is not self._codec:
-            self._codec, self._context = frame.codec, _open(frame.codec, self._max_pixels)
+        if frame.is_keyframe:
+            # Nothing of a damaged frame before, or of one made to confuse, outlives a key frame.
+            self._context = _open(frame.codec, self._max_pixels)
         packet = av.Packet(frame.data)
         packet.pts, packet.time_base = round(at / _MICROSECOND), _MICROSECOND
         for picture in self._context.decode(packet):
@@ -112,7 +112,6 @@ class DecoderThread:
                 self._hand_on(picture, float(picture.pts * _MICROSECOND))
 
     def _wait_for_keyframe(self, error: Exception) -> None:
-        self._codec = None  # whatever state the decoder is in, the next one begins without it
         self.errors += 1
         if self.errors & (self.errors - 1) == 0:  # the 1st, 2nd, 4th, 8th, ...: never once per frame
             log.warning("decoding_failed", error=type(error).__name__, reason=str(error)[:200], times=self.errors)

@@ -165,10 +165,10 @@ def test_after_closing_nothing_is_shown():
     assert screen.pictures == []
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**32))
 @pytest.mark.parametrize("codec", CODECS)
-def test_no_frame_ends_the_thread_and_a_second_keyframe_is_always_shown(codec, seed):
+def test_no_frame_ends_the_thread_or_outlives_a_keyframe(codec, seed):
     dice = random.Random(seed)  # noqa: S311  # dice, no secret
     screen = Screen()
     with decoding(screen, max_pixels=640 * 480) as decoder:
@@ -179,5 +179,4 @@ def test_no_frame_ends_the_thread_and_a_second_keyframe_is_always_shown(codec, s
             decoder.put(frame(bytes(wild[: dice.randrange(len(wild)) + 1]), codec, is_keyframe=number % 5 == 0), 1.0)
         for each in stream(codec):
             decoder.put(each, 2.0)
-        # A damaged picture may leave the decoder with the next one and take that with it.
-        assert screen.settles(lambda: sum(at == 2.0 for _, at in screen.pictures) >= 5)
+        assert screen.settles(lambda: sum(at == 2.0 for _, at in screen.pictures) == 10)
