@@ -6,7 +6,6 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -16,7 +15,7 @@ from mien.sessions.states import LiveLimits
 from mien.workers import ProcessRunner
 from support.live import Camera, Watcher, publish, serving, sharpness, watching
 from support.pipelines import SmallFactory
-from support.worker import COMMAND
+from support.worker import COMMAND, worker_pids
 
 
 @contextlib.asynccontextmanager
@@ -26,16 +25,6 @@ async def serving_with_workers(*, spares: int = 0, **settings: object) -> AsyncI
 
     async with serving(SmallFactory(), open_runner=open_runner, **settings) as client:
         yield client
-
-
-def worker_pids() -> set[int]:
-    pids = set()
-    for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == os.getpid() and "support.worker" in (entry / "cmdline").read_text():
-                pids.add(int(entry.name))
-    return pids
 
 
 async def settles(true, *, timeout_s: float = 8.0) -> bool:

@@ -1,5 +1,6 @@
 """A worker process whose pipelines need no models: `python -m support.worker FD`."""
 
+import contextlib
 import os
 import socket
 import sys
@@ -13,6 +14,17 @@ from support.pipelines import SmallFactory
 _RUN = "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module('support.worker', run_name='__main__')"
 COMMAND = [sys.executable, "-c", _RUN, str(Path(__file__).parents[1])]
 """Starts one; the file descriptor comes last."""
+
+
+def worker_pids() -> set[int]:
+    """Return the worker processes that this process has started and that live."""
+    pids = set()
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == os.getpid() and "support.worker" in (entry / "cmdline").read_text():
+                pids.add(int(entry.name))
+    return pids
 
 
 def open_eyes() -> SmallFactory:

@@ -22,6 +22,7 @@ from mien.media.egress import FanOut
 from mien.media.encoded import VideoCodec
 from mien.media.outlet import Outlet, OutletStats
 from mien.media.peer import CONNECT_TIMEOUT_S, IceServer
+from mien.media.privates import harden
 from mien.media.sdp import MAX_SDP_BYTES, read_answer
 from mien.media.targets import Target, Targets
 
@@ -256,6 +257,7 @@ class _Session(Outlet):
     async def offer(self) -> str:
         """Return an offer with all its candidates: nothing has to trickle."""
         self.send_over(self._connection, self._kinds)
+        harden(self._connection)
         await self._connection.setLocalDescription(await self._connection.createOffer())
         return self._connection.localDescription.sdp
 

@@ -254,7 +254,7 @@ class Broadcasts:
             PersonaError: There is no such persona.
             PolicyError: The wish contradicts itself.
             ModelError: A model cannot be had.
-            OutputError: Nothing can be recorded.
+            OutputError: Recordings cannot be written.
             LiveLostError: Its session broke meanwhile.
         """
         async with broadcast.changing:

@@ -22,7 +22,7 @@ from mien.errors import (
     LiveLostError,
     MienError,
     NoSuchSessionError,
-    OutputError,
+    PolicyError,
 )
 from mien.media.egress import Viewer
 from mien.media.ingest import Ingest
@@ -263,12 +263,13 @@ class LiveSession:
         """Begin or end the recording of what viewers get.
 
         Raises:
-            OutputError: It cannot be written, or this server records nothing.
+            OutputError: It cannot be written.
+            PolicyError: This server records nothing.
         """
         self._check_open()
         folder = self._limits.recordings_dir
         if on and folder is None:
-            raise OutputError("this server records nothing: MIEN_RECORDINGS__ENABLED is off")
+            raise PolicyError("this server records nothing: MIEN_RECORDINGS__ENABLED is off")
         await self._output.record(folder if on else None)
 
     async def push(self, url: str, token: str | None) -> str:
@@ -304,6 +305,7 @@ class LiveSession:
     def _stats(self) -> LiveStats:
         now = time.monotonic()
         encoder, vision, output = self._encoder, self._vision, self._output
+        late = 0 if self._publisher is None else self._publisher.dropped
         return LiveStats(
             fps_in=round(self._in.rate(now), 1),
             fps_out=round(encoder.out.rate(now), 1),
@@ -319,7 +321,7 @@ class LiveSession:
             counts=LiveCounts(
                 pictures_in=self._in.total,
                 pictures_out=encoder.out.total,
-                dropped=self._dropped_before + vision.frames.dropped + encoder.treated.dropped,
+                dropped=self._dropped_before + late + vision.frames.dropped + encoder.treated.dropped,
                 vision_errors=self._vision_errors_before + vision.errors,
                 delays=tuple(encoder.delay_histogram.counts),
                 delay_sum_s=encoder.delay_histogram.sum_s,
@@ -371,6 +373,7 @@ class LiveSession:
         if isinstance(peer, Viewer):
             self._output.discard(peer)
         elif peer is self._publisher:
+            self._dropped_before += self._publisher.dropped
             self._publisher = None
             self._idle_since = self._left_at = time.monotonic()
             self._encoder.forget()

@@ -74,7 +74,8 @@ class LiveOutput:
     def _emit(self, picture: EncodedPicture) -> None:
         """Take a picture from the encoder thread."""
         recorder = self._recorder
-        if recorder is not None and picture.rung == 0:
+        # What comes before the first treated picture is a slate of another size: nobody wants a file of it.
+        if recorder is not None and picture.rung == 0 and self.encoder.size_wh is not None:
             recorder.put_picture(picture)
         self._loop.call_soon_threadsafe(self._fan_out.push_picture, picture)
 

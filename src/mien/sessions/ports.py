@@ -237,7 +237,8 @@ class Live(Protocol):
         """Begin or end the recording of what viewers get.
 
         Raises:
-            OutputError: It cannot be written, or nothing may be recorded.
+            OutputError: It cannot be written.
+            PolicyError: Nothing may be recorded.
         """
         ...
 

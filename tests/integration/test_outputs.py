@@ -1,0 +1,171 @@
+"""What goes out beside viewers: recordings, thumbnails and pushes, over the API, from a worker process too."""
+
+import asyncio
+import contextlib
+import io
+import os
+import signal
+from collections.abc import AsyncIterator
+
+import av
+import httpx
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from mien.workers import ProcessRunner
+from support.live import Camera, Microphone, publish, serving, sharpness, watching
+from support.pipelines import SmallFactory
+from support.worker import COMMAND, worker_pids
+
+
+@contextlib.asynccontextmanager
+async def anywhere(where: str, tmp_path, **settings: object) -> AsyncIterator[httpx.AsyncClient]:
+    def open_runner(limits, ice_servers):
+        return ProcessRunner(COMMAND, limits=limits, ice_servers=ice_servers, spares=0)
+
+    more = {"open_runner": open_runner} if where == "worker" else {}
+    async with serving(SmallFactory(), data_dir=tmp_path, **more, **settings) as client:
+        yield client
+
+
+async def until(ask, true, *, timeout_s: float = 15.0):
+    async with asyncio.timeout(timeout_s):
+        while not true(answer := await ask()):  # noqa: ASYNC110  # asked over HTTP
+            await asyncio.sleep(0.1)
+    return answer
+
+
+def silence(_at: float) -> np.ndarray:
+    return np.zeros(960, np.int16)
+
+
+everywhere = pytest.mark.parametrize("where", ["here", "worker"])
+
+
+@everywhere
+@pytest.mark.parametrize(("codec", "suffix"), [("VP8", ".webm"), ("H264", ".mp4")])
+async def test_a_broadcast_is_recorded_treated_as_it_is(where, codec, suffix, tmp_path):
+    async with anywhere(where, tmp_path, live={"codecs": [codec]}) as client:
+        made = (await client.post("/api/broadcasts", json={"record": True})).json()
+        mine = {"Authorization": f"Bearer {made['token']}"}
+        began = asyncio.get_running_loop().time()
+        session = await publish(
+            client, made["whip_url"], Camera(), Microphone(silence, began=began), token=made["token"]
+        )
+        url = f"/api/broadcasts/{made['id']}"
+
+        async def show():
+            return (await client.get(url)).json()
+
+        now = await until(show, lambda now: now["state"] == "live")
+        assert now["recording"] == {"dropped": 0, "ended": None}
+        await asyncio.sleep(4)
+        assert (await client.patch(url, json={"record": False}, headers=mine)).json()["recording"] is None
+        (listed,) = (await client.get("/api/recordings")).json()
+        assert listed["name"].endswith(suffix)
+        assert made["id"] not in listed["name"]
+        data = (await client.get(listed["url"])).content
+        with av.open(io.BytesIO(data)) as recording:
+            assert {stream.type for stream in recording.streams} == {"video", "audio"}
+            pictures = [frame.to_ndarray(format="rgb24") for frame in recording.decode(video=0)]
+        assert len(pictures) > 30
+        assert max(map(sharpness, pictures)) < 8
+        assert (await client.get("/api/recordings/..%2Fconsents.jsonl")).status_code == 404
+        assert (await client.delete(listed["url"])).status_code == 204
+        assert (await client.get("/api/recordings")).json() == []
+        await session.hang_up()
+
+
+async def test_a_worker_that_is_killed_leaves_a_recording_and_the_next_one_records_on(tmp_path):
+    async with anywhere("worker", tmp_path) as client:
+        made = (await client.post("/api/broadcasts", json={"record": True})).json()
+        session = await publish(client, made["whip_url"], Camera(), token=made["token"])
+        await asyncio.sleep(6)
+        for pid in worker_pids():
+            os.kill(pid, signal.SIGKILL)
+
+        async def listed():
+            return (await client.get("/api/recordings")).json()
+
+        (recovered,) = await until(listed, lambda found: len(found) == 1)
+        with av.open(io.BytesIO((await client.get(recovered["url"])).content)) as recording:
+            assert sum(1 for _ in recording.decode(video=0)) > 20
+        again = await publish(client, made["whip_url"], Camera(), token=made["token"])
+        await asyncio.sleep(3)
+        await again.hang_up()
+        await session.connection.close()
+        await client.delete(f"/api/broadcasts/{made['id']}", headers={"Authorization": f"Bearer {made['token']}"})
+        assert len(await until(listed, lambda found: len(found) == 2)) == 2
+
+
+@everywhere
+async def test_a_thumbnail_shows_what_viewers_see(where, tmp_path):
+    async with anywhere(where, tmp_path) as client:
+        made = (await client.post("/api/broadcasts", json={})).json()
+        (listed,) = (await client.get("/api/broadcasts")).json()
+        missing = await client.get(listed["thumbnail_url"])
+        assert (missing.status_code, missing.json()["code"]) == (404, "live.no_picture")
+        session = await publish(client, made["whip_url"], Camera(size_wh=(640, 480)), token=made["token"])
+
+        async def ask():
+            return await client.get(listed["thumbnail_url"])
+
+        answer = await until(ask, lambda answer: answer.status_code == 200)
+        assert answer.headers["content-type"] == "image/jpeg"
+        image = np.asarray(Pillow.open(io.BytesIO(answer.content)).convert("RGB"))
+        assert image.shape == (240, 320, 3)
+        assert sharpness(image) < 8
+        await session.hang_up()
+
+
+@everywhere
+async def test_a_broadcast_is_pushed_to_another_server_and_the_push_can_be_stopped(where, tmp_path):
+    async with (
+        serving(SmallFactory()) as far,
+        anywhere(where, tmp_path, live={"push_networks": ["127.0.0.0/8"]}) as near,
+    ):
+        there = (await far.post("/api/broadcasts", json={})).json()
+        here = (await near.post("/api/broadcasts", json={})).json()
+        mine = {"Authorization": f"Bearer {here['token']}"}
+        pushes = f"/api/broadcasts/{here['id']}/pushes"
+        target = {"url": f"{far.base_url}{there['whip_url']}", "token": there["token"]}
+        assert (await near.post(pushes, json=target)).status_code == 401
+        made = await near.post(pushes, json=target, headers=mine)
+        assert (made.status_code, made.json()["state"]) == (201, "connecting")
+        session = await publish(near, here["whip_url"], Camera(), token=here["token"])
+        async with watching(far, there["whep_url"], sound=False) as watcher:
+            await watcher.until(lambda seen: seen.last.shape == (240, 320, 3) and len(seen.pictures) > 15)
+            assert max(sharpness(frame.to_ndarray(format="rgb24")) for _, frame in watcher.pictures) < 8
+
+        async def fares():
+            return (await near.get(pushes, headers=mine)).json()
+
+        (fare,) = await until(fares, lambda found: found[0]["packets"] > 10)
+        assert (fare["state"], fare["trouble"]) == ("live", None)
+        assert (await near.delete(f"{pushes}/{fare['id']}", headers=mine)).status_code == 204
+        assert await fares() == []
+        refused = (await near.delete(f"{pushes}/{fare['id']}", headers=mine)).json()
+        assert refused["code"] == "live.no_such_session"
+        await session.hang_up()
+
+
+async def test_a_push_to_a_private_address_is_refused_unless_the_operator_allows_it(tmp_path):
+    async with anywhere("here", tmp_path) as client:
+        made = (await client.post("/api/broadcasts", json={})).json()
+        mine = {"Authorization": f"Bearer {made['token']}"}
+        pushes = f"/api/broadcasts/{made['id']}/pushes"
+        await client.post(pushes, json={"url": f"{client.base_url}/whip"}, headers=mine)
+
+        async def fares():
+            return (await client.get(pushes, headers=mine)).json()
+
+        (fare,) = await until(fares, lambda found: found[0]["state"] == "refused")
+        assert "public" in fare["trouble"]
+
+
+async def test_a_server_without_recordings_says_so(tmp_path):
+    async with anywhere("here", tmp_path, recordings={"enabled": False}) as client:
+        refused = await client.post("/api/broadcasts", json={"record": True})
+        assert (refused.status_code, refused.json()["code"]) == (422, "policy")
+        assert (await client.get("/api/recordings")).json() == []
