@@ -65,6 +65,11 @@ class Newest(Generic[T]):
             self._changed.notify_all()
 
     @property
+    def is_empty(self) -> bool:
+        """Whether no item waits."""
+        return self._item is None
+
+    @property
     def closed(self) -> bool:
         """Whether `close` was called."""
         return self._closed

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 from mien.media.frame_codec import FrameFormat
 from mien.media.sdp import Fragment, Offer
@@ -23,6 +23,15 @@ class Pipeline(Protocol):
 
     def flush(self) -> Iterator[TreatedFrame]:
         """Return the frames that the delay line still holds, oldest first."""
+        ...
+
+
+@runtime_checkable
+class WorksAhead(Protocol):
+    """A pipeline that can use the time until the next picture comes."""
+
+    def work_ahead(self) -> None:
+        """Do now what the next call would have to do."""
         ...
 
 

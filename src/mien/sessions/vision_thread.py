@@ -1,5 +1,6 @@
 """The thread that treats pictures: newest first, one at a time, and nothing passes on an error."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import structlog
 from mien.media.frames import to_image
 from mien.media.meters import DurationMeter
 from mien.media.newest import Newest
-from mien.sessions.ports import Pipeline
+from mien.sessions.ports import Pipeline, WorksAhead
 from mien.vision.faces import TreatedFrame
 
 log = structlog.get_logger()
@@ -76,6 +77,7 @@ class VisionThread:
             self._take_up_next()
             if item is not None:
                 self._treat(*item)
+                self._work_ahead()
 
     def _take_up_next(self) -> None:
         with self._gate:
@@ -102,6 +104,14 @@ class VisionThread:
         with self._gate:
             if not self.retired:
                 self._hand_on(treated)
+
+    def _work_ahead(self) -> None:
+        """Use the time until the next picture. What fails here fails again when it is needed, and is counted then."""
+        if not self.retired and self.frames.is_empty and isinstance(self._pipeline, WorksAhead):
+            self._busy_since = time.monotonic()
+            with contextlib.suppress(Exception):
+                self._pipeline.work_ahead()
+            self._busy_since = None
 
     def _count(self, error: Exception) -> None:
         self.errors += 1

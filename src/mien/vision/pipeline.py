@@ -16,7 +16,7 @@ from mien.vision.embedder import DlibEmbedder, Gallery
 from mien.vision.faces import Box, Face, Image, TreatedFrame, check_image
 from mien.vision.label import Label
 from mien.vision.mosaic import cell_size, cover_box, draw_mosaic
-from mien.vision.policy import Policy, Show, Swap
+from mien.vision.policy import Mosaic, Policy, Show, Swap
 from mien.vision.swapper import MeshSwapper
 from mien.vision.tracker import FaceTrack, FaceTracker
 
@@ -55,13 +55,25 @@ class Eyes:
 
 @dataclass(slots=True)
 class _Held:
-    """A frame in the delay line, with what was seen in it then and what was understood since."""
+    """A frame in the delay line, with what was seen in it then and what was understood since.
+
+    Attributes:
+        image: Untreated, then drawn into.
+        at: When it was captured.
+        faces: What is known of the faces in it.
+        unseen_s: For how long each face had not been seen then, by face track.
+        late_covers: What must be hidden because of a face that was found afterwards.
+        drawn: The name of the treatment that each face got, by face track; None until they are drawn.
+        doubted: Faces that lost their name after they were drawn.
+    """
 
     image: Image
     at: float
     faces: list[Face]
     unseen_s: dict[int, float]
     late_covers: list[Box] = field(default_factory=list)
+    drawn: dict[int, str] | None = None
+    doubted: list[Face] = field(default_factory=list)
 
 
 class FacePipeline:
@@ -129,6 +141,14 @@ class FacePipeline:
         self._doubt_backwards(tracks)
         return self._treat(self._held.popleft()) if len(self._held) > self._delay else None
 
+    def work_ahead(self) -> None:
+        """Draw what the newest frame needs, while there is time: it then leaves sooner, if nothing is found since.
+
+        What comes out is the same without it.
+        """
+        if self._held and self._held[-1].drawn is None:
+            self._draw(self._held[-1])
+
     def flush(self) -> Iterator[TreatedFrame]:
         """Return the frames that the delay line still holds, oldest first."""
         while self._held:
@@ -185,32 +205,44 @@ class FacePipeline:
         """Take back a name in the frames that have not left yet: the doubt may have begun in one of them."""
         doubtful = {track.id for track in tracks if track.doubtful}
         for held in self._held if doubtful else ():
+            named = [f for f in held.faces if f.face_track_id in doubtful and f.identity is not None]
             held.faces = [replace(f, identity=None) if f.face_track_id in doubtful else f for f in held.faces]
+            if held.drawn is not None:
+                held.doubted += named
 
     def _treat(self, held: _Held) -> TreatedFrame:
-        """Give every face of a frame its treatment: swaps first, then covers, which nothing may draw over."""
-        counts: Counter[str] = Counter()
+        """Give every face of a frame its treatment, and hide what turned out since it was drawn."""
+        drawn = held.drawn if held.drawn is not None else self._draw(held)
+        for face in held.doubted:
+            area, cell_px = self._cover(held, face)
+            draw_mosaic(held.image, area, cell_px=cell_px)
+            drawn[face.face_track_id] = Mosaic.name
+        for area in held.late_covers:
+            draw_mosaic(held.image, area, cell_px=cell_size(area))
+        counts = Counter(drawn.values())
+        altered = bool(held.late_covers) or counts[Swap.name] + counts[Mosaic.name] > 0
+        self._mark(held, altered=altered)
+        self._drop_old_state(held.faces)
+        return TreatedFrame(held.image, held.at, dict(counts), altered)
+
+    def _draw(self, held: _Held) -> dict[int, str]:
+        """Draw the treatments of a frame: swaps first, then covers, which nothing may draw over."""
+        drawn: dict[int, str] = {}
         covers: list[tuple[Box, float]] = []
         foremost = self._foremost_of(held.faces)
         for face in held.faces:
             treatment = self._policy.treatment(face, foremost_id=foremost)
-            if isinstance(treatment, Swap) and not self._swap(held, face, treatment):
-                counts["mosaic"] += 1
-                covers.append(self._cover(held, face))
-            elif isinstance(treatment, Show | Swap):
-                counts[treatment.name] += 1
+            refused = isinstance(treatment, Swap) and not self._swap(held, face, treatment)
+            if isinstance(treatment, Show | Swap) and not refused:
+                drawn[face.face_track_id] = treatment.name
             else:
-                counts["mosaic"] += 1
+                drawn[face.face_track_id] = Mosaic.name
                 covers.append(self._cover(held, face))
         with self._span("mosaic"):
             for area, cell_px in covers:
                 draw_mosaic(held.image, area, cell_px=cell_px)
-            for area in held.late_covers:
-                draw_mosaic(held.image, area, cell_px=cell_size(area))
-        altered = bool(held.late_covers) or counts["swap"] + counts["mosaic"] > 0
-        self._mark(held, altered=altered)
-        self._drop_old_state(held.faces)
-        return TreatedFrame(held.image, held.at, dict(counts), altered)
+        held.drawn = drawn
+        return drawn
 
     def _cover(self, held: _Held, face: Face) -> tuple[Box, float]:
         """Return what to hide of `face` and how coarsely; a face not seen now may be anywhere near."""

@@ -110,17 +110,22 @@ def test_an_enrolled_face_is_shown_once_cleared():
     assert all(shown[11:])
 
 
+@pytest.mark.parametrize("ahead", [False, True])
 @pytest.mark.parametrize("delay", [0, 3])
-def test_a_poor_mesh_hides_the_enrolled_face_at_once_and_the_frames_still_held(delay):
+def test_a_poor_mesh_hides_the_enrolled_face_at_once_and_the_frames_still_held(delay, ahead):
     mesh = OneMesh()
     pipe = pipeline(Script(*ALWAYS_THERE), Policy(people={"alice": Show()}), mesh=mesh, delay=delay, **SHOW_ALICE)
-    out = [pipe(SCENE.copy(), at=i / 25) for i in range(20)]
-    assert out[-1].counts == {"show": 1}
-    mesh.score = 0.3
-    out += [pipe(SCENE.copy(), at=i / 25) for i in range(20, 24)]
+    out = []
+    for number in range(24):
+        mesh.score = 0.95 if number < 20 else 0.3
+        out.append(pipe(SCENE.copy(), at=number / 25))
+        if ahead:
+            pipe.work_ahead()
+    assert out[19].counts == {"show": 1}
     out += list(pipe.flush())
-    frames = [frame for frame in out if frame is not None]
-    assert all(frame.counts == {"mosaic": 1} for frame in frames if frame.at >= (20 - delay) / 25)
+    late = [frame for frame in out if frame is not None and frame.at >= (20 - delay) / 25]
+    assert all(frame.counts == {"mosaic": 1} for frame in late)
+    assert all(hidden(frame) for frame in late)
 
 
 def test_a_change_of_size_begins_anew():
@@ -144,3 +149,22 @@ def test_stages_are_timed_by_the_span_given():
 def test_what_is_not_a_picture_is_refused():
     with pytest.raises(ShapeError):
         pipeline(Script(), Policy())(SCENE[..., 0].copy(), at=0)
+
+
+@pytest.mark.parametrize("delay", [0, 1, 2])
+@pytest.mark.parametrize("swap", [False, True])
+def test_what_is_drawn_ahead_of_time_looks_the_same(delay, swap):
+    def seen(*, ahead):
+        script = Script([FACE], [FACE], [FACE, FACE + 200], [], [FACE], [FACE + 200])
+        policy = Policy(foremost=Swap(builtin_mask("volto"))) if swap else Policy()
+        pipe = pipeline(script, policy, mesh=OneMesh(), delay=delay)
+        out = []
+        for number in range(8):
+            out.append(pipe(SCENE.copy(), at=number / 25))
+            if ahead:
+                pipe.work_ahead()
+        return [frame for frame in (*out, *pipe.flush()) if frame is not None]
+
+    for plain, early in zip(seen(ahead=False), seen(ahead=True), strict=True):
+        assert (plain.image == early.image).all()
+        assert (plain.counts, plain.altered, plain.at) == (early.counts, early.altered, early.at)
