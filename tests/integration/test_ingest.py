@@ -92,7 +92,9 @@ async def test_lost_packets_freeze_nothing_for_long(share):
                 break
     gaps = np.diff(times)
     assert len(times) > 6 * 20 * (0.9 if share < 0.05 else 0.6)
-    assert gaps.max() < (0.4 if share < 0.05 else 1.0)
+    # On a free machine no gap reaches 0.4 s at 2 %; a busy one stands still for longer than that by itself.
+    assert np.percentile(gaps, 98) < (0.2 if share < 0.05 else 0.4)
+    assert gaps.max() < (1.0 if share < 0.05 else 1.5)
     assert ingest._assembler.lost <= 10
 
 
