@@ -33,8 +33,11 @@ _STATUS: Final[dict[type[errors.MienError], HTTPStatus]] = {
     errors.MienError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 _RETRY_AFTER: Final = {HTTPStatus.SERVICE_UNAVAILABLE: "10", HTTPStatus.CONFLICT: "5"}
-_RESTART_S: Final = "1"
-"""A worker that waits takes over in a fraction of this; pages keep to what they are told, with a picture at stake."""
+_RETRY_SOON: Final[dict[type[errors.MienError], str]] = {
+    errors.LiveLostError: "1",  # a worker that waits takes over in a fraction of this
+    errors.BroadcastTakenError: "2",  # mostly by the same publisher's lost line, which is given up any moment
+}
+"""Pages keep to what they are told, with a picture at stake."""
 
 
 class HttpError(Exception):
@@ -76,7 +79,7 @@ async def on_mien_error(_request: Request, error: Exception) -> JSONResponse:
     if status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="mien"'  # RFC 6750, 3
     if status in _RETRY_AFTER:
-        headers["Retry-After"] = _RESTART_S if isinstance(error, errors.LiveLostError) else _RETRY_AFTER[status]
+        headers["Retry-After"] = _RETRY_SOON.get(type(error), _RETRY_AFTER[status])
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("request_failed", code=error.code, reason=str(error))
     return problem(status, error.code, str(error), headers=headers)

@@ -31,7 +31,7 @@ def test_a_callers_mistake_is_never_called_ours():
     [
         pytest.param(errors.LiveLostError("x"), "1", id="a worker is back in a moment"),
         pytest.param(errors.TooManySessionsError("x"), "10", id="a full server takes longer"),
-        pytest.param(errors.BroadcastTakenError("x"), "5", id="a silent publisher is given up"),
+        pytest.param(errors.BroadcastTakenError("x"), "2", id="a silent publisher is given up"),
         pytest.param(errors.TokenError("x"), None, id="waiting does not help"),
     ],
 )
