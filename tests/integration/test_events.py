@@ -2,14 +2,22 @@
 
 import asyncio
 import json
+import os
 import re
+import signal
+import time
+from pathlib import Path
 
 import pytest
 import websockets
 from websockets.asyncio.client import connect
 
+from mien.server.routes import events
+from mien.server.routes.broadcasts import BroadcastOut
+from mien.workers import ProcessRunner
 from support.live import Camera, publish, serving, watching
 from support.pipelines import SmallFactory
+from support.worker import COMMAND
 
 QUICK = {"slate_after_s": 0.6, "publisher_timeout_s": 1.5, "viewer_grace_s": 1.0}
 
@@ -18,32 +26,83 @@ def events_url(client, broadcast_id: str) -> str:
     return f"{str(client.base_url).replace('http', 'ws', 1)}/api/broadcasts/{broadcast_id}/events"
 
 
-async def next_of(socket, kind: str, true=lambda _message: True) -> dict:
+def own(made) -> dict[str, str]:
+    return {"Authorization": f"Bearer {made['token']}"}
+
+
+async def hear(socket, true=lambda _broadcast: True) -> BroadcastOut:
+    """Return the next event for which `true` holds."""
     async with asyncio.timeout(10):
         while True:
-            message = json.loads(await socket.recv())
-            if message["kind"] == kind and true(message):
-                return message
+            broadcast = BroadcastOut.model_validate_json(await socket.recv(), strict=True, extra="forbid")
+            if true(broadcast):
+                return broadcast
 
 
-async def test_a_listener_is_told_the_state_the_faces_and_the_numbers_until_the_end():
+async def test_a_listener_is_told_what_the_broadcast_becomes_until_the_end():
     async with serving(SmallFactory(), live=QUICK) as client:
-        made = (await client.post("/api/broadcasts", json={})).json()
+        made = (await client.post("/api/broadcasts", json={"title": "Walk"})).json()
+        url = f"/api/broadcasts/{made['id']}"
         async with connect(events_url(client, made["id"])) as socket:
-            assert await next_of(socket, "state") == {"kind": "state", "state": "waiting"}
+            first = await hear(socket)
+            assert (first.state, first.title, first.treatment) == ("waiting", "Walk", "mosaic")
             session = await publish(client, made["whip_url"], Camera(), token=made["token"])
-            await next_of(socket, "state", lambda message: message["state"] == "live")
-            await next_of(socket, "faces", lambda message: message["faces"] == {"mosaic": 1})
-            numbers = await next_of(socket, "stats", lambda message: message["fps_out"] > 5)
-            assert (numbers["size"], numbers["viewers"]) == ([320, 240], 0)
-            assert numbers["server_delay_ms"] > 0
+            await hear(socket, lambda now: now.state == "live")
+            now = await hear(socket, lambda now: now.faces == {"mosaic": 1} and now.fps_out > 5)
+            assert (now.size, now.viewers) == ((320, 240), 0)
+            assert now.server_delay_ms > 0
+            await client.patch(url, json={"title": "Run"}, headers=own(made))
+            await hear(socket, lambda now: now.title == "Run")
             await session.hang_up()
-            await next_of(socket, "state", lambda message: message["state"] == "waiting")
-            mine = {"Authorization": f"Bearer {made['token']}"}
-            await client.delete(f"/api/broadcasts/{made['id']}", headers=mine)
-            await next_of(socket, "state", lambda message: message["state"] == "ended")
+            await hear(socket, lambda now: now.state == "waiting")
+            await client.delete(url, headers=own(made))
+            await hear(socket, lambda now: now.state == "ended")
             with pytest.raises(websockets.ConnectionClosedOK):
                 await socket.recv()
+
+
+async def test_an_event_tells_all_that_a_request_would():
+    async with serving(SmallFactory()) as client:
+        made = (await client.post("/api/broadcasts", json={})).json()
+        async with connect(events_url(client, made["id"])) as socket:
+            told = json.loads(await socket.recv())
+        assert told == (await client.get(f"/api/broadcasts/{made['id']}")).json()
+
+
+async def test_numbers_come_once_a_second_and_a_change_at_once():
+    async with serving(SmallFactory()) as client:
+        made = (await client.post("/api/broadcasts", json={})).json()
+        async with connect(events_url(client, made["id"])) as socket:
+            await hear(socket)
+            quiet = []
+            for _ in range(3):
+                since = time.monotonic()
+                await hear(socket)
+                quiet.append(time.monotonic() - since)
+            assert all(0.7 < seconds < 1.6 for seconds in quiet)
+            since = time.monotonic()
+            await client.patch(f"/api/broadcasts/{made['id']}", json={"title": "Run"}, headers=own(made))
+            assert (await hear(socket)).title == "Run"
+            assert time.monotonic() - since < 0.7
+
+
+async def test_a_listener_hears_that_what_carries_the_broadcast_broke_however_short_the_break():
+    def open_runner(limits, ice_servers):
+        return ProcessRunner(COMMAND, limits=limits, ice_servers=ice_servers, spares=1)
+
+    async with serving(SmallFactory(), open_runner=open_runner) as client:
+        made = (await client.post("/api/broadcasts", json={})).json()
+        async with connect(events_url(client, made["id"])) as socket:
+            before = await hear(socket)
+            assert (before.state, before.restarts) == ("waiting", 0)
+            for pid in child_pids():  # the one that carries it is among them
+                os.kill(pid, signal.SIGKILL)
+            after = await hear(socket, lambda now: now.state != "restarting" and now.restarts > 0)
+            assert after.state == "waiting"
+
+
+def child_pids() -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
 
 
 async def test_events_of_an_unknown_broadcast_are_refused_with_a_code():
@@ -53,17 +112,22 @@ async def test_events_of_an_unknown_broadcast_are_refused_with_a_code():
         assert (socket.close_code, socket.close_reason) == (4404, "live.no_such_broadcast")
 
 
-async def test_a_listener_that_leaves_is_forgotten_and_one_that_talks_is_ignored():
+async def test_a_listener_that_leaves_makes_room_and_one_that_talks_is_ignored(monkeypatch):
+    monkeypatch.setattr(events, "MAX_LISTENERS", 1)
     async with serving(SmallFactory()) as client:
         made = (await client.post("/api/broadcasts", json={})).json()
-        async with connect(events_url(client, made["id"])) as socket:
-            await next_of(socket, "state")
+        url = events_url(client, made["id"])
+        async with connect(url) as socket:
             await socket.send(b"\x00" * 1000)
             await socket.send("hello")
             for _ in range(3):
-                await next_of(socket, "stats")
-        async with connect(events_url(client, made["id"])) as socket:
-            await next_of(socket, "stats")
+                await hear(socket)
+            async with connect(url) as other:
+                with pytest.raises(websockets.ConnectionClosedError):
+                    await other.recv()
+                assert (other.close_code, other.close_reason) == (1013, "live.too_many")
+        async with connect(url) as socket:
+            await hear(socket)
 
 
 async def test_the_numbers_are_there_for_prometheus_and_name_nobody():
@@ -83,8 +147,7 @@ async def test_the_numbers_are_there_for_prometheus_and_name_nobody():
             assert count is not None
             assert float(count[1]) == first
             await session.hang_up()
-        mine = {"Authorization": f"Bearer {made['token']}"}
-        await client.delete(f"/api/broadcasts/{made['id']}", headers=mine)
+        await client.delete(f"/api/broadcasts/{made['id']}", headers=own(made))
         after = (await client.get("/metrics")).text
         assert out_total(after) >= first  # counters never go back, though the session is gone
         assert 'mien_broadcasts{state="live"} 0.0' in after

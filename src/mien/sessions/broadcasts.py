@@ -95,6 +95,7 @@ class Broadcast:
         created_at: Seconds since 1970.
         pushes: The servers elsewhere that it is pushed to: URL and token, by id.
         restarting: Its session broke and the next one is not there yet.
+        restarts: So many of its sessions broke.
         changing: Held while it changes.
     """
 
@@ -107,6 +108,7 @@ class Broadcast:
     created_at: float
     pushes: dict[str, tuple[str, str | None]] = field(default_factory=dict)
     restarting: bool = False
+    restarts: int = 0
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -315,6 +317,7 @@ class Broadcasts:
                 await self._count(broadcast.live)
             except LiveLostError:
                 broadcast.restarting = True
+                broadcast.restarts += 1
             else:
                 return
             while broadcast.restarting and self.has(broadcast):

@@ -24,6 +24,7 @@ def test_the_document_names_every_verb_that_the_pages_use():
         ("get", "/api/broadcasts/{broadcast_id}"),
         ("patch", "/api/broadcasts/{broadcast_id}"),
         ("delete", "/api/broadcasts/{broadcast_id}"),
+        ("post", "/api/broadcasts/{broadcast_id}/end"),
         ("get", "/api/personas"),
         ("post", "/api/references"),
     }

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Final, Self
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
@@ -12,7 +12,7 @@ from mien.server.access import bearer_token, check_operator
 from mien.server.problems import HttpError
 from mien.sessions.broadcasts import MAX_TITLE_LENGTH, Broadcast, Broadcasts, BroadcastWish
 from mien.sessions.ports import MAX_LIVE_DELAY_FRAMES, LiveTreatment, OtherFaces
-from mien.sessions.states import BroadcastState, PushReport
+from mien.sessions.states import BroadcastState, LiveReport, PushReport
 
 router = APIRouter(prefix="/api/broadcasts", tags=["broadcasts"])
 
@@ -26,6 +26,9 @@ DelayFrames = Annotated[
         "null lets the server choose what the treatment needs.",
     ),
 ]
+_PLAIN_TEXT: Final = "text/plain"
+_MAX_TOKEN_BYTES: Final = 1024
+
 PersonaId = Annotated[str, Field(max_length=100, pattern=r"^(mask|reference):[A-Za-z0-9_-]+$")]
 
 
@@ -73,11 +76,12 @@ class RecordingOut(BaseModel):
 
 
 class BroadcastOut(BaseModel):
-    """A broadcast and its numbers over the last seconds."""
+    """A broadcast and its numbers over the last seconds: what `GET` shows, and every event tells."""
 
     id: str = Field(description="Unguessable.")
     title: str = Field(description="For people.")
     state: BroadcastState = Field(description="What viewers see.")
+    restarts: int = Field(description="How often what carries it broke; who connected before must connect anew.")
     treatment: LiveTreatment = Field(description="What happens to faces.")
     persona: str | None = Field(description="The face that is swapped in.")
     others: OtherFaces = Field(description="What other faces get in a swap.")
@@ -99,6 +103,41 @@ class BroadcastOut(BaseModel):
     watch_url: str = Field(description="The page to watch on.")
     thumbnail_url: str = Field(description="A small JPEG of what viewers see; 404 when there is nothing.")
     started_at: float = Field(description="When it was made, in seconds since 1970.")
+
+    @classmethod
+    def of(cls, broadcast: Broadcast, report: LiveReport | None = None) -> Self:
+        """Show `broadcast` as its last report says, or as `report` does."""
+        report = report or broadcast.report
+        stats = report.stats
+        recording = stats.recording
+        wish = broadcast.wish
+        return cls(
+            id=broadcast.id,
+            title=wish.title,
+            state=report.state,
+            restarts=broadcast.restarts,
+            treatment=wish.treatment,
+            persona=wish.persona,
+            others=wish.others,
+            delay_frames=wish.delay_frames,
+            fps_in=stats.fps_in,
+            fps_out=stats.fps_out,
+            dropped=stats.counts.dropped,
+            vision_ms=stats.vision_ms,
+            server_delay_ms=stats.server_delay_ms,
+            vision_errors=stats.counts.vision_errors,
+            faces=stats.faces,
+            viewers=stats.viewers,
+            size=stats.size_wh,
+            codec=stats.codec,
+            rungs=stats.rungs,
+            record=wish.record,
+            recording=recording and RecordingOut(dropped=recording.dropped, ended=recording.ended),
+            whep_url=f"/whep/{broadcast.id}",
+            watch_url=f"/watch/{broadcast.id}",
+            thumbnail_url=f"/api/broadcasts/{broadcast.id}/thumbnail.jpg",
+            started_at=broadcast.created_at,
+        )
 
 
 @router.post("", status_code=HTTPStatus.CREATED, dependencies=[Depends(check_operator)])
@@ -127,13 +166,13 @@ async def create_broadcast(request: Request, body: BroadcastIn, response: Respon
 async def list_broadcasts(request: Request) -> list[BroadcastOut]:
     """List the broadcasts, the newest first."""
     newest_first = sorted(_all(request), key=lambda broadcast: -broadcast.created_at)
-    return [_out(broadcast) for broadcast in newest_first]
+    return [BroadcastOut.of(broadcast) for broadcast in newest_first]
 
 
 @router.get("/{broadcast_id}")
 async def get_broadcast(request: Request, broadcast_id: str) -> BroadcastOut:
     """Show one broadcast and its numbers."""
-    return _out(_all(request).get(broadcast_id))
+    return BroadcastOut.of(_all(request).get(broadcast_id))
 
 
 @router.patch("/{broadcast_id}")
@@ -144,13 +183,31 @@ async def change_broadcast(request: Request, broadcast_id: str, body: BroadcastP
     if changes.get("treatment") == "mosaic":
         changes["persona"] = None
     await _all(request).change(broadcast, changes)
-    return _out(broadcast)
+    return BroadcastOut.of(broadcast)
 
 
 @router.delete("/{broadcast_id}", status_code=HTTPStatus.NO_CONTENT)
 async def end_broadcast(request: Request, broadcast_id: str) -> None:
     """End a broadcast, with its own bearer token."""
     _all(request).end(_owned(request, broadcast_id))
+
+
+@router.post(
+    "/{broadcast_id}/end",
+    status_code=HTTPStatus.NO_CONTENT,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "description": "The broadcast's own token and nothing else.",
+            "content": {_PLAIN_TEXT: {"schema": {"type": "string", "maxLength": _MAX_TOKEN_BYTES}}},
+        }
+    },
+)
+async def end_broadcast_from_a_closing_page(request: Request, broadcast_id: str) -> None:
+    """End a broadcast, with its own token as the body: all that a page can send for sure while it is being closed."""
+    broadcast = _all(request).get(broadcast_id)
+    broadcast.check_token(await _read_token(request))
+    _all(request).end(broadcast)
 
 
 @router.get("/{broadcast_id}/thumbnail.jpg", response_class=Response)
@@ -214,34 +271,27 @@ def _owned(request: Request, broadcast_id: str) -> Broadcast:
     return broadcast
 
 
-def _out(broadcast: Broadcast) -> BroadcastOut:
-    report = broadcast.report
-    stats = report.stats
-    recording = stats.recording
-    wish = broadcast.wish
-    return BroadcastOut(
-        id=broadcast.id,
-        title=wish.title,
-        state=report.state,
-        treatment=wish.treatment,
-        persona=wish.persona,
-        others=wish.others,
-        delay_frames=wish.delay_frames,
-        fps_in=stats.fps_in,
-        fps_out=stats.fps_out,
-        dropped=stats.counts.dropped,
-        vision_ms=stats.vision_ms,
-        server_delay_ms=stats.server_delay_ms,
-        vision_errors=stats.counts.vision_errors,
-        faces=stats.faces,
-        viewers=stats.viewers,
-        size=stats.size_wh,
-        codec=stats.codec,
-        rungs=stats.rungs,
-        record=wish.record,
-        recording=recording and RecordingOut(dropped=recording.dropped, ended=recording.ended),
-        whep_url=f"/whep/{broadcast.id}",
-        watch_url=f"/watch/{broadcast.id}",
-        thumbnail_url=f"/api/broadcasts/{broadcast.id}/thumbnail.jpg",
-        started_at=broadcast.created_at,
-    )
+async def _read_token(request: Request) -> str:
+    """Return the body, a token as text.
+
+    Raises:
+        HttpError: It is of another type (415), longer than any token (413), or no text (400).
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != _PLAIN_TEXT:
+        raise HttpError(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            f"the body must be the token as {_PLAIN_TEXT}, got {kind or 'nothing'}",
+            headers={"Accept-Post": _PLAIN_TEXT},
+        )
+    body = await request.body()
+    if len(body) > _MAX_TOKEN_BYTES:
+        raise HttpError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"a token has at most {_MAX_TOKEN_BYTES} bytes, got {len(body)}",
+            code="http.too_large",
+        )
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise HttpError(HTTPStatus.BAD_REQUEST, "a token is UTF-8 text") from error

@@ -1,14 +1,15 @@
-"""`/api/broadcasts/{id}/events`: what happens in a broadcast, as it happens, over a WebSocket."""
+"""`/api/broadcasts/{id}/events`: a broadcast as it changes, over a WebSocket."""
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
-from typing import Any, Final
+import time
+from typing import Final
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from starlette.status import WS_1013_TRY_AGAIN_LATER
 
 from mien.errors import NoSuchBroadcastError
+from mien.server.routes.broadcasts import BroadcastOut
 from mien.sessions.broadcasts import Broadcast, Broadcasts
 from mien.sessions.states import BroadcastState, LiveReport
 
@@ -16,19 +17,24 @@ router = APIRouter()
 
 _LOOK_EVERY_S: Final = 0.25
 """As often as a live session reports."""
-_STATS_EVERY_LOOKS: Final = 4
+_NUMBERS_EVERY_S: Final = 1.0
 _SEND_TIMEOUT_S: Final = 5.0
-MAX_LISTENERS: Final = 256
+MAX_LISTENERS: Final = 1024
+"""Every page listens, those of 64 viewers in each of 8 broadcasts too. Who is turned away asks over HTTP."""
 
 WS_UNKNOWN_BROADCAST: Final = 4404
 """Closing codes from 4000 on are an application's own (RFC 6455, 7.4.2); ours follow HTTP."""
 
+NUMBERS: Final = {"fps_in", "fps_out", "dropped", "vision_ms", "server_delay_ms", "vision_errors"}
+"""What of a broadcast never rests, so that it can wait for its second."""
+
 
 @router.websocket("/api/broadcasts/{broadcast_id}/events")
 async def events(socket: WebSocket, broadcast_id: str) -> None:
-    """Send the state at once and at every change, the faces at every change, and numbers once a second.
+    """Send the broadcast at once, then at every change, and once a second for its numbers.
 
-    Messages are JSON objects with a `kind`: "state", "faces" or "stats". After the state "ended" the server closes.
+    Every message is a `BroadcastOut` in JSON, whole, so a listener needs only the newest. After the state "ended" the
+    server closes.
     """
     await socket.accept()
     broadcasts: Broadcasts = socket.app.state.broadcasts
@@ -56,10 +62,10 @@ async def _tell(socket: WebSocket, broadcast: Broadcast, broadcasts: Broadcasts,
     news = News()
     while not gone.done():
         ended = not broadcasts.has(broadcast)
-        report = LiveReport(BroadcastState.ENDED) if ended else broadcast.report
-        for message in news.of(report):
+        now = BroadcastOut.of(broadcast, LiveReport(BroadcastState.ENDED) if ended else None)
+        if news.is_new(now, at=time.monotonic()):
             async with asyncio.timeout(_SEND_TIMEOUT_S):  # who reads nothing must not hold us up for ever
-                await socket.send_json(message)
+                await socket.send_text(now.model_dump_json())
         if ended:
             await socket.close()
             return
@@ -72,34 +78,18 @@ async def _until_gone(socket: WebSocket) -> None:
 
 
 class News:
-    """What of a report is new to one listener."""
+    """What one listener was told last."""
 
     def __init__(self) -> None:
-        self._state: BroadcastState | None = None
-        self._faces: dict[str, int] | None = None
-        self._looks = 0
+        self._told: dict[str, object] | None = None
+        self._told_at = 0.0
 
-    def of(self, report: LiveReport) -> Iterator[dict[str, Any]]:
-        """Yield the messages that tell what `report` changes."""
-        if report.state is not self._state:
-            self._state = report.state
-            yield {"kind": "state", "state": report.state.value}
-        if report.state is BroadcastState.ENDED:
-            return
-        stats = report.stats
-        if stats.faces != self._faces:
-            self._faces = dict(stats.faces)
-            yield {"kind": "faces", "faces": self._faces}
-        if self._looks % _STATS_EVERY_LOOKS == 0:
-            yield {
-                "kind": "stats",
-                "fps_in": stats.fps_in,
-                "fps_out": stats.fps_out,
-                "dropped": stats.counts.dropped,
-                "vision_ms": stats.vision_ms,
-                "vision_errors": stats.counts.vision_errors,
-                "server_delay_ms": stats.server_delay_ms,
-                "viewers": stats.viewers,
-                "size": stats.size_wh,
-            }
-        self._looks += 1
+    def is_new(self, broadcast: BroadcastOut, *, at: float) -> bool:
+        """Whether to tell what `broadcast` is at `at` seconds; then it counts as told."""
+        facts = broadcast.model_dump(exclude=NUMBERS)
+        # A little early beats a whole look late.
+        is_due = at - self._told_at > _NUMBERS_EVERY_S - _LOOK_EVERY_S / 2
+        if facts == self._told and not is_due:
+            return False
+        self._told, self._told_at = facts, at
+        return True
