@@ -49,4 +49,6 @@ def set_up_logging(*, level: str = "INFO", form: Literal["console", "json"] = "c
     for name in ("aiortc", "aioice"):
         # Below WARNING they write SDP, ICE passwords and every packet.
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
-    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
+    for name in ("uvicorn.access", "uvicorn.error"):
+        # Below WARNING they name the address of everybody who asks, or opens a WebSocket.
+        logging.getLogger(name).setLevel(max(number, logging.WARNING))

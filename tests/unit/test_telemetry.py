@@ -41,3 +41,11 @@ def test_the_peers_libraries_never_log_their_handshakes(capsys):
     logging.getLogger("aiortc.rtcpeerconnection").debug("setRemoteDescription(offer)\nv=0")
     logging.getLogger("aioice.ice").info("Connection(0) Check password")
     assert capsys.readouterr().err == ""
+
+
+def test_the_servers_library_never_logs_who_opens_a_websocket(capsys):
+    set_up_logging(level="DEBUG")
+    logging.getLogger("uvicorn.error").info(
+        '%s - "WebSocket %s" [accepted]', "192.0.2.1:5000", "/api/broadcasts/b/events"
+    )
+    assert capsys.readouterr().err == ""
