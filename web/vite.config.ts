@@ -14,7 +14,7 @@ export default defineConfig({
     rolldownOptions: { input: ["index.html", "live.html", "watch.html"] },
   },
   server: {
-    proxy: Object.fromEntries(["/api", "/whip", "/whep"].map((path) => [path, SERVER])),
+    proxy: Object.fromEntries(["/api", "/whip", "/whep"].map((path) => [path, { target: SERVER, ws: true }])),
   },
   test: { environment: "happy-dom", include: ["src/**/*.test.ts"] },
 });

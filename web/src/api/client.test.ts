@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import openapi from "../../openapi.json";
 import { en } from "../words/en";
 import { Api } from "./client";
@@ -43,7 +43,14 @@ describe("Api", () => {
       "Bearer secret",
     ]);
     expect(new URL(requests[0]?.url ?? "").pathname).toBe("/api/broadcasts/b%2F..%2Fx");
-    expect(requests[1]?.keepalive).toBe(true);
+  });
+
+  it("ends a broadcast from a closing page with a beacon that carries its token", () => {
+    const sent = vi.fn(() => true);
+    vi.stubGlobal("navigator", { sendBeacon: sent });
+    served().api.leave("b/x", "secret");
+    vi.unstubAllGlobals();
+    expect(sent).toHaveBeenCalledWith("/api/broadcasts/b%2Fx/end", "secret");
   });
 
   it("sends a photo with the declaration of its owner's agreement", async () => {

@@ -20,7 +20,7 @@ export class Api {
   /** @param operatorToken Sent where only the operator of the server may act; null where none is known. */
   constructor(
     private readonly operatorToken: () => string | null = () => null,
-    fetchThrough: (request: Request) => Promise<Response> = outliving,
+    fetchThrough: (request: Request) => Promise<Response> = (request) => fetch(request),
   ) {
     this.client = createClient<paths>({ baseUrl: location.origin, fetch: fetchThrough });
   }
@@ -43,10 +43,13 @@ export class Api {
     return settle(this.client.PATCH("/api/broadcasts/{broadcast_id}", request));
   }
 
-  /** End a broadcast; the request outlives a page that is being closed. */
   async end(id: string, token: string): Promise<void> {
-    const request = { ...at(id), headers: bearer(token), keepalive: true };
-    await settle(this.client.DELETE("/api/broadcasts/{broadcast_id}", request));
+    await settle(this.client.DELETE("/api/broadcasts/{broadcast_id}", { ...at(id), headers: bearer(token) }));
+  }
+
+  /** End a broadcast from a page that is being closed: a beacon is all that browsers promise to send then. */
+  leave(id: string, token: string): void {
+    navigator.sendBeacon(`/api/broadcasts/${encodeURIComponent(id)}/end`, token);
   }
 
   async personas() {
@@ -64,12 +67,6 @@ export class Api {
       }),
     );
   }
-}
-
-/** Firefox (153) drops a `Request` with its page, whatever it says about `keepalive`; it minds the option alone. */
-function outliving(request: Request): Promise<Response> {
-  const { url, method, headers, keepalive } = request;
-  return keepalive ? fetch(url, { method, headers, keepalive }) : fetch(request);
 }
 
 function at(id: string): { params: { path: { broadcast_id: string } } } {

@@ -1,30 +1,93 @@
-import { sleep } from "../webrtc/retry";
-import type { Broadcast } from "./client";
+import { Backoff, sleep } from "../webrtc/retry";
+import type { Api, Broadcast } from "./client";
 import { Problem } from "./problem";
 
 const POLL_MS = 2_000;
+/** The server tells something every second; so long a silence means that the socket leads nowhere. */
+const SILENCE_MS = 4_000;
+/** The server's code for closing a socket that asks for a broadcast it does not know. */
+const UNKNOWN_BROADCAST = 4404;
 
-/** What is known of a broadcast, again and again until `signal` aborts. Throws a `Problem` where it is over. */
-export type Follow = (signal: AbortSignal) => AsyncIterable<Broadcast>;
-
-/** Follow a broadcast by asking for it every two seconds. */
-export function polling(look: () => Promise<Broadcast>): Follow {
-  return async function* follow(signal) {
-    while (!signal.aborted) {
-      const broadcast = await lookOnce(look);
-      if (broadcast !== null) yield broadcast;
-      await sleep(POLL_MS, signal);
-    }
-  };
+export interface FollowOptions {
+  api: Pick<Api, "broadcast">;
+  /** Called with what the broadcast has become, and with null, as the last call, once there is none any more. */
+  hear: (broadcast: Broadcast | null) => void;
+  signal: AbortSignal;
+  openSocket?: (url: string) => WebSocket;
+  backoff?: Backoff;
 }
 
-/** A look that fails on its way says nothing about the picture, which has a path of its own. */
-async function lookOnce(look: () => Promise<Broadcast>): Promise<Broadcast | null> {
-  try {
-    return await look();
-  } catch (error) {
-    const problem = Problem.from(error);
-    if (problem.retryable) return null;
-    throw problem;
+type Outcome = "over" | "lost";
+
+/**
+ * Follow a broadcast until it is over or `signal` aborts.
+ *
+ * News comes over a WebSocket. Where that cannot be had, as behind some proxies, the page asks every two seconds
+ * instead, and tries the socket again after longer and longer waits.
+ */
+export async function follow(id: string, options: FollowOptions): Promise<void> {
+  const { signal, hear } = options;
+  const openSocket = options.openSocket ?? ((url) => new WebSocket(url));
+  const backoff = options.backoff ?? new Backoff();
+  const url = new URL(`/api/broadcasts/${encodeURIComponent(id)}/events`, location.href);
+  url.protocol = url.protocol.replace("http", "ws");
+  while (!signal.aborted) {
+    const since = performance.now();
+    let outcome = await listen(openSocket(url.href), hear, signal);
+    backoff.stood(performance.now() - since);
+    if (outcome === "lost") outcome = await ask(id, options, backoff.nextMs());
+    if (outcome === "over") {
+      if (!signal.aborted) hear(null);
+      return;
+    }
   }
+}
+
+/** Pass on what comes through `socket` until it is lost or says that the broadcast is over. */
+function listen(socket: WebSocket, hear: FollowOptions["hear"], signal: AbortSignal): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const done = new AbortController();
+    const finish = (outcome: Outcome) => {
+      clearTimeout(silence);
+      done.abort();
+      socket.close();
+      resolve(outcome);
+    };
+    const listenForSilence = () => setTimeout(() => finish("lost"), SILENCE_MS);
+    let silence = listenForSilence();
+    const until = { signal: done.signal };
+    socket.addEventListener(
+      "message",
+      ({ data }) => {
+        clearTimeout(silence);
+        silence = listenForSilence();
+        const broadcast = JSON.parse(data) as Broadcast;
+        if (broadcast.state === "ended") finish("over");
+        else hear(broadcast);
+      },
+      until,
+    );
+    socket.addEventListener(
+      "close",
+      ({ code }) => finish(code === UNKNOWN_BROADCAST ? "over" : "lost"),
+      until,
+    );
+    signal.addEventListener("abort", () => finish("lost"), until);
+  });
+}
+
+/** Ask for the broadcast every two seconds, for a while. */
+async function ask(id: string, { api, hear, signal }: FollowOptions, forMs: number): Promise<Outcome> {
+  const until = performance.now() + forMs;
+  while (!signal.aborted && performance.now() < until) {
+    try {
+      const broadcast = await api.broadcast(id);
+      if (!signal.aborted) hear(broadcast);
+    } catch (error) {
+      if (Problem.from(error).isOver) return "over";
+      // A question that fails on its way says nothing about the picture, which has a path of its own.
+    }
+    await sleep(Math.min(POLL_MS, until - performance.now()), signal);
+  }
+  return "lost";
 }

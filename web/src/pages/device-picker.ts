@@ -48,6 +48,12 @@ export class DevicePicker {
     this.refresh();
   }
 
+  /** Use another camera from now on; null lets the browser choose. */
+  async use(camera: string | null): Promise<void> {
+    this.choice = { ...this.choice, camera };
+    await this.open();
+  }
+
   explain(error: CameraError | null): void {
     this.error = error;
     this.refresh();

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { Broadcast } from "../api/client";
 import { Problem } from "../api/problem";
 import { en } from "../words/en";
@@ -14,6 +14,7 @@ const broadcast = (more: Partial<Broadcast>) =>
     treatment: "swap",
     viewers: 3,
     watch_url: "/watch/b",
+    thumbnail_url: "/b.jpg",
     ...more,
   }) as Broadcast;
 
@@ -46,8 +47,8 @@ describe("HomePage", () => {
   it("lists who is on air and leads to them, and to going live", async () => {
     const { cards } = await opened([
       broadcast({}),
-      broadcast({ state: "waiting" }),
-      broadcast({ state: "paused" }),
+      broadcast({ id: "c", state: "waiting" }),
+      broadcast({ id: "d", state: "paused" }),
     ]);
     expect(cards().map((card) => card.getAttribute("href"))).toEqual(["/watch/b", "/watch/b"]);
     expect(cards()[0]?.textContent).toContain("Walk");
@@ -59,6 +60,31 @@ describe("HomePage", () => {
     const { cards } = await opened([broadcast({ title: "<b>bold</b>" })]);
     expect(cards()[0]?.querySelector("b")).toBeNull();
     expect(cards()[0]?.textContent).toContain("<b>bold</b>");
+  });
+
+  it("shows the treated picture where there is one, a new one every five seconds, in the same card", async () => {
+    vi.useFakeTimers();
+    vi.setSystemTime(100_000);
+    const { page, cards } = await opened([broadcast({})], [broadcast({ title: "Run" })]);
+    const picture = cards()[0]?.querySelector("img");
+    expect(picture?.getAttribute("src")).toBe("/b.jpg?at=20");
+    expect(picture?.hidden).toBe(true);
+    picture?.dispatchEvent(new Event("load"));
+    expect(picture?.hidden).toBe(false);
+    vi.setSystemTime(105_000);
+    await page.load();
+    vi.useRealTimers();
+    expect(cards()[0]?.querySelector("img")).toBe(picture);
+    expect(cards()[0]?.textContent).toContain("Run");
+    expect(picture?.getAttribute("src")).toBe("/b.jpg?at=21");
+    picture?.dispatchEvent(new Event("error"));
+    expect(picture?.hidden).toBe(true);
+  });
+
+  it("takes away the cards of broadcasts that are over", async () => {
+    const { page, cards } = await opened([broadcast({}), broadcast({ id: "c" })], [broadcast({ id: "c" })]);
+    await page.load();
+    expect(cards()).toHaveLength(1);
   });
 
   it("says so when nobody is live", async () => {

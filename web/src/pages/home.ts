@@ -1,8 +1,9 @@
 import type { Api, Broadcast } from "../api/client";
-import { alteredBadge, frame } from "../ui/frame";
+import { frame } from "../ui/frame";
 import { type IconName, icon } from "../ui/icons";
 import { View } from "../ui/view";
 import type { Language } from "../words/language";
+import { BroadcastCard } from "./broadcast-card";
 
 const POLL_MS = 3_000;
 
@@ -16,6 +17,7 @@ export class HomePage {
   private state: HomeState = { kind: "loading" };
   private readonly view = new View();
   private readonly masks = this.view.el("div", { class: "hero-masks", "aria-hidden": "true" });
+  private cards = new Map<string, BroadcastCard>();
   private readonly list = this.view.el("ul", { class: "broadcasts", role: "list" });
 
   constructor(
@@ -123,36 +125,20 @@ export class HomePage {
     this.view.refresh();
     document.title = `mien · ${this.language.words.appLine}`;
     // While the server cannot be reached, what was last known stays.
-    if (this.state.kind === "listed")
-      this.list.replaceChildren(...this.state.broadcasts.map((each) => this.card(each)));
+    if (this.state.kind === "listed") this.show(this.state.broadcasts);
   }
 
-  private card(broadcast: Broadcast): HTMLElement {
-    const view = new View();
-    const { words } = this.language;
-    const title = broadcast.title || words.untitled;
-    return view.el(
-      "li",
-      {},
-      view.el(
-        "a",
-        { class: "card", href: broadcast.watch_url },
-        view.el(
-          "span",
-          { class: "card-art", "data-treatment": broadcast.treatment },
-          icon(broadcast.treatment === "swap" ? "mask" : "mosaic"),
-          view.el("span", { class: "badge badge-live" }, words.viewer.live),
-          alteredBadge(view, this.language),
-        ),
-        view.el("strong", { class: "card-title" }, title),
-        view.el(
-          "span",
-          { class: "card-facts" },
-          view.el("span", {}, words.treatment[broadcast.treatment]),
-          view.el("span", {}, words.viewers(broadcast.viewers)),
-        ),
-      ),
+  /** Cards that stay are kept: one that is made anew would load its picture anew. */
+  private show(broadcasts: readonly Broadcast[]): void {
+    const before = this.cards;
+    this.cards = new Map(
+      broadcasts.map((each) => [each.id, before.get(each.id) ?? new BroadcastCard(each, this.language)]),
     );
+    for (const each of broadcasts) this.cards.get(each.id)?.show(each);
+    const elements = [...this.cards.values()].map(({ element }) => element);
+    const shown = [...this.list.children];
+    if (elements.length !== shown.length || elements.some((element, place) => element !== shown[place]))
+      this.list.replaceChildren(...elements);
   }
 }
 

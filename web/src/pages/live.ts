@@ -1,5 +1,5 @@
 import type { Api, Broadcast, CreatedBroadcast } from "../api/client";
-import { polling } from "../api/follow";
+import { follow } from "../api/follow";
 import { Problem } from "../api/problem";
 import { alteredBadge, frame } from "../ui/frame";
 import { icon } from "../ui/icons";
@@ -18,17 +18,25 @@ const FIGURES_MS = 1_000;
 const NOTE_MS = 2_500;
 
 interface Figures {
-  broadcast: Broadcast;
   down: PathFigures;
   delayMs: number | null;
+}
+
+/** Numbers that a server may tell beside those of its document: they are shown where they come. */
+interface MoreNumbers {
+  rungs?: Readonly<Record<string, number>>;
+  codec?: string | null;
+  recording?: boolean;
 }
 
 /** `/live`: choose a face, go live, and see what viewers see. */
 export class LivePage {
   private state: BroadcasterState = { kind: "idle" };
   private figures: Figures | null = null;
-  private seen: Broadcast | null = null;
+  private showsDetails = false;
+  private seen: (Broadcast & MoreNumbers) | null = null;
   private preview: Viewer | null = null;
+  private following = new AbortController();
   private playing = false;
   private note = "";
   private changeProblem: Problem | null = null;
@@ -69,6 +77,7 @@ export class LivePage {
       language,
       open: (choice) => this.broadcaster.choose(choice),
     });
+    this.camera.onChange(() => void this.cameraMayBeBack());
     language.onChange(() => {
       this.faces.showMasks();
       this.update(() => undefined);
@@ -81,7 +90,7 @@ export class LivePage {
     void this.faces.load();
     void this.devices.update();
     setInterval(() => void this.measure(), FIGURES_MS);
-    window.addEventListener("pagehide", () => void this.broadcaster.abandon());
+    window.addEventListener("pagehide", () => this.broadcaster.abandon());
     // A page brought back from the browser's cache has lost its connection.
     window.addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
     window.addEventListener("beforeunload", (event) => this.isOnAir && event.preventDefault());
@@ -90,11 +99,15 @@ export class LivePage {
   }
 
   private get isOnAir(): boolean {
-    return this.state.kind === "live" || this.state.kind === "reconnecting";
+    return ["live", "camera-lost", "reconnecting"].includes(this.state.kind);
   }
 
   private get isBusy(): boolean {
     return ["opening-camera", "connecting", "stopping"].includes(this.state.kind);
+  }
+
+  private get isWaiting(): boolean {
+    return this.isBusy || (this.isOnAir && this.state.kind !== "camera-lost");
   }
 
   private update(change: () => void): void {
@@ -133,6 +146,9 @@ export class LivePage {
       case "reconnecting":
         this.figures = null; // they were those of the lost connection
         break;
+      case "camera-lost":
+        void this.devices.update();
+        break;
       case "idle":
       case "connecting":
         break;
@@ -148,8 +164,7 @@ export class LivePage {
       whepUrl: whep_url,
       token,
       sound: false, // one's own voice a moment later is hard to speak over
-      follow: polling(() => this.api.broadcast(id)),
-      onState: (state) => this.update(() => (this.seen = "broadcast" in state ? state.broadcast : this.seen)),
+      onState: () => undefined, // the broadcaster knows more
       onStream: (stream) => {
         this.downMeter = new PathMeter();
         this.update(() => (this.playing = false));
@@ -158,9 +173,18 @@ export class LivePage {
     });
     this.preview = preview;
     void preview.run();
+    this.following = new AbortController();
+    void follow(id, { api: this.api, hear: (news) => this.hear(news), signal: this.following.signal });
+  }
+
+  private hear(news: Broadcast | null): void {
+    this.update(() => (this.seen = news ?? this.seen));
+    this.preview?.heard(news);
+    this.broadcaster.heard(news);
   }
 
   private stopPreview(): void {
+    this.following.abort();
     void this.preview?.close();
     this.preview = null;
     this.seen = null;
@@ -214,8 +238,16 @@ export class LivePage {
       if (up === null || down === null || seen === null) return;
       const downFigures = this.downMeter.read(down);
       const delayMs = estimateDelay(this.upMeter.read(up), seen.server_delay_ms, downFigures);
-      this.figures = { broadcast: seen, down: downFigures, delayMs };
+      this.figures = { down: downFigures, delayMs };
     });
+  }
+
+  /** A camera that is plugged in again goes on by itself. Another one shows another place: the person decides. */
+  private async cameraMayBeBack(): Promise<void> {
+    if (this.state.kind !== "camera-lost") return;
+    const { cameras } = await this.camera.devices();
+    const last = cameras.find(({ deviceId }) => deviceId === this.camera.lastId);
+    if (last !== undefined && this.state.kind === "camera-lost") await this.devices.use(last.deviceId);
   }
 
   /** Keep a phone's screen on while on air: a sleeping phone stops its camera. */
@@ -278,10 +310,20 @@ export class LivePage {
       view.el(
         "div",
         { class: "stage-notice", role: "status", hidden: () => this.notice() === null },
-        view.el("span", { class: "spinner", hidden: () => !(this.isBusy || this.isOnAir) }),
-        view.el("span", { class: "wrap stage-art", hidden: () => this.isBusy || this.isOnAir }, icon("mask")),
+        view.el("span", { class: "spinner", hidden: () => !this.isWaiting }),
+        view.el("span", { class: "wrap stage-art", hidden: () => this.isWaiting }, icon("mask")),
         view.el("strong", {}, () => this.notice()?.what),
         view.el("span", {}, () => this.notice()?.more),
+        view.el(
+          "button",
+          {
+            type: "button",
+            class: "button",
+            hidden: () => this.state.kind !== "camera-lost",
+            on: { click: () => void this.devices.use(null) },
+          },
+          () => words().stage.otherCamera,
+        ),
       ),
       view.el(
         "p",
@@ -307,6 +349,8 @@ export class LivePage {
           what: stage.reconnecting,
           more: `${sayRetry(this.state, this.language.words)} ${stage.reconnectingMore}`,
         };
+      case "camera-lost":
+        return { what: stage.cameraLost, more: stage.cameraLostMore };
       case "stopping":
         return { what: stage.stopping, more: "" };
       case "ended":
@@ -319,61 +363,145 @@ export class LivePage {
   }
 
   private onAirFor(): string {
-    if (this.state.kind !== "live" && this.state.kind !== "reconnecting") return "";
+    if (!("sinceMs" in this.state)) return "";
     const seconds = Math.floor((Date.now() - this.state.sinceMs) / 1000);
     return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
   }
 
+  /** What the server and the browser measure: four numbers, and all of them on a tap. */
   private figuresBar(): HTMLElement {
     const { view } = this;
     const words = () => this.language.words.figures;
     const figure = (
       name: string,
       label: () => string,
-      value: () => string,
+      value: () => string | null,
       hint: () => string | null = () => null,
     ) =>
       view.el(
         "div",
-        { class: "figure", title: hint, "data-figure": name },
+        { class: "figure", title: hint, "data-figure": name, hidden: () => value() === null },
         view.el("dt", {}, label),
         view.el("dd", {}, value),
       );
-    const fps = () =>
-      this.figures?.down.fps == null ? "–" : words().perSecond(Math.round(this.figures.down.fps));
-    const delay = () => (this.figures?.delayMs == null ? "–" : words().ms(Math.round(this.figures.delayMs)));
-    // The preview is a viewer to the server, but not to the person.
-    const viewers = () => (this.figures === null ? "–" : String(this.figures.broadcast.viewers));
+    const numbers = () => (this.state.kind === "reconnecting" ? null : this.seen);
+    const count = (value: number | undefined) => (value === undefined ? "–" : String(value));
+    const rate = (value: number | undefined) =>
+      value === undefined ? "–" : words().perSecond(Math.round(value));
+    const ms = (value: number | null | undefined) => (value == null ? "–" : words().ms(Math.round(value)));
+    const delay = () => ms(this.figures?.delayMs);
+    const down = () => this.figures?.down;
+    const detailsLabel = () => (this.showsDetails ? words().less : words().more);
     return view.el(
-      "dl",
+      "section",
       { class: "figures", "aria-label": () => words().heading, hidden: () => !this.isOnAir },
-      figure("viewers", () => words().viewers, viewers),
-      figure("fps", () => words().fps, fps),
-      figure(
-        "delay",
-        () => words().delay,
-        delay,
-        () => words().delayMore,
+      view.el(
+        "dl",
+        { class: "figures-strip" },
+        // The preview is a viewer to the server, but not to the person.
+        figure(
+          "viewers",
+          () => words().viewers,
+          () => count(numbers()?.viewers),
+        ),
+        figure(
+          "fps",
+          () => words().fps,
+          () => rate(numbers()?.fps_out),
+        ),
+        figure(
+          "delay",
+          () => words().delay,
+          delay,
+          () => words().delayMore,
+        ),
+        figure(
+          "faces",
+          () => words().faces,
+          () => this.countFaces(numbers()),
+        ),
       ),
-      figure(
-        "faces",
-        () => words().faces,
-        () => this.countFaces(),
+      view.el(
+        "button",
+        {
+          type: "button",
+          class: "figures-more",
+          name: "details",
+          "aria-expanded": () => String(this.showsDetails),
+          "aria-label": detailsLabel,
+          title: detailsLabel,
+          on: { click: () => this.update(() => (this.showsDetails = !this.showsDetails)) },
+        },
+        icon("more"),
       ),
-      figure(
-        "dropped",
-        () => words().dropped,
-        () => String(this.figures?.broadcast.dropped ?? "–"),
+      view.el(
+        "dl",
+        { class: "figures-details", hidden: () => !this.showsDetails },
+        figure(
+          "fps-in",
+          () => words().fpsIn,
+          () => rate(numbers()?.fps_in),
+        ),
+        figure(
+          "dropped",
+          () => words().dropped,
+          () => count(numbers()?.dropped),
+        ),
+        figure(
+          "size",
+          () => words().size,
+          () => numbers()?.size?.join(" × ") ?? "–",
+        ),
+        figure(
+          "vision",
+          () => words().vision,
+          () => ms(numbers()?.vision_ms),
+        ),
+        figure(
+          "server",
+          () => words().server,
+          () => ms(numbers()?.server_delay_ms),
+        ),
+        figure(
+          "round-trip",
+          () => words().roundTrip,
+          () => ms(down()?.roundTripMs),
+        ),
+        figure(
+          "lost",
+          () => words().lost,
+          () => count(down()?.lostPackets),
+        ),
+        figure(
+          "rungs",
+          () => words().rungs,
+          () => this.countRungs(numbers()?.rungs),
+        ),
+        figure(
+          "codec",
+          () => words().codec,
+          () => numbers()?.codec ?? null,
+        ),
+        figure(
+          "recording",
+          () => words().recording,
+          () => (numbers()?.recording === true ? words().recordingOn : null),
+        ),
       ),
     );
   }
 
-  private countFaces(): string {
+  private countFaces(numbers: Broadcast | null): string {
     const { figures } = this.language.words;
-    if (this.figures === null) return "–";
-    const { faces } = this.figures.broadcast;
+    if (numbers === null) return "–";
+    const { faces } = numbers;
     const counted = (["swap", "mosaic", "show"] as const).filter((name) => (faces[name] ?? 0) > 0);
     return counted.map((name) => figures[name](faces[name] ?? 0)).join(", ") || figures.none;
+  }
+
+  private countRungs(rungs: MoreNumbers["rungs"]): string | null {
+    const counted = Object.entries(rungs ?? {}).filter(([, viewers]) => viewers > 0);
+    return counted.map(([rung, viewers]) => `${rung}: ${viewers}`).join(", ") || null;
   }
 
   private share(): HTMLElement {

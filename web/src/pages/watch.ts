@@ -1,5 +1,5 @@
 import type { Api } from "../api/client";
-import { polling } from "../api/follow";
+import { follow } from "../api/follow";
 import { alteredBadge, frame } from "../ui/frame";
 import { icon } from "../ui/icons";
 import { sayRetry } from "../ui/retry";
@@ -22,12 +22,13 @@ export class WatchPage {
   private readonly view = new View();
   private readonly video: HTMLVideoElement;
   private readonly stage = this.view.el("div", { class: "stage watch-stage" });
+  private wasLive = false;
   private readonly viewer: Viewer;
 
   constructor(
     private readonly api: Pick<Api, "broadcast">,
     private readonly language: Language,
-    broadcastId: string,
+    private readonly broadcastId: string,
   ) {
     this.video = this.view.el("video", {
       autoplay: true,
@@ -42,7 +43,6 @@ export class WatchPage {
     this.viewer = new Viewer({
       whepUrl: `/whep/${encodeURIComponent(broadcastId)}`,
       sound: true,
-      follow: polling(() => this.api.broadcast(broadcastId)),
       onState: (state) => this.update(() => this.enter(state)),
       onStream: (stream) => this.show(stream),
     });
@@ -53,9 +53,18 @@ export class WatchPage {
     body.classList.add("watching");
     body.append(...frame(this.view, this.language, this.main()));
     this.update(() => undefined);
+    const leaving = new AbortController();
     void this.viewer.run();
+    void follow(this.broadcastId, {
+      api: this.api,
+      hear: (broadcast) => this.viewer.heard(broadcast),
+      signal: leaving.signal,
+    });
     setInterval(() => void this.measure(), FIGURES_MS);
-    window.addEventListener("pagehide", () => void this.viewer.close());
+    window.addEventListener("pagehide", () => {
+      leaving.abort();
+      void this.viewer.close();
+    });
     // A page brought back from the browser's cache has lost its connection.
     window.addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
     document.addEventListener("fullscreenchange", () => this.update(() => undefined));
@@ -70,6 +79,7 @@ export class WatchPage {
   private enter(state: ViewerState): void {
     this.state = state;
     if ("broadcast" in state) this.title = state.broadcast.title;
+    if (state.kind === "live") this.wasLive = true;
   }
 
   private show(stream: MediaStream): void {
@@ -274,7 +284,8 @@ export class WatchPage {
       case "connecting":
         return { what: viewer.connecting, more: "" };
       case "waiting":
-        return { what: viewer.waiting, more: viewer.waitingMore };
+        if (!this.wasLive) return { what: viewer.waiting, more: viewer.waitingMore };
+        return { what: viewer.paused, more: viewer.pausedMore };
       case "paused":
         return { what: viewer.paused, more: viewer.pausedMore };
       case "ended":

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { CreatedBroadcast, Wish } from "../api/client";
+import type { Broadcast, CreatedBroadcast, Wish } from "../api/client";
 import { Problem } from "../api/problem";
 import { Broadcaster, type BroadcasterState } from "./broadcaster";
 import { CameraError } from "./camera";
@@ -9,11 +9,19 @@ const CREATED = { id: "b", token: "t", whip_url: "/whip/b", whep_url: "/whep/b",
 const MOSAIC: Wish = { treatment: "mosaic" };
 const ANY = { camera: null, microphone: null };
 
+const news = (state: Broadcast["state"], restarts = 0) => ({ id: "b", state, restarts }) as Broadcast;
+
+/** A stream whose one camera can be unplugged. */
+function cameraStream() {
+  const track = { readyState: "live" as MediaStreamTrackState };
+  return { getVideoTracks: () => [track], unplug: () => (track.readyState = "ended") };
+}
+
 /** A broadcaster whose offers meet the next of `opens`, on a server that keeps a diary of what it was told. */
 function broadcasting({
   opens = [],
   create = async (): Promise<CreatedBroadcast> => CREATED,
-  openCamera = async () => ({}) as MediaStream,
+  openCamera = async () => cameraStream() as unknown as MediaStream,
 }: {
   opens?: (Problem | null)[];
   create?: () => Promise<CreatedBroadcast>;
@@ -22,9 +30,12 @@ function broadcasting({
   const states: BroadcasterState[] = [];
   const diary: string[] = [];
   const lose: (() => void)[] = [];
+  let cameraLost: () => void = () => undefined;
   const camera = {
     stream: null as MediaStream | null,
+    onLost: (listener: () => void) => (cameraLost = listener),
     open: async () => {
+      camera.stream = null;
       camera.stream = await openCamera();
       diary.push("camera opened");
       return camera.stream;
@@ -42,6 +53,7 @@ function broadcasting({
         return {} as never;
       },
       end: async (id, token) => void diary.push(`${id} ${token} ended`),
+      leave: (id, token) => void diary.push(`${id} ${token} left`),
     },
     camera,
     onState: (state) => states.push(state),
@@ -59,7 +71,11 @@ function broadcasting({
       };
     },
   });
-  return { broadcaster, states, kinds: () => states.map(({ kind }) => kind), diary, lose };
+  const unplug = () => {
+    (camera.stream as unknown as ReturnType<typeof cameraStream>).unplug();
+    cameraLost();
+  };
+  return { broadcaster, states, kinds: () => states.map(({ kind }) => kind), diary, lose, unplug };
 }
 
 describe("Broadcaster", () => {
@@ -153,6 +169,75 @@ describe("Broadcaster", () => {
     await vi.advanceTimersByTimeAsync(1_000);
     expect(states.at(-1)).toEqual({ kind: "ended", by: "server" });
     expect(diary).toContain("camera closed");
+  });
+
+  it("leaves a dead line as soon as it hears of it, and publishes anew once the broadcast is back", async () => {
+    const { broadcaster, kinds, states, diary, lose } = broadcasting();
+    await broadcaster.goLive(MOSAIC, "", ANY);
+    broadcaster.heard(news("live"));
+    broadcaster.heard(news("restarting", 1));
+    await vi.advanceTimersByTimeAsync(100);
+    expect(states.at(-1)).toMatchObject({ kind: "reconnecting", problem: { code: "live.lost" } });
+    expect(diary).toContain("session closed");
+    broadcaster.heard(news("waiting", 1));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(kinds().at(-1)).toBe("live");
+    expect(lose).toHaveLength(2);
+  });
+
+  it("is off air, camera too, as soon as it hears that the broadcast is gone", async () => {
+    const { broadcaster, states, diary } = broadcasting();
+    await broadcaster.goLive(MOSAIC, "", ANY);
+    broadcaster.heard(null);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(states.at(-1)).toEqual({ kind: "ended", by: "server" });
+    expect(diary).toContain("camera closed");
+  });
+
+  it("keeps the broadcast when the camera is unplugged, and goes on with another one", async () => {
+    const { broadcaster, kinds, diary, lose, unplug } = broadcasting();
+    await broadcaster.goLive(MOSAIC, "", ANY);
+    unplug();
+    expect(kinds().at(-1)).toBe("camera-lost");
+    await broadcaster.choose({ camera: "other", microphone: null });
+    expect(kinds().at(-1)).toBe("live");
+    expect(diary).toEqual(["camera opened", "camera opened", "tracks replaced"]);
+    expect(lose).toHaveLength(1);
+  });
+
+  it("publishes nothing without a camera, however long that takes, and then in the same broadcast", async () => {
+    const { broadcaster, kinds, diary, lose, unplug } = broadcasting();
+    await broadcaster.goLive(MOSAIC, "", ANY);
+    unplug();
+    lose[0]?.(); // the server gives up a publisher that sends no pictures
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(kinds().at(-1)).toBe("camera-lost");
+    expect(lose).toHaveLength(1);
+    await broadcaster.choose({ camera: "other", microphone: null });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(kinds().at(-1)).toBe("live");
+    expect(lose).toHaveLength(2);
+    expect(diary).not.toContain("b t ended");
+  });
+
+  it("says so when the camera that was chosen on air cannot be had", async () => {
+    const opened = [Promise.resolve(cameraStream()), Promise.reject(new CameraError("busy"))];
+    const { broadcaster, kinds } = broadcasting({
+      openCamera: () => opened.shift() as unknown as Promise<MediaStream>,
+    });
+    await broadcaster.goLive(MOSAIC, "", ANY);
+    await expect(broadcaster.choose({ camera: "busy", microphone: null })).rejects.toMatchObject({
+      fault: "busy",
+    });
+    expect(kinds().at(-1)).toBe("camera-lost");
+  });
+
+  it("ends the broadcast from a page that is being closed, once", async () => {
+    const { broadcaster, diary } = broadcasting();
+    await broadcaster.goLive(MOSAIC, "", ANY);
+    broadcaster.abandon();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(diary).toEqual(["camera opened", "b t left", "session closed", "camera closed"]);
   });
 
   it("stops: broadcast ended, session closed, camera off", async () => {

@@ -1,7 +1,8 @@
-import type { Api, CreatedBroadcast, Wish } from "../api/client";
+import type { Api, Broadcast, CreatedBroadcast, Wish } from "../api/client";
 import { Problem } from "../api/problem";
 import { type Camera, CameraError, type Choice } from "./camera";
-import { Backoff } from "./retry";
+import { Comeback } from "./comeback";
+import type { Backoff } from "./retry";
 import { WhipSession } from "./whip";
 
 export type BroadcasterState =
@@ -9,7 +10,9 @@ export type BroadcasterState =
   | { kind: "opening-camera" }
   | { kind: "connecting" }
   | { kind: "live"; broadcast: CreatedBroadcast; sinceMs: number }
-  /** The connection is lost; `atMs` is when it is tried again, null while it is being tried. */
+  /** The camera is gone; viewers see the slate until `choose` brings another one. */
+  | { kind: "camera-lost"; broadcast: CreatedBroadcast; sinceMs: number }
+  /** The connection is lost; `atMs` is when it is tried again at the latest, null while it is being tried. */
   | {
       kind: "reconnecting";
       broadcast: CreatedBroadcast;
@@ -22,8 +25,8 @@ export type BroadcasterState =
   | { kind: "failed"; error: Problem | CameraError };
 
 export interface BroadcasterOptions {
-  api: Pick<Api, "create" | "change" | "end">;
-  camera: Pick<Camera, "open" | "close" | "stream">;
+  api: Pick<Api, "create" | "change" | "end" | "leave">;
+  camera: Pick<Camera, "open" | "close" | "stream" | "onLost">;
   onState: (state: BroadcasterState) => void;
   openSession?: (
     token: string,
@@ -38,17 +41,22 @@ type Session = ReturnType<NonNullable<BroadcasterOptions["openSession"]>>;
 export class Broadcaster {
   private broadcast: CreatedBroadcast | null = null;
   private session: Session | null = null;
+  /** Aborts with the reason when the connection is lost; null before it first stands. */
+  private line: AbortController | null = null;
+  private isReturning = false;
   private sinceMs = 0;
   private closing = new AbortController();
-  private readonly backoff: Backoff;
+  private comeback: Comeback;
 
   constructor(private readonly options: BroadcasterOptions) {
-    this.backoff = options.backoff ?? new Backoff();
+    this.comeback = new Comeback(options.backoff);
+    options.camera.onLost(() => this.tellCameraLost());
   }
 
   async goLive(wish: Wish, title: string, choice: Choice): Promise<void> {
     const { api, camera, onState } = this.options;
     this.closing = new AbortController();
+    this.comeback = new Comeback(this.options.backoff);
     const { signal } = this.closing;
     try {
       onState({ kind: "opening-camera" });
@@ -74,8 +82,31 @@ export class Broadcaster {
 
   /** Use another camera or microphone from now on, on air or not. */
   async choose(choice: Choice): Promise<void> {
-    const stream = await this.options.camera.open(choice);
-    await this.session?.replace(stream);
+    const hadCamera = this.hasCamera;
+    try {
+      const stream = await this.options.camera.open(choice);
+      if (this.isConnected) await this.session?.replace(stream);
+    } catch (error) {
+      // A phone lets go of one camera before it opens the next, so now there is none.
+      this.tellCameraLost();
+      throw error;
+    }
+    const { broadcast, closing } = this;
+    if (hadCamera || broadcast === null) return;
+    if (this.isConnected) this.tellLive(broadcast);
+    else if (this.line !== null && !this.isReturning) void this.comeBack(broadcast, closing.signal, null);
+  }
+
+  /** Take in what the broadcast has become; null where there is none any more. */
+  heard(news: Broadcast | null): void {
+    if (this.broadcast === null || this.closing.signal.aborted) return;
+    if (news === null) {
+      void this.giveUp({ kind: "ended", by: "server" });
+    } else if (this.comeback.heard(news)) {
+      // The line is dead, or never comes to life, which the page alone would notice seconds later.
+      void this.session?.close();
+      this.line?.abort(new Problem("live.lost", 503));
+    }
   }
 
   async stats(): Promise<RTCStatsReport | null> {
@@ -84,71 +115,120 @@ export class Broadcaster {
 
   async stop(): Promise<void> {
     this.options.onState({ kind: "stopping" });
-    await this.abandon();
-    this.options.onState({ kind: "ended", by: "broadcaster" });
-  }
-
-  /** End everything without a word; safe while the page is being closed, for its requests outlive the page. */
-  async abandon(): Promise<void> {
     this.closing.abort();
     const down = this.takeDown();
     this.options.camera.close();
     await down;
+    this.options.onState({ kind: "ended", by: "broadcaster" });
+  }
+
+  /** End everything without a word, from a page that is being closed. */
+  abandon(): void {
+    this.closing.abort();
+    const { broadcast } = this;
+    this.broadcast = null;
+    if (broadcast !== null) this.options.api.leave(broadcast.id, broadcast.token);
+    void this.takeDown();
+    this.options.camera.close();
+  }
+
+  private get isConnected(): boolean {
+    return this.line !== null && !this.line.signal.aborted;
+  }
+
+  private get hasCamera(): boolean {
+    const tracks = this.options.camera.stream?.getVideoTracks() ?? [];
+    return tracks.some(({ readyState }) => readyState === "live");
+  }
+
+  private tellLive(broadcast: CreatedBroadcast): void {
+    this.options.onState({ kind: "live", broadcast, sinceMs: this.sinceMs });
+  }
+
+  private tellCameraLost(): void {
+    const { broadcast, closing, sinceMs } = this;
+    // Before the connection first stands, it is `goLive` that fails.
+    if (broadcast === null || this.line === null || closing.signal.aborted) return;
+    this.options.onState({ kind: "camera-lost", broadcast, sinceMs });
   }
 
   private async publish(broadcast: CreatedBroadcast, signal: AbortSignal): Promise<void> {
-    const { camera, onState } = this.options;
+    const { camera } = this.options;
     const openSession = this.options.openSession ?? ((token, lose) => new WhipSession({ token }, lose));
-    const lost = new AbortController();
-    const session = openSession(broadcast.token, () => lost.abort());
+    const line = new AbortController();
+    const session = openSession(broadcast.token, () => line.abort(new Problem("connection.lost", 0)));
     this.session = session;
     const { stream } = camera;
     if (stream === null) throw new CameraError("failed");
     await session.open(broadcast.whip_url, stream);
+    // Another camera may have been chosen meanwhile, or none be left.
+    if (camera.stream !== null && camera.stream !== stream) await session.replace(camera.stream);
     if (signal.aborted) return;
-    if (lost.signal.aborted) throw new Problem("connection.lost", 0);
+    line.signal.throwIfAborted();
+    this.line = line;
     const since = performance.now();
-    lost.signal.addEventListener("abort", () => {
-      this.backoff.stood(performance.now() - since);
-      void this.comeBack(broadcast, signal);
+    line.signal.addEventListener("abort", () => {
+      this.comeback.stood(performance.now() - since);
+      if (!signal.aborted) void this.comeBack(broadcast, signal, Problem.from(line.signal.reason));
     });
-    onState({ kind: "live", broadcast, sinceMs: this.sinceMs });
+    if (this.hasCamera) this.tellLive(broadcast);
+    else this.tellCameraLost();
   }
 
-  /** Publish in the same broadcast again, as often as it takes, until the server says that there is none. */
-  private async comeBack(broadcast: CreatedBroadcast, signal: AbortSignal): Promise<void> {
-    const { camera, onState } = this.options;
-    const { sinceMs } = this;
-    let problem = new Problem("connection.lost", 0);
+  /**
+   * Publish in the same broadcast again, as often as it takes, until the server says that there is none.
+   *
+   * @param problem Why to wait first; null tries at once.
+   */
+  private async comeBack(
+    broadcast: CreatedBroadcast,
+    signal: AbortSignal,
+    problem: Problem | null,
+  ): Promise<void> {
+    this.isReturning = true;
+    let last = problem;
     while (!signal.aborted) {
+      const said = last ?? new Problem("connection.lost", 0);
       const tell = (atMs: number | null) =>
-        onState({ kind: "reconnecting", broadcast, sinceMs, problem, atMs });
-      await this.backoff.wait(problem, signal, tell);
-      if (signal.aborted) return;
+        this.options.onState({ kind: "reconnecting", broadcast, sinceMs: this.sinceMs, problem: said, atMs });
+      if (last !== null && this.hasCamera) await this.comeback.wait(last, signal, tell);
+      if (signal.aborted) break;
+      // Without a picture there is nothing to publish; the next camera that is chosen goes on from here.
+      if (!this.hasCamera) {
+        this.tellCameraLost();
+        break;
+      }
       tell(null);
       try {
         await this.publish(broadcast, signal);
-        return;
+        break;
       } catch (error) {
-        if (signal.aborted) return;
-        problem = Problem.from(error);
+        if (signal.aborted) break;
+        last = Problem.from(error);
         // "Taken" is by our own lost connection, which the server has not yet given up.
-        if (problem.retryable || problem.code === "live.taken") continue;
-        this.closing.abort();
-        camera.close();
-        await this.takeDown();
-        onState(problem.isOver ? { kind: "ended", by: "server" } : { kind: "failed", error: named(error) });
+        if (last.retryable || last.code === "live.taken") continue;
+        await this.giveUp(
+          last.isOver ? { kind: "ended", by: "server" } : { kind: "failed", error: named(error) },
+        );
       }
     }
+    this.isReturning = false;
+  }
+
+  /** Be off air, camera too, for a reason that is not the person's. */
+  private async giveUp(last: BroadcasterState): Promise<void> {
+    this.closing.abort();
+    this.options.camera.close();
+    await this.takeDown();
+    this.options.onState(last);
   }
 
   private async takeDown(): Promise<void> {
     const { session, broadcast } = this;
     this.session = null;
+    this.line = null;
     this.broadcast = null;
-    // Both requests must be on their way before the page is gone, so neither waits for the other; the one that
-    // matters goes first, for Firefox may be gone before the second. If the server cannot be reached it ends the
-    // broadcast by itself, once no picture comes.
+    // If the server cannot be reached it ends the broadcast by itself, once no picture comes.
     await Promise.allSettled([
       broadcast && this.options.api.end(broadcast.id, broadcast.token),
       session?.close(),

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { en } from "../words/en";
 import { ko } from "../words/ko";
 import { Camera, CameraError, type CameraFault } from "./camera";
@@ -23,10 +23,18 @@ function devices(...outcomes: (MediaStream | DOMException)[]) {
   return { media: media as unknown as MediaDevices, asked };
 }
 
-function stream(): { stream: MediaStream; stopped: () => boolean } {
+function stream() {
   let stopped = false;
-  const tracks = [{ stop: () => (stopped = true) }];
-  return { stream: { getTracks: () => tracks } as unknown as MediaStream, stopped: () => stopped };
+  const track = Object.assign(new EventTarget(), {
+    stop: () => (stopped = true),
+    getSettings: () => ({ deviceId: "front" }),
+  });
+  const getTracks = () => [track];
+  return {
+    stream: { getTracks, getVideoTracks: getTracks } as unknown as MediaStream,
+    stopped: () => stopped,
+    unplug: () => track.dispatchEvent(new Event("ended")),
+  };
 }
 
 const chosen = { camera: null, microphone: null };
@@ -72,6 +80,18 @@ describe("Camera", () => {
     await camera.open(chosen);
     await camera.open(chosen);
     expect(first.stopped()).toBe(true);
+  });
+
+  it("tells when the camera is unplugged, and remembers which one it was", async () => {
+    const first = stream();
+    const camera = new Camera(devices(first.stream).media);
+    const lost = vi.fn();
+    camera.onLost(lost);
+    await camera.open(chosen);
+    expect(lost).not.toHaveBeenCalled();
+    first.unplug();
+    expect(lost).toHaveBeenCalledOnce();
+    expect(camera.lastId).toBe("front");
   });
 
   it("lists no device before the person has agreed, when browsers hide their ids", async () => {

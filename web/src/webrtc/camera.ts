@@ -32,6 +32,9 @@ export interface Devices {
 /** The person's camera and microphone. At most one stream is open at a time. */
 export class Camera {
   stream: MediaStream | null = null;
+  /** Device id of the camera that was open last. */
+  lastId: string | null = null;
+  private readonly losing = new EventTarget();
 
   /** @param media The browser's devices; null on a page that is not secure, where it has none. */
   constructor(private readonly media: MediaDevices | null = navigator.mediaDevices ?? null) {}
@@ -52,12 +55,22 @@ export class Camera {
     this.close();
     const stream = await this.ask(this.media, choice);
     this.stream = stream;
+    // A track says so when its device is unplugged or taken away, but not when we stop it ourselves.
+    for (const track of stream.getVideoTracks()) {
+      this.lastId = track.getSettings().deviceId ?? null;
+      track.addEventListener("ended", () => this.losing.dispatchEvent(new Event("lost")));
+    }
     return stream;
   }
 
   close(): void {
     for (const track of this.stream?.getTracks() ?? []) track.stop();
     this.stream = null;
+  }
+
+  /** Call `listener` whenever the open camera is unplugged, or no longer allowed. */
+  onLost(listener: () => void): void {
+    this.losing.addEventListener("lost", listener);
   }
 
   onChange(listener: () => void): void {

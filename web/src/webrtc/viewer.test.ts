@@ -1,21 +1,22 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Broadcast } from "../api/client";
-import { polling } from "../api/follow";
 import { Problem } from "../api/problem";
 import { Backoff } from "./retry";
 import { Viewer, type ViewerState } from "./viewer";
 
-const broadcast = (state: Broadcast["state"]) => ({ id: "b", state }) as Broadcast;
+const broadcast = (state: Broadcast["state"], restarts = 0) => ({ id: "b", state, restarts }) as Broadcast;
 
-/** A viewer of a server that answers each WHEP offer with the next of `opens`, and looks with `look`. */
+/** A viewer of a server that answers each WHEP offer with the next of `opens`, and who has heard `news`. */
 function watching({
   opens = [],
-  look = async () => broadcast("live"),
+  news = broadcast("live"),
   decodes = () => true,
+  answers = () => true,
 }: {
   opens?: (Problem | null)[];
-  look?: () => Promise<Broadcast>;
+  news?: Broadcast;
   decodes?: () => boolean;
+  answers?: () => boolean;
 } = {}) {
   let framesDecoded = 0;
   const states: ViewerState[] = [];
@@ -23,7 +24,6 @@ function watching({
   const viewer = new Viewer({
     whepUrl: "/whep/b",
     sound: true,
-    follow: polling(look),
     onState: (state) => states.push(state),
     onStream: () => undefined,
     backoff: new Backoff(() => 0.5),
@@ -40,6 +40,7 @@ function watching({
           session.closed = true;
         },
         stats: async () => {
+          if (!answers()) return new Promise(() => undefined);
           framesDecoded += decodes() ? 30 : 0;
           const video = { type: "inbound-rtp", kind: "video", framesDecoded };
           return new Map([["video", video]]) as unknown as RTCStatsReport;
@@ -48,6 +49,7 @@ function watching({
     },
   });
   const kinds = () => states.map(({ kind }) => kind);
+  viewer.heard(news);
   return { viewer, states, kinds, sessions };
 }
 
@@ -63,11 +65,20 @@ describe("Viewer", () => {
   });
 
   it("tells a slate from a picture", async () => {
-    const looks = [broadcast("waiting"), broadcast("live"), broadcast("paused")];
-    const { viewer, kinds } = watching({ look: async () => looks.shift() ?? broadcast("paused") });
+    const { viewer, kinds } = watching({ news: broadcast("waiting") });
     void viewer.run();
-    await vi.advanceTimersByTimeAsync(4_100);
+    await vi.advanceTimersByTimeAsync(0);
+    viewer.heard(broadcast("live"));
+    viewer.heard(broadcast("paused"));
     expect(kinds()).toEqual(["connecting", "waiting", "live", "paused"]);
+  });
+
+  it("says nothing of a picture that it does not have yet", async () => {
+    const { viewer, kinds } = watching({ opens: [new Problem("network", 0)] });
+    void viewer.run();
+    await vi.advanceTimersByTimeAsync(0);
+    viewer.heard(broadcast("live"));
+    expect(kinds()).toEqual(["connecting", "reconnecting"]);
   });
 
   it("comes back after a loss, with a new session, and leaves none open", async () => {
@@ -78,6 +89,20 @@ describe("Viewer", () => {
     await vi.advanceTimersByTimeAsync(600);
     expect(kinds()).toEqual(["connecting", "live", "reconnecting", "reconnecting", "live"]);
     expect(sessions.map(({ closed }) => closed)).toEqual([true, false]);
+  });
+
+  it("comes back though a browser says nothing any more about the lost connection", async () => {
+    let answers = true;
+    const { viewer, kinds, sessions } = watching({ answers: () => answers });
+    void viewer.run();
+    await vi.advanceTimersByTimeAsync(500);
+    answers = false;
+    await vi.advanceTimersByTimeAsync(1_000);
+    sessions[0]?.lose();
+    answers = true;
+    await vi.advanceTimersByTimeAsync(600);
+    expect(sessions).toHaveLength(2);
+    expect(kinds().at(-1)).toBe("live");
   });
 
   it("comes back when packets come but make no picture", async () => {
@@ -129,51 +154,68 @@ describe("Viewer", () => {
     expect(kinds().at(-1)).toBe("live");
   });
 
-  it("remembers while it reconnects what the broadcast was", async () => {
-    const { viewer, states, sessions } = watching({ look: async () => broadcast("waiting") });
-    void viewer.run();
-    await vi.advanceTimersByTimeAsync(0);
-    sessions[0]?.lose();
-    await vi.advanceTimersByTimeAsync(0);
-    expect(states.at(-1)).toMatchObject({ kind: "reconnecting", last: { state: "waiting" } });
-  });
-
-  it("ends where the broadcast is gone, whether at the offer or later", async () => {
-    const gone = new Problem("live.no_such_broadcast", 404);
-    const late = watching({ look: () => Promise.reject(gone) });
-    await late.viewer.run();
-    const early = watching({ opens: [gone] });
+  it("ends where the broadcast is gone, whether it hears so at the offer or in the news", async () => {
+    const early = watching({ opens: [new Problem("live.no_such_broadcast", 404)] });
     await early.viewer.run();
-    expect([late.kinds(), early.kinds()]).toEqual([
+    const late = watching();
+    const run = late.viewer.run();
+    await vi.advanceTimersByTimeAsync(0);
+    late.viewer.heard(null);
+    await run;
+    expect([early.kinds(), late.kinds()]).toEqual([
       ["connecting", "ended"],
-      ["connecting", "ended"],
+      ["connecting", "live", "ended"],
     ]);
     expect(late.sessions[0]?.closed).toBe(true);
   });
 
-  it("connects anew where the broadcast is being restarted, and says so", async () => {
-    const looks = [broadcast("live"), broadcast("restarting")];
-    const { viewer, states, sessions } = watching({ look: async () => looks.shift() ?? broadcast("live") });
+  it("leaves a dead line as soon as it hears of it, and connects once the broadcast is back", async () => {
+    const { viewer, kinds, states, sessions } = watching();
     void viewer.run();
-    await vi.advanceTimersByTimeAsync(3_000);
+    await vi.advanceTimersByTimeAsync(0);
+    viewer.heard(broadcast("restarting", 1));
+    await vi.advanceTimersByTimeAsync(100);
+    expect(states.at(-1)).toMatchObject({ kind: "reconnecting", problem: { code: "live.lost" } });
+    expect(sessions.map(({ closed }) => closed)).toEqual([true]);
+    viewer.heard(broadcast("waiting", 1));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(kinds().at(-1)).toBe("waiting");
+    expect(sessions.map(({ closed }) => closed)).toEqual([true, false]);
+  });
+
+  it("connects at once after a break that was over before it heard of it", async () => {
+    const { viewer, kinds, sessions } = watching();
+    void viewer.run();
+    await vi.advanceTimersByTimeAsync(0);
+    viewer.heard(broadcast("waiting", 1));
+    await vi.advanceTimersByTimeAsync(0);
     expect(sessions).toHaveLength(2);
-    expect(states.find(({ kind }) => kind === "reconnecting")).toMatchObject({
-      problem: { code: "live.lost" },
-    });
-    expect(states.at(-1)?.kind).toBe("live");
+    expect(kinds().at(-1)).toBe("waiting");
+  });
+
+  it("gives up a connection that was being made to what broke", async () => {
+    const { viewer, sessions } = watching();
+    void viewer.run();
+    viewer.heard(broadcast("restarting", 1));
+    expect(sessions.map(({ closed }) => closed)).toEqual([true]);
+  });
+
+  it("does not take a broken server's word twice", async () => {
+    const lost = new Problem("live.lost", 503, "", 1);
+    const { viewer, sessions } = watching({ opens: [null, lost, lost, lost] });
+    void viewer.run();
+    await vi.advanceTimersByTimeAsync(0);
+    viewer.heard(broadcast("waiting", 1));
+    await vi.advanceTimersByTimeAsync(100);
+    expect(sessions).toHaveLength(2);
+    await vi.advanceTimersByTimeAsync(900);
+    expect(sessions).toHaveLength(3);
   });
 
   it("gives up where trying again cannot help", async () => {
     const { viewer, kinds } = watching({ opens: [new Problem("live.sdp", 422)] });
     await viewer.run();
     expect(kinds()).toEqual(["connecting", "failed"]);
-  });
-
-  it("keeps the picture when only the question about it fails", async () => {
-    const { viewer, kinds } = watching({ look: () => Promise.reject(new Problem("network", 0)) });
-    void viewer.run();
-    await vi.advanceTimersByTimeAsync(10_000);
-    expect(kinds()).toEqual(["connecting"]);
   });
 
   it("says nothing more once it is closed", async () => {

@@ -1,7 +1,7 @@
 import type { Broadcast } from "../api/client";
-import type { Follow } from "../api/follow";
 import { Problem } from "../api/problem";
-import { Backoff, sleep } from "./retry";
+import { Comeback } from "./comeback";
+import { type Backoff, sleep } from "./retry";
 import { WhepSession } from "./whep";
 
 const WATCHDOG_MS = 1_000;
@@ -20,13 +20,11 @@ export type ViewerState =
   | { kind: "ended" }
   | { kind: "failed"; problem: Problem };
 
-/** The connection is lost; `atMs` is when it is tried again, null while it is being tried. */
+/** The connection is lost; `atMs` is when it is tried again at the latest, null while it is being tried. */
 export interface Reconnecting {
   kind: "reconnecting";
   problem: Problem;
   atMs: number | null;
-  /** As it was when last heard of. */
-  last: Broadcast | null;
 }
 
 export interface ViewerOptions {
@@ -34,7 +32,6 @@ export interface ViewerOptions {
   /** The broadcast's own token, where the broadcaster looks at their own picture: they are no audience. */
   token?: string;
   sound: boolean;
-  follow: Follow;
   /** Called with every new state. */
   onState: (state: ViewerState) => void;
   /** Called with the stream of each new connection, once it stands. */
@@ -45,15 +42,17 @@ export interface ViewerOptions {
 
 type Session = ReturnType<NonNullable<ViewerOptions["openSession"]>>;
 
-/** Somebody who watches: connects, comes back after a loss, and knows what the picture is. */
+/** Somebody who watches: connects, comes back after a loss, and knows from the news what the picture is. */
 export class Viewer {
   private readonly closing = new AbortController();
-  private readonly backoff: Backoff;
+  private readonly comeback: Comeback;
   private session: Session | null = null;
+  /** Aborts with the reason when the connection is lost; null while there is none. */
+  private line: AbortController | null = null;
   private last: Broadcast | null = null;
 
   constructor(private readonly options: ViewerOptions) {
-    this.backoff = options.backoff ?? new Backoff();
+    this.comeback = new Comeback(options.backoff);
   }
 
   /** Watch until the broadcast is over, cannot be watched, or `close` is called. */
@@ -74,6 +73,23 @@ export class Viewer {
     }
   }
 
+  /** Take in what the broadcast has become; null where there is none any more. */
+  heard(broadcast: Broadcast | null): void {
+    if (this.closing.signal.aborted) return;
+    if (broadcast === null) {
+      void this.close();
+      this.options.onState({ kind: "ended" });
+      return;
+    }
+    this.last = broadcast;
+    if (this.comeback.heard(broadcast)) {
+      // The line is dead, or never comes to life, which the page alone would notice seconds later.
+      void this.session?.close();
+      this.line?.abort(new Problem("live.lost", 503));
+    }
+    this.tell();
+  }
+
   /** What the connection measures, or null while there is none. */
   async stats(): Promise<RTCStatsReport | null> {
     return (await this.session?.stats()) ?? null;
@@ -85,48 +101,46 @@ export class Viewer {
   }
 
   private async pause(problem: Problem, signal: AbortSignal): Promise<void> {
-    const tell = (atMs: number | null) =>
-      this.options.onState({ kind: "reconnecting", problem, atMs, last: this.last });
-    await this.backoff.wait(problem, signal, tell);
+    const tell = (atMs: number | null) => this.options.onState({ kind: "reconnecting", problem, atMs });
+    await this.comeback.wait(problem, signal, tell);
     if (!signal.aborted) tell(null);
   }
 
-  /** Connect, then follow the broadcast until the connection is lost or the broadcast is gone, which throws. */
+  /** Say what the picture is, where there is one and it is known. */
+  private tell(): void {
+    const broadcast = this.last;
+    if (broadcast === null || this.line === null || this.line.signal.aborted) return;
+    const { state } = broadcast;
+    if (state === "waiting" || state === "live" || state === "paused")
+      this.options.onState({ kind: state, broadcast });
+  }
+
+  /** Connect, and stay until the connection is lost, which throws. */
   private async watchOnce(): Promise<void> {
-    const lost = new AbortController();
-    const onLost = () => lost.abort();
+    const line = new AbortController();
     const openSession =
       this.options.openSession ?? ((lose) => new WhepSession({ token: this.options.token ?? null }, lose));
-    const session = openSession(onLost);
+    const session = openSession(() => line.abort(new Problem("connection.lost", 0)));
     this.session = session;
-    this.closing.signal.addEventListener("abort", onLost, { once: true });
     try {
       await session.open(this.options.whepUrl, { sound: this.options.sound });
       // Not before: a video element that waits for a stream keeps the page's load event waiting too.
       this.options.onStream(session.stream);
+      this.line = line;
+      this.tell();
       const since = performance.now();
       try {
-        await Promise.race([this.follow(lost.signal), this.watchPicture(session, lost.signal)]);
+        const signal = AbortSignal.any([line.signal, this.closing.signal]);
+        // The loss may come while the picture is looked at, and Firefox never answers for a closed connection.
+        await Promise.race([this.watchPicture(session, signal), aborted(signal)]);
+        signal.throwIfAborted();
       } finally {
-        this.backoff.stood(performance.now() - since);
+        this.comeback.stood(performance.now() - since);
       }
-      throw new Problem("connection.lost", 0);
     } finally {
-      lost.abort();
       this.session = null;
-      this.closing.signal.removeEventListener("abort", onLost);
-      await session.close();
-    }
-  }
-
-  private async follow(signal: AbortSignal): Promise<void> {
-    for await (const broadcast of this.options.follow(signal)) {
-      if (signal.aborted) return;
-      if (broadcast.state === "ended") throw new Problem("live.no_such_broadcast", 404, "it has ended");
-      this.last = broadcast;
-      // What carried it broke; the line is dead, and the next one can be had in a moment.
-      if (broadcast.state === "restarting") throw new Problem("live.lost", 503, "it is being restarted");
-      this.options.onState({ kind: broadcast.state, broadcast });
+      this.line = null;
+      void session.close(); // whose goodbye may find nobody to answer it
     }
   }
 
@@ -143,6 +157,14 @@ export class Viewer {
       await sleep(WATCHDOG_MS, signal);
     }
   }
+}
+
+/** Throws the reason of `signal` once it aborts. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
 }
 
 function picturesOf(report: RTCStatsReport): number {

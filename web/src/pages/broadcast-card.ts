@@ -1,0 +1,70 @@
+import type { Broadcast } from "../api/client";
+import { alteredBadge } from "../ui/frame";
+import { icon } from "../ui/icons";
+import { View } from "../ui/view";
+import type { Language } from "../words/language";
+
+const PICTURE_MS = 5_000;
+
+/** One broadcast in a list: its treated picture, a new one every five seconds, or a plain ground without one. */
+export class BroadcastCard {
+  readonly element: HTMLElement;
+  private hasPicture = false;
+  private readonly view = new View();
+
+  constructor(
+    private broadcast: Broadcast,
+    language: Language,
+  ) {
+    const { view } = this;
+    const words = () => language.words;
+    const art = (treatment: Broadcast["treatment"], name: "mask" | "mosaic") =>
+      view.el("span", { class: "wrap", hidden: () => this.broadcast.treatment !== treatment }, icon(name));
+    this.element = view.el(
+      "li",
+      {},
+      view.el(
+        "a",
+        { class: "card", href: broadcast.watch_url },
+        view.el(
+          "span",
+          { class: "card-art", "data-treatment": () => this.broadcast.treatment },
+          art("swap", "mask"),
+          art("mosaic", "mosaic"),
+          view.el("img", {
+            class: "card-picture",
+            alt: "",
+            src: () => this.pictureUrl(),
+            hidden: () => !this.hasPicture,
+            on: { load: () => this.loaded(true), error: () => this.loaded(false) },
+          }),
+          view.el("span", { class: "badge badge-live" }, () => words().viewer.live),
+          alteredBadge(view, language),
+        ),
+        view.el("strong", { class: "card-title" }, () => this.broadcast.title || words().untitled),
+        view.el(
+          "span",
+          { class: "card-facts" },
+          view.el("span", {}, () => words().treatment[this.broadcast.treatment]),
+          view.el("span", {}, () => words().viewers(this.broadcast.viewers)),
+        ),
+      ),
+    );
+  }
+
+  /** Show what the broadcast has become; after five seconds that asks for its new picture too. */
+  show(broadcast: Broadcast): void {
+    this.broadcast = broadcast;
+    this.view.refresh();
+  }
+
+  /** Browsers keep the old picture until the new one is there, but would not ask twice for the same address. */
+  private pictureUrl(): string {
+    return `${this.broadcast.thumbnail_url}?at=${Math.floor(Date.now() / PICTURE_MS)}`;
+  }
+
+  private loaded(has: boolean): void {
+    this.hasPicture = has;
+    this.view.refresh();
+  }
+}
