@@ -97,6 +97,39 @@ def test_figures_count_the_faces_and_tell_a_plausible_delay(broadcaster):
     expect(broadcaster.locator("[data-figure=viewers] dd")).to_have_text("0")  # one's own preview is nobody
 
 
+def test_all_figures_come_on_a_tap(broadcaster):
+    go_live(broadcaster)
+    dropped = broadcaster.locator("[data-figure=dropped] dd")
+    expect(dropped).to_be_hidden()
+    broadcaster.get_by_role("button", name="Show all figures").click()
+    expect(dropped).to_have_text(re.compile(r"^\d+$"), timeout=15_000)
+    expect(broadcaster.locator("[data-figure=fps-in] dd")).to_have_text(re.compile(r"^[1-9]\d* fps$"), timeout=15_000)
+    expect(broadcaster.locator("[data-figure=size] dd")).to_have_text("1280 × 720", timeout=15_000)  # noqa: RUF001  # as people write it
+    assert broadcaster.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    broadcaster.get_by_role("button", name="Show fewer figures").click()
+    expect(dropped).to_be_hidden()
+
+
+def test_a_camera_that_is_unplugged_pauses_the_broadcast_until_another_one_is_chosen(broadcaster, viewer, server):
+    link = go_live(broadcaster)
+    viewer.goto(link)
+    expect(viewer.locator(".badge-live")).to_be_visible(timeout=15_000)
+    broadcaster.evaluate(
+        """() => {
+            const [camera] = document.querySelector('.self-view video').srcObject.getVideoTracks();
+            camera.stop();  // no more pictures, and then what a browser says when the plug is pulled
+            camera.dispatchEvent(new Event('ended'));
+        }"""
+    )
+    expect(broadcaster.get_by_text("Your camera is gone")).to_be_visible()
+    expect(viewer.get_by_text("Paused")).to_be_visible(timeout=15_000)
+    broadcaster.get_by_role("button", name="Use another camera").click()
+    expect(broadcaster.locator("main")).to_have_attribute("data-state", "live", timeout=15_000)
+    expect(viewer.locator(".badge-live")).to_be_visible(timeout=15_000)
+    assert broadcaster.locator("input[name=link]").input_value() == link
+    assert len(broadcasts(viewer, server)) == 1
+
+
 def test_a_treatment_changed_on_air_reaches_the_picture(broadcaster):
     go_live(broadcaster)
     expect(broadcaster.locator("[data-figure=faces] dd")).to_have_text("1 swapped", timeout=15_000)

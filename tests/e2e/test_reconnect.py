@@ -45,6 +45,30 @@ def frozen(server):
             os.kill(pid, signal.SIGCONT)
 
 
+NOTE_STATES = """() => {
+    const main = document.querySelector('main');
+    window.noted = [];
+    const note = () => {
+        const state = main.dataset.state
+            ?? (document.querySelector('.badge-live').checkVisibility()
+                ? 'live' : document.querySelector('.stage-notice strong').textContent.toLowerCase());
+        if (window.noted.at(-1)?.state !== state) window.noted.push({state, at_s: Date.now() / 1000});
+    };
+    note();
+    new MutationObserver(note).observe(main, {subtree: true, attributes: true, childList: true, characterData: true});
+}"""
+"""From now on a page notes when it is reconnecting and when it is live."""
+
+
+def noted(page, state, *, since_s):
+    """Return how many seconds after `since_s` a page first was in a state."""
+    return next(
+        note["at_s"] - since_s
+        for note in page.evaluate("() => window.noted")
+        if note["state"] == state and note["at_s"] > since_s
+    )
+
+
 def moves(page):
     """Whether the picture changes."""
     before = screen(page).astype(int)
@@ -85,14 +109,38 @@ def test_both_pages_come_back_to_the_same_broadcast_after_its_worker_died(fox, v
         link = broadcaster.evaluate(LINK)
         viewer.goto(link)
         viewer.wait_for_function(WATCHES, timeout=20_000)
+        for page in (broadcaster, viewer):
+            page.evaluate(NOTE_STATES)
+        killed_at_s = time.time()
         for pid in workers(server):  # the one that carries it, and the one that waits for the next
             os.kill(pid, signal.SIGKILL)
-        broadcaster.wait_for_text("Reconnecting")
-        expect(viewer.get_by_text("Reconnecting")).to_be_visible(timeout=15_000)
-        broadcaster.wait_for_function(ON_AIR)
-        viewer.wait_for_function(WATCHES, timeout=30_000)
+        broadcaster.wait_for_function("() => window.noted.length > 2")
+        viewer.wait_for_function(
+            "() => window.noted.length > 2 && window.noted.at(-1).state === 'live'", timeout=30_000
+        )
+        for page in (broadcaster, viewer):
+            # Told by the server: by itself a page takes four seconds of silence for a dead line.
+            assert noted(page, "reconnecting", since_s=killed_at_s) < 2.5
+        assert noted(broadcaster, "live", since_s=killed_at_s) < 15
         assert moves(viewer)
         assert broadcaster.evaluate(LINK) == link
+
+
+def test_pages_behind_a_proxy_without_websockets_know_the_broadcast_all_the_same(broadcaster, viewer):
+    asked = []
+    viewer.on("request", lambda request: asked.append(urlsplit(request.url).path))
+    for page in (broadcaster, viewer):
+        page.route_web_socket("**/events", lambda socket: socket.close(code=1011))
+        page.reload()
+    broadcaster.get_by_role("button", name="Go live").click()
+    broadcaster.wait_for_function(ON_AIR, timeout=20_000)
+    viewer.goto(broadcaster.evaluate(LINK))
+    viewer.wait_for_function(WATCHES, timeout=20_000)
+    expect(viewer.get_by_text("1 viewer")).to_be_visible(timeout=10_000)
+    expect(broadcaster.locator("[data-figure=viewers] dd")).to_have_text("1", timeout=10_000)
+    broadcaster.get_by_role("button", name="Stop").click()
+    expect(viewer.get_by_text("This broadcast is over")).to_be_visible(timeout=10_000)
+    assert sum(path.startswith("/api/broadcasts/") for path in asked) > 1
 
 
 def test_a_server_that_starts_anew_knows_no_old_broadcast_and_both_pages_say_so(fox, playwright, camera, tmp_path):

@@ -147,6 +147,7 @@ export class LivePage {
         this.figures = null; // they were those of the lost connection
         break;
       case "camera-lost":
+        this.figures = null;
         void this.devices.update();
         break;
       case "idle":
@@ -235,7 +236,7 @@ export class LivePage {
     const [up, down] = await Promise.all([this.broadcaster.stats(), this.preview?.stats() ?? null]);
     const { seen } = this;
     this.update(() => {
-      if (up === null || down === null || seen === null) return;
+      if (up === null || down === null || seen === null || this.state.kind !== "live") return;
       const downFigures = this.downMeter.read(down);
       const delayMs = estimateDelay(this.upMeter.read(up), seen.server_delay_ms, downFigures);
       this.figures = { down: downFigures, delayMs };
@@ -305,13 +306,17 @@ export class LivePage {
           () => words().stage.onAir,
         ),
         view.el("span", { class: "badge", hidden: () => !this.isOnAir }, () => this.onAirFor()),
-        view.el("span", { class: "wrap", hidden: () => !this.isOnAir }, alteredBadge(view, this.language)),
+        view.el(
+          "span",
+          { class: "wrap", hidden: () => this.notice() !== null },
+          alteredBadge(view, this.language),
+        ),
       ),
       view.el(
         "div",
         { class: "stage-notice", role: "status", hidden: () => this.notice() === null },
         view.el("span", { class: "spinner", hidden: () => !this.isWaiting }),
-        view.el("span", { class: "wrap stage-art", hidden: () => this.isWaiting }, icon("mask")),
+        view.el("span", { class: "wrap stage-art", hidden: () => this.isOnAir || this.isBusy }, icon("mask")),
         view.el("strong", {}, () => this.notice()?.what),
         view.el("span", {}, () => this.notice()?.more),
         view.el(
@@ -327,7 +332,7 @@ export class LivePage {
       ),
       view.el(
         "p",
-        { class: "stage-caption", hidden: () => !(this.isOnAir && this.playing) },
+        { class: "stage-caption", hidden: () => this.notice() !== null },
         () => words().stage.preview,
       ),
       this.devices.selfView,
@@ -391,13 +396,14 @@ export class LivePage {
     const ms = (value: number | null | undefined) => (value == null ? "–" : words().ms(Math.round(value)));
     const delay = () => ms(this.figures?.delayMs);
     const down = () => this.figures?.down;
+    const toggle = () => this.update(() => (this.showsDetails = !this.showsDetails));
     const detailsLabel = () => (this.showsDetails ? words().less : words().more);
     return view.el(
       "section",
       { class: "figures", "aria-label": () => words().heading, hidden: () => !this.isOnAir },
       view.el(
         "dl",
-        { class: "figures-strip" },
+        { class: "figures-strip", on: { click: toggle } }, // the button beside it says so to everybody
         // The preview is a viewer to the server, but not to the person.
         figure(
           "viewers",
@@ -430,7 +436,7 @@ export class LivePage {
           "aria-expanded": () => String(this.showsDetails),
           "aria-label": detailsLabel,
           title: detailsLabel,
-          on: { click: () => this.update(() => (this.showsDetails = !this.showsDetails)) },
+          on: { click: toggle },
         },
         icon("more"),
       ),
