@@ -110,6 +110,19 @@ def test_all_figures_come_on_a_tap(broadcaster):
     expect(dropped).to_be_hidden()
 
 
+def test_the_home_page_shows_the_treated_picture_of_who_is_live(broadcaster, viewer, server):
+    go_live(broadcaster)
+    wait_for_picture(broadcaster)
+    viewer.goto(server.address)
+    picture = viewer.locator(".card img.card-picture")
+    expect(picture).to_be_visible(timeout=15_000)
+    first = picture.get_attribute("src")
+    expect(picture).not_to_have_attribute("src", first, timeout=15_000)
+    expect(picture).to_be_visible()
+    width, height = picture.evaluate("picture => [picture.naturalWidth, picture.naturalHeight]")
+    assert width / height == pytest.approx(16 / 9, rel=0.02)
+
+
 def test_a_camera_that_is_unplugged_pauses_the_broadcast_until_another_one_is_chosen(broadcaster, viewer, server):
     link = go_live(broadcaster)
     viewer.goto(link)

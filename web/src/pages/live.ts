@@ -22,19 +22,12 @@ interface Figures {
   delayMs: number | null;
 }
 
-/** Numbers that a server may tell beside those of its document: they are shown where they come. */
-interface MoreNumbers {
-  rungs?: Readonly<Record<string, number>>;
-  codec?: string | null;
-  recording?: boolean;
-}
-
 /** `/live`: choose a face, go live, and see what viewers see. */
 export class LivePage {
   private state: BroadcasterState = { kind: "idle" };
   private figures: Figures | null = null;
   private showsDetails = false;
-  private seen: (Broadcast & MoreNumbers) | null = null;
+  private seen: Broadcast | null = null;
   private preview: Viewer | null = null;
   private following = new AbortController();
   private playing = false;
@@ -481,7 +474,7 @@ export class LivePage {
         figure(
           "rungs",
           () => words().rungs,
-          () => this.countRungs(numbers()?.rungs),
+          () => this.countReduced(numbers()),
         ),
         figure(
           "codec",
@@ -491,7 +484,7 @@ export class LivePage {
         figure(
           "recording",
           () => words().recording,
-          () => (numbers()?.recording === true ? words().recordingOn : null),
+          () => this.sayRecording(numbers()),
         ),
       ),
     );
@@ -505,9 +498,17 @@ export class LivePage {
     return counted.map((name) => figures[name](faces[name] ?? 0)).join(", ") || figures.none;
   }
 
-  private countRungs(rungs: MoreNumbers["rungs"]): string | null {
-    const counted = Object.entries(rungs ?? {}).filter(([, viewers]) => viewers > 0);
-    return counted.map(([rung, viewers]) => `${rung}: ${viewers}`).join(", ") || null;
+  /** How many viewers get a smaller picture; null where all get the full one. */
+  private countReduced(numbers: Broadcast | null): string | null {
+    const { "0": _full, ...reduced } = numbers?.rungs ?? {};
+    const count = Object.values(reduced).reduce((sum, viewers) => sum + viewers, 0);
+    return count > 0 ? String(count) : null;
+  }
+
+  private sayRecording(numbers: Broadcast | null): string | null {
+    const { figures } = this.language.words;
+    if (numbers === null || !numbers.record) return null;
+    return numbers.recording?.ended == null ? figures.recordingOn : figures.recordingEnded;
   }
 
   private share(): HTMLElement {
