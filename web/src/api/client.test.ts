@@ -45,6 +45,15 @@ describe("Api", () => {
     expect(new URL(requests[0]?.url ?? "").pathname).toBe("/api/broadcasts/b%2F..%2Fx");
   });
 
+  it("begins and ends a recording without touching the treatment", async () => {
+    const { api, requests } = served(json({}), json({}));
+    await api.record("b", "secret", true);
+    await api.record("b", "secret", false);
+    expect(await requests[0]?.json()).toEqual({ record: true });
+    expect(await requests[1]?.json()).toEqual({ record: false });
+    expect(requests[0]?.headers.get("Authorization")).toBe("Bearer secret");
+  });
+
   it("ends a broadcast from a closing page with a beacon that carries its token", () => {
     const sent = vi.fn(() => true);
     vi.stubGlobal("navigator", { sendBeacon: sent });

@@ -43,6 +43,12 @@ export class Api {
     return settle(this.client.PATCH("/api/broadcasts/{broadcast_id}", request));
   }
 
+  /** Begin or end the recording of what viewers get. */
+  async record(id: string, token: string, on: boolean) {
+    const request = { ...at(id), body: { record: on }, headers: bearer(token) };
+    return settle(this.client.PATCH("/api/broadcasts/{broadcast_id}", request));
+  }
+
   async end(id: string, token: string): Promise<void> {
     await settle(this.client.DELETE("/api/broadcasts/{broadcast_id}", { ...at(id), headers: bearer(token) }));
   }

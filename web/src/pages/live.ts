@@ -221,6 +221,19 @@ export class LivePage {
     setTimeout(() => this.update(() => (this.note = this.note === shown ? "" : this.note)), NOTE_MS);
   }
 
+  private async record(): Promise<void> {
+    try {
+      await this.broadcaster.record(!this.isRecorded);
+      this.update(() => (this.changeProblem = null));
+    } catch (error) {
+      this.update(() => (this.changeProblem = Problem.from(error)));
+    }
+  }
+
+  private get isRecorded(): boolean {
+    return this.seen?.record ?? false;
+  }
+
   private askForCode(problem: Problem): void {
     if (problem.code === "live.token") this.needsCode = true;
   }
@@ -562,6 +575,23 @@ export class LivePage {
           },
           icon("share"),
           () => words().send,
+        ),
+      ),
+      view.el(
+        "div",
+        { class: "share-row" },
+        view.el("span", { class: "grow" }, () => (this.isRecorded ? words().recorded : words().recordMore)),
+        view.el(
+          "button",
+          {
+            type: "button",
+            class: "button",
+            name: "record",
+            "aria-pressed": () => String(this.isRecorded),
+            disabled: () => this.seen === null,
+            on: { click: () => void this.record() },
+          },
+          () => (this.isRecorded ? words().recordStop : words().record),
         ),
       ),
     );

@@ -52,6 +52,10 @@ function broadcasting({
         diary.push(`${id} ${token} becomes ${wish.treatment}`);
         return {} as never;
       },
+      record: async (id, token, on) => {
+        diary.push(`${id} ${token} recorded: ${on}`);
+        return {} as never;
+      },
       end: async (id, token) => void diary.push(`${id} ${token} ended`),
       leave: (id, token) => void diary.push(`${id} ${token} left`),
     },

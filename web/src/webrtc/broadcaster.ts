@@ -25,7 +25,7 @@ export type BroadcasterState =
   | { kind: "failed"; error: Problem | CameraError };
 
 export interface BroadcasterOptions {
-  api: Pick<Api, "create" | "change" | "end" | "leave">;
+  api: Pick<Api, "create" | "change" | "record" | "end" | "leave">;
   camera: Pick<Camera, "open" | "close" | "stream" | "onLost">;
   onState: (state: BroadcasterState) => void;
   openSession?: (
@@ -78,6 +78,12 @@ export class Broadcaster {
   async change(wish: Wish): Promise<void> {
     if (this.broadcast === null) return;
     await this.options.api.change(this.broadcast.id, this.broadcast.token, wish);
+  }
+
+  /** Begin or end the recording of what viewers get. */
+  async record(on: boolean): Promise<void> {
+    if (this.broadcast === null) return;
+    await this.options.api.record(this.broadcast.id, this.broadcast.token, on);
   }
 
   /** Use another camera or microphone from now on, on air or not. */

@@ -111,6 +111,10 @@ export const en = {
     copy: "Copy",
     copied: "Copied",
     send: "Share",
+    record: "Record",
+    recordStop: "Stop recording",
+    recordMore: "Record what viewers see, altered as it is.",
+    recorded: "What viewers see is being recorded.",
   },
 
   figures: {

@@ -112,6 +112,10 @@ export const ko: Words = {
     copy: "복사",
     copied: "복사됨",
     send: "공유",
+    record: "녹화",
+    recordStop: "녹화 멈추기",
+    recordMore: "시청자에게 보이는 그대로(변조된 화면만) 녹화해요.",
+    recorded: "시청자에게 보이는 화면을 녹화하고 있어요.",
   },
 
   figures: {
