@@ -57,6 +57,9 @@ web: $(WEB)/index.html  ## Build the pages.
 bench: $(VENV)/.test $(WEB)/index.html  ## Measure; see benchmarks/README.md.
 	$(BIN)/python benchmarks/pipeline.py
 	$(BIN)/python benchmarks/live.py
+	$(BIN)/python benchmarks/delay.py
+	$(BIN)/python benchmarks/egress.py
+	$(BIN)/python benchmarks/ingest.py
 
 wheel: $(VENV)/.dev $(WEB)/index.html  ## Build a wheel that carries the pages.
 	$(BIN)/pip wheel --no-deps --wheel-dir dist .
