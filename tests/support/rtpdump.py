@@ -7,7 +7,8 @@ protection, each with the time of its arrival in milliseconds.
 import asyncio
 import struct
 import time
-from collections.abc import Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -15,12 +16,15 @@ from typing import Final
 import av
 from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpSender
 from aiortc.mediastreams import MediaStreamError
-from aiortc.rtp import RtcpPacket, RtcpSrPacket, RtpPacket, is_rtcp
+from aiortc.rtp import RTCP_RTPFB_NACK, AnyRtcpPacket, RtcpPacket, RtcpRtpfbPacket, RtcpSrPacket, RtpPacket, is_rtcp
 
 from mien.media.sdp import payload_types
 
 _FIRST_LINE: Final = b"#!rtpplay1.0 127.0.0.1/0\n"
 _FILE_HEAD: Final = struct.Struct("!LLLHH")  # start in seconds and microseconds, address, port, padding
+_CHROMIUM_OPUS: Final = 111
+_KEPT: Final = 2048
+"""Packets that can be asked for again: some seconds."""
 _RECORD_HEAD: Final = struct.Struct("!HHL")  # length with this head, length of the packet (0: RTCP), milliseconds
 
 
@@ -100,6 +104,49 @@ def read(path: Path) -> list[Recorded]:
     return packets
 
 
+def looped(packets: Sequence[Recorded], *, laps: int) -> Iterator[Recorded]:
+    """Yield a recording over and over, numbers and times going on as if its publisher had never stopped.
+
+    Args:
+        packets: Whose video begins with a key frame.
+        laps: How often.
+    """
+    first: dict[int, RtpPacket] = {}
+    last: dict[int, RtpPacket] = {}
+    for packet in packets:
+        if not is_rtcp(packet.data):
+            rtp = RtpPacket.parse(packet.data)
+            first.setdefault(rtp.ssrc, rtp)
+            last[rtp.ssrc] = rtp
+    duration_s = packets[-1].at + 1 / 30
+    steps = {ssrc: last[ssrc].sequence_number - rtp.sequence_number + 1 for ssrc, rtp in first.items()}
+    for number in range(laps):
+        for packet in packets:
+            at = packet.at + number * duration_s
+            if is_rtcp(packet.data):
+                if reports := b"".join(_later_reports(packet.data, first, number * duration_s)):
+                    yield Recorded(at, reports)
+                continue
+            rtp = RtpPacket.parse(packet.data)
+            rtp.sequence_number = (rtp.sequence_number + number * steps[rtp.ssrc]) % (1 << 16)
+            ticks = round(number * duration_s * _clock_rate(first[rtp.ssrc]))
+            rtp.timestamp = (rtp.timestamp + ticks) % (1 << 32)
+            yield Recorded(at, rtp.serialize())
+
+
+def _later_reports(data: bytes, first: dict[int, RtpPacket], later_s: float) -> Iterator[bytes]:
+    for report in RtcpPacket.parse(data):
+        if isinstance(report, RtcpSrPacket) and report.ssrc in first:
+            info = report.sender_info
+            info.ntp_timestamp = (info.ntp_timestamp + int(later_s * (1 << 32))) % (1 << 64)
+            info.rtp_timestamp = (info.rtp_timestamp + round(later_s * _clock_rate(first[report.ssrc]))) % (1 << 32)
+            yield bytes(report)
+
+
+def _clock_rate(packet: RtpPacket) -> int:
+    return 48_000 if packet.payload_type == _CHROMIUM_OPUS else 90_000
+
+
 class _Silent(MediaStreamTrack):
     """Gives nothing: its sender only makes the offer and keeps the connection."""
 
@@ -125,15 +172,17 @@ class Replay:
         sent: Called with each RTP packet right after it was sent.
     """
 
-    def __init__(self, packets: Sequence[Recorded], *, sent: Callable[[RtpPacket], object] = lambda _: None) -> None:
+    def __init__(self, packets: Iterable[Recorded], *, sent: Callable[[RtpPacket], object] = lambda _: None) -> None:
         self.connection = RTCPeerConnection()
         self._packets = packets
         self._sent = sent
         self._senders: dict[str, RTCRtpSender] = {}
+        self._kept: OrderedDict[int, bytes] = OrderedDict()
         for kind in ("video", "audio"):
             sender = self.connection.addTransceiver(_Silent(kind), direction="sendonly").sender
             sender._send_rtcp = _say_nothing  # type: ignore[method-assign,assignment]  # the recorded reports are sent instead
             self._senders[kind] = sender
+        self._senders["video"]._handle_rtcp_packet = self._answer  # type: ignore[method-assign]  # what it keeps itself is nothing
 
     async def run(self, *, video: int, audio: int) -> None:
         """Send everything at its time, once the connection is up.
@@ -160,8 +209,20 @@ class Replay:
             kind, rtp.payload_type = types[rtp.payload_type]
             kinds[rtp.ssrc] = kind
             rtp.ssrc = self._senders[kind]._ssrc
-            await self._senders[kind].transport._send_rtp(rtp.serialize())
+            data = rtp.serialize()
+            if kind == "video":
+                self._kept[rtp.sequence_number] = data
+                if len(self._kept) > _KEPT:
+                    self._kept.popitem(last=False)
+            await self._senders[kind].transport._send_rtp(data)
             self._sent(rtp)
+
+    async def _answer(self, packet: AnyRtcpPacket) -> None:
+        """Send again, as it was, what the far end misses; a recording has no key frame for it."""
+        if isinstance(packet, RtcpRtpfbPacket) and packet.fmt == RTCP_RTPFB_NACK:
+            for number in packet.lost:
+                if number in self._kept:
+                    await self._senders["video"].transport._send_rtp(self._kept[number])
 
     async def _send_report(self, data: bytes, kinds: dict[int, str]) -> None:
         for report in RtcpPacket.parse(data):
