@@ -121,7 +121,7 @@ async def test_a_sender_taken_over_tells_its_terms_its_feedback_and_says_our_rep
         assert feedback.heard_of["wants_keyframe"] == [()]
         assert feedback.heard_of["missed"] == [([5, 6, 30],)]
         assert feedback.heard_of["estimated"] == [(512_000,)]
-        assert feedback.heard_of["lost"][0] == (0.0,)
+        assert feedback.heard_of["lost"][0][0] == 0.0
         assert notes.reports[0] == ("video", 0x83AA7E80_12345678 / (1 << 32), 4711)
         assert 0 <= round_trip_s(sender) < 1
         statistics = await sender.getStats()

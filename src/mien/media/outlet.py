@@ -21,6 +21,9 @@ from mien.media.rungs import RungChooser
 
 log = structlog.get_logger()
 
+_WORD: Final = 1 << 32
+_MAX_STEP: Final = 1 << 15
+"""Reports that came out of order, or lie, seem to be further apart."""
 _RATE_SPAN_S: Final = 2.0
 _LEAST_SPAN_S: Final = 0.25
 _KEYFRAME_RETRY_S: Final = 0.5
@@ -83,6 +86,7 @@ class _Reports:
     def __init__(self, outlet: "Outlet", kind: str) -> None:
         self._outlet = outlet
         self._kind = kind
+        self._highest: int | None = None
 
     def heard(self) -> None:
         self._outlet.heard_at = time.monotonic()
@@ -95,9 +99,13 @@ class _Reports:
         if self._kind == "video":
             self._outlet.ask_for_keyframe()
 
-    def lost(self, fraction: float) -> None:
-        if self._kind == "video":
-            self._outlet.chooser.lost(fraction, now=time.monotonic())
+    def lost(self, fraction: float, highest: int) -> None:
+        if self._kind != "video":
+            return
+        since = 0 if self._highest is None else (highest - self._highest) % _WORD
+        self._highest = highest
+        if since < _MAX_STEP:
+            self._outlet.chooser.lost(fraction, since, now=time.monotonic())
 
     def estimated(self, bit_rate: int) -> None:
         self._outlet.chooser.estimated(bit_rate, now=time.monotonic())

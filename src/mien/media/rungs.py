@@ -12,7 +12,14 @@ _LOSSY: Final = 0.1
 """Google's congestion control (draft-ietf-rmcat-gcc-02, 6) slows down above it, and holds above the next."""
 _UNREST: Final = 0.05
 _LOSSY_S: Final = 1.5
+_FLOODED: Final = 0.5
+"""When most packets get lost, nothing is seen at all and waiting for certainty is no use."""
+_LOSS_SPAN_S: Final = 0.5
+_LOSS_PACKETS: Final = 20
+"""Losses are weighed over so long and so many packets. Chromium reports with every NACK, fifty times a second when
+much gets lost, and what such a report covers is often a single burst or a single gap."""
 _SETTLE_S: Final = 3.0
+_FLOODED_SETTLE_S: Final = 1.0
 _FIRST_PATIENCE_S: Final = 8.0
 _MAX_PATIENCE_S: Final = 120.0
 _TRIAL_S: Final = 20.0
@@ -22,11 +29,14 @@ _ROOM: Final = 1.3
 class RungChooser:
     """Chooses a rung for one viewer.
 
-    Down it goes when the viewer's estimate of its line fell and stays below what is sent, or a tenth is lost for a
-    while. An estimate that is low but never fell means nothing: receivers let it grow only with what they get,
-    to one and a half times as much. For the same reason it cannot tell whether a better rung would
-    fit, only whether the present one has room to spare; so after a calm while the better rung is tried, and
-    every trial that fails doubles the wait for the next.
+    Down it goes when the viewer's estimate of its line fell and stays below what is sent, when a tenth is lost for a
+    while, or at once when most is lost. An estimate that is low but never fell means nothing: receivers let it grow
+    only with what they get, to one and a half times as much. The very first one is different: receivers give none
+    before they know what comes in, or the line is full, so one that is lower than what is sent did fall.
+
+    For the same reason an estimate cannot tell whether a better rung would fit, only whether the present one has
+    room to spare; so after a calm while the better rung is tried, and every trial that fails doubles the wait for
+    the next.
 
     Args:
         bit_rates: Of the rungs, best first, in bits a second.
@@ -43,45 +53,62 @@ class RungChooser:
         self.estimate: int | None = None
         self.loss = 0.0
         self._bit_rates = bit_rates
+        self._sent_bit_rate = 0.0
         self._moved_at = now - _SETTLE_S
         self._moved_up = False
         self._fell_at = -_FALL_COUNTS_S + now
         self._pressed_since: float | None = None
         self._lossy_since: float | None = None
+        self._flooded = False
+        self._span_began = now
+        self._span_packets = 0
+        self._span_lost = 0.0
         self._restless_at = now
         self._patience_s = _FIRST_PATIENCE_S
 
     def estimated(self, bit_rate: int, *, now: float) -> None:
         """Note the viewer's estimate of its line (REMB)."""
-        if self.estimate is not None and bit_rate < self.estimate * _FALL:
+        before = self._sent_bit_rate if self.estimate is None else self.estimate
+        if bit_rate < before * _FALL:
             self._fell_at = now
         self.estimate = bit_rate
 
-    def lost(self, fraction: float, *, now: float) -> None:
-        """Note the share of packets lost since the viewer's last report."""
-        self.loss = fraction
-        if fraction <= _LOSSY:
+    def lost(self, fraction: float, packets: int, *, now: float) -> None:
+        """Note the share of `packets`, those since the viewer's last report, that got lost."""
+        self._span_lost += fraction * packets
+        self._span_packets += packets
+        if now - self._span_began < _LOSS_SPAN_S or self._span_packets < _LOSS_PACKETS:
+            return
+        self.loss = self._span_lost / self._span_packets
+        self._begin_span(now)
+        self._flooded = self.loss > _FLOODED
+        if self.loss <= _LOSSY:
             self._lossy_since = None
         elif self._lossy_since is None:
             self._lossy_since = now
-        if fraction > _UNREST:
+        if self.loss > _UNREST:
             self._restless_at = now
 
     def choose(self, sent_bit_rate: float, *, now: float) -> int:
         """Return the rung to send, given what was sent in the last seconds."""
+        self._sent_bit_rate = sent_bit_rate
         pressed = self._is_pressed(sent_bit_rate, now)
         lossy = self._lossy_since is not None and now - self._lossy_since >= _LOSSY_S
         if self._moved_up and now - self._moved_at > _TRIAL_S:
             self._moved_up = False
             self._patience_s = _FIRST_PATIENCE_S
-        if pressed or lossy:
+        if pressed or lossy or self._flooded:
             self._restless_at = now
-            if self.rung < len(self._bit_rates) - 1 and now - self._moved_at >= _SETTLE_S:
+            settle_s = _FLOODED_SETTLE_S if self._flooded else _SETTLE_S
+            if self.rung < len(self._bit_rates) - 1 and now - self._moved_at >= settle_s:
                 self._go_down(now)
         elif self.rung > 0 and self._is_calm(now) and self._has_room(sent_bit_rate):
             self._move(self.rung - 1, now)
             self._moved_up = True
         return self.rung
+
+    def _begin_span(self, now: float) -> None:
+        self._span_began, self._span_packets, self._span_lost = now, 0, 0.0
 
     def _is_pressed(self, sent_bit_rate: float, now: float) -> bool:
         low = self.estimate is not None and self.estimate < _PRESSED * sent_bit_rate
@@ -113,3 +140,5 @@ class RungChooser:
         self.rung = rung
         self._moved_at = self._restless_at = now
         self._pressed_since = self._lossy_since = None
+        self._flooded = False
+        self._begin_span(now)  # what is reported next was lost on the old rung

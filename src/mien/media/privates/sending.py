@@ -54,8 +54,8 @@ class Feedback(Protocol):
         """Note a request for a picture complete in itself."""
         ...
 
-    def lost(self, fraction: float) -> None:
-        """Note the share of packets lost since the last report."""
+    def lost(self, fraction: float, highest: int) -> None:
+        """Note the share of packets lost since the last report, and the highest sequence number, counted on."""
         ...
 
     def estimated(self, bit_rate: int) -> None:
@@ -153,7 +153,7 @@ def take_over(
         if isinstance(packet, RtcpRrPacket | RtcpSrPacket):
             for report in packet.reports:
                 if report.ssrc == sender._ssrc:  # noqa: SLF001  # as above
-                    feedback.lost(report.fraction_lost / 256)
+                    feedback.lost(report.fraction_lost / 256, report.highest_sequence)
             await handle_rtcp(packet)
         elif isinstance(packet, RtcpRtpfbPacket) and packet.fmt == RTCP_RTPFB_NACK:
             feedback.missed(packet.lost)
