@@ -25,7 +25,6 @@ import json
 import os
 import re
 import secrets
-import signal
 import statistics
 import subprocess
 import sys
@@ -162,10 +161,10 @@ class Stage:
 
 
 @contextlib.contextmanager
-def light(*words: str, line: Room | None = None) -> Iterator["subprocess.Popen[str]"]:
-    """Run a light peer."""
+def light(*words: str, line: Room | None = None, quiet: bool = False) -> Iterator["subprocess.Popen[str]"]:
+    """Run a light peer, in a room if need be; a quiet one's report is thrown away."""
     command = [*(line.enter if line else []), sys.executable, str(ROOT / "benchmarks/peers.py"), *words]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL if quiet else subprocess.PIPE, text=True)
     try:
         yield process
     finally:
@@ -266,37 +265,36 @@ def narrow(stage: Stage) -> Iterator[dict[str, Any]]:
 
 def dead(stage: Stage) -> Iterator[dict[str, Any]]:
     """A viewer dies."""
-    with room("mien-dead", 7) as line, stage.published() as made:
-        with light("watch", stage.address_for(line) + made["whep_url"], "--seconds", "600", line=line) as watcher:
-            time.sleep(6)
-            alive = stage.stats(made)["viewers"]
-            inside = Path(f"/proc/{watcher.pid}/task/{watcher.pid}/children").read_text().split()
-            # A dead line answers nothing at all: no port is closed, no error comes back.
-            line.lose(100)
-            for pid in (*map(int, inside), watcher.pid):
-                os.kill(pid, signal.SIGKILL)
-            died, last, until = time.monotonic(), line.bytes_in(), 0.0
-            while time.monotonic() - died < SILENCE_S + 10:
-                time.sleep(0.25)
-                now = line.bytes_in()
-                if now - last > 10_000:
-                    until = time.monotonic() - died
-                last = now
-            rest = line.bytes_in()
-            time.sleep(5)
-            yield {
-                "viewers_before": alive,
-                "viewers_after": stage.stats(made)["viewers"],
-                "sent_for_s": round(until, 1),
-                "bytes_a_second_after": round((line.bytes_in() - rest) / 5),
-            }
+    with contextlib.ExitStack() as stack:
+        line, made = stack.enter_context(room("mien-dead", 7)), stack.enter_context(stage.published())
+        url = stage.address_for(line) + made["whep_url"]
+        watcher = stack.enter_context(light("watch", url, "--seconds", "600", line=line))
+        time.sleep(6)
+        before = stage.stats(made)["viewers"]
+        line.lose(100)  # no port is closed on it, no error comes back
+        watcher.kill()
+        died, last, sent_for_s = time.monotonic(), line.bytes_in(), 0.0
+        while time.monotonic() - died < SILENCE_S + 10:
+            time.sleep(0.25)
+            now = line.bytes_in()
+            if now - last > 10_000:
+                sent_for_s = time.monotonic() - died
+            last = now
+        time.sleep(5)
+        yield {
+            "viewers_before": before,
+            "viewers_after": stage.stats(made)["viewers"],
+            "sent_for_s": round(sent_for_s, 1),
+            "bytes_a_second_after": round((line.bytes_in() - last) / 5),
+        }
 
 
 def join(stage: Stage) -> Iterator[dict[str, Any]]:
     """Viewers join."""
     with room("mien-join", 8) as line, stage.published() as made:
         url = stage.address_for(line) + made["whep_url"]
-        with light("watch", url, "--seconds", "0.6", "--joins", "15", line=line) as watcher:
+        coming = ["--joins", "15", "--seconds", "0.6", "--pause", "0.4"]
+        with light("watch", url, *coming, line=line) as watcher:
             rows = [json.loads(row) for row in watcher.communicate()[0].splitlines()]
         first = sorted(row["first_keyframe_ms"] for row in rows)
         yield {"viewer": "light", "joins": len(first), **spread(first)}

@@ -1,7 +1,7 @@
 """Light peers for the benchmarks, each a process of its own: they send or count packets and decode nothing.
 
     python benchmarks/peers.py publish WHIP_URL TOKEN CAPTURE --seconds 60
-    python benchmarks/peers.py watch WHEP_URL --seconds 60 [--joins 1]
+    python benchmarks/peers.py watch WHEP_URL --seconds 60 [--joins 1] [--pause 0]
 
 `publish` sends a recording (tests/support/rtpdump.py) over and over. `watch` joins so many times one after the other,
 puts packets together into pictures as the server's own ingest does, asks for what got lost, and prints, as JSON, one
@@ -111,11 +111,12 @@ class Watcher:
         self.first.set()
 
 
-async def watch(url: str, seconds: float, joins: int) -> None:
+async def watch(url: str, seconds: float, joins: int, pause: float) -> None:
     """Join `joins` times, for `seconds` each; print what was seen."""
     async with httpx.AsyncClient(timeout=20) as client:
         for _ in range(joins):
             print(json.dumps(await Watcher().watch(client, url, seconds)), flush=True)
+            await asyncio.sleep(pause)
 
 
 def main() -> None:
@@ -128,13 +129,14 @@ def main() -> None:
     watcher = roles.add_parser("watch")
     watcher.add_argument("url")
     watcher.add_argument("--joins", type=int, default=1)
+    watcher.add_argument("--pause", type=float, default=0.0)
     for role in (publisher, watcher):
         role.add_argument("--seconds", type=float, default=60.0)
     options = parser.parse_args()
     if options.role == "publish":
         asyncio.run(publish(options.url, options.token, options.capture, options.seconds))
     else:
-        asyncio.run(watch(options.url, options.seconds, options.joins))
+        asyncio.run(watch(options.url, options.seconds, options.joins, options.pause))
 
 
 if __name__ == "__main__":

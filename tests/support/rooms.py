@@ -1,4 +1,4 @@
-"""Rooms with a bad line: network namespaces of this machine, for which root and `ip`, `tc`, `nft`, `ethtool` are needed."""
+"""Rooms with a bad line: network namespaces, for which root and `ip`, `tc`, `nft` and `ethtool` are needed."""
 
 import contextlib
 import os

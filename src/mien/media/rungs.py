@@ -19,7 +19,7 @@ _LOSS_PACKETS: Final = 20
 """Losses are weighed over so long and so many packets. Chromium reports with every NACK, fifty times a second when
 much gets lost, and what such a report covers is often a single burst or a single gap."""
 _SETTLE_S: Final = 3.0
-_FLOODED_SETTLE_S: Final = 1.0
+_FLOODED_SETTLE_S: Final = 0.6
 _FIRST_PATIENCE_S: Final = 8.0
 _MAX_PATIENCE_S: Final = 120.0
 _TRIAL_S: Final = 20.0

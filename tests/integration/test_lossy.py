@@ -1,0 +1,136 @@
+"""Bad lines, made by the test itself: packets that get lost, and a line that carries little."""
+
+import asyncio
+import contextlib
+import itertools
+import random
+import time
+
+from mien.media.assembly import Assembler
+from mien.media.egress import FanOut
+from mien.media.encoded import EncodedPicture, VideoCodec
+from mien.media.privates import take_packets
+from mien.media.sdp import payload_types
+from support.egress import FPS, linked
+
+RATES = (2_000_000, 400_000)
+
+
+class Screen:
+    """Puts a link's packets together into pictures, and asks for what got lost, as ingest does.
+
+    Attributes:
+        shown: Of each picture, when it was whole, and how high it is.
+    """
+
+    def __init__(self, link):
+        self.shown = []
+        self._height = 0
+        types = payload_types(link.connection.remoteDescription.sdp, "video")
+        self._assembler = Assembler({number: VideoCodec.VP8 for number, name in types.items() if name == "VP8"})
+        take_packets(link.receiver("video"), self._take)
+
+    def _take(self, packet):
+        now = time.monotonic()
+        for frame in self._assembler.add(packet, now):
+            if frame.is_keyframe:  # RFC 6386, 9.1
+                self._height = int.from_bytes(frame.data[8:10], "little") & 0x3FFF
+            self.shown.append((now, self._height))
+        return self._assembler.wishes(now)
+
+    def gaps(self):
+        return [after - before for (before, _), (after, _) in itertools.pairwise(self.shown)]
+
+
+def squeeze(link, bit_rate, *, holds_s=0.2):
+    """Let the receiver have no more than `bit_rate`; what would wait longer than `holds_s` is lost."""
+    network = link.receiver("video").transport.transport._connection
+    arrive, loop, free_at = network.data_received, asyncio.get_running_loop(), 0.0
+
+    def data_received(data, component):
+        nonlocal free_at
+        now = loop.time()
+        if free_at - now > holds_s:
+            return
+        free_at = max(free_at, now) + len(data) * 8 / bit_rate
+        loop.call_at(free_at, arrive, data, component)
+
+    network.data_received = data_received
+
+
+class Source:
+    """Makes pictures of the sizes of a broadcast's, in real time: nobody decodes them.
+
+    Args:
+        fan_out: Gets them.
+        answers: Whether a wish for a keyframe is granted, after the first one.
+    """
+
+    def __init__(self, fan_out, *, answers=True):
+        self._fan_out = fan_out
+        self._answers = answers
+        self._wanted = {0, 1}
+        self._noise = random.Random(1)  # noqa: S311  # the same pictures each time
+
+    def want_keyframe(self, rung):
+        if self._answers:
+            self._wanted.add(rung)
+
+    async def play(self, seconds):
+        began = time.monotonic()
+        for number in range(seconds * FPS):
+            await asyncio.sleep(max(began + number / FPS - time.monotonic(), 0))
+            for rung, bit_rate in enumerate(RATES):
+                self._fan_out.push_picture(self._picture(number, rung, bit_rate // 8 // FPS))
+
+    def _picture(self, number, rung, size):
+        is_keyframe = rung in self._wanted
+        self._wanted.discard(rung)
+        # RFC 6386, 9.1: the first bit tells a keyframe, which goes on with a start code and its size.
+        width, height = (1280 >> rung, 720 >> rung)
+        head = b"\x10\0\0\x9d\x01\x2a" + width.to_bytes(2, "little") + height.to_bytes(2, "little")
+        data = (head if is_keyframe else b"\x11\0\0") + self._noise.randbytes(size * (3 if is_keyframe else 1))
+        return EncodedPicture(data, number * 90_000 // FPS, is_keyframe=is_keyframe, rung=rung)
+
+
+@contextlib.asynccontextmanager
+async def losing(share, *, seconds, grants_keyframes):
+    """Lose a share of the packets, sent again or not, of some seconds; yield the link and what its end shows."""
+    chance, fan_out = random.Random(1), FanOut()  # noqa: S311  # the same losses each time
+    source = Source(fan_out, answers=grants_keyframes)
+    options = {"kinds": ("video",), "bit_rates": RATES[:1], "want_keyframe": source.want_keyframe}
+    async with linked(fan_out, lose=lambda *_: chance.random() < share, **options) as link:
+        screen = Screen(link)
+        await source.play(seconds)
+        await asyncio.sleep(0.5)
+        yield link, screen
+
+
+async def test_retransmissions_alone_keep_the_picture_going_when_two_packets_in_a_hundred_get_lost():
+    async with losing(0.02, seconds=6, grants_keyframes=False) as (link, screen):
+        assert link.viewer.stats().resent > 15
+        assert len(screen.shown) > 5.5 * FPS
+        assert max(screen.gaps()) < 0.4
+
+
+async def test_the_picture_comes_back_by_itself_when_every_tenth_packet_gets_lost():
+    async with losing(0.1, seconds=6, grants_keyframes=True) as (link, screen):
+        assert link.viewer.stats().resent > 75
+        assert len(screen.shown) > 4.5 * FPS
+        assert max(screen.gaps()) < 1
+
+
+async def test_a_viewer_with_a_narrow_line_sees_moving_pictures_while_another_keeps_the_full_size():
+    fan_out = FanOut()
+    source = Source(fan_out)
+    options = {"kinds": ("video",), "bit_rates": RATES, "want_keyframe": source.want_keyframe}
+    async with linked(fan_out, **options) as narrow, linked(fan_out, **options) as wide:
+        squeezed, free = Screen(narrow), Screen(wide)
+        squeeze(narrow, 600_000)
+        began = time.monotonic()
+        await source.play(9)
+        late = [height for at, height in squeezed.shown if at > began + 5]
+        assert set(late) == {360}
+        assert len(late) > 3 * FPS  # of four seconds
+        assert {height for _, height in free.shown} == {720}
+        assert max(free.gaps()) < 0.4
