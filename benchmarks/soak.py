@@ -21,7 +21,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +31,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import httpx
 import numpy as np
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from delay import record
@@ -70,7 +71,7 @@ def usage(pids: Sequence[int]) -> dict[str, float]:
 
 def listen(url: str, heard: list[tuple[float, float]]) -> None:
     """Keep the delay and the frame rate of every message with numbers, until the broadcast is over."""
-    with connect(url) as socket:
+    with suppress(ConnectionClosed), connect(url) as socket:
         for message in socket:
             told = json.loads(message)
             if told["kind"] == "stats" and told["server_delay_ms"]:

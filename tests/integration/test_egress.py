@@ -84,6 +84,16 @@ async def test_a_viewer_starts_at_a_keyframe_and_asks_for_one():
         assert [packet.payload[4:] for packet in link.packets] == [b"key", b"next"]
 
 
+async def test_a_viewer_is_no_audience_before_pictures_can_go_out():
+    # Else a first keyframe is made for nobody, and the one that could be sent waits until it is a while ago.
+    told = []
+    fan_out = FanOut(set_audience=lambda rungs: told.append((rungs, [outlet.heard_at for outlet in fan_out])))
+    async with linked(fan_out, kinds=("video",)):
+        [(rungs, heard_at)] = told
+        assert rungs == {0}
+        assert None not in heard_at
+
+
 async def test_what_got_lost_is_sent_again_once():
     fan_out, losses = FanOut(), set()
 

@@ -119,6 +119,7 @@ class FanOut:
     def add(self, outlet: Outlet) -> None:
         """Send everything to `outlet` from now on."""
         self._outlets.add(outlet)
+        outlet.begun = self._count_audience
         self._count_audience()
 
     def discard(self, outlet: Outlet) -> None:

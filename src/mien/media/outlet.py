@@ -32,6 +32,10 @@ _RESEND_SHARE: Final = 0.25
 too little to keep a congested line congested."""
 
 
+def _do_nothing() -> None:
+    pass
+
+
 class SilentTrack(MediaStreamTrack):
     """A media track that gives aiortc nothing to send; who has it sends by other means."""
 
@@ -129,6 +133,7 @@ class Outlet:
         rung: What goes out.
         chooser: Tells what should go out.
         heard_at: When the far end last reported anything; None before it could.
+        begun: Called when pictures can go out.
     """
 
     gone: asyncio.Event
@@ -145,6 +150,7 @@ class Outlet:
         self.codec = codec
         self.rung = 0
         self.heard_at: float | None = None
+        self.begun: Callable[[], None] = _do_nothing
         self.chooser = RungChooser(bit_rates, now=time.monotonic())
         self._bit_rates = bit_rates
         self._want_keyframe = want_keyframe
@@ -188,6 +194,7 @@ class Outlet:
             resend_rate=self._bit_rates[self.rung] * _RESEND_SHARE,
         )
         self.heard_at = time.monotonic()
+        self.begun()
         self._wish_keyframe(self.heard_at)
 
     def _begin_sounds(self, terms: StreamTerms) -> None:
@@ -240,8 +247,12 @@ class Outlet:
 
     @property
     def rungs(self) -> frozenset[int]:
-        """The rung that goes out, and the one that is waited for."""
-        return frozenset((self.rung, self.chooser.rung))
+        """The rung that goes out, and the one that is waited for; none before anything can go out.
+
+        Else the first keyframe would be made while the connection is still being set up, for nobody, and the one
+        that can be sent would have to keep its distance from it.
+        """
+        return frozenset() if self._pictures is None else frozenset((self.rung, self.chooser.rung))
 
     def _wish_keyframe(self, now: float) -> None:
         if now - self._asked_at >= _KEYFRAME_RETRY_S:
