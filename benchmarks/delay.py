@@ -18,7 +18,6 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -31,7 +30,7 @@ import av
 import httpx
 import numpy as np
 from aiortc import RTCPeerConnection
-from aiortc.rtp import RtpPacket, is_rtcp
+from aiortc.rtp import RtpPacket
 
 from ingest import Seen, publish
 from live import BITS, CELL, CLIP_S, coded, cpu_seconds
@@ -39,6 +38,7 @@ from mien.media.assembly import Assembler, Wishes
 from mien.media.encoded import VideoCodec
 from mien.media.privates import take_packets
 from mien.media.sdp import payload_types
+from peers import media_types
 from pipeline import machine
 from support.browser import mien_serve, write_camera_clip
 from support.live import offer_to, peer
@@ -94,16 +94,6 @@ def record(folder: Path, seconds: float) -> list[Recorded]:
     recorder = Recorder()
     asyncio.run(publish(clip, "free", seconds, folder, Seen(), recorder.attach))
     return recorder.packets
-
-
-def media_types(packets: Iterable[Recorded]) -> tuple[int, int]:
-    """Return the payload types of video and sound in a recording: Chromium's, VP8 and Opus."""
-    counts: dict[int, int] = {}
-    for packet in packets:
-        if not is_rtcp(packet.data):
-            counts[packet.data[1] & 0x7F] = counts.get(packet.data[1] & 0x7F, 0) + len(packet.data)
-    video = max(counts, key=lambda each: counts[each])
-    return video, 111 if 111 in counts else -1
 
 
 async def measure(address: str, pid: int, packets: list[Recorded], treatment: str) -> dict[str, Any]:

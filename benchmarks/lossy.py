@@ -218,8 +218,9 @@ def publisher(stage: Stage) -> Iterator[dict[str, Any]]:
     for number, percent in enumerate(LOSSES):
         with room("mien-publisher", 2 + number) as line, stage.page(line, camera=clip) as page:
             page.goto(f"{stage.address_for(line)}/live")
-            page.get_by_label("token", exact=False).fill(stage.token)
             page.get_by_text("Mosaic", exact=True).first.click()
+            page.get_by_role("button", name="Go live").click()
+            page.locator("input[type=password]").fill(stage.token)  # asked for after the first try
             page.get_by_role("button", name="Go live").click()
             link = page.locator("input[readonly]")
             expect(link).to_have_value(re.compile("/watch/"), timeout=30_000)
