@@ -188,6 +188,8 @@ async def offer_to(
         content=rewrite(connection.localDescription.sdp),
         headers={"Content-Type": "application/sdp"} | headers,
     )
+    if response.status_code != 201:
+        await connection.close()
     assert response.status_code == 201, response.text
     await connection.setRemoteDescription(RTCSessionDescription(response.text, "answer"))
     return Session(connection, response, client, headers)

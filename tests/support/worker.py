@@ -16,13 +16,13 @@ COMMAND = [sys.executable, "-c", _RUN, str(Path(__file__).parents[1])]
 """Starts one; the file descriptor comes last."""
 
 
-def worker_pids() -> set[int]:
-    """Return the worker processes that this process has started and that live."""
+def worker_pids(module: str = "support.worker") -> set[int]:
+    """Return the processes that this process has started, that run `module`, and that live."""
     pids = set()
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == os.getpid() and "support.worker" in (entry / "cmdline").read_text():
+            if parent == os.getpid() and module in (entry / "cmdline").read_text():
                 pids.add(int(entry.name))
     return pids
 

@@ -20,6 +20,8 @@ log = structlog.get_logger()
 REPEAT_S: Final = 0.2
 """Without news the present picture is sent again at this interval, for late joiners and impatient players."""
 _FIRST_SIZE_WH: Final = (640, 360)
+_LEAST_SIDE: Final = 16
+"""Of a slate; the pictures of a camera may be too small for any codec."""
 _SMOOTHING: Final = 0.05
 """Weight of the newest delay; the smoothed delay follows in about a second, so that sound does not wobble."""
 
@@ -73,6 +75,8 @@ class EncoderThread:
         self._sent_at = 0.0
         self._shown: TreatedFrame | None = None
         self._shown_since = 0.0
+        self._failing_since: float | None = None
+        self._busy_since: float | None = None
         self._slate: TreatedFrame | None = None
         self._era = 0
         self._slate_at_once = True
@@ -106,6 +110,13 @@ class EncoderThread:
     def overloaded(self) -> bool:
         """Whether encoding is so late that the lower rungs go without every second frame."""
         return self._ladder.overloaded
+
+    @property
+    def flows(self) -> bool:
+        """Whether treated pictures go out: the slate is not up, and encoding has not failed or hung for as long."""
+        now = time.monotonic()
+        stuck_since = min(now if at is None else at for at in (self._failing_since, self._busy_since))
+        return not self.on_slate and now - stuck_since <= self._slate_after_s
 
     def forget(self, *, at_once: bool = True) -> None:
         """Show the slate until a new frame comes.
@@ -149,15 +160,18 @@ class EncoderThread:
                 self._ladder.want_fresh_start()
                 if fresh is None and not self._slate_at_once:
                     continue
+            self._busy_since = time.monotonic()
             try:
                 if fresh is not None:
                     self._show(fresh, era)
+                    self._failing_since = None
                 else:
                     self._repeat(era)
             except Exception as error:  # noqa: BLE001  # a frame that cannot be encoded must not end the broadcast
-                self.errors += 1
-                if self.errors & (self.errors - 1) == 0:
-                    log.warning("encoding_failed", error=type(error).__name__, times=self.errors)
+                self._count(error)
+                self._fall_back(era)
+            finally:
+                self._busy_since = None
 
     def _show(self, fresh: TreatedFrame, era: int) -> None:
         if not isinstance(fresh, TreatedFrame):
@@ -180,6 +194,25 @@ class EncoderThread:
         self.delays.add(delay)
         self.delay_histogram.add(delay)
 
+    def _fall_back(self, era: int) -> None:
+        """Show the slate when frames come but none could be encoded for as long as the last one may stay up."""
+        now = time.monotonic()
+        if self._failing_since is None:
+            self._failing_since = now
+        if now - self._failing_since <= self._slate_after_s or now - self._sent_at <= REPEAT_S:
+            return
+        with self._era_lock:
+            self._shown = None
+        try:
+            self._repeat(era)
+        except Exception as error:  # noqa: BLE001  # then the codec is at fault, not the frame
+            self._count(error)
+
+    def _count(self, error: Exception) -> None:
+        self.errors += 1
+        if self.errors & (self.errors - 1) == 0:
+            log.warning("encoding_failed", error=type(error).__name__, times=self.errors)
+
     def _repeat(self, era: int) -> None:
         now = time.monotonic()
         with self._era_lock:
@@ -187,7 +220,8 @@ class EncoderThread:
             if era != self._era:
                 return
             if shown is None or now - self._shown_since > self._slate_after_s:
-                shown = self._slate_of(self.size_wh or _FIRST_SIZE_WH)
+                width, height = self.size_wh or _FIRST_SIZE_WH
+                shown = self._slate_of((max(width, _LEAST_SIDE), max(height, _LEAST_SIDE)))
                 if not self.on_slate:
                     for tap in self._taps:
                         tap.put(shown)

@@ -300,7 +300,7 @@ class LiveSession:
             return BroadcastState.ENDED
         if self._publisher is None:
             return BroadcastState.WAITING
-        return BroadcastState.PAUSED if self._encoder.on_slate else BroadcastState.LIVE
+        return BroadcastState.LIVE if self._encoder.flows else BroadcastState.PAUSED
 
     def _stats(self) -> LiveStats:
         now = time.monotonic()

@@ -5,7 +5,9 @@ import contextlib
 import itertools
 import pickle
 import socket
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -32,6 +34,8 @@ log = structlog.get_logger()
 
 _SILENT_S: Final = 10.0
 """A worker reports four times a second; one that says nothing for so long hangs."""
+_QUIET_S: Final = 1.5
+"""From then on nobody is told that it is live: whatever it does, no picture is known to leave."""
 _CALL_S: Final = 30.0
 _WARM_UP_S: Final = 120.0
 _LEAVE_S: Final = 6.0
@@ -188,13 +192,14 @@ class _Worker:
     """One worker process, as the web process sees it."""
 
     def __init__(self, process: asyncio.subprocess.Process, channel: Channel) -> None:
-        self.report = LiveReport()
         self.ended_well = False
         self.gone = asyncio.Event()
         self._process = process
         self._channel = channel
         self._numbers: Iterator[int] = itertools.count(1)
         self._ready = False
+        self._reported = LiveReport()
+        self._reported_at = time.monotonic()
         self._waiting: dict[int, asyncio.Future[tuple[Any, bytes]]] = {}
 
     @classmethod
@@ -219,6 +224,14 @@ class _Worker:
     def pid(self) -> int:
         """Of the process."""
         return self._process.pid
+
+    @property
+    def report(self) -> LiveReport:
+        """What it last said; a worker that has fallen silent is not taken at its word that it is live."""
+        quiet = time.monotonic() - self._reported_at > _QUIET_S
+        if quiet and self._reported.state is BroadcastState.LIVE:
+            return replace(self._reported, state=BroadcastState.PAUSED)
+        return self._reported
 
     @property
     def is_gone(self) -> bool:
@@ -294,7 +307,7 @@ class _Worker:
     def _take(self, frame: Frame) -> None:
         head = frame.head
         if "report" in head:
-            self.report = _report_of(head["report"])
+            self._reported, self._reported_at = _report_of(head["report"]), time.monotonic()
         if head.get("over"):
             self.ended_well = True
         waiting = self._waiting.get(head["id"]) if "id" in head else None
