@@ -5,16 +5,27 @@ The proof is what viewers received, every picture from the first to the last.
 
 import contextlib
 
+import cv2
+import numpy as np
 import pytest
 
+from mien.vision.faces import TreatedFrame
 from mien.workers import ProcessRunner
 from support import faults
 from support.faults import COMMAND, QUICK, FickleCamera, Switch, TrappedFactory, on_air, suffer, trapped_encoders
+from support.judge import Judge
 from support.live import serving, sharpness
+from support.photos import hopper
+from support.pipelines import SmallFactory
+from support.scenes import astronaut_frame
 from support.worker import worker_pids
 
 STRIPED = 8
 """Sharpness from which a picture shows some of the camera's stripes: they have 30, paint and slate have below 4."""
+
+
+STRANGER = 0.9
+"""Cosine below which the judge takes what it found for somebody else."""
 
 
 @pytest.fixture
@@ -27,6 +38,7 @@ def switch(tmp_path, monkeypatch):
 @contextlib.asynccontextmanager
 async def striped(switch, *, runner="local"):
     """Serve a broadcast whose camera sees stripes and whose treatment paints everything blue."""
+
     def open_runner(limits, ice_servers):
         return ProcessRunner(COMMAND, limits=limits, ice_servers=ice_servers, spares=0)
 
@@ -94,3 +106,114 @@ async def test_no_camera_picture_leaves_a_worker_process_when(fault, switch):
     async with striped(switch, runner="process") as live:
         await suffer(fault, live)
         assert not any(shows_stripes(image) for image in live.received())
+
+
+# The real pipeline before real faces --------------------------------------------------------------------------
+
+
+def astronaut_at(size_wh, number):
+    """Draw a face that sways, a third as wide as the picture's shorter side."""
+    return astronaut_frame(number / 10, face_px=min(size_wh) // 3, size_wh=size_wh)
+
+
+def astronaut_walking(size_wh, number):
+    """Draw a face that walks through the picture and back, a whole width in two seconds."""
+    width, _height = size_wh
+    phase = number / 10 % 4
+    shift = width * (0.5 - abs(phase / 2 - 1)) * 0.7
+    still = astronaut_frame(1.0, face_px=min(size_wh) // 3, size_wh=size_wh)
+    return cv2.warpAffine(still, np.float32([[1, 0, shift], [0, 1, 0]]), size_wh, borderMode=cv2.BORDER_REPLICATE)
+
+
+def hopper_at(size_wh, number):
+    """Draw another person's face."""
+    width, height = size_wh
+    photo = hopper()[:450]
+    scale = height / photo.shape[0]
+    place = np.float32([[scale, 0, width / 2 - 256 * scale + 10 * np.sin(number / 5)], [0, scale, 0]])
+    return cv2.warpAffine(photo, place, size_wh, borderValue=(90, 90, 90))
+
+
+def darkness(size_wh, _number):
+    return np.zeros((size_wh[1], size_wh[0], 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def judge(runtime):
+    return Judge(runtime)
+
+
+@pytest.fixture(scope="module")
+def people(judge):
+    """Return what the judge makes of the two people whom the camera sees."""
+    return [judge.embedding(scene((640, 360), 3)) for scene in (astronaut_at, hopper_at)]
+
+
+@contextlib.asynccontextmanager
+async def before_faces(switch, factory, scene):
+    async with (
+        serving(TrappedFactory(switch=switch, factory=factory), live=QUICK) as client,
+        on_air(client, FickleCamera(scene, size_wh=(640, 360), fps=10), switch) as live,
+    ):
+        yield live
+
+
+def likeness(judge, people, images):
+    """Return how like either of the people the most telling of `images` is."""
+    return max(judge.likeness(image, person) for image in images for person in people)
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(
+    ("fault", "scene"),
+    [
+        pytest.param(faults.MODEL_DIES, astronaut_at, id="the model's session dies"),
+        pytest.param(faults.VISION_HANGS_ONCE, astronaut_at, id="vision hangs once"),
+        pytest.param(faults.OVERLOAD, astronaut_walking, id="the face walks while vision is slow"),
+        pytest.param(faults.SHAPES, astronaut_at, id="the camera's shape changes"),
+        pytest.param(
+            faults.shows("darkness", darkness, astronaut_at, darkness), astronaut_at, id="darkness, and the face is back"
+        ),
+        pytest.param(
+            faults.shows("cuts", hopper_at, astronaut_at, hopper_at), astronaut_at, id="cuts to another face and back"
+        ),
+        pytest.param(faults.RECONNECTED, astronaut_at, id="the broadcaster reconnects"),
+        pytest.param(faults.VANISHED, hopper_at, id="the broadcaster vanishes"),
+        pytest.param(faults.KEYFRAMES_LOST, astronaut_at, id="key frames are lost"),
+    ],
+)
+async def test_nobody_is_recognised_when(fault, scene, switch, eyes, runtime, judge, people, monkeypatch):
+    detector = runtime.open("centerface")
+    with monkeypatch.context() as patched:
+        patched.setattr(detector, "_session", faults.TrappedModel(detector._session, switch))
+        async with before_faces(switch, eyes, scene) as live:
+            await suffer(fault, live)
+            received = list(live.received())
+    import time; t=time.monotonic()
+    l = likeness(judge, people, received)
+    print("JUDGED", fault, len(received), round(time.monotonic()-t,1), "likeness", l)
+    assert l < STRANGER
+
+
+class Leak:
+    """A treatment that forgets to treat."""
+
+    def __call__(self, image, *, at):
+        return TreatedFrame(image=image, at=at)
+
+    def flush(self):
+        yield from ()
+
+
+@pytest.mark.models
+async def test_what_leaks_is_caught_by_the_proofs(switch, judge, people):
+    for scene, caught in (
+        (astronaut_at, lambda received: likeness(judge, people, received[-3:]) > STRANGER),
+        (hopper_at, lambda received: likeness(judge, people, received[-3:]) > STRANGER),
+        (faults.stripes, lambda received: any(map(shows_stripes, received))),
+    ):
+        leaks = SmallFactory(pipelines=[Leak() for _ in range(4)])
+        async with before_faces(switch, leaks, scene) as live:
+            await suffer(faults.NOTHING, live)
+            received = list(live.received())
+        assert caught(received), scene.__name__

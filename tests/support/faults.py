@@ -115,6 +115,19 @@ class TrappedFactory(SmallFactory):
         return TrappedPipeline(Pulse() if self.factory is None else self.factory.build(policy), self.switch)
 
 
+@dataclass(frozen=True)
+class TrappedModel:
+    """An ONNX session that dies when the switch says so."""
+
+    session: Any
+    switch: Switch
+
+    def run(self, *wish: Any) -> Any:
+        if "the model's session dies" in self.switch:
+            raise RuntimeError("Non-zero status code returned while running Conv node")
+        return self.session.run(*wish)
+
+
 @contextlib.contextmanager
 def trapped_encoders(switch: Switch) -> Iterator[None]:
     """Let the codecs of this process fail when the switch says so."""
@@ -215,7 +228,7 @@ class OnAir:
         camera: The publisher's.
         switch: Breaks the server.
         worker_pid: The process that carries the broadcast, where there is one.
-        publisher: Its present session.
+        publishers: Its sessions, the present one last.
         wire: Its packets.
         watchers: Everybody who ever watched, with every picture they got.
     """
@@ -225,18 +238,25 @@ class OnAir:
     camera: FickleCamera
     switch: Switch
     worker_pid: int = 0
-    publisher: Session = field(init=False)
+    publishers: list[Session] = field(default_factory=list)
     wire: Wire = field(init=False)
     watchers: list[Watcher] = field(default_factory=list)
 
     async def publish(self, *, timeout_s: float = 10.0) -> None:
         """Go live, or go live again: asks until it is let, as the broadcaster's page does."""
         self.camera = FickleCamera(self.camera.scene, size_wh=self.camera.size_wh, fps=self.camera.fps)
-        self.publisher = await _insist(
-            lambda: publish(self.client, self.made["whip_url"], self.camera, token=self.made["token"]), timeout_s
+        self.publishers.append(
+            await _insist(
+                lambda: publish(self.client, self.made["whip_url"], self.camera, token=self.made["token"]), timeout_s
+            )
         )
         self.wire = Wire(self.publisher)
         self.publisher.connection.getSenders()[0]._send_keyframe = self.camera.want_keyframe  # type: ignore[method-assign]  # aiortc asks its own encoder only
+
+    @property
+    def publisher(self) -> Session:
+        """The publisher's present session."""
+        return self.publishers[-1]
 
     async def watch(self, *, timeout_s: float = 10.0) -> Watcher:
         """Let one more viewer in: asks until it is let, as the viewers' page does."""
@@ -292,8 +312,8 @@ async def on_air(
         switch.set()
         for watcher in live.watchers:
             await watcher.close()
-        if hasattr(live, "publisher"):
-            await live.publisher.connection.close()
+        for session in live.publishers:
+            await session.connection.close()
 
 
 def is_slate(image: Image) -> bool:
@@ -385,23 +405,31 @@ def broken(name: str, *, meanwhile: str | None = "paused", afterwards: str = "li
 
 def _camera(name: str, *steps: Callable[[FickleCamera], object], meanwhile: str | None = None) -> Fault:
     """Return a fault in which the camera does one thing after the other, and then what it did before."""
+    usual: list[tuple[Scene, tuple[int, int]]] = []
 
     async def begin(live: OnAir) -> None:
-        scene, size_wh = live.camera.scene, live.camera.size_wh
+        usual.append((live.camera.scene, live.camera.size_wh))
         for step in steps:
             step(live.camera)
             await asyncio.sleep(0.5)
-        if meanwhile is None:
-            live.camera.scene, live.camera.size_wh = scene, size_wh
 
     async def end(live: OnAir) -> None:
-        live.camera.size_wh = (320, 240)
+        live.camera.scene, live.camera.size_wh = usual.pop()
 
     return Fault(name, begin, end, meanwhile=meanwhile)
 
 
+def shows(name: str, *scenes: Scene) -> Fault:
+    """Return the fault of a camera that sees one scene after the other, half a second each."""
+    return _camera(name, *map(_sees, scenes))
+
+
 def _turns_to(*size_wh: int) -> Callable[[FickleCamera], object]:
     return lambda camera: setattr(camera, "size_wh", size_wh)
+
+
+def _sees(scene: Scene) -> Callable[[FickleCamera], object]:
+    return lambda camera: setattr(camera, "scene", scene)
 
 
 def _jumps(seconds: float) -> Callable[[FickleCamera], object]:
@@ -545,6 +573,7 @@ async def _thaw(live: OnAir) -> None:
     os.kill(live.worker_pid, signal.SIGCONT)
 
 
+NOTHING: Final = Fault("nothing goes wrong", _nothing)
 VISION_RAISES: Final = broken("vision raises")
 VISION_RETURNS_A_CAMERA_PICTURE: Final = broken("vision returns the camera's picture")
 VISION_HANGS_ONCE: Final = broken("vision hangs once")
@@ -553,12 +582,16 @@ ENCODER_RAISES: Final = broken("the encoder raises")
 ENCODER_HANGS: Final = broken("the encoder hangs")
 ENCODER_NEVER_WORKS_AGAIN: Final = broken("the encoder raises", afterwards="paused")
 OVERLOAD: Final = broken("vision is slow", meanwhile="live", lasts_s=3.0)
+MODEL_DIES: Final = broken("the model's session dies")
 CLOCK_JUMPS: Final = _camera(
     "the publisher's clock jumps", *(_jumps(seconds) for seconds in (2.5, -2.5, 40, -40, 7200, -7200))
 )
 REPORTS_LIE: Final = _on_the_wire("sender reports lie", _lying_reports)
 SIZES: Final = _camera(
     "the camera's size changes", *(_turns_to(*size) for size in ((426, 240), (240, 426), (321, 181), (99, 33), (16, 16)))
+)
+SHAPES: Final = _camera(
+    "the camera's shape changes", *(_turns_to(*size) for size in ((360, 640), (641, 361), (1280, 720), (320, 180)))
 )
 TINY: Final = _camera("the camera's pictures are tiny", *(_turns_to(*size) for size in ((2, 2), (1, 1), (1, 64), (8, 4))))
 HUGE: Final = _camera("the camera's pictures are too large", _turns_to(800, 600), meanwhile="paused")
