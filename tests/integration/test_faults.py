@@ -24,6 +24,7 @@ STRIPED = 8
 """Sharpness from which a picture shows some of the camera's stripes: they have 30, paint and slate have below 4."""
 
 
+FPS = 12
 STRANGER = 0.9
 """Cosine below which the judge takes what it found for somebody else."""
 
@@ -113,13 +114,13 @@ async def test_no_camera_picture_leaves_a_worker_process_when(fault, switch):
 
 def astronaut_at(size_wh, number):
     """Draw a face that sways, a third as wide as the picture's shorter side."""
-    return astronaut_frame(number / 10, face_px=min(size_wh) // 3, size_wh=size_wh)
+    return astronaut_frame(number / FPS, face_px=min(size_wh) // 3, size_wh=size_wh)
 
 
 def astronaut_walking(size_wh, number):
     """Draw a face that walks through the picture and back, a whole width in two seconds."""
     width, _height = size_wh
-    phase = number / 10 % 4
+    phase = number / FPS % 4
     shift = width * (0.5 - abs(phase / 2 - 1)) * 0.7
     still = astronaut_frame(1.0, face_px=min(size_wh) // 3, size_wh=size_wh)
     return cv2.warpAffine(still, np.float32([[1, 0, shift], [0, 1, 0]]), size_wh, borderMode=cv2.BORDER_REPLICATE)
@@ -151,9 +152,10 @@ def people(judge):
 
 @contextlib.asynccontextmanager
 async def before_faces(switch, factory, scene):
+    """Serve a broadcast whose camera sees `scene`, and whose pipelines `factory` makes."""
     async with (
         serving(TrappedFactory(switch=switch, factory=factory), live=QUICK) as client,
-        on_air(client, FickleCamera(scene, size_wh=(640, 360), fps=10), switch) as live,
+        on_air(client, FickleCamera(scene, size_wh=(640, 360), fps=FPS), switch) as live,
     ):
         yield live
 
@@ -172,7 +174,9 @@ def likeness(judge, people, images):
         pytest.param(faults.OVERLOAD, astronaut_walking, id="the face walks while vision is slow"),
         pytest.param(faults.SHAPES, astronaut_at, id="the camera's shape changes"),
         pytest.param(
-            faults.shows("darkness", darkness, astronaut_at, darkness), astronaut_at, id="darkness, and the face is back"
+            faults.shows("darkness", darkness, astronaut_at, darkness),
+            astronaut_at,
+            id="darkness, and the face is back",
         ),
         pytest.param(
             faults.shows("cuts", hopper_at, astronaut_at, hopper_at), astronaut_at, id="cuts to another face and back"
@@ -189,10 +193,7 @@ async def test_nobody_is_recognised_when(fault, scene, switch, eyes, runtime, ju
         async with before_faces(switch, eyes, scene) as live:
             await suffer(fault, live)
             received = list(live.received())
-    import time; t=time.monotonic()
-    l = likeness(judge, people, received)
-    print("JUDGED", fault, len(received), round(time.monotonic()-t,1), "likeness", l)
-    assert l < STRANGER
+    assert likeness(judge, people, received) < STRANGER
 
 
 class Leak:

@@ -75,6 +75,7 @@ class TrappedPipeline:
 
     inner: Pipeline
     switch: Switch
+    slow_s: float = 0.25
 
     def __call__(self, image: Image, *, at: float) -> TreatedFrame | None:
         if "vision raises" in self.switch:
@@ -87,7 +88,7 @@ class TrappedPipeline:
         while "vision hangs" in self.switch:
             time.sleep(0.05)
         if "vision is slow" in self.switch:
-            time.sleep(0.25)
+            time.sleep(self.slow_s)
         return self.inner(image, at=at)
 
     def flush(self) -> Iterator[TreatedFrame]:
@@ -110,9 +111,11 @@ class TrappedFactory(SmallFactory):
 
     switch: Switch = field(default_factory=lambda: Switch(Path(os.environ[_SWITCH])))
     factory: PipelineFactory | None = None
+    slow_s: float = 0.25
 
     def build(self, policy: LivePolicy) -> Pipeline:
-        return TrappedPipeline(Pulse() if self.factory is None else self.factory.build(policy), self.switch)
+        inner = Pulse() if self.factory is None else self.factory.build(policy)
+        return TrappedPipeline(inner, self.switch, self.slow_s)
 
 
 @dataclass(frozen=True)
@@ -170,7 +173,7 @@ class FickleCamera(MediaStreamTrack):
         """Let the next picture be one that can be decoded by itself."""
         self._context = None
 
-    async def recv(self) -> av.Packet:
+    async def recv(self) -> "av.Packet[Any]":
         while True:
             if self.readyState != "live":
                 raise MediaStreamError
@@ -181,7 +184,7 @@ class FickleCamera(MediaStreamTrack):
                 packet.pts, packet.time_base = round(seconds * 90_000), VIDEO_TIME_BASE
                 return packet
 
-    def _encode(self) -> list[av.Packet]:
+    def _encode(self) -> "list[av.Packet[Any]]":
         frame = av.VideoFrame.from_ndarray(self.scene(self.size_wh, self._number), format="rgb24")
         frame = frame.reformat(format="yuv420p")
         context = self._context
@@ -194,7 +197,7 @@ class FickleCamera(MediaStreamTrack):
             self._context = context
         frame.pts, frame.time_base = self._number * 3000, VIDEO_TIME_BASE
         self._number += 1
-        packets: list[av.Packet] = context.encode(frame)
+        packets: list[av.Packet[Any]] = context.encode(frame)
         return packets
 
 
@@ -279,7 +282,9 @@ class OnAir:
                     said.append((await self.told())["state"])
                     await asyncio.sleep(0.05)
         except TimeoutError:
-            raise AssertionError(f"the state never became {state}: it was {sorted(set(said))}, then {said[-1]}") from None
+            raise AssertionError(
+                f"the state never became {state}: it was {sorted(set(said))}, then {said[-1]}"
+            ) from None
 
     def received(self) -> Iterator[Image]:
         """Yield every picture that any viewer ever got."""
@@ -325,13 +330,9 @@ def is_slate(image: Image) -> bool:
 def moves(watcher: Watcher) -> bool:
     """Tell whether new pictures come to a viewer: neither the slate nor one picture again and again."""
     last = watcher.last.astype(np.int16)
-    if is_slate(watcher.last):
-        return False
-    return any(
-        (seen := frame.to_ndarray(format="rgb24")).shape == last.shape
-        and not is_slate(seen)
-        and np.abs(seen - last).mean() > 2
-        for _, frame in watcher.pictures[-20:]
+    lately = [np.asarray(frame.to_ndarray(format="rgb24"), np.uint8) for _, frame in watcher.pictures[-20:]]
+    return not is_slate(watcher.last) and any(
+        seen.shape == last.shape and not is_slate(seen) and np.abs(seen - last).mean() > 2 for seen in lately
     )
 
 
@@ -352,6 +353,7 @@ class Fault:
         end: Puts it right.
         lasts_s: For how long it is left so.
         meanwhile: The state that the server must own up to while it lasts; None where it has no need to.
+        slate: Whether viewers must see the slate while it lasts.
         afterwards: The state that must come by itself.
     """
 
@@ -360,6 +362,7 @@ class Fault:
     end: Callable[[OnAir], Awaitable[None]] = _nothing
     lasts_s: float = 0.8
     meanwhile: str | None = None
+    slate: bool = False
     afterwards: str = "live"
 
     def __str__(self) -> str:
@@ -376,6 +379,8 @@ async def suffer(fault: Fault, live: OnAir) -> None:
     try:
         if fault.meanwhile is not None:
             await live.is_told(fault.meanwhile)
+        if fault.slate:
+            await before.until(lambda seen: is_slate(seen.last))
         await asyncio.sleep(fault.lasts_s)
         await fault.end(live)
         await live.is_told(fault.afterwards)
@@ -387,17 +392,25 @@ async def suffer(fault: Fault, live: OnAir) -> None:
         assert joined.pictures
 
 
-def broken(name: str, *, meanwhile: str | None = "paused", afterwards: str = "live", lasts_s: float = 0.8) -> Fault:
-    """Return the fault that a trap of this name in the server makes."""
+def broken(
+    name: str,
+    trap: str | None = None,
+    *,
+    meanwhile: str = "paused",
+    slate: bool = False,
+    afterwards: str = "live",
+    lasts_s: float = 0.8,
+) -> Fault:
+    """Return the fault that a trap in the server makes, of the same name unless `trap` says otherwise."""
 
     async def begin(live: OnAir) -> None:
-        live.switch.set(name)
+        live.switch.set(trap or name)
 
     async def end(live: OnAir) -> None:
         if afterwards == "live":
             live.switch.set()
 
-    return Fault(name, begin, end, lasts_s, meanwhile, afterwards)
+    return Fault(name, begin, end, lasts_s, meanwhile, slate, afterwards)
 
 
 # Of the publisher
@@ -416,7 +429,7 @@ def _camera(name: str, *steps: Callable[[FickleCamera], object], meanwhile: str 
     async def end(live: OnAir) -> None:
         live.camera.scene, live.camera.size_wh = usual.pop()
 
-    return Fault(name, begin, end, meanwhile=meanwhile)
+    return Fault(name, begin, end, meanwhile=meanwhile, slate=meanwhile is not None)
 
 
 def shows(name: str, *scenes: Scene) -> Fault:
@@ -436,9 +449,7 @@ def _jumps(seconds: float) -> Callable[[FickleCamera], object]:
     return lambda camera: setattr(camera, "clock_ahead_s", camera.clock_ahead_s + seconds)
 
 
-def _on_the_wire(
-    name: str, make: Callable[[], Callable[[bytes], list[bytes]]], *, reconnects: bool = False
-) -> Fault:
+def _on_the_wire(name: str, make: Callable[[], Callable[[bytes], list[bytes]]], *, reconnects: bool = False) -> Fault:
     """Return a fault of a publisher that changes its own packets, and may have to connect anew after that."""
 
     async def begin(live: OnAir) -> None:
@@ -524,11 +535,29 @@ def _lying_reports() -> Callable[[bytes], list[bytes]]:
     return change
 
 
+async def _lose_keyframes(live: OnAir) -> None:
+    live.wire.change = _lost_keyframes()
+    live.camera.want_keyframe()
+
+
+async def _lose_nothing(live: OnAir) -> None:
+    live.wire.change = None
+
+
 async def _throw_garbage(live: OnAir) -> None:
     """Send datagrams of every kind to the ports of the publisher's session, from elsewhere, without any key."""
     dice = random.Random(8)  # noqa: S311  # dice, no secret
     candidates = [line.split() for line in live.publisher.response.text.splitlines() if line[:12] == "a=candidate:"]
-    heads = [b"", b"\0", bytes(19), b"\x16\xfe\xfd", b"\x80\x60", b"\x80\xc8\0\6", b"\0\1\0\x08\x21\x12\xa4\x42", b"\xff"]
+    heads = [
+        b"",
+        b"\0",
+        bytes(19),
+        b"\x16\xfe\xfd",
+        b"\x80\x60",
+        b"\x80\xc8\0\6",
+        b"\0\1\0\x08\x21\x12\xa4\x42",
+        b"\xff",
+    ]
     for candidate in candidates:
         address = (candidate[4], int(candidate[5]))
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
@@ -574,33 +603,36 @@ async def _thaw(live: OnAir) -> None:
 
 
 NOTHING: Final = Fault("nothing goes wrong", _nothing)
-VISION_RAISES: Final = broken("vision raises")
-VISION_RETURNS_A_CAMERA_PICTURE: Final = broken("vision returns the camera's picture")
-VISION_HANGS_ONCE: Final = broken("vision hangs once")
-VISION_HANGS: Final = broken("vision hangs", afterwards="paused", lasts_s=4.0)
+VISION_RAISES: Final = broken("vision raises", slate=True)
+VISION_RETURNS_A_CAMERA_PICTURE: Final = broken("vision returns the camera's picture", slate=True)
+VISION_HANGS_ONCE: Final = broken("vision hangs once", slate=True)
+VISION_HANGS: Final = broken("vision hangs for ever", "vision hangs", slate=True, afterwards="paused", lasts_s=4.0)
 ENCODER_RAISES: Final = broken("the encoder raises")
 ENCODER_HANGS: Final = broken("the encoder hangs")
-ENCODER_NEVER_WORKS_AGAIN: Final = broken("the encoder raises", afterwards="paused")
+ENCODER_NEVER_WORKS_AGAIN: Final = broken("the encoder raises for ever", "the encoder raises", afterwards="paused")
 OVERLOAD: Final = broken("vision is slow", meanwhile="live", lasts_s=3.0)
-MODEL_DIES: Final = broken("the model's session dies")
+MODEL_DIES: Final = broken("the model's session dies", slate=True)
 CLOCK_JUMPS: Final = _camera(
     "the publisher's clock jumps", *(_jumps(seconds) for seconds in (2.5, -2.5, 40, -40, 7200, -7200))
 )
 REPORTS_LIE: Final = _on_the_wire("sender reports lie", _lying_reports)
 SIZES: Final = _camera(
-    "the camera's size changes", *(_turns_to(*size) for size in ((426, 240), (240, 426), (321, 181), (99, 33), (16, 16)))
+    "the camera's size changes",
+    *(_turns_to(*size) for size in ((426, 240), (240, 426), (321, 181), (99, 33), (16, 16))),
 )
 SHAPES: Final = _camera(
     "the camera's shape changes", *(_turns_to(*size) for size in ((360, 640), (641, 361), (1280, 720), (320, 180)))
 )
-TINY: Final = _camera("the camera's pictures are tiny", *(_turns_to(*size) for size in ((2, 2), (1, 1), (1, 64), (8, 4))))
+TINY: Final = _camera(
+    "the camera's pictures are tiny", *(_turns_to(*size) for size in ((2, 2), (1, 1), (1, 64), (8, 4)))
+)
 HUGE: Final = _camera("the camera's pictures are too large", _turns_to(800, 600), meanwhile="paused")
 FLOOD: Final = Fault("the camera floods", _flood, _ebb, lasts_s=1.5)
 PAYLOADS_MUTATED: Final = _on_the_wire("payloads are mutated", _mutated_payloads)
 PACKETS_MUTATED: Final = _on_the_wire("whole packets are mutated", _mutated_packets, reconnects=True)
-KEYFRAMES_LOST: Final = _on_the_wire("key frames are lost", _lost_keyframes)
+KEYFRAMES_LOST: Final = Fault("key frames are lost", _lose_keyframes, _lose_nothing, meanwhile="paused", slate=True)
 GARBAGE: Final = Fault("garbage comes to the ports", _throw_garbage)
-VANISHED: Final = Fault("the broadcaster vanishes", _vanish, OnAir.publish, meanwhile="paused")
+VANISHED: Final = Fault("the broadcaster vanishes", _vanish, OnAir.publish, meanwhile="paused", slate=True)
 RECONNECTED: Final = Fault("the broadcaster reconnects", _reconnect)
 WORKER_KILLED: Final = Fault("the worker is killed", _kill, OnAir.publish, meanwhile="restarting")
 WORKER_FROZEN: Final = Fault("the worker is frozen", _freeze, _thaw, meanwhile="paused")

@@ -376,6 +376,7 @@ class LiveSession:
             self._dropped_before += self._publisher.dropped
             self._publisher = None
             self._idle_since = self._left_at = time.monotonic()
+            self._vision.forget()
             self._encoder.forget()
 
     async def _serve_publisher(self, ingest: Ingest) -> None:

@@ -1,9 +1,11 @@
 """The thread that treats pictures: newest first, one at a time, and nothing passes on an error."""
 
 import contextlib
+import math
 import threading
 import time
 from collections.abc import Callable
+from typing import Final
 
 import av
 import structlog
@@ -15,6 +17,9 @@ from mien.sessions.ports import Pipeline, WorksAhead
 from mien.vision.faces import TreatedFrame
 
 log = structlog.get_logger()
+
+_STALE_S: Final = 3.0
+"""What a delay line has held for so long is old: viewers have seen the slate since."""
 
 
 class VisionThread:
@@ -39,6 +44,9 @@ class VisionThread:
         self._max_pixels = max_pixels
         self._busy_since: float | None = None
         self.retired = False
+        self._era = 0
+        self._begun = 0
+        self._last_at = -math.inf
         self._gate = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="mien-vision", daemon=True)
         self._thread.start()
@@ -52,6 +60,13 @@ class VisionThread:
             self._next = (pipeline, done)
         self.frames.nudge()
         return done
+
+    def forget(self) -> None:
+        """Hand on nothing that is made of the pictures so far, not even of those in the pipeline's delay line."""
+        with self._gate:
+            self._era += 1
+            self.frames.clear()
+        self.frames.nudge()
 
     def busy_s(self, now: float) -> float:
         """Return for how long the present picture has been under treatment."""
@@ -73,10 +88,11 @@ class VisionThread:
 
     def _run(self) -> None:
         while not self.retired:
+            era = self._era
             item = self.frames.get()
             self._take_up_next()
-            if item is not None:
-                self._treat(*item)
+            if item is not None and era == self._era:  # else it may be from before `forget`
+                self._treat(*item, era)
                 self._work_ahead()
 
     def _take_up_next(self) -> None:
@@ -86,9 +102,13 @@ class VisionThread:
                 self._next = None
                 done.set()
 
-    def _treat(self, frame: av.VideoFrame, at: float) -> None:
+    def _treat(self, frame: av.VideoFrame, at: float, era: int) -> None:
         self._busy_since = began = time.monotonic()
         try:
+            if era != self._begun or at - self._last_at > _STALE_S:
+                for _stale in self._pipeline.flush():
+                    pass
+            self._begun, self._last_at = era, at
             treated = self._pipeline(to_image(frame, max_pixels=self._max_pixels), at=at)
         except Exception as error:  # noqa: BLE001  # whatever breaks in there, viewers keep the last safe picture
             self._count(error)
@@ -102,7 +122,7 @@ class VisionThread:
             self._count(TypeError(f"a pipeline must return a TreatedFrame, got {type(treated).__name__}"))
             return
         with self._gate:
-            if not self.retired:
+            if not self.retired and era == self._era:
                 self._hand_on(treated)
 
     def _work_ahead(self) -> None:

@@ -107,6 +107,9 @@ class LookSchedule:
         parts: Parts along each side of the frame; they overlap by a fifth so that no face lies on every seam.
         part_every: Of the frames between two looks at the whole, only every n-th looks at a part. The whole is seen
             in every second frame whatever is saved: nearer faces must not wait.
+
+    Attributes:
+        whole: The look at the whole picture.
     """
 
     def __init__(
@@ -120,7 +123,7 @@ class LookSchedule:
     ) -> None:
         self.size_wh = size_wh
         width, height = size_wh
-        self._whole = Look((0, 0, width, height), whole_side)
+        self.whole = Look((0, 0, width, height), whole_side)
         self._parts = [Look(part, part_side) for part in overlapping_parts(size_wh, parts)]
         self._part_every = part_every
         self._frame = 0
@@ -136,7 +139,7 @@ class LookSchedule:
         turn, between = divmod(self._frame, 2)
         self._frame += 1
         if not between:
-            return [self._whole]
+            return [self.whole]
         if turn % self._part_every:
             return []
         self._next_part = (self._next_part + 1) % len(self._parts)
@@ -145,7 +148,7 @@ class LookSchedule:
     def sweep(self) -> list[Look]:
         """Return everything, for a frame about which nothing is known."""
         self._frame += 1
-        return [self._whole, *self._parts]
+        return [self.whole, *self._parts]
 
 
 def overlapping_parts(size_wh: tuple[int, int], per_side: int) -> list[tuple[int, int, int, int]]:

@@ -1,7 +1,7 @@
 """One frame's way through vision: find, follow, know, decide, treat, label. Nothing leaves by another door."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
@@ -18,7 +18,7 @@ from mien.vision.label import Label
 from mien.vision.mosaic import cell_size, cover_box, draw_mosaic
 from mien.vision.policy import Mosaic, Policy, Show, Swap
 from mien.vision.swapper import MeshSwapper
-from mien.vision.tracker import FaceTrack, FaceTracker
+from mien.vision.tracker import HOLD_S, FaceTrack, FaceTracker
 
 Span: TypeAlias = Callable[[str], AbstractContextManager[object]]
 """Times a stage: `with span("find"): ...`. Vision has no clock of its own."""
@@ -113,6 +113,8 @@ class FacePipeline:
         self._is_cut = CutDetector()
         self._still = still
         self._schedule: LookSchedule | None = None
+        self._saw_whole = True
+        self._is_sure = True
         self._clearances: dict[int, Clearance] = {}
         self._swappers: dict[int, tuple[Swap, MeshSwapper]] = {}
         self._altered_at = -LABEL_HOLD_S
@@ -128,14 +130,22 @@ class FacePipeline:
 
         Raises:
             ShapeError: Not an image, or time went backwards.
+            Exception: Whatever a network raises. Then the delay line is empty and the next frame is searched as
+                after a cut.
         """
         check_image(image)
         if at <= self._last_at:
             raise ShapeError(f"frames must come in the order of capture: {at} s after {self._last_at} s")
-        self._last_at = at
-        tracks = self._see(image, at)
-        with self._span("know"):
-            faces = [self._know(image, track, at) for track in tracks]
+        try:
+            tracks = self._see(image, at)
+            with self._span("know"):
+                faces = [self._know(image, track, at) for track in tracks]
+        except Exception:
+            self._lose_sight()
+            raise
+        finally:
+            self._last_at = at
+        self._is_sure = True
         self._held.append(_Held(image, at, faces, {t.id: at - t.seen_at for t in tracks}))
         self._cover_backwards(tracks, at)
         self._doubt_backwards(tracks)
@@ -151,6 +161,7 @@ class FacePipeline:
 
     def flush(self) -> Iterator[TreatedFrame]:
         """Return the frames that the delay line still holds, oldest first."""
+        self._look_back()
         while self._held:
             yield self._treat(self._held.popleft())
 
@@ -158,13 +169,18 @@ class FacePipeline:
         """Find and follow the faces of this frame."""
         height, width = image.shape[:2]
         with self._span("cut"):
-            cut = self._is_cut(image)
-        if self._schedule is None or self._schedule.size_wh != (width, height):
-            self._schedule, cut = self._new_schedule((width, height)), True
+            cut = self._is_cut(image) or at - self._last_at > HOLD_S
+        schedule = self._schedule
+        if schedule is None or schedule.size_wh != (width, height):
+            schedule, cut = self._new_schedule((width, height)), True
         if cut:
+            self._look_back()
             self._begin_scene()
+        self._schedule = schedule
+        looks = schedule.looks() if self._is_sure and not cut else schedule.sweep()
         with self._span("find"):
-            found = self._eyes.find(image, self._schedule.sweep() if cut else self._schedule.looks())
+            found = self._eyes.find(image, looks)
+        self._saw_whole = schedule.whole in looks
         with self._span("follow"):
             return self._eyes.tracker(image, found, at)
 
@@ -177,6 +193,27 @@ class FacePipeline:
         self._clearances.clear()
         self._swappers.clear()
         self._foremost = None
+
+    def _look_back(self) -> None:
+        """See the last frame of a scene whole, if only a part of it was seen: no later frame will tell who entered."""
+        if self._schedule is None or self._saw_whole or not self._held:
+            return
+        last = self._held[-1]
+        with self._span("find"):
+            found = self._eyes.find(last.image, [self._schedule.whole])
+        self._saw_whole = True
+        for seen in found:
+            if not any(_holds(face.reach_xyxy, seen.box_xyxy) for face in last.faces):
+                self._cover_held(seen.box_xyxy, self._held)
+
+    def _lose_sight(self) -> None:
+        """Trust nothing that a frame half seen may have changed.
+
+        A face begun in it would not be new in the next frame, nor a doubt that came up in it.
+        """
+        self._is_sure = False
+        self._held.clear()
+        self._clearances.clear()
 
     def _know(self, image: Image, track: FaceTrack, at: float) -> Face:
         """Weigh the evidence about who this is. Doubt of any kind makes a stranger."""
@@ -197,9 +234,14 @@ class FacePipeline:
         """Hide a face first seen now in the frames that have not left yet."""
         for track in tracks:
             if track.first_at == at:
-                cover = cover_box(track.box_xyxy, grow=1.5)
-                for held in list(self._held)[:-1]:
-                    held.late_covers.append(cover)
+                self._cover_held(track.box_xyxy, list(self._held)[:-1])
+
+    @staticmethod
+    def _cover_held(box: Box, frames: Iterable[_Held]) -> None:
+        """Hide a face in frames that have not left yet; where it was in them is not known for sure."""
+        cover = cover_box(box, grow=1.5)
+        for held in frames:
+            held.late_covers.append(cover)
 
     def _doubt_backwards(self, tracks: list[FaceTrack]) -> None:
         """Take back a name in the frames that have not left yet: the doubt may have begun in one of them."""
@@ -282,6 +324,12 @@ class FacePipeline:
         for kept in (self._clearances, self._swappers):
             for gone in kept.keys() - alive:
                 del kept[gone]
+
+
+def _holds(outer: Box, box: Box) -> bool:
+    """Tell whether the middle of `box` lies in `outer`."""
+    middle = (box[:2] + box[2:]) / 2
+    return bool((outer[:2] <= middle).all() and (middle <= outer[2:]).all())
 
 
 def _size(face: Face) -> float:

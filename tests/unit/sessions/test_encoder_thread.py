@@ -1,4 +1,5 @@
 import queue
+import threading
 import time
 
 import av
@@ -251,3 +252,35 @@ def test_an_encoder_that_fails_starts_anew_and_the_broadcast_goes_on(thread, pla
     while player.next().mean() < 150:
         pass
     assert thread.errors
+
+
+def test_pictures_that_cannot_be_encoded_give_way_to_the_slate_and_nobody_is_told_that_they_flow(thread, player):
+    thread.treated.put(painted(200))
+    while player.next().mean() < 150:
+        pass
+    assert thread.flows
+    until = time.monotonic() + 1.2
+    while time.monotonic() < until:
+        thread.treated.put(TreatedFrame(image=np.zeros((1, 1, 3), np.uint8), at=time.monotonic()))
+        time.sleep(0.02)
+    assert not thread.flows
+    while not player.empty():
+        last = player.next()
+    assert is_slate(last)
+    thread.treated.put(painted(200, (80, 60)))
+    while player.next().shape != (60, 80, 3):
+        pass
+    assert thread.flows
+
+
+def test_an_encoder_that_hangs_is_not_said_to_flow(thread, player, monkeypatch):
+    thread.treated.put(painted(200))
+    while player.next().mean() < 150:
+        pass
+    go_on = threading.Event()
+    monkeypatch.setattr(thread._ladder, "encode", lambda *_, **__: iter([go_on.wait(5)][:0]))
+    thread.treated.put(painted(100))
+    time.sleep(0.8)
+    flowed = thread.flows
+    go_on.set()
+    assert not flowed

@@ -1,5 +1,6 @@
 import threading
 import time
+from collections import deque
 
 import av
 import numpy as np
@@ -124,3 +125,65 @@ def test_a_retired_thread_hands_on_nothing_that_it_still_finishes(start, sink):
     leave.set()
     assert thread.join(timeout_s=5)
     assert sink.frames == []
+
+
+class Delayed:
+    """Gives each picture out with the next one; remembers none but that one."""
+
+    def __init__(self):
+        self.held = deque()
+
+    def __call__(self, image, *, at):
+        self.held.append(TreatedFrame(image=image, at=at))
+        return self.held.popleft() if len(self.held) > 1 else None
+
+    def flush(self):
+        while self.held:
+            yield self.held.popleft()
+
+
+def times_of(sink):
+    return [frame.at for frame in sink.frames]
+
+
+def test_what_is_forgotten_does_not_leave_with_the_next_publishers_first_picture(start, sink):
+    thread = start(Delayed())
+    for number in (1.0, 2.0):
+        thread.frames.put((FRAME, number))
+        assert until(lambda number=number: thread._last_at == number)
+    assert until(lambda: times_of(sink) == [1.0])
+    thread.forget()
+    assert until(lambda: not thread.frames._nudged)  # else the next picture may be taken for one from before
+    for number in (3.0, 4.0):
+        thread.frames.put((FRAME, number))
+        assert until(lambda number=number: thread._last_at == number)
+    assert until(lambda: times_of(sink) == [1.0, 3.0])
+
+
+def test_what_waited_through_a_long_silence_does_not_leave_after_it(start, sink):
+    thread = start(Delayed())
+    for number in (1.0, 2.0, 602.0, 603.0):
+        thread.frames.put((FRAME, number))
+        assert until(lambda number=number: thread._last_at == number)
+    assert until(lambda: times_of(sink) == [1.0, 602.0])
+
+
+def test_a_picture_under_treatment_while_it_is_forgotten_goes_nowhere(start, sink):
+    entered, leave = threading.Event(), threading.Event()
+
+    def late():
+        entered.set()
+        leave.wait(5)
+        return Paint((9, 9, 9))(np.zeros((32, 32, 3), np.uint8), at=1.0)
+
+    pipeline = Faulty(Paint((1, 2, 3)), late)
+    pipeline.broken.set()
+    thread = start(pipeline)
+    thread.frames.put((FRAME, 1.0))
+    assert entered.wait(5)
+    thread.forget()
+    pipeline.broken.clear()
+    leave.set()
+    assert until(lambda: thread.busy_s(time.monotonic()) == 0 and not thread.frames._nudged)
+    thread.frames.put((FRAME, 2.0))
+    assert until(lambda: times_of(sink) == [2.0])

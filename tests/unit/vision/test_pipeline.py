@@ -168,3 +168,95 @@ def test_what_is_drawn_ahead_of_time_looks_the_same(delay, swap):
     for plain, early in zip(seen(ahead=False), seen(ahead=True), strict=True):
         assert (plain.image == early.image).all()
         assert (plain.counts, plain.altered, plain.at) == (early.counts, early.altered, early.at)
+
+
+class Fragile(Script):
+    """Sees what a test wrote down, fails where it wrote down an error, and remembers how many looks it was given."""
+
+    def __init__(self, *frames):
+        super().__init__(*frames)
+        self.looks = []
+
+    def __call__(self, image, looks):
+        self.looks.append(len(looks))
+        if self.frames and isinstance(self.frames[0], Exception):
+            raise self.frames.pop(0)
+        return super().__call__(image, looks)
+
+
+def feed(pipe, numbers, *, image=SCENE, fps=25):
+    """Return what comes out for frames of these numbers; nothing for those whose treatment raises."""
+    out = []
+    for number in numbers:
+        try:
+            frame = pipe(image.copy(), at=number / fps)
+        except RuntimeError:
+            frame = None
+        if frame is not None:
+            out.append(frame)
+    return out
+
+
+def test_after_a_failure_nothing_that_waited_leaves_and_the_frame_is_searched_as_after_a_cut():
+    script = Fragile([], [], RuntimeError("the network died"), [FACE])
+    frames = feed(pipe := pipeline(script, Policy(), delay=2), range(6))
+    frames += pipe.flush()
+    assert script.looks[:4] == [5, 1, 1, 5]
+    assert [round(frame.at * 25) for frame in frames] == [3, 4, 5]
+    assert all(hidden(frame) for frame in frames)
+
+
+def test_a_failure_at_the_cut_does_not_save_the_new_scene_its_search():
+    script = Fragile([], [], RuntimeError("the network died"), [])
+    pipe = pipeline(script, Policy())
+    feed(pipe, range(2))
+    feed(pipe, range(2, 4), image=np.ascontiguousarray(255 - SCENE // 2))
+    assert script.looks == [5, 1, 5, 5]
+
+
+def test_the_frames_before_one_in_which_a_new_faces_mesh_fails_do_not_leave():
+    class Dying(OneMesh):
+        deaths = 1
+
+        def settle(self, image, roi):
+            if self.deaths:
+                self.deaths -= 1
+                raise RuntimeError("the network died")
+            return super().settle(image, roi)
+
+    policy = Policy(strangers=Swap(builtin_mask("volto")))
+    pipe = pipeline(Script([], [], [FACE], [FACE]), policy, mesh=Dying(), delay=2)
+    frames = feed(pipe, range(6))
+    frames += pipe.flush()
+    # It may have been there in frames 0 and 1, which waited when frame 2 failed.
+    assert [(round(frame.at * 25), frame.counts) for frame in frames] == [(n, {"swap": 1}) for n in (3, 4, 5)]
+
+
+def test_a_failure_ends_every_clearance():
+    script = Fragile(*[[FACE]] * 20, RuntimeError("the network died"), *[[FACE]] * 5)
+    pipe = pipeline(script, Policy(people={"alice": Show()}), mesh=OneMesh(), **SHOW_ALICE)
+    frames = feed(pipe, range(24))
+    assert frames[19].counts == {"show": 1}
+    assert [frame.counts for frame in frames[20:]] == [{"mosaic": 1}] * 3
+
+
+def test_after_a_second_without_frames_everything_is_searched():
+    script = Fragile()
+    feed(pipeline(script, Policy()), [0, 1, 2, 40, 41])
+    assert script.looks == [5, 1, 1, 5, 1]
+
+
+def test_who_enters_just_before_a_cut_is_hidden_though_only_a_part_was_seen_by_then():
+    # Frames 0 to 2 are seen whole, in part, whole; frame 3 in part again, and the look back finds the face in it.
+    script = Fragile([], [], [], [], [FACE], [])
+    pipe = pipeline(script, Policy(), delay=2)
+    frames = feed(pipe, range(4))
+    frames += feed(pipe, [4], image=np.ascontiguousarray(255 - SCENE // 2))
+    frames += pipe.flush()
+    assert script.looks[:6] == [5, 1, 1, 1, 1, 5]
+    assert hidden(frames[3])
+
+
+def test_who_enters_in_the_last_frame_of_all_is_hidden_though_only_a_part_was_seen():
+    frames = play(pipeline(Script([], [], [], [], [FACE]), Policy(), delay=2), 4)
+    assert hidden(frames[3])
