@@ -30,7 +30,7 @@ from pylibsrtp import Error as SrtpError
 from mien.media.encoded import EncodedPicture
 from mien.media.encoder import Encoder
 from mien.media.planes import TreatedPlanes
-from mien.sessions.ports import LivePolicy, Pipeline, PipelineFactory
+from mien.sessions.ports import LivePolicy, Pipeline, PipelineFactory, WorksAhead
 from mien.vision.faces import Image, TreatedFrame
 from mien.vision.slate import slate
 from mien.workers.worker import run_worker
@@ -90,6 +90,10 @@ class TrappedPipeline:
         if "vision is slow" in self.switch:
             time.sleep(self.slow_s)
         return self.inner(image, at=at)
+
+    def work_ahead(self) -> None:
+        if isinstance(self.inner, WorksAhead):
+            self.inner.work_ahead()
 
     def flush(self) -> Iterator[TreatedFrame]:
         yield from self.inner.flush()
