@@ -63,8 +63,11 @@ def _open_runner(settings: Settings, limits: LiveLimits, ice_servers: Sequence[I
 
 def _open_eyes(settings: Settings) -> PipelineFactory:
     # Here and not above: the networks' runtime takes a second to import, and the first page need not wait.
+    import cv2  # noqa: PLC0415
+
     from mien.registry.runtime import Runtime  # noqa: PLC0415
     from mien.registry.store import Store  # noqa: PLC0415
     from mien.sessions.eyes import EyesMaker  # noqa: PLC0415
 
+    cv2.setNumThreads(1)  # photos and previews are rare here; a pool of OpenCV's own costs memory
     return EyesMaker(Runtime(Store(settings.models_dir)))
