@@ -1,6 +1,6 @@
 """How long a picture takes through the server, packets in to packets out, without a browser beside it.
 
-    python benchmarks/delay.py [--treatment mask mosaic] [--capture FILE] [--out benchmarks/results/delay.json]
+    python benchmarks/delay.py [--treatment mask mosaic] [--delay-frames 0 1 2] [--capture FILE]
 
 First Chromium publishes a 720p clip with one face to a recorder, which keeps its packets and their times; then the
 browser is closed. The recording is published to a real `mien serve` on the same machine by a client that only protects
@@ -8,7 +8,8 @@ and sends, and one viewer keeps the packets that come back. Every picture carrie
 both sides when all is over, so nothing but the server works while time is taken.
 
 A picture's delay counts from the sending of its last packet to the arrival of its treated last packet: decoding,
-waiting, treatment, encoding and both ways over the loopback are in it.
+waiting, treatment, encoding and both ways over the loopback are in it. So is the delay line, in which a picture waits
+for the next ones, so that a face found late is hidden from its first frame: `--delay-frames` sets its length.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
@@ -96,13 +98,16 @@ def record(folder: Path, seconds: float) -> list[Recorded]:
     return recorder.packets
 
 
-async def measure(address: str, pid: int, packets: list[Recorded], treatment: str) -> dict[str, Any]:
-    """Publish `packets` and watch; return the figures."""
+async def measure(
+    address: str, pid: int, packets: list[Recorded], treatment: str, delay_frames: int | None
+) -> dict[str, Any]:
+    """Publish `packets` and watch; return the figures. The server chooses the delay line's length at None."""
     came_in, came_out = Came(), Came()
     video, audio = media_types(packets)
     replay = Replay(packets, sent=came_in.note)
     async with httpx.AsyncClient(base_url=address, timeout=20) as client:
-        made = (await client.post("/api/broadcasts", json=TREATMENTS[treatment])).raise_for_status().json()
+        wish = {**TREATMENTS[treatment], "delay_frames": delay_frames}
+        made = (await client.post("/api/broadcasts", json=wish)).raise_for_status().json()
         viewer = peer()
         viewer.addTransceiver("video", direction="recvonly")
         viewer.addTransceiver("audio", direction="recvonly")
@@ -127,6 +132,7 @@ async def measure(address: str, pid: int, packets: list[Recorded], treatment: st
     return {
         "path": "rtp_in_to_rtp_out",
         "treatment": treatment,
+        "delay_frames": delay_frames,
         "pictures_in": sum(at > began + WARM_UP_S for at in into.values()),
         "pictures_out": len(delays),
         **{f"p{percent}_ms": round(float(np.percentile(delays, percent)) * 1e3, 1) for percent in (5, 50, 95, 99)},
@@ -151,6 +157,7 @@ async def both_up(*connections: RTCPeerConnection) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--treatment", nargs="+", default=list(TREATMENTS), choices=list(TREATMENTS))
+    parser.add_argument("--delay-frames", nargs="+", type=int, default=[None], help="unless told, the server's choice")
     parser.add_argument("--seconds", type=float, default=24.0, help="of the recording; at most the clip's 29")
     parser.add_argument("--capture", type=Path, help="a recording: taken if it is there, written if not")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/delay.json")
@@ -162,8 +169,8 @@ def main() -> None:
         packets = read(capture)
         rows = []
         with mien_serve(Path(name) / "data") as server:
-            for treatment in options.treatment:
-                rows.append(asyncio.run(measure(server.address, server.pid, packets, treatment)))
+            for treatment, frames in product(options.treatment, options.delay_frames):
+                rows.append(asyncio.run(measure(server.address, server.pid, packets, treatment, frames)))
                 print(json.dumps(rows[-1]), flush=True)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1))

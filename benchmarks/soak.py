@@ -74,7 +74,7 @@ def listen(url: str, heard: list[tuple[float, float]]) -> None:
     with suppress(ConnectionClosed), connect(url) as socket:
         for message in socket:
             told = json.loads(message)
-            if told["kind"] == "stats" and told["server_delay_ms"]:
+            if told["server_delay_ms"]:
                 heard.append((told["server_delay_ms"], told["fps_out"]))
 
 

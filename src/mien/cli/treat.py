@@ -18,7 +18,7 @@ from mien.config import Settings
 from mien.errors import ConsentError
 from mien.registry.runtime import Runtime
 from mien.registry.store import State, Store
-from mien.sessions.consent import STATEMENT, STATEMENT_KO, declare
+from mien.sessions.consent import BILINGUAL_STATEMENT, declare
 from mien.sessions.treat import Progress, TreatReport, check_files, treat_file
 from mien.sessions.wishes import Reference, read_wishes
 from mien.storage.consents import JsonLinesConsentLedger
@@ -113,7 +113,7 @@ def _ask(references: Sequence[Reference]) -> str:
     for reference in references:
         english, korean = _USES[reference.use]
         click.echo(f"  {reference.photo.name}: {english} / {korean}", err=True)
-    click.echo(f"{STATEMENT}\n{STATEMENT_KO}", err=True)
+    click.echo(BILINGUAL_STATEMENT, err=True)
     if not click.confirm("Do you declare this for each of them? / 각 사진에 대해 이를 확인합니까?", err=True):
         raise ConsentError(f"{names}: without the consent of the people in the photos nothing is done")
     name: str = click.prompt("Your name / 이름", err=True)

@@ -1,19 +1,27 @@
 """The declaration that the owner of a face agreed: its words, and who is asked for it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from mien.errors import ConsentError
 from mien.sessions.ports import ConsentLedger, Declaration
 from mien.sessions.wishes import Reference
 
-STATEMENT: Final = "The person in this photo agreed that their face is used here."
-STATEMENT_KO: Final = "이 사진 속 사람은 자신의 얼굴이 여기에 쓰이는 데 동의했습니다."
+Language: TypeAlias = Literal["en", "ko"]
+
+STATEMENTS: Final[Mapping[Language, str]] = {
+    "en": "The person in this photo agreed that their face is used here.",
+    "ko": "사진 속 사람이 여기에 자기 얼굴을 쓰는 데 동의했어요.",
+}
+"""What is declared, in the words that are shown and recorded."""
+BILINGUAL_STATEMENT: Final = "\n".join(STATEMENTS.values())
 
 
 def declare(references: Sequence[Reference], *, declared_by: str, ledger: ConsentLedger) -> None:
-    """Record that the owners of the faces in `references` agreed. Without references nothing is recorded.
+    """Record that the owners of the faces in `references` agreed, shown in both languages.
+
+    Without references nothing is recorded.
 
     Raises:
         ConsentError: Nobody declares it.
@@ -25,4 +33,4 @@ def declare(references: Sequence[Reference], *, declared_by: str, ledger: Consen
     if not name or not name.isprintable():
         raise ConsentError("a declaration needs the name of who makes it")
     at = datetime.now(UTC)
-    ledger.record([Declaration(r.photo.sha256, r.use, name, STATEMENT, at) for r in references])
+    ledger.record([Declaration(r.photo.sha256, r.use, name, BILINGUAL_STATEMENT, at) for r in references])

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from mien.errors import ConsentError, InputError, MediaTooLargeError, PersonaError
-from mien.sessions.consent import STATEMENT
+from mien.sessions.consent import STATEMENTS, Language
 from mien.sessions.ports import ConsentLedger, Declaration, PipelineFactory, ReferenceFace
 
 REFERENCE_PREFIX: Final = "reference:"
@@ -52,9 +52,11 @@ class References:
         self._lock = threading.Lock()
 
     def add(
-        self, photo: bytes, *, owner_agrees: bool, declared_by: str, factory: PipelineFactory
+        self, photo: bytes, *, owner_agrees: bool, declared_by: str, language: Language, factory: PipelineFactory
     ) -> tuple[str, tuple[str, ...]]:
         """Read a photo with `factory`, record the declaration, and keep the face for a while. Blocks.
+
+        The declaration is recorded in the words of `language`, in which it was shown.
 
         Returns:
             The persona's id ("reference:..."), and notes on what could be better about the photo.
@@ -80,7 +82,7 @@ class References:
                     photo_sha256=hashlib.sha256(photo).hexdigest(),
                     use="swap",
                     declared_by=declared_by,
-                    statement=STATEMENT,
+                    statement=STATEMENTS[language],
                     at=datetime.now(UTC),
                 )
             ]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mien.errors import ConsentError, OutputError
-from mien.sessions.consent import STATEMENT, declare
+from mien.sessions.consent import BILINGUAL_STATEMENT, declare
 from mien.sessions.ports import Declaration
 from mien.sessions.wishes import FacePhoto, Reference
 from support.photos import as_png
@@ -29,8 +29,8 @@ def test_each_use_of_a_photo_is_declared_by_name_with_the_words_shown():
     book = Book()
     declare([Reference(PHOTO, "swap"), Reference(PHOTO, "show")], declared_by=" Kim ", ledger=book)
     assert [(d.photo_sha256, d.use, d.declared_by, d.statement) for d in book.kept] == [
-        (PHOTO.sha256, "swap", "Kim", STATEMENT),
-        (PHOTO.sha256, "show", "Kim", STATEMENT),
+        (PHOTO.sha256, "swap", "Kim", BILINGUAL_STATEMENT),
+        (PHOTO.sha256, "show", "Kim", BILINGUAL_STATEMENT),
     ]
     assert all(datetime.now(UTC) - d.at < timedelta(seconds=10) for d in book.kept)
 

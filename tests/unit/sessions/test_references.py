@@ -1,6 +1,7 @@
 import pytest
 
 from mien.errors import ConsentError, OutputError, PersonaError
+from mien.sessions.consent import STATEMENTS
 from mien.sessions.references import References
 from support.live import ListLedger
 from support.pipelines import SmallFactory
@@ -15,8 +16,10 @@ class Clock:
         return self.at
 
 
-def add(references, *, by="Kim", photo=PHOTO):
-    persona_id, _notes = references.add(photo, owner_agrees=True, declared_by=by, factory=SmallFactory())
+def add(references, *, by="Kim", photo=PHOTO, language="en"):
+    persona_id, _notes = references.add(
+        photo, owner_agrees=True, declared_by=by, language=language, factory=SmallFactory()
+    )
     return persona_id
 
 
@@ -49,7 +52,13 @@ def test_the_declaration_says_who_and_for_what_and_names_the_photo_by_its_digest
     (declaration,) = ledger.declarations
     assert (declaration.declared_by, declaration.use, len(declaration.photo_sha256)) == ("Kim Minji", "swap", 64)
     assert declaration.at.tzinfo is not None
-    assert "agreed" in declaration.statement
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_a_declaration_is_recorded_in_the_words_that_were_shown(language):
+    ledger = ListLedger()
+    add(References(ledger), language=language)
+    assert [declaration.statement for declaration in ledger.declarations] == [STATEMENTS[language]]
 
 
 def test_a_photo_whose_declaration_cannot_be_kept_is_not_used():
@@ -70,4 +79,4 @@ def test_without_a_declaration_the_photo_is_not_even_read(agrees, by):
             pytest.fail("read without consent")
 
     with pytest.raises(ConsentError):
-        References(ListLedger()).add(PHOTO, owner_agrees=agrees, declared_by=by, factory=Unread())
+        References(ListLedger()).add(PHOTO, owner_agrees=agrees, declared_by=by, language="en", factory=Unread())

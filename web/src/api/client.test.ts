@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import openapi from "../../openapi.json";
 import { en } from "../words/en";
+import { ko } from "../words/ko";
 import { Api } from "./client";
 import { Problem } from "./problem";
 
@@ -64,10 +65,11 @@ describe("Api", () => {
 
   it("sends a photo with the declaration of its owner's agreement", async () => {
     const { api, requests } = served(json({ id: "reference:1", notes: [] }, 201));
-    await api.addReference(new File(["jpeg"], "me.jpg", { type: "image/jpeg" }), "Kim");
+    await api.addReference(new File(["jpeg"], "me.jpg", { type: "image/jpeg" }), "Kim", "ko");
     const form = await requests[0]?.formData();
     expect(form?.get("owner_agrees")).toBe("true");
     expect(form?.get("declared_by")).toBe("Kim");
+    expect(form?.get("language")).toBe("ko");
     expect(form?.get("photo")).toBeInstanceOf(File);
   });
 
@@ -84,8 +86,8 @@ describe("Api", () => {
     await expect(api.personas()).rejects.toEqual(new Problem("network", 0, "Failed to fetch"));
   });
 
-  it("shows the very sentence that the server records as declared", () => {
+  it("shows the very sentences that the server records as declared", () => {
     const { owner_agrees } = openapi.components.schemas.Body_add_reference_api_references_post.properties;
-    expect(en.face.agree).toBe(owner_agrees.description);
+    expect(owner_agrees.description).toBe([en.face.agree, ko.face.agree].join("\n"));
   });
 });

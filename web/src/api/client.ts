@@ -1,4 +1,5 @@
 import createClient from "openapi-fetch";
+import type { LanguageCode } from "../words/language";
 import { Problem } from "./problem";
 import type { paths } from "./schema";
 
@@ -63,10 +64,10 @@ export class Api {
   }
 
   /** Hand in a photo together with the declaration that its owner agreed. */
-  async addReference(photo: File, declaredBy: string) {
+  async addReference(photo: File, declaredBy: string, language: LanguageCode) {
     return settle(
       this.client.POST("/api/references", {
-        body: { photo: "", owner_agrees: true, declared_by: declaredBy },
+        body: { photo: "", owner_agrees: true, declared_by: declaredBy, language },
         // OpenAPI cannot name a browser's File, so the photo joins the form here.
         bodySerializer: (fields) => formOf({ ...fields, photo }),
         headers: bearer(this.operatorToken()),

@@ -103,7 +103,7 @@ describe("FacePicker", () => {
     takePhoto();
     declare("Kim");
     await upload();
-    expect(added).toHaveBeenCalledWith(PHOTO, "Kim");
+    expect(added).toHaveBeenCalledWith(PHOTO, "Kim", "en");
     expect(subject.wish).toEqual({ treatment: "swap", persona: "reference:1", others: "mosaic" });
     expect(subject.element.textContent).toContain("a little dark");
   });

@@ -299,7 +299,11 @@ export class FacePicker {
     const { file } = this.photo;
     this.change(() => (this.photo = { kind: "uploading", file }));
     try {
-      const { id, notes } = await this.options.api.addReference(file, this.declaredBy.trim());
+      const { id, notes } = await this.options.api.addReference(
+        file,
+        this.declaredBy.trim(),
+        this.options.language.code,
+      );
       this.settle(file, { kind: "ready", file, persona: id, notes });
     } catch (error) {
       const problem = Problem.from(error);

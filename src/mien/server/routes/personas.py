@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from mien.server.access import check_operator
-from mien.sessions.consent import STATEMENT
+from mien.sessions.consent import BILINGUAL_STATEMENT, Language
 from mien.sessions.ports import PipelineFactory
 from mien.sessions.references import References
 
@@ -65,15 +65,18 @@ async def preview_persona(request: Request, persona_id: str) -> Response:
 async def add_reference(
     request: Request,
     photo: UploadFile,
-    owner_agrees: Annotated[bool, Form(description=STATEMENT)] = False,  # noqa: FBT002  # a form field, not an argument
+    owner_agrees: Annotated[bool, Form(description=BILINGUAL_STATEMENT)] = False,  # noqa: FBT002  # a form field, not an argument
     declared_by: Annotated[str, Form(max_length=100, description="Who declares it.")] = "",
+    language: Annotated[Language, Form(description="In which language the declaration was shown.")] = "en",
 ) -> ReferenceOut:
     """Take a photo as a persona, with the declaration that its owner agreed. It is kept in memory only."""
     references: References = request.app.state.references
     data = await photo.read()
 
     def add() -> tuple[str, tuple[str, ...]]:
-        return references.add(data, owner_agrees=owner_agrees, declared_by=declared_by, factory=_eyes(request))
+        return references.add(
+            data, owner_agrees=owner_agrees, declared_by=declared_by, language=language, factory=_eyes(request)
+        )
 
     persona_id, notes = await asyncio.to_thread(add)
     return ReferenceOut(id=persona_id, notes=list(notes))
