@@ -14,6 +14,7 @@ from PIL import Image as Pillow
 
 from mien.cli import main
 from mien.media.images import read_picture
+from mien.sessions.consent import STATEMENTS
 from mien.vision.faces import Image
 from support.clips import Clip, decode, packets
 from support.judge import SAME_PERSON, Judge
@@ -215,8 +216,7 @@ def test_at_a_terminal_the_declaration_is_asked_for_in_both_languages(folder, an
         os.close(stdin)
         os.close(terminal)
     assert process.returncode == code, errors.decode()
-    assert "agreed" in errors.decode()
-    assert "동의했습니다" in errors.decode()
+    assert all(statement in errors.decode() for statement in STATEMENTS.values())
     assert "hopper.png: to be swapped in" in errors.decode()
     assert [line["use"] for line in declared(folder)] == uses
     assert (folder / "out.png").exists() == (code == 0)
