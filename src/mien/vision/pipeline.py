@@ -9,12 +9,13 @@ from typing import TypeAlias
 import numpy as np
 
 from mien.errors import ShapeError
-from mien.vision.clearance import Clearance, ClearanceRules, good_look
+from mien.vision.clearance import Clearance, ClearanceRules, Sight, sight_of
 from mien.vision.cuts import CutDetector
 from mien.vision.detector import Finder, LookSchedule
 from mien.vision.embedder import DlibEmbedder, Gallery
 from mien.vision.faces import Box, Face, Image, TreatedFrame, check_image
 from mien.vision.label import Label
+from mien.vision.landmarks import box_of_mesh
 from mien.vision.mosaic import cell_size, cover_box, draw_mosaic
 from mien.vision.policy import Mosaic, Policy, Show, Swap
 from mien.vision.swapper import MeshSwapper
@@ -148,7 +149,7 @@ class FacePipeline:
         self._is_sure = True
         self._held.append(_Held(image, at, faces, {t.id: at - t.seen_at for t in tracks}))
         self._cover_backwards(tracks, at)
-        self._doubt_backwards(tracks)
+        self._doubt_backwards(faces)
         return self._treat(self._held.popleft()) if len(self._held) > self._delay else None
 
     def work_ahead(self) -> None:
@@ -222,11 +223,14 @@ class FacePipeline:
 
     def _identify(self, image: Image, track: FaceTrack, at: float, embed: DlibEmbedder) -> str | None:
         clearance = self._clearances.setdefault(track.id, Clearance())
-        rules, mesh = self._eyes.rules, track.mesh
-        if track.doubtful or not track.seen or mesh is None or track.mesh_score < rules.keep_mesh_score:
+        rules, mesh, gallery = self._eyes.rules, track.mesh, self._eyes.gallery
+        sure = track.seen and not track.doubtful and track.mesh_score >= rules.keep_mesh_score
+        if not sure or mesh is None or not clearance.follows(box_of_mesh(mesh), at, rules):
             clearance.revoke()
-        elif clearance.wants_look(at, rules) and good_look(image, mesh, track.mesh_score, rules):
-            clearance.weigh(self._eyes.gallery.match(embed(image, mesh)), at, rules)
+        elif clearance.wants_look(Sight.GOOD, at, rules):  # is one due at all? sharpness costs time
+            sight = sight_of(image, mesh, track.mesh_score, rules)
+            if clearance.wants_look(sight, at, rules):
+                clearance.weigh(gallery.match(embed(image, mesh)), sight, at, rules, enrolled=len(gallery))
         clearance.tick(at, rules)
         return clearance.identity
 
@@ -243,12 +247,14 @@ class FacePipeline:
         for held in frames:
             held.late_covers.append(cover)
 
-    def _doubt_backwards(self, tracks: list[FaceTrack]) -> None:
+    def _doubt_backwards(self, faces: list[Face]) -> None:
         """Take back a name in the frames that have not left yet: the doubt may have begun in one of them."""
-        doubtful = {track.id for track in tracks if track.doubtful}
-        for held in self._held if doubtful else ():
-            named = [f for f in held.faces if f.face_track_id in doubtful and f.identity is not None]
-            held.faces = [replace(f, identity=None) if f.face_track_id in doubtful else f for f in held.faces]
+        nameless = {face.face_track_id for face in faces if face.identity is None}
+        for held in self._held:
+            named = [f for f in held.faces if f.face_track_id in nameless and f.identity is not None]
+            if not named:
+                continue
+            held.faces = [replace(f, identity=None) if f.face_track_id in nameless else f for f in held.faces]
             if held.drawn is not None:
                 held.doubted += named
 

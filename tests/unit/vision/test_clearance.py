@@ -2,20 +2,31 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mien.errors import ShapeError
-from mien.vision.clearance import STILL, Clearance, ClearanceRules
+from mien.vision.clearance import STILL, Clearance, ClearanceRules, Sight, sight_of
 from mien.vision.embedder import Gallery, Match
+from mien.vision.mask_preview import nobody
 
 RULES = ClearanceRules()
-ALICE = Match("alice", 0.97, 0.05)
-BOB = Match("bob", 0.97, 0.05)
+ALICE = Match("alice", 0.98, 0.05)
+BOB = Match("bob", 0.98, 0.05)
+GOOD, FAIR, POOR = Sight.GOOD, Sight.FAIR, Sight.POOR
 
 
-def after(*looks):
-    clearance = Clearance()
+def after(*looks, sight=GOOD, enrolled=1, clearance=None, start=0.0):
+    clearance = clearance or Clearance()
     for i, look in enumerate(looks):
-        clearance.weigh(look, 0.2 * i, RULES)
+        clearance.weigh(look, sight, start + 0.2 * i, RULES, enrolled=enrolled)
+    return clearance
+
+
+def cleared():
+    """Return a clearance whose last look was at 0.6 s."""
+    clearance = after(ALICE, ALICE, ALICE, ALICE)
+    assert clearance.identity == "alice"
     return clearance
 
 
@@ -23,50 +34,191 @@ def test_a_track_starts_as_a_stranger():
     assert Clearance().identity is None
 
 
-def test_one_look_is_not_enough_and_three_agreeing_ones_are():
-    assert after(ALICE, ALICE).identity is None
-    assert after(ALICE, ALICE, ALICE).identity == "alice"
+def test_three_looks_are_not_enough_and_four_agreeing_ones_are():
+    assert after(ALICE, ALICE, ALICE).identity is None
+    assert after(ALICE, ALICE, ALICE, ALICE).identity == "alice"
 
 
-@pytest.mark.parametrize(
-    "doubt",
-    [
-        pytest.param(BOB, id="somebody else"),
-        pytest.param(Match("alice", 0.90, 0.05), id="not alike enough"),
-        pytest.param(Match("alice", 0.97, 0.001), id="no lead over the runner-up"),
-        pytest.param(None, id="nobody"),
-    ],
-)
-def test_one_doubtful_look_takes_the_clearance_and_all_evidence(doubt):
+DOUBTS = [
+    pytest.param(BOB, id="somebody else"),
+    pytest.param(Match("alice", 0.93, 0.05), id="not alike enough"),
+    pytest.param(None, id="nobody"),
+]
+
+
+@pytest.mark.parametrize("doubt", [*DOUBTS, pytest.param(Match("alice", 0.98, 0.001), id="no lead over the next")])
+def test_one_doubtful_look_forgets_the_evidence_gathered_so_far(doubt):
     clearance = after(ALICE, ALICE, ALICE, doubt)
+    assert after(ALICE, ALICE, ALICE, clearance=clearance, start=0.8).identity is None
+    assert after(ALICE, clearance=clearance, start=1.4).identity == "alice"
+
+
+@pytest.mark.parametrize("doubt", DOUBTS)
+def test_one_doubtful_look_takes_the_clearance_and_all_evidence(doubt):
+    clearance = cleared()
+    clearance.weigh(doubt, GOOD, 1.0, RULES, enrolled=1)
     assert clearance.identity is None
-    clearance.weigh(ALICE, 1.0, RULES)
+    assert after(ALICE, ALICE, ALICE, clearance=clearance, start=1.2).identity is None
+
+
+def test_looks_that_each_just_pass_do_not_clear_while_their_mean_does_not():
+    just = Match("alice", RULES.wanted(1) - 0.9 * RULES.slack, 0.05)
+    assert after(*[just] * 30).identity is None
+    assert after(just, ALICE, ALICE, ALICE).identity == "alice"
+
+
+def test_many_looks_are_weighed_together_not_only_the_best_four_in_a_row():
+    just = Match("alice", RULES.wanted(1) - 0.9 * RULES.slack, 0.05)
+    above = Match("alice", RULES.wanted(1) + 0.3 * RULES.slack, 0.05)
+    assert after(*[above] * 4).identity == "alice"
+    assert after(*[just] * 6, *[above] * 4).identity is None
+
+
+def test_among_more_enrolled_people_a_face_must_be_more_alike():
+    alike = Match("alice", 0.96, 0.05)
+    assert after(*[alike] * 4, enrolled=1).identity == "alice"
+    assert after(*[alike] * 4, enrolled=100).identity is None
+
+
+def test_a_fair_look_clears_nobody():
+    assert after(*[ALICE] * 8, sight=FAIR).identity is None
+    assert not Clearance().wants_look(FAIR, 0.0, RULES)
+
+
+def test_a_fair_look_keeps_a_clearance_says_nothing_or_ends_it():
+    for similarity, identity_at_2_7 in ((0.95, "alice"), (0.92, None)):
+        clearance = cleared()
+        clearance.weigh(Match("alice", similarity, 0.0), FAIR, 1.5, RULES, enrolled=1)
+        assert clearance.identity == "alice"
+        clearance.tick(2.7, RULES)
+        assert clearance.identity == identity_at_2_7
+    clearance = cleared()
+    clearance.weigh(Match("alice", 0.89, 0.0), FAIR, 1.5, RULES, enrolled=1)
     assert clearance.identity is None
+
+
+def test_a_poor_look_is_doubt():
+    clearance = cleared()
+    clearance.weigh(ALICE, POOR, 1.0, RULES, enrolled=1)
+    assert clearance.identity is None
+    assert not cleared().wants_look(POOR, 9.0, RULES)
 
 
 def test_looks_are_spaced_before_clearance_and_renewed_after_it():
     clearance = after(ALICE)
-    assert not clearance.wants_look(0.1, RULES)
-    assert clearance.wants_look(0.16, RULES)
-    cleared = after(ALICE, ALICE, ALICE)
-    assert not cleared.wants_look(0.4 + 0.9, RULES)
-    assert cleared.wants_look(0.4 + 1.01, RULES)
+    assert not clearance.wants_look(GOOD, 0.15, RULES)
+    assert clearance.wants_look(GOOD, 0.21, RULES)
+    assert not cleared().wants_look(GOOD, 0.6 + 0.35, RULES)
+    assert cleared().wants_look(FAIR, 0.6 + 0.41, RULES)
 
 
 def test_clearance_ends_when_nothing_confirms_it():
-    clearance = after(ALICE, ALICE, ALICE)
-    clearance.tick(0.4 + 2.4, RULES)
+    clearance = cleared()
+    clearance.tick(0.6 + 1.9, RULES)
     assert clearance.identity == "alice"
-    clearance.tick(0.4 + 2.6, RULES)
+    clearance.tick(0.6 + 2.1, RULES)
     assert clearance.identity is None
+
+
+def test_old_evidence_does_not_add_to_new():
+    clearance = after(ALICE, ALICE, ALICE)
+    clearance.tick(3.0, RULES)
+    assert after(ALICE, clearance=clearance, start=3.0).identity is None
 
 
 def test_a_still_is_cleared_by_one_look_that_is_better():
     clearance = Clearance()
-    clearance.weigh(Match("alice", 0.95, 0.05), 0, STILL)
+    clearance.weigh(Match("alice", 0.96, 0.05), GOOD, 0, STILL, enrolled=1)
     assert clearance.identity is None
-    clearance.weigh(Match("alice", 0.96, 0.05), 0, STILL)
+    clearance.weigh(Match("alice", 0.97, 0.05), GOOD, 0, STILL, enrolled=1)
     assert clearance.identity == "alice"
+
+
+PLACE = np.array([100, 100, 160, 180], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("box", "at", "possible"),
+    [
+        pytest.param(PLACE + 10, 0.04, True, id="a step"),
+        pytest.param(PLACE + np.array([40, 0, 40, 0]), 0.04, False, id="a leap"),
+        pytest.param(np.array([85, 80, 175, 200]), 0.04, False, id="growth by half"),
+        pytest.param(np.array([110, 113, 150, 167]), 0.04, False, id="shrinking by a third"),
+        pytest.param(PLACE, 0.3, False, id="a gap in time"),
+    ],
+)
+def test_a_face_follows_itself_only_where_it_can_have_moved(box, at, possible):
+    clearance = Clearance()
+    assert clearance.follows(PLACE, 0.0, RULES)
+    assert clearance.follows(np.asarray(box, np.float32), at, RULES) is possible
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["alice", "bob"]),
+        st.floats(0.85, 1.0),
+        st.floats(0.0, 0.06),
+        st.sampled_from([GOOD, FAIR]),
+        st.floats(0.03, 1.2),
+    ),
+    max_size=60,
+)
+
+
+@given(STEPS, st.sampled_from([1, 10, 100]))
+def test_no_sequence_of_looks_clears_or_keeps_anybody_against_a_doubt(steps, enrolled):
+    """Judged from the looks alone, without the state machine's own memory."""
+    clearance, at, taken = Clearance(), 0.0, []
+    wanted = RULES.wanted(enrolled)
+    for identity, similarity, margin, sight, wait in steps:
+        at += wait
+        was = clearance.identity
+        if clearance.wants_look(sight, at, RULES):
+            clearance.weigh(Match(identity, similarity, margin), sight, at, RULES, enrolled=enrolled)
+            taken.append((identity, similarity, margin, sight, at))
+        clearance.tick(at, RULES)
+        now = clearance.identity
+        if now is None:
+            continue
+        if taken[-1][-1] == at:
+            assert identity == now
+            assert similarity >= (RULES.refute if sight is FAIR else min(RULES.keep, wanted - RULES.slack))
+        confirmed = [t for who, alike, _m, _s, t in taken if who == now and alike >= RULES.keep]
+        assert at - confirmed[-1] <= RULES.expire_s
+        if was is None:
+            last = taken[-RULES.looks :]
+            assert len(last) == RULES.looks
+            assert {who for who, *_ in last} == {now}
+            assert all(s is GOOD and m >= RULES.margin and x >= wanted - RULES.slack for _w, x, m, s, _t in last)
+            assert last[-1][-1] - last[0][-1] >= (RULES.looks - 1) * RULES.spacing_s - 1e-9
+        elif was != now:
+            pytest.fail("a clearance went from one person to another")
+
+
+FACE = (nobody() * np.float32(0.3) + np.array([32, 32, 0])).astype(np.float32)
+SHARP = np.random.default_rng(3).integers(0, 255, (400, 400, 3), np.uint8)
+
+
+def squeezed(mesh, share):
+    """Shift the nose to one side, as in a face turned away."""
+    turned = mesh.copy()
+    turned[1, 0] += share * float(np.ptp(mesh[:, 0])) / 2
+    return turned
+
+
+@pytest.mark.parametrize(
+    ("mesh", "score", "image", "sight"),
+    [
+        pytest.param(FACE, 0.99, SHARP, GOOD, id="frontal, near, sharp"),
+        pytest.param(FACE, 0.7, SHARP, POOR, id="a doubtful mesh"),
+        pytest.param(FACE, 0.99, SHARP // 255 + 90, POOR, id="blurred or dark"),
+        pytest.param((FACE * 0.2).astype(np.float32), 0.99, SHARP, POOR, id="far"),
+        pytest.param(squeezed(FACE, 0.55), 0.99, SHARP, FAIR, id="turned"),
+        pytest.param(squeezed(FACE, 0.9), 0.99, SHARP, POOR, id="turned away"),
+    ],
+)
+def test_the_gate_tells_good_looks_from_fair_and_poor_ones(mesh, score, image, sight):
+    assert sight_of(image, mesh, score, RULES) is sight
 
 
 def unit(*values):

@@ -106,8 +106,8 @@ def test_an_enrolled_face_is_shown_once_cleared():
     frames = play(pipeline(Script(*ALWAYS_THERE), Policy(people={"alice": Show()}), mesh=OneMesh(), **SHOW_ALICE), 20)
     shown = [frame.counts == {"show": 1} for frame in frames]
     assert shown == sorted(shown), "cleared once, it stays cleared"
-    assert not any(shown[:8])
-    assert all(shown[11:])
+    assert not any(shown[:15])
+    assert all(shown[16:])
 
 
 @pytest.mark.parametrize("ahead", [False, True])
@@ -126,6 +126,40 @@ def test_a_poor_mesh_hides_the_enrolled_face_at_once_and_the_frames_still_held(d
     late = [frame for frame in out if frame is not None and frame.at >= (20 - delay) / 25]
     assert all(frame.counts == {"mosaic": 1} for frame in late)
     assert all(hidden(frame) for frame in late)
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+def test_a_look_that_disagrees_hides_the_face_in_the_frames_still_held_too(ahead):
+    """The exchange may have happened at any moment since the last look."""
+    doubted_at = []
+
+    def embed(_image, _mesh):
+        if len(out) < 24:
+            return ALICE
+        doubted_at.append(len(out))
+        return np.array([0.6, 0.8], np.float32)
+
+    out = []
+    eyes = SHOW_ALICE | {"embed": embed}
+    pipe = pipeline(Script(*ALWAYS_THERE), Policy(people={"alice": Show()}), mesh=OneMesh(), delay=6, **eyes)
+    for number in range(36):
+        out.append(pipe(SCENE.copy(), at=number / 25))
+        if ahead:
+            pipe.work_ahead()
+    counts = [frame.counts for frame in (*out, *pipe.flush()) if frame is not None]
+    found_out = doubted_at[0]
+    assert counts[found_out - 7] == {"show": 1}
+    assert counts[found_out - 6 :] == [{"mosaic": 1}] * (36 - found_out + 6)
+
+
+def test_a_mesh_that_leaps_to_another_face_takes_the_clearance():
+    mesh = OneMesh()
+    pipe = pipeline(Script(*ALWAYS_THERE), Policy(people={"alice": Show()}), mesh=mesh, **SHOW_ALICE)
+    frames = feed(pipe, range(20))
+    assert frames[-1].counts == {"show": 1}
+    mesh.mesh = mesh.mesh + np.array([0.4 * np.ptp(mesh.mesh[:, 1]), 0, 0], np.float32)
+    (frame,) = feed(pipe, [20])
+    assert "show" not in frame.counts
 
 
 def test_a_change_of_size_begins_anew():
