@@ -7,12 +7,15 @@ have an identity, so a stranger's treatment is what doubt gets.
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import TypeAlias
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from mien.vision.alignment import crop_aligned, five_landmarks
 from mien.vision.embedder import Match
-from mien.vision.faces import Box, Image, Mesh
+from mien.vision.faces import Box, Image, Mesh, Points
 from mien.vision.landmarks import box_of_mesh, eye_distance, yaw_of_mesh
 
 
@@ -50,6 +53,8 @@ class ClearanceRules:
         keep_mesh_score: See above.
         max_leap: Farthest a face may move from frame to frame, and most it may grow or shrink, as a share of its size.
         max_gap_s: Longest time between two frames of a cleared face.
+        same_picture: Least likeness of two glimpses of a cleared face, one frame apart; below it, it is looked at again
+            at once. Of 7,700 pairs of people none reached 0.91; one person's frames fall below 0.92 in less than 5 %.
     """
 
     similarity: float = 0.955
@@ -71,6 +76,7 @@ class ClearanceRules:
     keep_mesh_score: float = 0.5
     max_leap: float = 0.35
     max_gap_s: float = 0.25
+    same_picture: float = 0.92
 
     def wanted(self, enrolled: int) -> float:
         """Return the mean cosine that clears somebody among `enrolled` people.
@@ -86,6 +92,12 @@ STILL = ClearanceRules(similarity=0.965, slack=0.0, margin=0.02, looks=1, spacin
 """A still gives one look only, so the look must be better."""
 
 
+Glimpse: TypeAlias = NDArray[np.float32]
+"""A small grey picture of an aligned face, less its mean, of L2 norm 1."""
+_GLIMPSE = 32
+_GLIMPSE_TEMPLATE: Points = np.array([[10, 12], [22, 12], [16, 18], [11.5, 24], [20.5, 24]], np.float32)
+
+
 @dataclass(slots=True)
 class Clearance:
     """The evidence about one face track."""
@@ -96,11 +108,19 @@ class Clearance:
     _last_look: float = field(default=-1e9)
     _last_agreement: float = field(default=-1e9)
     _place: tuple[Box, float] | None = None
+    _glimpse: Glimpse | None = None
+    _startled: bool = False
 
     def wants_look(self, sight: Sight, at: float, rules: ClearanceRules) -> bool:
-        """Tell whether a look is due and this frame good enough for it."""
+        """Tell whether a look is due and this frame good enough for it.
+
+        After a sudden change of the face's picture a look is due however poor the frame, and only a look that confirms
+        the clearance keeps it.
+        """
         if self.identity is None:
             return sight is Sight.GOOD and at - self._last_look >= rules.spacing_s
+        if self._startled:
+            return True
         return sight >= Sight.FAIR and at - self._last_look >= rules.renew_s
 
     def weigh(self, match: Match | None, sight: Sight, at: float, rules: ClearanceRules, *, enrolled: int) -> None:
@@ -139,7 +159,7 @@ class Clearance:
         if match.similarity >= rules.keep:
             self._last_agreement = at
             return True
-        return sight is Sight.FAIR and match.similarity >= rules.refute
+        return sight is Sight.FAIR and match.similarity >= rules.refute and not self._startled
 
     def follows(self, box: Box, at: float, rules: ClearanceRules) -> bool:
         """Take the face's place in this frame; tell whether the face of the last frame can have moved there.
@@ -159,6 +179,11 @@ class Clearance:
         near = moved <= rules.max_leap * smaller and larger <= (1 + rules.max_leap) * smaller
         return near and at - seen_at <= rules.max_gap_s
 
+    def watch(self, glimpse: Glimpse, rules: ClearanceRules) -> None:
+        """Compare the face's picture with the last frame's: another face in the same place startles."""
+        last, self._glimpse = self._glimpse, glimpse
+        self._startled = last is None or float(np.vdot(last, glimpse)) < rules.same_picture
+
     def tick(self, at: float, rules: ClearanceRules) -> None:
         """Forget evidence, and with it a clearance, that nothing has confirmed for too long."""
         if at - self._last_agreement > rules.expire_s:
@@ -168,6 +193,14 @@ class Clearance:
         """Forget all evidence: whoever this is starts again as a stranger."""
         self.identity = self._candidate = None
         self._likeness.clear()
+
+
+def glimpse_of(image: Image, mesh: Mesh) -> Glimpse:
+    """Return the face as a picture that changes little from frame to frame, however it moves."""
+    crop = crop_aligned(image, five_landmarks(mesh), _GLIMPSE_TEMPLATE, _GLIMPSE)
+    grey = cv2.GaussianBlur(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), (3, 3), 0).astype(np.float32)[4:, 3:-3]
+    grey -= grey.mean()
+    return np.asarray(grey / max(float(np.linalg.norm(grey)), 1e-6), np.float32)
 
 
 def sight_of(image: Image, mesh: Mesh, mesh_score: float, rules: ClearanceRules) -> Sight:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from mien.errors import ShapeError
-from mien.vision.clearance import Clearance, ClearanceRules, Sight, sight_of
+from mien.vision.clearance import Clearance, ClearanceRules, Sight, glimpse_of, sight_of
 from mien.vision.cuts import CutDetector
 from mien.vision.detector import Finder, LookSchedule
 from mien.vision.embedder import DlibEmbedder, Gallery
@@ -227,7 +227,9 @@ class FacePipeline:
         sure = track.seen and not track.doubtful and track.mesh_score >= rules.keep_mesh_score
         if not sure or mesh is None or not clearance.follows(box_of_mesh(mesh), at, rules):
             clearance.revoke()
-        elif clearance.wants_look(Sight.GOOD, at, rules):  # is one due at all? sharpness costs time
+            return None
+        clearance.watch(glimpse_of(image, mesh), rules)
+        if clearance.wants_look(Sight.GOOD, at, rules):  # is one due at all? sharpness costs time
             sight = sight_of(image, mesh, track.mesh_score, rules)
             if clearance.wants_look(sight, at, rules):
                 clearance.weigh(gallery.match(embed(image, mesh)), sight, at, rules, enrolled=len(gallery))

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.errors import ShapeError
-from mien.vision.clearance import STILL, Clearance, ClearanceRules, Sight, sight_of
+from mien.vision.clearance import STILL, Clearance, ClearanceRules, Sight, glimpse_of, sight_of
 from mien.vision.embedder import Gallery, Match
 from mien.vision.mask_preview import nobody
 
@@ -134,6 +134,38 @@ def test_a_still_is_cleared_by_one_look_that_is_better():
     assert clearance.identity == "alice"
 
 
+SAME, OTHER = np.array([1.0, 0.0], np.float32), np.array([0.8, 0.6], np.float32)
+
+
+def startled():
+    clearance = cleared()
+    clearance.watch(SAME, RULES)
+    clearance.weigh(ALICE, GOOD, 0.7, RULES, enrolled=1)
+    clearance.watch(SAME, RULES)
+    assert not clearance.wants_look(GOOD, 0.74, RULES), "the same picture is no reason for a look"
+    clearance.watch(OTHER, RULES)
+    return clearance
+
+
+def test_another_picture_in_the_same_place_is_looked_at_at_once_however_poor():
+    assert all(startled().wants_look(sight, 0.74, RULES) for sight in Sight)
+
+
+@pytest.mark.parametrize(
+    ("match", "sight", "identity"),
+    [
+        pytest.param(ALICE, GOOD, "alice", id="still her"),
+        pytest.param(ALICE, FAIR, "alice", id="still her, turned"),
+        pytest.param(Match("alice", 0.92, 0.05), FAIR, None, id="perhaps her, turned"),
+        pytest.param(ALICE, POOR, None, id="cannot be told"),
+    ],
+)
+def test_after_a_sudden_change_only_a_look_that_confirms_keeps_the_clearance(match, sight, identity):
+    clearance = startled()
+    clearance.weigh(match, sight, 0.74, RULES, enrolled=1)
+    assert clearance.identity == identity
+
+
 PLACE = np.array([100, 100, 160, 180], np.float32)
 
 
@@ -219,6 +251,14 @@ def squeezed(mesh, share):
 )
 def test_the_gate_tells_good_looks_from_fair_and_poor_ones(mesh, score, image, sight):
     assert sight_of(image, mesh, score, RULES) is sight
+
+
+def test_a_glimpse_follows_the_face_and_tells_another_one():
+    shifted = np.roll(SHARP, (7, 4), axis=(0, 1))
+    moved = FACE + np.array([4, 7, 0], np.float32)
+    here = glimpse_of(SHARP, FACE)
+    assert float(np.vdot(here, glimpse_of(shifted, moved))) > RULES.same_picture
+    assert float(np.vdot(here, glimpse_of(SHARP[::-1].copy(), FACE))) < RULES.same_picture
 
 
 def unit(*values):
