@@ -102,7 +102,7 @@ def seen_as(portrait: Portrait, look: Look, *, seed: int = 0) -> tuple[Image, Me
     height, width = posed.image.shape[:2]
     side = int(np.hypot(width, height) * scale) + 8
     place = cv2.getRotationMatrix2D((width / 2, height / 2), -look.roll, scale)
-    place[:, 2] += side / 2 - np.array([width / 2, height / 2])
+    place[:, 2] += np.array([(side - width) / 2, (side - height) / 2])
     small = posed.image if scale >= 1 else cv2.GaussianBlur(posed.image, (0, 0), 0.45 / scale)
     image = cv2.warpAffine(small, place, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     mesh = posed.mesh.copy()

@@ -242,7 +242,7 @@ def background() -> Image:
     """Return an empty room of 1280 x 720: soft shapes, some noise."""
     rng = np.random.default_rng(2)
     soft = cv2.resize(rng.integers(60, 190, (9, 16, 3), np.uint8), (1280, 720), interpolation=cv2.INTER_CUBIC)
-    return np.clip(soft + rng.normal(0, 3, soft.shape), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(soft + rng.normal(0, 3, soft.shape), 0, 255), np.uint8)
 
 
 @dataclass(slots=True)
