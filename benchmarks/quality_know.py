@@ -32,8 +32,8 @@ from mien.media.images import decode_image
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
 from mien.sessions.eyes import DETECTOR, EMBEDDER, MESH, EyesMaker
-from mien.vision.clearance import STILL, ClearanceRules
-from mien.vision.detector import CenterFaceDetector, Finder
+from mien.vision.clearance import STILL, ClearanceRules, Glimpse, glimpse_of
+from mien.vision.detector import CenterFaceDetector, Finder, LookSchedule
 from mien.vision.embedder import DlibEmbedder, Gallery
 from mien.vision.faces import Box, Embedding, Face, Image, Mesh
 from mien.vision.label import Label
@@ -522,9 +522,40 @@ def _apart(a: Box, b: Box) -> bool:
     return abs(float(a[0] + a[2] - b[0] - b[2])) / 2 > 0.6 * float(a[2] - a[0])
 
 
+# --- glimpses: how alike two pictures of a face are, one frame apart -------------------------------------------------
+
+
+def glimpses(bench: Bench) -> Iterator[Row]:
+    """Compare glimpses of different people, and of one person in frames that follow each other."""
+    everybody = np.stack([glimpse_of(p.portrait.image, p.portrait.mesh).ravel() for p in bench.people.values()])
+    pairs = (everybody @ everybody.T)[np.triu_indices(len(everybody), 1)]
+    yield {"part": "glimpses", "what": "different people", "pairs": len(pairs), "max": _r(pairs.max())}
+    for path in sorted((SHARED / "media" / "video_talking").glob("*.mp4")):
+        likeness: list[float] = []
+        tracker = FaceTracker(bench.mesh)
+        last: dict[int, Glimpse] = {}
+        for i, image in zip(range(150), _frames(path), strict=False):
+            look = LookSchedule((image.shape[1], image.shape[0])).whole
+            seen = {
+                t.id: glimpse_of(image, t.mesh)
+                for t in tracker(image, bench.find(image, [look]), i / 25)
+                if t.mesh is not None
+            }
+            likeness += [float(np.vdot(last[k], seen[k])) for k in seen.keys() & last.keys()]
+            last = seen
+        below = float(np.mean(np.array(likeness) < ClearanceRules().same_picture)) if likeness else 0.0
+        yield {"part": "glimpses", "what": path.stem, "pairs": len(likeness), "below the limit": _r(below)}
+
+
 # --- all -------------------------------------------------------------------------------------------------------------
 
-PARTS: dict[str, Callable[[Bench], Iterator[Row]]] = {"looks": looks, "clips": clips, "given": given, "events": events}
+PARTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
+    "looks": looks,
+    "clips": clips,
+    "given": given,
+    "events": events,
+    "glimpses": glimpses,
+}
 
 
 def measure(only: Sequence[str] = tuple(PARTS), *, development: bool = False, people: int | None = None) -> list[Row]:
