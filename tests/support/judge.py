@@ -27,13 +27,13 @@ class Judge:
     """Finds faces at two sizes and embeds them with dlib's network, which no swap has ever seen."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self._detect = CenterFaceDetector(runtime.open("centerface"), threshold=0.5)
+        self._detect = CenterFaceDetector(runtime.open("centerface"))
         self._mesh = MeshLandmarker(runtime.open("face-mesh"))
         self._embed = DlibEmbedder(runtime.open("dlib-face"))
 
     def __call__(self, image: Image) -> list[Seen]:
         """Return every face found, the largest first."""
-        found = [face for side in (320, 640) for face in self._detect(image, long_side=side)]
+        found = [face for side in (320, 640) for face in self._detect(image, long_side=side, threshold=0.5)]
         seen = []
         for face in found:
             mesh, score = self._mesh.settle(image, roi_of_detection(face), rounds=3)

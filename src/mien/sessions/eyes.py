@@ -15,11 +15,13 @@ from mien.registry.runtime import Runtime
 from mien.sessions.ports import LivePolicy, PersonaCard, ReferenceFace
 from mien.sessions.wishes import MASK_NAMES, MASK_PREFIX, BuiltInMask, FacePhoto, Person, SwapScope, Wishes
 from mien.vision.clearance import STILL, ClearanceRules
-from mien.vision.detector import CenterFaceDetector, Finder, Look, overlapping_parts
+from mien.vision.detector import CenterFaceDetector
 from mien.vision.embedder import DlibEmbedder, Gallery
 from mien.vision.faces import Embedding, Image, Mesh
+from mien.vision.glance import Glance
 from mien.vision.label import Label
 from mien.vision.landmarks import MeshLandmarker, Roi, eye_distance, roi_of_detection, yaw_of_mesh
+from mien.vision.looks import Finder, Look, overlapping_parts
 from mien.vision.mask_preview import mask_preview
 from mien.vision.masks import builtin_mask
 from mien.vision.pipeline import Eyes, FacePipeline, Span, no_span
@@ -119,7 +121,7 @@ class EyesMaker:
             decided,
             Label(self._label),
             delay_frames=usual if policy.delay_frames is None else policy.delay_frames,
-            part_every=2 if decided.needs_mesh else 1,
+            thrifty=decided.needs_mesh,
             span=self._span,
         )
 
@@ -141,9 +143,10 @@ class EyesMaker:
     def _eyes(self, policy: Policy, people: Sequence[Person], rules: ClearanceRules) -> Eyes:
         landmarker = self._landmarker if policy.needs_mesh else None
         if not people:
-            return Eyes(self._finder, FaceTracker(landmarker))
+            return Eyes(self._finder, FaceTracker(landmarker, self._glance), self._glance)
         gallery = Gallery({person.name: self._embeddings(person) for person in people})
-        return Eyes(self._finder, FaceTracker(landmarker), self._embedder, gallery, rules)
+        tracker = FaceTracker(landmarker, self._glance)
+        return Eyes(self._finder, tracker, self._glance, self._embedder, gallery, rules)
 
     # --- personas --------------------------------------------------------------------------------------------
 
@@ -235,6 +238,11 @@ class EyesMaker:
             return self._finder_once
 
     @property
+    def _glance(self) -> Glance:
+        with self._lock:
+            return self._glance_once
+
+    @property
     def _landmarker(self) -> MeshLandmarker:
         with self._lock:
             return self._landmarker_once
@@ -246,7 +254,11 @@ class EyesMaker:
 
     @cached_property
     def _finder_once(self) -> Finder:
-        return Finder(CenterFaceDetector(self._runtime.open(DETECTOR)))
+        return Finder(CenterFaceDetector(self._runtime.open(DETECTOR)), self._glance_once)
+
+    @cached_property
+    def _glance_once(self) -> Glance:
+        return Glance(CenterFaceDetector(self._runtime.open(DETECTOR)))
 
     @cached_property
     def _landmarker_once(self) -> MeshLandmarker:

@@ -1,7 +1,7 @@
 """One frame's way through vision: find, follow, know, decide, treat, label. Nothing leaves by another door."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
@@ -11,21 +11,24 @@ import numpy as np
 from mien.errors import ShapeError
 from mien.vision.clearance import Clearance, ClearanceRules, Sight, glimpse_of, sight_of
 from mien.vision.cuts import CutDetector
-from mien.vision.detector import Finder, LookSchedule
 from mien.vision.embedder import DlibEmbedder, Gallery
 from mien.vision.faces import Box, Face, Image, TreatedFrame, check_image
+from mien.vision.glance import roll_of
 from mien.vision.label import Label
 from mien.vision.landmarks import box_of_mesh
+from mien.vision.looks import Finder, Look, LookSchedule, moving, thorough
 from mien.vision.mosaic import cell_size, cover_box, draw_mosaic
 from mien.vision.policy import Mosaic, Policy, Show, Swap
 from mien.vision.swapper import MeshSwapper
-from mien.vision.tracker import HOLD_S, FaceTrack, FaceTracker
+from mien.vision.tracker import HOLD_S, FaceTrack, FaceTracker, Glancing
 
 Span: TypeAlias = Callable[[str], AbstractContextManager[object]]
 """Times a stage: `with span("find"): ...`. Vision has no clock of its own."""
 
 GROWTH_PER_S = 1.2
 """How much larger the cover of a face becomes for each second in which it was not seen."""
+LATE_GROWTH, LATE_GROWTH_A_FRAME = 1.15, 0.25
+"""How much larger the cover of a face is in frames that waited when it was found, and for each without a sign."""
 LABEL_HOLD_S = 1.5
 """The label stays for so long after the last altered frame: a label that flickers cannot be read."""
 
@@ -42,6 +45,7 @@ class Eyes:
     Attributes:
         find: Detects faces.
         tracker: Follows them; holds state.
+        glance: Follows a face found late back through the frames that wait; None covers its surroundings in them.
         embed: Turns a face into a vector; None where nobody is to be recognised.
         gallery: The enrolled people.
         rules: When a face counts as recognised.
@@ -49,6 +53,7 @@ class Eyes:
 
     find: Finder
     tracker: FaceTracker
+    glance: Glancing | None = None
     embed: DlibEmbedder | None = None
     gallery: Gallery = field(default_factory=lambda: Gallery({}))
     rules: ClearanceRules = field(default_factory=ClearanceRules)
@@ -60,6 +65,7 @@ class _Held:
 
     Attributes:
         image: Untreated, then drawn into.
+        before: A copy of the untreated image, where the frame was drawn while it waits.
         at: When it was captured.
         faces: What is known of the faces in it.
         unseen_s: For how long each face had not been seen then, by face track.
@@ -72,9 +78,15 @@ class _Held:
     at: float
     faces: list[Face]
     unseen_s: dict[int, float]
+    before: Image | None = None
     late_covers: list[Box] = field(default_factory=list)
     drawn: dict[int, str] | None = None
     doubted: list[Face] = field(default_factory=list)
+
+    @property
+    def untreated(self) -> Image:
+        """The picture as it was captured."""
+        return self.image if self.before is None else self.before
 
 
 class FacePipeline:
@@ -87,7 +99,7 @@ class FacePipeline:
         policy: What is to be done with whom.
         label: Marks altered frames.
         delay_frames: Length of the delay line. A face first seen now is hidden in that many frames before.
-        part_every: How often parts of the frame are looked at (see `LookSchedule`).
+        thrifty: Look at less of each frame, because something else needs the time (see `looks.moving`).
         shape: How far a swap takes on the persona's face shape, 0 to 1.
         fps: Frame rate that swappers smooth for.
         still: Every frame is a picture by itself, to be searched as thoroughly as can be.
@@ -101,20 +113,20 @@ class FacePipeline:
         label: Label,
         *,
         delay_frames: int = 0,
-        part_every: int = 1,
+        thrifty: bool = False,
         shape: float = 0.7,
         fps: float = 30.0,
         still: bool = False,
         span: Span = no_span,
     ) -> None:
         self._eyes, self._policy, self._label = eyes, policy, label
-        self._delay, self._part_every = delay_frames, part_every
+        self._delay, self._thrifty = delay_frames, thrifty
         self._shape, self._fps, self._span = shape, fps, span
         self._held: deque[_Held] = deque()
         self._is_cut = CutDetector()
         self._still = still
         self._schedule: LookSchedule | None = None
-        self._saw_whole = True
+        self._looks: list[Look] = []
         self._is_sure = True
         self._clearances: dict[int, Clearance] = {}
         self._swappers: dict[int, tuple[Swap, MeshSwapper]] = {}
@@ -158,6 +170,7 @@ class FacePipeline:
         What comes out is the same without it.
         """
         if self._held and self._held[-1].drawn is None:
+            self._held[-1].before = self._held[-1].image.copy()
             self._draw(self._held[-1])
 
     def flush(self) -> Iterator[TreatedFrame]:
@@ -171,22 +184,20 @@ class FacePipeline:
         height, width = image.shape[:2]
         with self._span("cut"):
             cut = self._is_cut(image) or at - self._last_at > HOLD_S
-        schedule = self._schedule
-        if schedule is None or schedule.size_wh != (width, height):
-            schedule, cut = self._new_schedule((width, height)), True
-        if cut:
+        resized = self._schedule is None or self._schedule.size_wh != (width, height)
+        if cut or resized:
             self._look_back()
             self._begin_scene()
-        self._schedule = schedule
-        looks = schedule.looks() if self._is_sure and not cut else schedule.sweep()
+        if self._schedule is None or resized:
+            self._schedule, cut = moving((width, height), thrifty=self._thrifty), True
+        if self._still:
+            self._looks = thorough((width, height))
+        else:
+            self._looks = self._schedule.looks() if self._is_sure and not cut else self._schedule.sweep()
         with self._span("find"):
-            found = self._eyes.find(image, looks)
-        self._saw_whole = schedule.whole in looks
+            found = self._eyes.find(image, self._looks)
         with self._span("follow"):
             return self._eyes.tracker(image, found, at)
-
-    def _new_schedule(self, size_wh: tuple[int, int]) -> LookSchedule:
-        return LookSchedule.thorough(size_wh) if self._still else LookSchedule(size_wh, part_every=self._part_every)
 
     def _begin_scene(self) -> None:
         """Nothing known about the last scene holds for this one."""
@@ -196,16 +207,17 @@ class FacePipeline:
         self._foremost = None
 
     def _look_back(self) -> None:
-        """See the last frame of a scene whole, if only a part of it was seen: no later frame will tell who entered."""
-        if self._schedule is None or self._saw_whole or not self._held:
+        """See what was not looked at in the last frame of a scene: no later frame will tell who entered."""
+        if self._schedule is None or not self._held:
             return
         last = self._held[-1]
+        missing = [look for look in self._schedule.everything if look not in self._looks]
+        self._looks += missing
         with self._span("find"):
-            found = self._eyes.find(last.image, [self._schedule.whole])
-        self._saw_whole = True
+            found = self._eyes.find(last.untreated, missing) if missing else []
         for seen in found:
             if not any(_holds(face.reach_xyxy, seen.box_xyxy) for face in last.faces):
-                self._cover_held(seen.box_xyxy, self._held)
+                self._trace_back(seen.box_xyxy, roll_of(seen), list(self._held))
 
     def _lose_sight(self) -> None:
         """Trust nothing that a frame half seen may have changed.
@@ -237,17 +249,26 @@ class FacePipeline:
         return clearance.identity
 
     def _cover_backwards(self, tracks: list[FaceTrack], at: float) -> None:
-        """Hide a face first seen now in the frames that have not left yet."""
+        """Hide a face found now, or found again, in the frames that wait and did not show it."""
         for track in tracks:
-            if track.first_at == at:
-                self._cover_held(track.box_xyxy, list(self._held)[:-1])
+            if not track.seen:
+                continue
+            since = -np.inf if track.last_place is None else track.last_place[1]
+            self._trace_back(track.box_xyxy, track.roll, [held for held in self._held if since < held.at < at])
 
-    @staticmethod
-    def _cover_held(box: Box, frames: Iterable[_Held]) -> None:
-        """Hide a face in frames that have not left yet; where it was in them is not known for sure."""
-        cover = cover_box(box, grow=1.5)
-        for held in frames:
-            held.late_covers.append(cover)
+    def _trace_back(self, box: Box, roll: float, frames: list[_Held]) -> None:
+        """Follow a face back through frames that wait and hide it in them; where it was lost, hide its surroundings."""
+        step, missed = np.zeros(4, np.float32), 0
+        for held in reversed(frames):
+            expected = box + step
+            seen = None if self._eyes.glance is None else self._eyes.glance(held.untreated, expected, roll)
+            missed = missed + 1 if seen is None else 0
+            # Where it should have been is hidden in any case: what the glance saw may be somebody beside it.
+            held.late_covers.append(cover_box(expected, grow=LATE_GROWTH + missed * LATE_GROWTH_A_FRAME))
+            if seen is not None:
+                held.late_covers.append(cover_box(seen.box_xyxy, grow=LATE_GROWTH))
+                step = seen.box_xyxy - box
+            box = expected if seen is None else seen.box_xyxy
 
     def _doubt_backwards(self, faces: list[Face]) -> None:
         """Take back a name in the frames that have not left yet: the doubt may have begun in one of them."""

@@ -1,12 +1,17 @@
 """Face tracking: which face of this frame is which face of the last one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 
 from mien.vision.faces import Box, Detection, Image, Mesh
+from mien.vision.glance import roll_of
 from mien.vision.landmarks import MeshLandmarker, box_of_mesh, roi_of_detection, roi_of_mesh
+
+Glancing: TypeAlias = Callable[[Image, Box, float], Detection | None]
+"""Looks for a face where one should be, given its box and roll: a `Glance`, or a test's own."""
 
 MESH_SCORE = 0.5
 """Below this the network itself says that there is no face under the mesh."""
@@ -24,6 +29,8 @@ CROSSING = 0.15
 """Overlap (of the smaller box) from which two face tracks could be taken for each other."""
 FAR_OFF = 0.6
 """A mesh whose centre lies farther than this share of its box from its detection sits on something else."""
+GLANCES = 6
+"""So many faces that no look showed are glanced at in one frame, those first that were not seen for longest."""
 
 
 @dataclass(slots=True)
@@ -39,6 +46,7 @@ class FaceTrack:
         seen_at: When its own pixels last showed it.
         first_at: When it was first seen.
         seen: True where this frame showed it.
+        roll: Radians from upright when last seen, positive clockwise.
         doubtful: True where something happened in this frame that could have exchanged it for another face.
         velocity: Change of the box in pixels a second.
         last_place: Box and `seen_at` as they were before this frame.
@@ -52,6 +60,7 @@ class FaceTrack:
     mesh: Mesh | None = None
     mesh_score: float = 0.0
     seen: bool = True
+    roll: float = 0.0
     doubtful: bool = False
     velocity: Box = field(default_factory=lambda: np.zeros(4, np.float32))
     last_place: tuple[Box, float] | None = None
@@ -82,10 +91,11 @@ class FaceTracker:
 
     Args:
         landmarker: Lays meshes; None follows boxes alone, for policies that only hide.
+        glance: Looks again for a face that the frame's looks did not show; None leaves it to the next looks.
     """
 
-    def __init__(self, landmarker: MeshLandmarker | None) -> None:
-        self._landmarker = landmarker
+    def __init__(self, landmarker: MeshLandmarker | None, glance: Glancing | None = None) -> None:
+        self._landmarker, self._glance = landmarker, glance
         self._tracks: list[FaceTrack] = []
         self._next_id = 1
         self._at: float | None = None
@@ -101,6 +111,7 @@ class FaceTracker:
             track.last_place = (track.box_xyxy, track.seen_at)
             self._follow_mesh(image, track, at)
         self._take_all(image, detections, at)
+        self._glance_at_missing(image, at)
         self._part_twins(at)
         self._tracks = [t for t in self._tracks if at - t.seen_at <= HOLD_S]
         self._mark_crossings()
@@ -116,7 +127,7 @@ class FaceTracker:
         if score < MESH_SCORE or _overlap(box_of_mesh(mesh), track.box_xyxy) < SAME_FACE:
             track.mesh, track.mesh_score, track.doubtful = None, 0.0, True
             return
-        track.mesh, track.mesh_score = mesh, score
+        track.mesh, track.mesh_score, track.roll = mesh, score, roi_of_mesh(mesh).angle
         track.move_to(box_of_mesh(mesh), at)
 
     def _take_all(self, image: Image, detections: Sequence[Detection], at: float) -> None:
@@ -143,7 +154,7 @@ class FaceTracker:
                 self._begin(image, seen, at)
 
     def _begin(self, image: Image, seen: Detection, at: float) -> None:
-        track = FaceTrack(self._next_id, seen.box_xyxy, seen.box_xyxy, seen_at=at, first_at=at)
+        track = FaceTrack(self._next_id, seen.box_xyxy, seen.box_xyxy, seen_at=at, first_at=at, roll=roll_of(seen))
         self._next_id += 1
         self._tracks.append(track)
         self._lay_mesh(image, track, seen)
@@ -151,9 +162,22 @@ class FaceTracker:
     def _take(self, image: Image, track: FaceTrack, seen: Detection, at: float) -> None:
         if track.mesh is None:
             track.move_to(seen.box_xyxy, at)
+            track.roll = roll_of(seen)
             self._lay_mesh(image, track, seen)
         else:
             track.seen_at, track.seen = at, True
+
+    def _glance_at_missing(self, image: Image, at: float) -> None:
+        """Look again for faces that no look showed, where their speed should have taken them."""
+        if self._glance is None or self._at is None:
+            return
+        missing = sorted((track for track in self._tracks if not track.seen), key=lambda track: track.seen_at)
+        for track in missing[:GLANCES]:
+            expected = track.box_xyxy + track.velocity * np.float32(at - self._at)
+            seen = self._glance(image, expected, track.roll)
+            if seen is None or any(_iou(seen.box_xyxy, t.box_xyxy) > SAME_FACE_TWICE for t in self._tracks if t.seen):
+                continue
+            self._take(image, track, seen, at)
 
     def _lay_mesh(self, image: Image, track: FaceTrack, seen: Detection) -> None:
         if self._landmarker is None:

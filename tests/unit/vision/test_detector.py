@@ -1,28 +1,10 @@
-"""Detection: decoding, looks, suppression."""
+"""Detection: decoding, turning, suppression."""
 
 import numpy as np
 import pytest
 
-from mien.vision.detector import CenterFaceDetector, Finder, Look, LookSchedule, overlapping_parts, suppress
-
-
-def one_peak(row, col, *, score=0.9, size_hw=(40, 32)):
-    """Return a network that sees one face at a cell of its output grid, whatever it is shown."""
-
-    def net(batch):
-        height, width = batch.shape[2] // 4, batch.shape[3] // 4
-        out = {
-            "heatmap": np.zeros((1, 1, height, width), np.float32),
-            "scale": np.zeros((1, 2, height, width), np.float32),
-            "offset": np.zeros((1, 2, height, width), np.float32),
-            "landmarks": np.zeros((1, 10, height, width), np.float32),
-        }
-        out["heatmap"][0, 0, row, col] = score
-        out["scale"][0, :, row, col] = np.log(np.array(size_hw) / 4)
-        out["landmarks"][0, :, row, col] = [0.3, 0.25, 0.3, 0.75, 0.5, 0.5, 0.8, 0.3, 0.8, 0.7]
-        return out
-
-    return net
+from mien.vision.detector import CenterFaceDetector, suppress
+from support.networks import one_peak
 
 
 def test_a_peak_becomes_a_box_and_five_landmarks_in_frame_pixels():
@@ -54,48 +36,14 @@ def test_suppression_keeps_the_best_of_boxes_on_one_face_and_both_of_two():
     assert sorted(suppress(boxes, np.array([0.6, 0.9, 0.5], np.float32))) == [1, 2]
 
 
-def test_parts_cover_the_whole_frame_and_overlap():
-    covered = np.zeros((720, 1280), int)
-    for x0, y0, x1, y1 in overlapping_parts((1280, 720), 2):
-        covered[y0:y1, x0:x1] += 1
-    assert covered.min() == 1
-    assert covered.max() == 4
-
-
-def test_every_second_look_is_the_whole_picture_and_all_parts_get_their_turn():
-    schedule = LookSchedule((1280, 720))
-    looks = [schedule.looks()[0].part_xyxy for _ in range(8)]
-    assert looks[0::2] == [(0, 0, 1280, 720)] * 4
-    assert len(set(looks[1::2])) == 4
-
-
-def test_looks_at_parts_can_be_saved_but_the_whole_is_seen_in_every_second_frame():
-    schedule = LookSchedule((640, 360), part_every=2)
-    looks = [[look.part_xyxy == (0, 0, 640, 360) for look in schedule.looks()] for _ in range(8)]
-    assert looks == [[True], [False], [True], [], [True], [False], [True], []]
-
-
-def test_a_near_face_is_left_to_the_look_at_the_whole():
-    finder = Finder(CenterFaceDetector(one_peak(8, 8, size_hw=(40, 40))))
-    frame = np.zeros((256, 256, 3), np.uint8)
-    assert finder(frame, [Look((64, 64, 192, 192), 128)]) == []
-    assert len(finder(frame[:128, :128], [Look((0, 0, 128, 128), 128)])) == 1
-
-
-def test_a_face_cut_by_the_inner_edge_of_a_part_is_left_to_the_next_part():
-    finder = Finder(CenterFaceDetector(one_peak(1, 16, size_hw=(16, 16))))
-    frame = np.zeros((256, 256, 3), np.uint8)
-    assert finder(frame, [Look((0, 64, 128, 192), 128)]) == []
-    assert len(finder(frame, [Look((0, 0, 128, 128), 128)])) == 1
-
-
-def test_a_face_found_in_a_part_is_reported_where_it_is_in_the_frame():
-    finder = Finder(CenterFaceDetector(one_peak(8, 8, size_hw=(16, 16))))
-    (face,) = finder(np.zeros((200, 300, 3), np.uint8), [Look((100, 50, 164, 114), 64)])
-    np.testing.assert_allclose(face.box_xyxy, [126, 76, 142, 92], atol=1e-3)
-
-
-def test_a_face_seen_by_two_looks_is_reported_once():
-    finder = Finder(CenterFaceDetector(one_peak(4, 4, size_hw=(16, 16))))
-    look = Look((0, 0, 64, 64), 64)
-    assert len(finder(np.zeros((64, 64, 3), np.uint8), [look, look])) == 1
+@pytest.mark.parametrize(("turns", "down"), [(0, (0, 1)), (1, (-1, 0)), (2, (0, -1)), (3, (1, 0))])
+def test_a_face_seen_in_a_turned_picture_is_reported_where_it_lies_in_the_upright_one(turns, down):
+    frame = np.zeros((96, 128, 3), np.uint8)
+    (face,) = CenterFaceDetector(one_peak(3, 5, size_hw=(40, 24)))(frame, long_side=128, quarter_turns=turns)
+    marked = np.zeros_like(np.rot90(frame[..., 0], turns))
+    marked[14 - 1 : 14 + 1, 22 - 1 : 22 + 1] = 1  # around the middle of cell (3, 5)
+    rows, cols = np.nonzero(np.rot90(marked, -turns))
+    np.testing.assert_allclose((face.box_xyxy[:2] + face.box_xyxy[2:]) / 2, [cols.mean() + 0.5, rows.mean() + 0.5])
+    np.testing.assert_allclose(face.box_xyxy[2:] - face.box_xyxy[:2], (40, 24) if turns % 2 else (24, 40), atol=1e-3)
+    towards_chin = face.landmarks[3:].mean(axis=0) - face.landmarks[:2].mean(axis=0)
+    np.testing.assert_allclose(towards_chin / np.abs(towards_chin).max(), down, atol=1e-3)

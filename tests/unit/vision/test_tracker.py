@@ -69,6 +69,39 @@ def test_the_reach_of_a_face_grows_at_once_and_shrinks_slowly():
     np.testing.assert_array_less(large.reach_xyxy[:2], [60.01, 60.01])
 
 
+def glancing(*answers):
+    """Return a glance that gives these answers, one after another."""
+    answers = list(answers)
+    return lambda _image, _box, _roll: answers.pop(0) if answers else None
+
+
+def test_a_face_that_no_look_shows_is_seen_if_a_glance_finds_it():
+    (track,) = follow(FaceTracker(None, glancing(at(108))), [at(100)], [])
+    assert track.seen
+    assert track.box_xyxy[0] == 108
+
+
+def test_a_glance_that_finds_a_neighbour_does_not_move_a_lost_face_onto_it():
+    one, other = follow(FaceTracker(None, glancing(at(202))), [at(100), at(200)], [at(200)])
+    assert not one.seen
+    assert one.box_xyxy[0] == 100
+    assert other.seen
+
+
+def test_a_glance_goes_where_the_face_was_heading_and_as_it_was_turned():
+    asked = []
+
+    def glance(_image, box, roll):
+        asked.append((float(box[0]), roll))
+
+    lying = np.array([[20, 40], [20, 60], [0, 50], [-20, 40], [-20, 60]], np.float32)  # eyes right, mouth left
+    boxes = [Detection(at(100 + 20 * i).box_xyxy, 0.9, lying) for i in range(4)]
+    follow(FaceTracker(None, glance), *([box] for box in boxes), [])
+    ((x, roll),) = asked
+    assert 165 < x < 185
+    assert roll == pytest.approx(np.pi / 2)
+
+
 def mesh_net(score, *, spread=0.3):
     """Return a mesh network that lays a regular mesh in the middle of whatever it is shown."""
     grid = np.stack(np.meshgrid(np.linspace(-1, 1, 26), np.linspace(-1, 1, 18)), -1).reshape(-1, 2)

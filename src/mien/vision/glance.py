@@ -1,0 +1,100 @@
+"""A glance: one quick look at the place where a face should be."""
+
+import cv2
+import numpy as np
+
+from mien.vision.detector import EXPECTED, CenterFaceDetector
+from mien.vision.faces import Affine, Box, Detection, Image
+
+SIDE = 96
+"""The network sees a square of so many pixels: a sixth of what a look at a frame costs."""
+FACE = 40
+"""So large is the expected face in it. From 20 px the network is sure of upright faces; a blurred, dark or half hidden
+one needs more, and the room around it lets the face move by its own width."""
+NEAR = 0.7
+"""A face whose middle lies farther off than this share of its size is another one."""
+ALIKE = 1.8
+"""A face so many times larger or smaller than expected is another one."""
+
+
+class Glance:
+    """Look for a face where one is expected, turned upright and brought to one size.
+
+    That finds a known face where a look at the whole frame would not: small, turned, blurred or half hidden.
+    """
+
+    def __init__(self, detector: CenterFaceDetector) -> None:
+        self._detector = detector
+
+    def __call__(self, image: Image, box_xyxy: Box, roll: float, *, threshold: float = EXPECTED) -> Detection | None:
+        """Return the face near `box_xyxy`, or None where there is none.
+
+        Args:
+            image: RGB frame.
+            box_xyxy: (4,) where the face should be.
+            roll: Radians from upright, positive clockwise.
+            threshold: Least score.
+        """
+        centre, size = (box_xyxy[:2] + box_xyxy[2:]) / 2, float((box_xyxy[2:] - box_xyxy[:2]).max())
+        if size < 4:
+            return None
+        patch, to_patch = _upright(image, centre[0], centre[1], size, roll)
+        seen = self._detector(patch, long_side=SIDE, threshold=threshold)
+        near = [face for face in seen if _is_expected(face.box_xyxy)]
+        return _in_frame(min(near, key=lambda face: _apart(face.box_xyxy)), to_patch, roll) if near else None
+
+
+def roll_of(seen: Detection) -> float:
+    """Return how far a face is turned from upright, in radians, positive clockwise; 0 where it is not known."""
+    if seen.landmarks is None:
+        return 0.0
+    eyes, mouth = seen.landmarks[:2].mean(axis=0), seen.landmarks[3:].mean(axis=0)
+    down_x, down_y = (float(value) for value in mouth - eyes)
+    return float(np.arctan2(-down_x, down_y))
+
+
+def _upright(image: Image, x: float, y: float, size: float, roll: float) -> tuple[Image, Affine]:
+    """Cut out a square in which the face is upright and `FACE` pixels large."""
+    height, width = image.shape[:2]
+    reach = size * SIDE / FACE / 2 * (1 + abs(np.sin(2 * roll)) * 0.42)
+    left, top = int(np.clip(x - reach, 0, width - 1)), int(np.clip(y - reach, 0, height - 1))
+    right, bottom = int(np.clip(x + reach, left + 1, width)), int(np.clip(y + reach, top + 1, height))
+    part = image[top:bottom, left:right]
+    scale = FACE / size
+    if scale < 0.5:  # shrink near faces by averaging first: sampled sparsely they would glitter
+        shrink = 2 * scale
+        small_wh = (max(1, round((right - left) * shrink)), max(1, round((bottom - top) * shrink)))
+        part = np.asarray(cv2.resize(part, small_wh, interpolation=cv2.INTER_AREA), np.uint8)
+    zoom = (part.shape[1] / (right - left), part.shape[0] / (bottom - top))
+    cos, sin = np.cos(roll) * scale, np.sin(roll) * scale
+    to_patch = np.array([[cos, sin, 0], [-sin, cos, 0]], np.float32)
+    to_patch[:, 2] = SIDE / 2 - to_patch[:, :2] @ (x, y)
+    from_part = to_patch.copy()
+    from_part[:, :2] /= zoom
+    from_part[:, 2] += to_patch[:, :2] @ (left, top)
+    patch = cv2.warpAffine(part, from_part, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(patch, np.uint8), to_patch
+
+
+def _is_expected(box: Box) -> bool:
+    """Tell whether a face in the cut-out is the one expected in its middle."""
+    size = float((box[2:] - box[:2]).max())
+    return _apart(box) < NEAR * FACE and FACE / ALIKE < size < FACE * ALIKE
+
+
+def _apart(box: Box) -> float:
+    """Return how far the middle of a box is from the middle of the cut-out."""
+    return float(np.abs((box[:2] + box[2:]) / 2 - SIDE / 2).max())
+
+
+def _in_frame(seen: Detection, to_patch: Affine, roll: float) -> Detection:
+    """Bring a face of the cut-out back to the frame; its box is the one around the turned oval."""
+    to_frame = cv2.invertAffineTransform(to_patch)
+    low, high = seen.box_xyxy[:2], seen.box_xyxy[2:]
+    centre = to_frame[:, :2] @ ((low + high) / 2) + to_frame[:, 2]
+    wide, tall = (high - low) / 2 * np.hypot(to_frame[0, 0], to_frame[1, 0])
+    cos, sin = np.cos(roll), np.sin(roll)
+    half = np.array([np.hypot(wide * cos, tall * sin), np.hypot(wide * sin, tall * cos)])
+    box = np.concatenate([centre - half, centre + half]).astype(np.float32)
+    landmarks = None if seen.landmarks is None else seen.landmarks @ to_frame[:, :2].T + to_frame[:, 2]
+    return Detection(box, seen.score, None if landmarks is None else np.asarray(landmarks, np.float32))

@@ -1,0 +1,210 @@
+"""Looks: where in a frame the detector looks, how closely and how turned, and in which order."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import cycle, islice
+
+import numpy as np
+
+from mien.vision.detector import MULTIPLE, SURE, SUSPECT, CenterFaceDetector, suppress
+from mien.vision.faces import Box, Detection, Image
+from mien.vision.glance import Glance, roll_of
+
+FAR_FACE, CUT_FACE, EDGE = 0.25, 0.1, 0.01
+"""Shares of a part's longer side: the largest face a part reports, the largest cut one, and what counts as cut."""
+PART_ZOOM = 0.65
+"""Parts of a 720p frame are seen at this scale: a face of 32 px then has 20, from which the network is sure."""
+SUSPECTS = 3
+"""So many doubtful faces of one frame are looked at more closely, the likeliest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One run of the detector: a part of the frame, seen at a size and turned.
+
+    Attributes:
+        part_xyxy: Whole pixels of the frame.
+        long_side: Pixels that the longer side of the part is scaled to.
+        quarter_turns: How often the part is turned to the left by 90 degrees.
+    """
+
+    part_xyxy: tuple[int, int, int, int]
+    long_side: int
+    quarter_turns: int = 0
+
+
+class LookSchedule:
+    """Decide where the detector looks in each frame, so that the cost of a frame stays even.
+
+    The whole picture is seen small in every second frame (near faces); its parts take turns (far faces); and now and
+    then the whole or a part is seen turned by a quarter (faces that lie or stand on their head). `sweep` is all that
+    is seen upright, at once: for first frames and cuts.
+
+    Args:
+        size_wh: Size of the frames.
+        whole_side: Longer side of the whole picture, as the detector sees it.
+        parts: Parts along each side of the frame; they overlap by a fifth so that no face lies on every seam.
+        part_side: Longer side of a part, as the detector sees it.
+        parts_in_two: Looks at parts in two frames. The whole is seen in every second frame whatever is saved: nearer
+            faces must not wait.
+        turned_every: Frames between two turned looks; 0 leaves them out.
+
+    Attributes:
+        everything: The looks that see all of the frame upright.
+    """
+
+    def __init__(
+        self,
+        size_wh: tuple[int, int],
+        *,
+        whole_side: int = 320,
+        parts: int = 3,
+        part_side: int = 320,
+        parts_in_two: int = 3,
+        turned_every: int = 3,
+    ) -> None:
+        self.size_wh = size_wh
+        self._whole = Look((0, 0, *size_wh), whole_side)
+        around = [Look(part, part_side) for part in overlapping_parts(size_wh, parts)]
+        self.everything = [self._whole, *around]
+        self._next_parts = cycle(around)
+        self._next_turned = _turned(self._whole, around)
+        self._parts_in_two, self._turned_every = parts_in_two, turned_every
+        self._frame = 0
+
+    def looks(self) -> list[Look]:
+        """Return what to look at in the next frame; may be nothing."""
+        odd = self._frame % 2
+        looks = [] if odd else [self._whole]
+        looks += islice(self._next_parts, (self._parts_in_two + odd) // 2)
+        if self._turned_every and self._frame % self._turned_every == 1:
+            looks.append(next(self._next_turned))
+        self._frame += 1
+        return looks
+
+    def sweep(self) -> list[Look]:
+        """Return everything upright, for a frame about which nothing is known."""
+        self._frame += 1
+        return list(self.everything)
+
+
+def moving(size_wh: tuple[int, int], *, thrifty: bool = False) -> LookSchedule:
+    """Return the schedule for frames of a stream, each of which sees little.
+
+    Args:
+        size_wh: Size of the frames.
+        thrifty: Save looks, because something else needs the time.
+    """
+    long_side = max(size_wh)
+    parts = (1 if long_side <= 360 else 2 if long_side <= 800 else 3) if not thrifty else 2
+    width, _height = part_size(size_wh, parts)
+    part_side = max(320, round(width * PART_ZOOM / MULTIPLE) * MULTIPLE) if not thrifty else 320
+    if thrifty:
+        return LookSchedule(size_wh, parts=parts, part_side=part_side, parts_in_two=1, turned_every=12)
+    return LookSchedule(size_wh, parts=parts, part_side=part_side)
+
+
+def thorough(size_wh: tuple[int, int]) -> list[Look]:
+    """Return the looks at a still, in which nothing is seen twice and time hardly matters."""
+    whole = Look((0, 0, *size_wh), 640)
+    parts = [Look(part, 640) for part in overlapping_parts(size_wh, max(2, -(-max(size_wh) // 800)))]
+    return [replace(look, quarter_turns=turns) for turns in range(4) for look in (whole, *parts)]
+
+
+def _turned(whole: Look, parts: Sequence[Look]) -> Iterator[Look]:
+    """Yield the whole and the parts by turns, each turned one way and then another."""
+    turned_parts = cycle([replace(part, quarter_turns=turns) for turns in (1, 3, 2) for part in parts])
+    for turns in cycle((1, 3, 2)):
+        yield replace(whole, quarter_turns=turns)
+        yield next(turned_parts)
+
+
+def part_size(size_wh: tuple[int, int], per_side: int) -> tuple[int, int]:
+    """Return the size of the parts of `overlapping_parts`."""
+    share = 1 / (per_side - (per_side - 1) * 0.2)
+    return round(size_wh[0] * share), round(size_wh[1] * share)
+
+
+def overlapping_parts(size_wh: tuple[int, int], per_side: int) -> list[tuple[int, int, int, int]]:
+    """Cut a frame into `per_side` x `per_side` parts that overlap by a fifth.
+
+    Example:
+        >>> overlapping_parts((100, 50), 1)
+        [(0, 0, 100, 50)]
+        >>> len(overlapping_parts((1280, 720), 2))
+        4
+    """
+    width, height = size_wh
+    part_w, part_h = part_size(size_wh, per_side)
+    starts = [i / max(1, per_side - 1) for i in range(per_side)]
+    corners = [(round((width - part_w) * x), round((height - part_h) * y)) for y in starts for x in starts]
+    return [(x, y, x + part_w, y + part_h) for x, y in corners]
+
+
+class Finder:
+    """Run a detector over a frame's looks and bring what it sees back to frame pixels.
+
+    Args:
+        detector: What looks.
+        glance: Looks more closely at what is doubtful.
+    """
+
+    def __init__(self, detector: CenterFaceDetector, glance: Glance | None = None) -> None:
+        self._detector, self._glance = detector, glance
+
+    def __call__(self, image: Image, looks: Sequence[Look]) -> list[Detection]:
+        """Return the faces seen by any of `looks`, each once, best first."""
+        found: list[Detection] = []
+        for look in looks:
+            x0, y0, x1, y1 = look.part_xyxy
+            faces = self._detector(
+                image[y0:y1, x0:x1],
+                long_side=look.long_side,
+                quarter_turns=look.quarter_turns,
+                threshold=SURE if self._glance is None else SUSPECT,
+            )
+            found += [face for face in (_shifted(face, x0, y0) for face in faces) if _belongs(face, look, image)]
+        kept = _once(found)
+        sure = [face for face in kept if face.score >= SURE]
+        suspects = [face for face in kept if face.score < SURE][:SUSPECTS]
+        closer = [seen for face in suspects if (seen := self._confirm(image, face)) is not None]
+        return _once(sure + closer) if closer else sure
+
+    def _confirm(self, image: Image, suspect: Detection) -> Detection | None:
+        return None if self._glance is None else self._glance(image, suspect.box_xyxy, roll_of(suspect), threshold=SURE)
+
+
+def _once(found: list[Detection]) -> list[Detection]:
+    """Keep the best of what overlaps, best first."""
+    boxes = np.array([face.box_xyxy for face in found], np.float32).reshape(-1, 4)
+    scores = np.array([face.score for face in found], np.float32)
+    return [found[i] for i in suppress(boxes, scores)]
+
+
+def _belongs(face: Detection, look: Look, image: Image) -> bool:
+    """Tell whether a look at a part of the frame is the one to report a face.
+
+    Near faces are left to the look at the whole, which sees them whole: what a part shows of them may be half a
+    face. Cut at an inner edge, even a small one is left to the next part, which overlaps.
+    """
+    height, width = image.shape[:2]
+    x0, y0, x1, y1 = look.part_xyxy
+    if (x0, y0, x1, y1) == (0, 0, width, height):
+        return True
+    side = max(x1 - x0, y1 - y0)
+    left, top, right, bottom = (float(value) for value in face.box_xyxy)
+    size = max(right - left, bottom - top)
+    near = EDGE * side
+    cut = (
+        (x0 > 0 and left < x0 + near)
+        or (y0 > 0 and top < y0 + near)
+        or (x1 < width and right > x1 - near)
+        or (y1 < height and bottom > y1 - near)
+    )
+    return size <= FAR_FACE * side and not (cut and size > CUT_FACE * side)
+
+
+def _shifted(seen: Detection, x: int, y: int) -> Detection:
+    box: Box = seen.box_xyxy + np.array([x, y, x, y], np.float32)
+    landmarks = None if seen.landmarks is None else seen.landmarks + np.array([x, y], np.float32)
+    return Detection(box, seen.score, landmarks)

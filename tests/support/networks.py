@@ -1,0 +1,25 @@
+"""Networks that see what a test says."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.vision.faces import Net
+
+
+def one_peak(row: int, col: int, *, score: float = 0.9, size_hw: tuple[int, int] = (40, 32)) -> Net:
+    """Return a network that sees one face at a cell of its output grid, whatever it is shown."""
+
+    def net(batch: NDArray[np.float32], /) -> dict[str, NDArray[np.float32]]:
+        height, width = batch.shape[2] // 4, batch.shape[3] // 4
+        out = {
+            "heatmap": np.zeros((1, 1, height, width), np.float32),
+            "scale": np.zeros((1, 2, height, width), np.float32),
+            "offset": np.zeros((1, 2, height, width), np.float32),
+            "landmarks": np.zeros((1, 10, height, width), np.float32),
+        }
+        out["heatmap"][0, 0, row, col] = score
+        out["scale"][0, :, row, col] = np.log(np.array(size_hw) / 4)
+        out["landmarks"][0, :, row, col] = [0.3, 0.25, 0.3, 0.75, 0.5, 0.5, 0.8, 0.3, 0.8, 0.7]
+        return out
+
+    return net

@@ -1,0 +1,92 @@
+"""Looks: which parts of a frame are seen when, and what they may report."""
+
+import numpy as np
+import pytest
+
+from mien.vision.detector import CenterFaceDetector
+from mien.vision.faces import Detection
+from mien.vision.looks import Finder, Look, LookSchedule, moving, overlapping_parts, thorough
+from support.networks import one_peak
+
+WHOLE = (0, 0, 1280, 720)
+
+
+@pytest.mark.parametrize("per_side", [1, 2, 3])
+def test_parts_cover_the_whole_frame_and_overlap(per_side):
+    covered = np.zeros((720, 1280), int)
+    for x0, y0, x1, y1 in overlapping_parts((1280, 720), per_side):
+        covered[y0:y1, x0:x1] += 1
+    assert covered.min() == 1
+    assert covered.max() == min(4, per_side**2)
+
+
+def upright(schedule, frames):
+    """Return the parts seen upright in each of some frames."""
+    return [[look.part_xyxy for look in schedule.looks() if not look.quarter_turns] for _ in range(frames)]
+
+
+@pytest.mark.parametrize("thrifty", [False, True])
+def test_the_whole_picture_is_seen_in_every_second_frame(thrifty):
+    seen = upright(moving((1280, 720), thrifty=thrifty), 12)
+    assert [WHOLE in parts for parts in seen] == [True, False] * 6
+
+
+def test_every_part_is_seen_within_the_six_frames_that_a_file_waits():
+    seen = upright(moving((1280, 720)), 60)
+    parts = set(overlapping_parts((1280, 720), 3))
+    for first in range(54):
+        assert parts <= {part for frame in seen[first : first + 6] for part in frame}
+
+
+def test_no_frame_costs_more_than_three_looks():
+    schedule = moving((1280, 720))
+    assert max(len(schedule.looks()) for _ in range(200)) == 3
+
+
+def test_the_whole_and_every_part_are_seen_turned_each_way_in_the_end():
+    schedule = moving((1280, 720))
+    seen = {(look.part_xyxy, look.quarter_turns) for _ in range(200) for look in schedule.looks()}
+    assert {(part, turns) for part in (WHOLE, *overlapping_parts((1280, 720), 3)) for turns in (1, 2, 3)} <= seen
+
+
+def test_a_sweep_sees_everything_upright():
+    schedule = LookSchedule((1280, 720))
+    assert {look.part_xyxy for look in schedule.sweep()} == {WHOLE, *overlapping_parts((1280, 720), 3)}
+
+
+def test_a_still_is_seen_whole_and_in_parts_turned_each_way():
+    looks = thorough((640, 480))
+    assert len(looks) == len(set(looks)) == 4 * 5
+
+
+def test_a_near_face_is_left_to_the_look_at_the_whole():
+    finder = Finder(CenterFaceDetector(one_peak(8, 8, size_hw=(40, 40))))
+    frame = np.zeros((256, 256, 3), np.uint8)
+    assert finder(frame, [Look((64, 64, 192, 192), 128)]) == []
+    assert len(finder(frame[:128, :128], [Look((0, 0, 128, 128), 128)])) == 1
+
+
+def test_a_face_cut_by_the_inner_edge_of_a_part_is_left_to_the_next_part():
+    finder = Finder(CenterFaceDetector(one_peak(1, 16, size_hw=(16, 16))))
+    frame = np.zeros((256, 256, 3), np.uint8)
+    assert finder(frame, [Look((0, 64, 128, 192), 128)]) == []
+    assert len(finder(frame, [Look((0, 0, 128, 128), 128)])) == 1
+
+
+def test_a_face_found_in_a_part_is_reported_where_it_is_in_the_frame():
+    finder = Finder(CenterFaceDetector(one_peak(8, 8, size_hw=(16, 16))))
+    (face,) = finder(np.zeros((200, 300, 3), np.uint8), [Look((100, 50, 164, 114), 64)])
+    np.testing.assert_allclose(face.box_xyxy, [126, 76, 142, 92], atol=1e-3)
+
+
+def test_a_face_seen_by_two_looks_is_reported_once():
+    finder = Finder(CenterFaceDetector(one_peak(4, 4, size_hw=(16, 16))))
+    look = Look((0, 0, 64, 64), 64)
+    assert len(finder(np.zeros((64, 64, 3), np.uint8), [look, look])) == 1
+
+
+@pytest.mark.parametrize("closer", [None, Detection(np.array([10, 11, 26, 27], np.float32), 0.6)])
+def test_a_doubtful_face_is_reported_if_a_closer_look_is_sure(closer):
+    finder = Finder(CenterFaceDetector(one_peak(4, 4, score=0.2, size_hw=(16, 16))), lambda *_args, **_least: closer)
+    found = finder(np.zeros((64, 64, 3), np.uint8), [Look((0, 0, 64, 64), 64)])
+    assert found == ([] if closer is None else [closer])
