@@ -4,7 +4,8 @@
 
 A face frame counts where a face of at least 24 px of width is at least half in the picture and unhidden; it is *bare*
 when less than 90 % of the face's seen pixels were changed. A *leak event* is a run of bare frames of one person. All
-settings run side by side over the same frames. Real clips follow where ../shared is there, see `quality_judge`.
+settings run side by side over the same frames. Real clips follow where `quality_judge` has looked at them; in their
+breakdown the judge's word stands for the truth.
 """
 
 import sys
@@ -31,6 +32,7 @@ from mien.sessions.wishes import Wishes
 from mien.vision.faces import Image, Net
 from mien.vision.mosaic import cover_box
 from mien.vision.pipeline import FacePipeline
+from quality_judge import real_clips
 from quality_scenes import Clip, TruthFace, clips_with_truth, composed
 
 COUNTS_FROM_PX, MUST_HIDE_FROM_PX = 24.0, 32.0
@@ -105,7 +107,7 @@ def measure() -> list[dict[str, Any]]:
     cv2.setNumThreads(1)
     maker = EyesMaker(SharedLooks(Store(Settings().models_dir)))
     results = []
-    for clip in [*clips_with_truth(), *composed(maker)]:
+    for clip in [*clips_with_truth(), *composed(maker), *real_clips()]:
         results += play(maker, clip)
         _print_clip(results[-len(SETTINGS) :], header=len(results) == len(SETTINGS))
     _print_breakdown(results)

@@ -21,7 +21,7 @@ from mien.vision.faces import Embedding, Image, Mesh
 from mien.vision.glance import Glance
 from mien.vision.label import Label
 from mien.vision.landmarks import MeshLandmarker, Roi, eye_distance, roi_of_detection, yaw_of_mesh
-from mien.vision.looks import Finder, Look, overlapping_parts
+from mien.vision.looks import Finder, Look, Pace, overlapping_parts
 from mien.vision.mask_preview import mask_preview
 from mien.vision.masks import builtin_mask
 from mien.vision.pipeline import Eyes, FacePipeline, Span, no_span
@@ -100,6 +100,7 @@ class EyesMaker:
             policy,
             Label(wishes.label),
             delay_frames=0 if still else delay,
+            pace=Pace.PATIENT,
             shape=0.7 if wishes.shape is None else wishes.shape,
             fps=fps or USUAL_FPS,
             still=still,
@@ -121,7 +122,7 @@ class EyesMaker:
             decided,
             Label(self._label),
             delay_frames=usual if policy.delay_frames is None else policy.delay_frames,
-            thrifty=decided.needs_mesh,
+            pace=Pace.THRIFTY if decided.needs_mesh else Pace.LIVE,
             span=self._span,
         )
 

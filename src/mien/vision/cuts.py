@@ -17,9 +17,13 @@ class CutDetector:
     """Compare each frame's thumbnail with the last one's.
 
     A false alarm costs some mosaic, a missed cut costs somebody's privacy: the limits lean to the alarm.
+
+    Attributes:
+        change: By how much each cell of the thumbnail changed in the last frame, 0 to 255.
     """
 
     def __init__(self) -> None:
+        self.change = np.zeros(THUMB_WH[::-1], np.float32)
         self._last: NDArray[np.float32] | None = None
 
     def __call__(self, image: Image) -> bool:
@@ -31,7 +35,8 @@ class CutDetector:
         last, self._last = self._last, luma
         if last is None:
             return True
-        return float(np.abs(luma - last).mean()) > DIFFERENCE or _likeness(luma, last) < CORRELATION
+        self.change = np.abs(luma - last)
+        return float(self.change.mean()) > DIFFERENCE or _likeness(luma, last) < CORRELATION
 
 
 def _likeness(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import cycle, islice
+from enum import Enum
+from itertools import cycle
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mien.vision.detector import MULTIPLE, SURE, SUSPECT, CenterFaceDetector, suppress
 from mien.vision.faces import Box, Detection, Image
@@ -14,6 +16,10 @@ FAR_FACE, CUT_FACE, EDGE = 0.25, 0.1, 0.01
 """Shares of a part's longer side: the largest face a part reports, the largest cut one, and what counts as cut."""
 PART_ZOOM = 0.65
 """Parts of a 720p frame are seen at this scale: a face of 32 px then has 20, from which the network is sure."""
+STIR = 10.0
+"""Change of a thumbnail's cell, of 255, that a newcomer may have made; a camera's noise stays below it."""
+HASTE_FRAMES = 4
+"""A part in which something stirred is looked at as if it had waited for so much longer."""
 SUSPECTS = 3
 """So many doubtful faces of one frame are looked at more closely, the likeliest first."""
 
@@ -33,12 +39,20 @@ class Look:
     quarter_turns: int = 0
 
 
+class Pace(Enum):
+    """How much of each frame is looked at, most first."""
+
+    PATIENT = "patient"  # files: nobody waits
+    LIVE = "live"
+    THRIFTY = "thrifty"  # beside a live swap, which needs the time
+
+
 class LookSchedule:
     """Decide where the detector looks in each frame, so that the cost of a frame stays even.
 
-    The whole picture is seen small in every second frame (near faces); its parts take turns (far faces); and now and
-    then the whole or a part is seen turned by a quarter (faces that lie or stand on their head). `sweep` is all that
-    is seen upright, at once: for first frames and cuts.
+    The whole picture is seen small in every second frame (near faces); its parts take turns (far faces), those first in
+    which something stirs; and now and then the whole or a part is seen turned by a quarter (faces that lie or stand on
+    their head). `sweep` is all that is seen upright, at once: for first frames and cuts.
 
     Args:
         size_wh: Size of the frames.
@@ -65,43 +79,63 @@ class LookSchedule:
     ) -> None:
         self.size_wh = size_wh
         self._whole = Look((0, 0, *size_wh), whole_side)
-        around = [Look(part, part_side) for part in overlapping_parts(size_wh, parts)]
-        self.everything = [self._whole, *around]
-        self._next_parts = cycle(around)
-        self._next_turned = _turned(self._whole, around)
+        self._parts = [Look(part, part_side) for part in overlapping_parts(size_wh, parts)]
+        self.everything = [self._whole, *self._parts]
+        self._waits = np.arange(len(self._parts), 0.0, -1)
+        self._next_turned = _turned(self._whole, self._parts)
         self._parts_in_two, self._turned_every = parts_in_two, turned_every
         self._frame = 0
 
-    def looks(self) -> list[Look]:
-        """Return what to look at in the next frame; may be nothing."""
+    def looks(self, change: NDArray[np.float32] | None = None) -> list[Look]:
+        """Return what to look at in the next frame; may be nothing.
+
+        Args:
+            change: How much each cell of a thumbnail of the frame changed, 0 to 255, where that is known.
+        """
         odd = self._frame % 2
         looks = [] if odd else [self._whole]
-        looks += islice(self._next_parts, (self._parts_in_two + odd) // 2)
-        if self._turned_every and self._frame % self._turned_every == 1:
+        looks += self._most_urgent((self._parts_in_two + odd) // 2, change)
+        if self._turned_every and (self._frame + 1) % self._turned_every == 0:
             looks.append(next(self._next_turned))
         self._frame += 1
         return looks
 
+    def _most_urgent(self, count: int, change: NDArray[np.float32] | None) -> list[Look]:
+        """Return the parts that waited longest, and sooner those in which something stirs."""
+        self._waits += 1
+        stirs = [change is not None and self._stir(look, change) > STIR for look in self._parts]
+        chosen = np.argsort(-(self._waits + HASTE_FRAMES * np.array(stirs)), kind="stable")[:count]
+        self._waits[chosen] = 0
+        return [self._parts[i] for i in chosen]
+
+    def _stir(self, look: Look, change: NDArray[np.float32]) -> float:
+        """Return the largest change inside a part."""
+        scale = np.array([change.shape[1] / self.size_wh[0], change.shape[0] / self.size_wh[1]] * 2)
+        x0, y0, x1, y1 = (np.array(look.part_xyxy) * scale).astype(int)
+        return float(change[y0 : y1 + 1, x0 : x1 + 1].max())
+
     def sweep(self) -> list[Look]:
         """Return everything upright, for a frame about which nothing is known."""
         self._frame += 1
+        self._waits[:] = np.arange(len(self._parts), 0.0, -1)
         return list(self.everything)
 
 
-def moving(size_wh: tuple[int, int], *, thrifty: bool = False) -> LookSchedule:
-    """Return the schedule for frames of a stream, each of which sees little.
-
-    Args:
-        size_wh: Size of the frames.
-        thrifty: Save looks, because something else needs the time.
-    """
+def moving(size_wh: tuple[int, int], pace: Pace = Pace.LIVE) -> LookSchedule:
+    """Return the schedule for frames of a stream, each of which sees little."""
+    if pace is Pace.THRIFTY:
+        return LookSchedule(size_wh, parts=2, parts_in_two=1, turned_every=12)
     long_side = max(size_wh)
-    parts = (1 if long_side <= 360 else 2 if long_side <= 800 else 3) if not thrifty else 2
-    width, _height = part_size(size_wh, parts)
-    part_side = max(320, round(width * PART_ZOOM / MULTIPLE) * MULTIPLE) if not thrifty else 320
-    if thrifty:
-        return LookSchedule(size_wh, parts=parts, part_side=part_side, parts_in_two=1, turned_every=12)
-    return LookSchedule(size_wh, parts=parts, part_side=part_side)
+    parts = 1 if long_side <= 360 else 2 if long_side <= 800 else 3
+    part_side = max(320, round(max(part_size(size_wh, parts)) * PART_ZOOM / MULTIPLE) * MULTIPLE)
+    patient = pace is Pace.PATIENT
+    return LookSchedule(
+        size_wh,
+        parts=parts,
+        part_side=part_side,
+        parts_in_two=4 if patient else 3,
+        turned_every=1 if patient else 3,
+    )
 
 
 def thorough(size_wh: tuple[int, int]) -> list[Look]:

@@ -13,10 +13,11 @@ from mien.vision.clearance import Clearance, ClearanceRules, Sight, glimpse_of, 
 from mien.vision.cuts import CutDetector
 from mien.vision.embedder import DlibEmbedder, Gallery
 from mien.vision.faces import Box, Face, Image, TreatedFrame, check_image
+from mien.vision.flow import carried
 from mien.vision.glance import roll_of
 from mien.vision.label import Label
 from mien.vision.landmarks import box_of_mesh
-from mien.vision.looks import Finder, Look, LookSchedule, moving, thorough
+from mien.vision.looks import Finder, Look, LookSchedule, Pace, moving, thorough
 from mien.vision.mosaic import cell_size, cover_box, draw_mosaic
 from mien.vision.policy import Mosaic, Policy, Show, Swap
 from mien.vision.swapper import MeshSwapper
@@ -99,7 +100,7 @@ class FacePipeline:
         policy: What is to be done with whom.
         label: Marks altered frames.
         delay_frames: Length of the delay line. A face first seen now is hidden in that many frames before.
-        thrifty: Look at less of each frame, because something else needs the time (see `looks.moving`).
+        pace: How much of each frame is looked at.
         shape: How far a swap takes on the persona's face shape, 0 to 1.
         fps: Frame rate that swappers smooth for.
         still: Every frame is a picture by itself, to be searched as thoroughly as can be.
@@ -113,14 +114,14 @@ class FacePipeline:
         label: Label,
         *,
         delay_frames: int = 0,
-        thrifty: bool = False,
+        pace: Pace = Pace.LIVE,
         shape: float = 0.7,
         fps: float = 30.0,
         still: bool = False,
         span: Span = no_span,
     ) -> None:
         self._eyes, self._policy, self._label = eyes, policy, label
-        self._delay, self._thrifty = delay_frames, thrifty
+        self._delay, self._pace = delay_frames, pace
         self._shape, self._fps, self._span = shape, fps, span
         self._held: deque[_Held] = deque()
         self._is_cut = CutDetector()
@@ -189,11 +190,13 @@ class FacePipeline:
             self._look_back()
             self._begin_scene()
         if self._schedule is None or resized:
-            self._schedule, cut = moving((width, height), thrifty=self._thrifty), True
+            self._schedule, cut = moving((width, height), self._pace), True
         if self._still:
             self._looks = thorough((width, height))
         else:
-            self._looks = self._schedule.looks() if self._is_sure and not cut else self._schedule.sweep()
+            self._looks = (
+                self._schedule.looks(self._is_cut.change) if self._is_sure and not cut else self._schedule.sweep()
+            )
         with self._span("find"):
             found = self._eyes.find(image, self._looks)
         with self._span("follow"):
@@ -217,7 +220,7 @@ class FacePipeline:
             found = self._eyes.find(last.untreated, missing) if missing else []
         for seen in found:
             if not any(_holds(face.reach_xyxy, seen.box_xyxy) for face in last.faces):
-                self._trace_back(seen.box_xyxy, roll_of(seen), list(self._held))
+                self._trace_back(last.untreated, seen.box_xyxy, roll_of(seen), list(self._held))
 
     def _lose_sight(self) -> None:
         """Trust nothing that a frame half seen may have changed.
@@ -251,24 +254,25 @@ class FacePipeline:
     def _cover_backwards(self, tracks: list[FaceTrack], at: float) -> None:
         """Hide a face found now, or found again, in the frames that wait and did not show it."""
         for track in tracks:
-            if not track.seen:
-                continue
             since = -np.inf if track.last_place is None else track.last_place[1]
-            self._trace_back(track.box_xyxy, track.roll, [held for held in self._held if since < held.at < at])
+            if track.seen and since < at:
+                missed = [held for held in self._held if since < held.at < at]
+                self._trace_back(self._held[-1].untreated, track.box_xyxy, track.roll, missed)
 
-    def _trace_back(self, box: Box, roll: float, frames: list[_Held]) -> None:
-        """Follow a face back through frames that wait and hide it in them; where it was lost, hide its surroundings."""
-        step, missed = np.zeros(4, np.float32), 0
+    def _trace_back(self, image: Image, box: Box, roll: float, frames: list[_Held]) -> None:
+        """Follow a face of `image` back through frames that wait, and hide it and its surroundings in them."""
+        step, lost = np.zeros(4, np.float32), 0
         for held in reversed(frames):
             expected = box + step
             seen = None if self._eyes.glance is None else self._eyes.glance(held.untreated, expected, roll)
-            missed = missed + 1 if seen is None else 0
-            # Where it should have been is hidden in any case: what the glance saw may be somebody beside it.
-            held.late_covers.append(cover_box(expected, grow=LATE_GROWTH + missed * LATE_GROWTH_A_FRAME))
-            if seen is not None:
-                held.late_covers.append(cover_box(seen.box_xyxy, grow=LATE_GROWTH))
-                step = seen.box_xyxy - box
-            box = expected if seen is None else seen.box_xyxy
+            found = carried(image, box, held.untreated) if seen is None else seen.box_xyxy
+            lost = lost + 1 if found is None else 0
+            # Where it should have been is hidden in any case: what was found may be somebody beside it.
+            held.late_covers.append(cover_box(expected, grow=LATE_GROWTH + lost * LATE_GROWTH_A_FRAME))
+            if found is not None:
+                held.late_covers.append(cover_box(found, grow=LATE_GROWTH))
+                step = found - box
+            image, box = held.untreated, expected if found is None else found
 
     def _doubt_backwards(self, faces: list[Face]) -> None:
         """Take back a name in the frames that have not left yet: the doubt may have begun in one of them."""

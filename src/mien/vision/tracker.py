@@ -27,8 +27,12 @@ REACH_S = 0.2
 """How slowly the reach of a face shrinks: boxes of one face jitter by a tenth from look to look."""
 CROSSING = 0.15
 """Overlap (of the smaller box) from which two face tracks could be taken for each other."""
+PEEK = 0.1
+"""Where faces cross, each cover grows by this share to every side: who is behind may look out beside the other."""
 FAR_OFF = 0.6
 """A mesh whose centre lies farther than this share of its box from its detection sits on something else."""
+BRIEF_S = 0.2
+"""A face followed for less than this that comes to lie on a seen one was that one, badly seen."""
 GLANCES = 6
 """So many faces that no look showed are glanced at in one frame, those first that were not seen for longest."""
 
@@ -74,9 +78,12 @@ class FaceTrack:
         """Let the reach follow the face: at once where it is, slowly away from where it was."""
         follow = np.float32(1 - np.exp(-elapsed_s / REACH_S))
         shrunk = self.reach_xyxy + (self.box_xyxy - self.reach_xyxy) * follow
-        self.reach_xyxy = np.concatenate(
-            [np.minimum(shrunk[:2], self.box_xyxy[:2]), np.maximum(shrunk[2:], self.box_xyxy[2:])]
-        )
+        self.reach_xyxy = _around(shrunk, self.box_xyxy)
+
+    def peeking(self) -> Box:
+        """Return the reach and some room around the box."""
+        more = (self.box_xyxy[2:] - self.box_xyxy[:2]) * np.float32(PEEK)
+        return _around(self.reach_xyxy, np.concatenate([self.box_xyxy[:2] - more, self.box_xyxy[2:] + more]))
 
     def move_to(self, box: Box, at: float) -> None:
         """Take a new place seen at `at`."""
@@ -113,6 +120,7 @@ class FaceTracker:
         self._take_all(image, detections, at)
         self._glance_at_missing(image, at)
         self._part_twins(at)
+        self._drop_echoes()
         self._tracks = [t for t in self._tracks if at - t.seen_at <= HOLD_S]
         self._mark_crossings()
         self._coast(at)
@@ -194,11 +202,21 @@ class FaceTracker:
                     older.doubtful = True  # which of the two faces survives is not known
                     track.lose(since=at)
 
+    def _drop_echoes(self) -> None:
+        """Let the face that is seen hide what a brief, lost face track on it would: it would only be found in turns."""
+        for echo in [track for track in self._tracks if not track.seen and track.seen_at - track.first_at < BRIEF_S]:
+            for track in self._tracks:
+                if track.seen and _iou(track.box_xyxy, echo.box_xyxy) > SAME_FACE_TWICE:
+                    track.reach_xyxy = _around(track.reach_xyxy, echo.reach_xyxy)
+                    self._tracks.remove(echo)
+                    break
+
     def _mark_crossings(self) -> None:
         for i, a in enumerate(self._tracks):
             for b in self._tracks[i + 1 :]:
                 if _overlap(a.box_xyxy, b.box_xyxy) > CROSSING:
                     a.doubtful = b.doubtful = True
+                    a.reach_xyxy, b.reach_xyxy = a.peeking(), b.peeking()
 
     def _coast(self, at: float) -> None:
         """Move lost face tracks on by the speed they had, ever less sure."""
@@ -209,6 +227,11 @@ class FaceTracker:
                 track.box_xyxy = track.box_xyxy + track.velocity * np.float32(elapsed)
                 track.velocity = track.velocity * np.float32(0.8)
             track.stretch(elapsed)
+
+
+def _around(a: Box, b: Box) -> Box:
+    """Return the box around two."""
+    return np.concatenate([np.minimum(a[:2], b[:2]), np.maximum(a[2:], b[2:])])
 
 
 def _overlap(a: Box, b: Box) -> float:

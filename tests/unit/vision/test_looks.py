@@ -5,7 +5,7 @@ import pytest
 
 from mien.vision.detector import CenterFaceDetector
 from mien.vision.faces import Detection
-from mien.vision.looks import Finder, Look, LookSchedule, moving, overlapping_parts, thorough
+from mien.vision.looks import Finder, Look, LookSchedule, Pace, moving, overlapping_parts, thorough
 from support.networks import one_peak
 
 WHOLE = (0, 0, 1280, 720)
@@ -25,17 +25,31 @@ def upright(schedule, frames):
     return [[look.part_xyxy for look in schedule.looks() if not look.quarter_turns] for _ in range(frames)]
 
 
-@pytest.mark.parametrize("thrifty", [False, True])
-def test_the_whole_picture_is_seen_in_every_second_frame(thrifty):
-    seen = upright(moving((1280, 720), thrifty=thrifty), 12)
+@pytest.mark.parametrize("pace", list(Pace))
+def test_the_whole_picture_is_seen_in_every_second_frame(pace):
+    seen = upright(moving((1280, 720), pace), 12)
     assert [WHOLE in parts for parts in seen] == [True, False] * 6
 
 
-def test_every_part_is_seen_within_the_six_frames_that_a_file_waits():
-    seen = upright(moving((1280, 720)), 60)
+@pytest.mark.parametrize("pace", [Pace.PATIENT, Pace.LIVE])
+def test_every_part_is_seen_within_the_six_frames_that_a_file_waits(pace):
+    seen = upright(moving((1280, 720), pace), 60)
     parts = set(overlapping_parts((1280, 720), 3))
     for first in range(54):
         assert parts <= {part for frame in seen[first : first + 6] for part in frame}
+
+
+def test_a_part_in_which_something_stirs_is_looked_at_at_once_and_no_other_is_forgotten():
+    schedule = moving((1280, 720))
+    upright(schedule, 12)
+    change = np.zeros((36, 64), np.float32)
+    change[2, 60] = 40  # the upper right corner
+    seen = [[look.part_xyxy for look in schedule.looks(change) if not look.quarter_turns] for _ in range(40)]
+    corner = overlapping_parts((1280, 720), 3)[2]
+    times = [number for number, parts in enumerate(seen) if corner in parts]
+    assert max(np.diff([-1, *times])) <= 4
+    for part in overlapping_parts((1280, 720), 3):
+        assert max(np.diff([number for number, parts in enumerate(seen) if part in parts])) <= 8
 
 
 def test_no_frame_costs_more_than_three_looks():

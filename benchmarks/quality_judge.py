@@ -1,0 +1,189 @@
+"""A slow judge of real clips, which nobody has marked: where faces are, as far as two networks and patience can tell.
+
+    python benchmarks/quality_judge.py [clip ...]
+
+It shares nothing with the pipeline but one network, and looks at every frame (of long clips, every second) by itself:
+CenterFace at up to twice the frame's size, upright and turned, and YuNet (from ../shared/weights). What one of them sees
+clearly or both see faintly is linked over time, and a face seen before and after some frames was there in between. Its
+findings are kept in benchmarks/results/judge, since they take minutes a clip. What it takes for a bare face and is none,
+as people say who looked at the pictures, is listed in `NO_FACES`.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "tests")]
+
+from mien.config import Settings
+from mien.registry.runtime import Runtime
+from mien.registry.store import Store
+from mien.vision.detector import CenterFaceDetector, suppress
+from mien.vision.faces import Box, Image
+from quality_scenes import MEDIA, SHARED, Clip, TruthFace, read_video
+
+YUNET = SHARED / "weights" / "yunet_n_dynamic.onnx"
+KEPT = Path(__file__).parent / "results" / "judge"
+CLEAR, FAINT = 0.55, 0.3
+GAP_FRAMES, LEAST_FRAMES, LONG_FRAMES = 7, 3, 300
+GREY_CLIPS = ("mp_friday_1940_bw_office",)
+DARK_CLIPS = ("th_tos_youngman_dark", "hd_tos_battle_motionblur", "mp_egoblur2_dinner_3people")
+
+NO_FACES: dict[str, list[tuple[int, int, Box]]] = {}
+"""By clip: first frame, last frame and box of what the judge takes for a face and is none."""
+
+
+@dataclass(slots=True)
+class Sighting:
+    """One face in one frame, as the judge sees it."""
+
+    frame: int
+    box: Box
+    roll: float
+
+
+class Judge:
+    """Looks at one frame as thoroughly as it can."""
+
+    def __init__(self) -> None:
+        self._centerface = CenterFaceDetector(Runtime(Store(Settings().models_dir)).open("centerface"))
+        self._yunet = cv2.FaceDetectorYN.create(str(YUNET), "", (320, 320), FAINT, 0.3)
+
+    def __call__(self, image: Image, *, turned: bool) -> list[tuple[Box, float]]:
+        """Return (box, roll in degrees) of what is surely a face; `turned` also looks for those that lie."""
+        side = max(image.shape[:2])
+        closest = min(1280, 2 * side)
+        looks = [(closest, 0)] + [(min(640, closest), turns) for turns in (1, 2, 3) if turned]
+        one = [
+            (face.box_xyxy, face.score, _roll(face.landmarks))
+            for long_side, turns in looks
+            for face in self._centerface(image, long_side=long_side, quarter_turns=turns, threshold=FAINT)
+        ]
+        other = self._second(image, closest / side)
+        sure = [seen for seen in (*one, *other) if seen[1] >= CLEAR]
+        sure += [seen for seen in one if any(_iou(seen[0], also[0]) > 0.4 for also in other)]
+        boxes = np.array([box for box, _score, _roll_ in sure], np.float32).reshape(-1, 4)
+        scores = np.array([score for _box, score, _roll_ in sure], np.float32)
+        return [(sure[i][0], sure[i][2]) for i in suppress(boxes, scores)]
+
+    def _second(self, image: Image, scale: float) -> list[tuple[Box, float, float]]:
+        seen = cv2.cvtColor(cv2.resize(image, None, fx=scale, fy=scale), cv2.COLOR_RGB2BGR)
+        self._yunet.setInputSize((seen.shape[1], seen.shape[0]))
+        _count, faces = self._yunet.detect(seen)
+        found = []
+        for row in () if faces is None else np.asarray(faces, np.float32):
+            x, y, width, height = row[:4] / scale
+            box = np.array([x, y, x + width, y + height], np.float32)
+            found.append((box, float(row[14]), _roll(row[4:14].reshape(5, 2))))
+        return found
+
+
+def _roll(landmarks: NDArray[np.float32] | None) -> float:
+    if landmarks is None:
+        return 0.0
+    down = landmarks[3:].mean(axis=0) - landmarks[:2].mean(axis=0)
+    return float(np.degrees(np.arctan2(-down[0], down[1])))
+
+
+def _iou(a: Box, b: Box) -> float:
+    shared = (np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])).clip(0).prod()
+    return float(shared / ((a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - shared + 1e-6))
+
+
+def link(frames: list[list[tuple[Box, float]]]) -> list[list[Sighting]]:
+    """Link what was seen frame by frame into faces, fill their gaps and drop what hardly ever was there."""
+    faces: list[list[Sighting]] = []
+    for number, seen in enumerate(frames):
+        open_faces = [face for face in faces if number - face[-1].frame <= GAP_FRAMES]
+        pairs = [
+            (_iou(face[-1].box, box), i, j) for i, face in enumerate(open_faces) for j, (box, _r) in enumerate(seen)
+        ]
+        taken: set[int] = set()
+        kept: set[int] = set()
+        for overlap, i, j in sorted(pairs, reverse=True):
+            if overlap > 0.2 and i not in kept and j not in taken:
+                kept.add(i)
+                taken.add(j)
+                open_faces[i].append(Sighting(number, *seen[j]))
+        faces += [[Sighting(number, *entry)] for j, entry in enumerate(seen) if j not in taken]
+    return [_filled(face) for face in faces if len(face) >= LEAST_FRAMES]
+
+
+def _filled(face: list[Sighting]) -> list[Sighting]:
+    filled = face[:1]
+    for seen in face[1:]:
+        last = filled[-1]
+        for number in range(last.frame + 1, seen.frame):
+            share = np.float32((number - last.frame) / (seen.frame - last.frame))
+            filled.append(Sighting(number, last.box + (seen.box - last.box) * share, seen.roll))
+        filled.append(seen)
+    return filled
+
+
+# --- clips -------------------------------------------------------------------------------------------------------
+
+
+def real_clips() -> list[Clip]:
+    """Return the real clips that the judge has seen; `main` makes it look at them."""
+    clips = []
+    for path in sorted(MEDIA.glob("video_*/*.mp4")):
+        name, verdict = path.stem, KEPT / f"{path.stem}.json"
+        if verdict.exists():
+            light = "grey" if name in GREY_CLIPS else "dark" if name in DARK_CLIPS else "day"
+            clips.append(Clip(name, _fps(path), partial(_judged, path, verdict), light=light, exact=False))
+    return clips
+
+
+def _fps(path: Path) -> float:
+    return float(cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FPS))
+
+
+def _judged(path: Path, verdict: Path) -> Iterator[tuple[Image, list[TruthFace]]]:
+    frames: dict[int, list[dict[str, Any]]] = {int(n): faces for n, faces in json.loads(verdict.read_text()).items()}
+    for number, image in enumerate(read_video(path)):
+        height, width = image.shape[:2]
+        faces = []
+        for face in frames.get(number, []):
+            box = np.array(face["box"], np.float32)
+            x0, y0, x1, y1 = np.clip(box, 0, [width, height, width, height]).astype(int)
+            whole = float((box[2:] - box[:2]).prod())
+            shown = (x1 - x0) * (y1 - y0) / max(whole, 1.0)
+            if not _is_no_face(path.stem, number, box) and x1 > x0 and y1 > y0:
+                seen = np.ones((y1 - y0, x1 - x0), bool)
+                faces.append(TruthFace(face["id"], x0, y0, seen, float(box[2] - box[0]), face["roll"], shown))
+        yield image, faces
+
+
+def _is_no_face(clip: str, frame: int, box: Box) -> bool:
+    return any(first <= frame <= last and _iou(box, thing) > 0.3 for first, last, thing in NO_FACES.get(clip, []))
+
+
+def main() -> None:
+    cv2.setNumThreads(1)
+    judge = Judge()
+    KEPT.mkdir(parents=True, exist_ok=True)
+    for path in sorted(MEDIA.glob("video_*/*.mp4")):
+        if path.with_suffix(".gt.json").exists() or (sys.argv[1:] and path.stem not in sys.argv[1:]):
+            continue
+        images = list(read_video(path))
+        every = 2 if len(images) > LONG_FRAMES else 1
+        frames = [judge(image, turned=n % 6 == 0) if n % every == 0 else [] for n, image in enumerate(images)]
+        rows: dict[int, list[dict[str, Any]]] = {}
+        for face_id, face in enumerate(link(frames)):
+            for seen in face:
+                box = [round(float(value), 1) for value in seen.box]
+                rows.setdefault(seen.frame, []).append({"id": f"face {face_id}", "box": box, "roll": round(seen.roll)})
+        (KEPT / f"{path.stem}.json").write_text(json.dumps(rows) + "\n")
+        print(f"{path.stem}: {len(frames)} frames, {sum(map(len, rows.values()))} face frames", flush=True)
+
+
+if __name__ == "__main__":
+    main()
