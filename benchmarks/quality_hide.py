@@ -62,6 +62,7 @@ class FaceFrame:
     at: float
     size_px: float
     roll: float
+    box: tuple[int, int, int, int]
     covered: float
 
     @property
@@ -153,17 +154,10 @@ def _judge(result: Result, after: Image, number: int, before: Image, faces: list
         covered = float(changed[place][face.seen].mean())
         if result.setting == "beside swap" and covered > 0.5:
             covered = 1.0  # the one who is swapped: a persona covers the features, not the last pixel of the oval
+        box = (face.left, face.top, face.left + width, face.top + height)
+        at, clip = number / result.clip.fps, result.clip
         result.face_frames.append(
-            FaceFrame(
-                result.clip.name,
-                result.clip.light,
-                face.id,
-                number,
-                number / result.clip.fps,
-                face.size_px,
-                face.roll,
-                covered,
-            )
+            FaceFrame(clip.name, clip.light, face.id, number, at, face.size_px, face.roll, box, covered)
         )
     result.needless.append(float((changed & (1 - wanted)).mean()))
 
@@ -222,7 +216,10 @@ def row_of(result: Result) -> dict[str, Any]:
         "to_mask_on_entry_ms": round(max(entry, default=0.0)),
         "to_mask_after_cut_ms": round(max(cut, default=0.0)),
         "needless_share": round(float(np.mean(result.needless)), 4),
-        "events": [[e[0].face_id, e[0].frame, e[-1].frame, round(e[0].size_px), round(e[0].roll)] for e in events],
+        "events": [
+            {"face": e[0].face_id, "frames": [e[0].frame, e[-1].frame], "box": e[0].box, "roll": round(e[0].roll)}
+            for e in events
+        ],
     }
 
 

@@ -101,7 +101,9 @@ def _boxed(face: dict[str, Any], image: Image) -> TruthFace:
     height, width = image.shape[:2]
     x0, y0, x1, y1 = np.clip(face["box"], 0, [width, height, width, height]).astype(int)
     size, shown = face["box"][2] - face["box"][0], face.get("vis", 1.0) * (1 - face.get("occ", 0.0))
-    return TruthFace(face["id"], x0, y0, np.ones((y1 - y0, x1 - x0), bool), size, face.get("roll", 0.0), shown)
+    return TruthFace(
+        face["id"], int(x0), int(y0), np.ones((y1 - y0, x1 - x0), bool), size, face.get("roll", 0.0), shown
+    )
 
 
 # --- actors ------------------------------------------------------------------------------------------------------
