@@ -16,6 +16,8 @@ FAR_FACE, CUT_FACE, EDGE = 0.25, 0.1, 0.01
 """Shares of a part's longer side: the largest face a part reports, the largest cut one, and what counts as cut."""
 PART_ZOOM = 0.65
 """Parts of a 720p frame are seen at this scale: a face of 32 px then has 20, from which the network is sure."""
+PART_SIDES = (320, 416)
+"""Bounds of what a part is scaled to: a look at 1080p takes half as long again, at 4K no longer."""
 STIR = 10.0
 """Change of a thumbnail's cell, of 255, that a newcomer may have made; a camera's noise stays below it."""
 HASTE_FRAMES = 4
@@ -127,12 +129,12 @@ def moving(size_wh: tuple[int, int], pace: Pace = Pace.LIVE) -> LookSchedule:
         return LookSchedule(size_wh, parts=2, parts_in_two=1, turned_every=12)
     long_side = max(size_wh)
     parts = 1 if long_side <= 360 else 2 if long_side <= 800 else 3
-    part_side = max(320, round(max(part_size(size_wh, parts)) * PART_ZOOM / MULTIPLE) * MULTIPLE)
+    part_side = round(max(part_size(size_wh, parts)) * PART_ZOOM / MULTIPLE) * MULTIPLE
     patient = pace is Pace.PATIENT
     return LookSchedule(
         size_wh,
         parts=parts,
-        part_side=part_side,
+        part_side=int(np.clip(part_side, *PART_SIDES)),
         parts_in_two=4 if patient else 3,
         turned_every=1 if patient else 3,
     )

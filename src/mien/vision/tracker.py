@@ -185,7 +185,10 @@ class FaceTracker:
             seen = self._glance(image, expected, track.roll)
             if seen is None or any(_iou(seen.box_xyxy, t.box_xyxy) > SAME_FACE_TWICE for t in self._tracks if t.seen):
                 continue
-            self._take(image, track, seen, at)
+            track.move_to(
+                seen.box_xyxy, at
+            )  # the mesh waits for a look: where it does not hold, it would be laid in vain
+            track.roll = roll_of(seen)
 
     def _lay_mesh(self, image: Image, track: FaceTrack, seen: Detection) -> None:
         if self._landmarker is None:
