@@ -18,8 +18,8 @@ PART_ZOOM = 0.65
 """Parts of a 720p frame are seen at this scale: a face of 32 px then has 20, from which the network is sure."""
 PART_SIDES = (320, 416)
 """Bounds of what a part is scaled to: a look at 1080p takes half as long again, at 4K no longer."""
-STIR = 10.0
-"""Change of a thumbnail's cell, of 255, that a newcomer may have made; a camera's noise stays below it."""
+STIR = 5.0
+"""Change of a thumbnail's cell, of 255, that a newcomer may have made. In noise as strong all parts are equal."""
 HASTE_FRAMES = 4
 """A part in which something stirred is looked at as if it had waited for so much longer."""
 SUSPECTS = 3

@@ -28,7 +28,7 @@ Span: TypeAlias = Callable[[str], AbstractContextManager[object]]
 
 GROWTH_PER_S = 1.2
 """How much larger the cover of a face becomes for each second in which it was not seen."""
-LATE_GROWTH, LATE_GROWTH_A_FRAME = 1.15, 0.25
+LATE_GROWTH, LATE_GROWTH_A_FRAME, LATE_GROWTH_FRAMES = 1.15, 0.25, 3
 """How much larger the cover of a face is in frames that waited when it was found, and for each without a sign."""
 LABEL_HOLD_S = 1.5
 """The label stays for so long after the last altered frame: a label that flickers cannot be read."""
@@ -266,7 +266,7 @@ class FacePipeline:
             expected = box + step
             seen = None if self._eyes.glance is None else self._eyes.glance(held.untreated, expected, roll)
             found = carried(image, box, held.untreated) if seen is None else seen.box_xyxy
-            lost = lost + 1 if found is None else 0
+            lost = min(lost + 1, LATE_GROWTH_FRAMES) if found is None else 0
             # Where it should have been is hidden in any case: what was found may be somebody beside it.
             held.late_covers.append(cover_box(expected, grow=LATE_GROWTH + lost * LATE_GROWTH_A_FRAME))
             if found is not None:
