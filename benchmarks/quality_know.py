@@ -32,12 +32,15 @@ from mien.media.images import decode_image
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
 from mien.sessions.eyes import DETECTOR, EMBEDDER, MESH, EyesMaker
+from mien.vision import looks as detector_looks
 from mien.vision.clearance import STILL, ClearanceRules, Glimpse, glimpse_of
-from mien.vision.detector import CenterFaceDetector, Finder, LookSchedule
+from mien.vision.detector import CenterFaceDetector
 from mien.vision.embedder import DlibEmbedder, Gallery
 from mien.vision.faces import Box, Embedding, Face, Image, Mesh
+from mien.vision.glance import Glance
 from mien.vision.label import Label
 from mien.vision.landmarks import MeshLandmarker, Roi, box_of_mesh
+from mien.vision.looks import Finder
 from mien.vision.pipeline import Eyes, FacePipeline
 from mien.vision.policy import Policy, Show, Treatment
 from mien.vision.tracker import FaceTracker
@@ -97,7 +100,9 @@ class Bench:
         self._runtime = Runtime(Store(Settings().models_dir))
         self._maker = EyesMaker(self._runtime)
         self._development = development
-        self.find = Finder(CenterFaceDetector(self._runtime.open(DETECTOR)))
+        detector = CenterFaceDetector(self._runtime.open(DETECTOR))
+        self.glance = Glance(detector)
+        self.find = Finder(detector, self.glance)
         self.mesh = MeshLandmarker(self._runtime.open(MESH))
         self.embed = DlibEmbedder(self._runtime.open(EMBEDDER))
 
@@ -147,7 +152,7 @@ class Bench:
         """Treat frames with everybody in `people` to be shown; yield who was shown where, frame by frame."""
         policy = NotingPolicy(people={name: Show() for name in people})
         rules = STILL if still else ClearanceRules()
-        eyes = Eyes(self.find, FaceTracker(self.mesh), self.embed, Gallery(people), rules)
+        eyes = Eyes(self.find, FaceTracker(self.mesh, self.glance), self.glance, self.embed, Gallery(people), rules)
         pipeline = FacePipeline(eyes, policy, Label("en"), still=still, fps=fps)
         for i, image in enumerate(frames):
             policy.shown.clear()
@@ -535,7 +540,7 @@ def glimpses(bench: Bench) -> Iterator[Row]:
         tracker = FaceTracker(bench.mesh)
         last: dict[int, Glimpse] = {}
         for i, image in zip(range(150), _frames(path), strict=False):
-            look = LookSchedule((image.shape[1], image.shape[0])).whole
+            look = detector_looks.Look((0, 0, image.shape[1], image.shape[0]), 320)
             seen = {
                 t.id: glimpse_of(image, t.mesh)
                 for t in tracker(image, bench.find(image, [look]), i / 25)
