@@ -39,11 +39,11 @@ from mien.vision.alignment import crop_aligned, five_landmarks
 from mien.vision.detector import CenterFaceDetector
 from mien.vision.embedder import DlibEmbedder
 from mien.vision.faces import Embedding, Image, Matte, Mesh
-from mien.vision.geometry import head_axes, mesh_size
+from mien.vision.geometry import head_axes, mesh_size, vertex_normals
 from mien.vision.landmarks import MeshLandmarker, roi_of_detection, roi_of_mesh
 from mien.vision.regions import inner, openings
 from mien.vision.topology import BROW_LEFT, BROW_RIGHT, EYE_LEFT, EYE_RIGHT, OVAL, lid_pairs
-from mien.vision.unwrap import unwrap
+from mien.vision.unwrap import flatten, unwrap
 from support.photos import as_png, astronaut, hopper
 from support.scenes import astronaut_frame
 
@@ -138,9 +138,10 @@ class Judges:
         self._dlib = DlibEmbedder(runtime.open("dlib-face"))
         self._other = ort.InferenceSession(str(OTHER_JUDGE)) if OTHER_JUDGE.is_file() else None
 
-    def embed(self, image: Image, mesh: Mesh) -> tuple[Embedding, Embedding | None]:
+    def embed(self, image: Image, mesh: Mesh) -> list[Embedding]:
         """Return what dlib and, where there is one, the other judge make of a face."""
-        return self._dlib(image, mesh), None if self._other is None else _mobile_face_net(self._other, image, mesh)
+        seen = [self._dlib(image, mesh)]
+        return seen if self._other is None else [*seen, _mobile_face_net(self._other, image, mesh)]
 
     def again(self, image: Image, mesh: Mesh) -> tuple[Mesh, float]:
         """Lay the mesh on a face anew, knowing only roughly where it is."""
@@ -277,9 +278,10 @@ def _skin() -> NDArray[np.bool_]:
 
 
 def changed_share(before: Image, after: Image, mesh: Mesh) -> float:
-    """Return the share of the skin between brows and chin that differs by more than what could be chance."""
+    """Return the share of the visible skin between brows and chin that differs by more than what could be chance."""
     apart = np.abs(unwrap(before, mesh, 128).astype(np.int16) - unwrap(after, mesh, 128)).max(axis=2)
-    return float((apart[_skin()] >= 2).mean())
+    visible = _skin() & (flatten(-vertex_normals(mesh), 128)[..., 2] > 0.25)
+    return float((apart[visible] >= 2).mean())
 
 
 def _face_part(mesh: Mesh, image: Image) -> tuple[slice, slice]:
@@ -304,28 +306,40 @@ def _luma(image: Image) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def flicker(film: Film, out: Sequence[Image], swapped: Sequence[bool]) -> float:
-    """Return how much more the result changes along the live motion than the live face itself does."""
-    flow_of = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    live_sum = made_sum = 0.0
+def flicker(film: Film, out: Sequence[Image], swapped: Sequence[bool]) -> tuple[float, float]:
+    """Return how much more the result changes along a motion than the live face does along its own.
+
+    Returns:
+        Along the motion seen in the result, which is what flickers; and along the motion seen in the live face, which
+        also counts a beard or a fold that moves otherwise than the smooth skin it is drawn on, and what swims.
+    """
+    flow_of = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    sums = np.zeros(3)
     for i in range(1, len(out)):
         mesh = film.meshes[i]
         if mesh is None or not (swapped[i] and swapped[i - 1]):
             continue
         part = _face_part(mesh, film.frames[i])
-        live, then = _luma(film.frames[i][part]), _luma(film.frames[i - 1][part])
-        flow = flow_of.calc(live, then, None)
-        x = flow[..., 0] + np.arange(live.shape[1], dtype=np.float32)
-        y = flow[..., 1] + np.arange(live.shape[0], dtype=np.float32)[:, None]
+        live, live_before = _luma(film.frames[i][part]), _luma(film.frames[i - 1][part])
+        made, made_before = _luma(out[i][part]), _luma(out[i - 1][part])
+        moved = flow_of.calc(live, live_before, np.zeros((*live.shape, 2), np.float32))
+        made_moved = flow_of.calc(made, made_before, np.zeros((*live.shape, 2), np.float32))
         weight = _filled(mesh, part, 1.0)
+        sums += (
+            _change(live, live_before, moved, weight),
+            _change(made, made_before, made_moved, weight),
+            _change(made, made_before, moved, weight),
+        )
+    return (sums[1] / sums[0], sums[2] / sums[0]) if sums[0] else (float("nan"), float("nan"))
 
-        def change(now: NDArray[np.uint8], before: NDArray[np.uint8]) -> float:
-            carried = cv2.remap(before, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # noqa: B023 - used in this round
-            return float((cv2.absdiff(now, np.asarray(carried, np.uint8)) * weight).sum())  # noqa: B023 - likewise
 
-        live_sum += change(live, then)
-        made_sum += change(_luma(out[i][part]), _luma(out[i - 1][part]))
-    return made_sum / live_sum if live_sum else float("nan")
+def _change(
+    now: NDArray[np.uint8], before: NDArray[np.uint8], flow: NDArray[Any], weight: NDArray[np.float32]
+) -> float:
+    x = flow[..., 0] + np.arange(now.shape[1], dtype=np.float32)
+    y = flow[..., 1] + np.arange(now.shape[0], dtype=np.float32)[:, None]
+    carried = cv2.remap(before, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return float((cv2.absdiff(now, np.asarray(carried, np.uint8)) * weight).sum())
 
 
 def seam(before: Image, after: Image, mesh: Mesh) -> float:
@@ -378,9 +392,9 @@ def judge(pair: Pair, judges: Judges, runtime: Runtime, sheets: Path | None) -> 
     row: Row = {"live": pair.live, "photo": pair.photo}
     row |= _likeness(pair, out, again, judges)
     row |= kept([_mesh(film, i) for i in found], [again[i][0] for i in found])
+    row["flicker"], row["swims"] = flicker(film, out, swapped)
     row |= {
         "pose": _mean([pose_error(_mesh(film, i), again[i][0]) for i in found]),
-        "flicker": flicker(film, out, swapped),
         "seam": _mean([seam(film.frames[i], out[i], _mesh(film, i)) for i in there[::5]]),
         "detail": _mean([fine_detail(film.frames[i], out[i], _mesh(film, i)) for i in there[::5]]),
         "found": len(found) / len(there) if there else float("nan"),
@@ -412,9 +426,7 @@ def _likeness(pair: Pair, out: Sequence[Image], again: dict[int, tuple[Mesh, flo
     live = [judges.embed(pair.film.frames[i], _mesh(pair.film, i)) for i in _spread(_readable(pair.film), LOOKS)]
     made = [judges.embed(out[i], again[i][0]) for i in looks]
     row: Row = {}
-    for n, name in enumerate(("dlib", "mfn")):
-        if wanted[n] is None:
-            continue
+    for n, name in enumerate(("dlib", "mfn")[: len(wanted)]):
         person = np.mean([vectors[n] for vectors in live], axis=0)
         person /= np.linalg.norm(person)
         row["before" if n == 0 else f"{name}_before"] = float(person @ wanted[n])
@@ -443,7 +455,8 @@ def _write_sheet(path: Path, pair: Pair, out: Sequence[Image], row: Row) -> None
     photo = pair.reference.image
     side = min(photo.shape[:2])
     x0, y0 = (photo.shape[1] - side) // 2, 0
-    tiles = [cv2.resize(photo[y0 : y0 + side, x0 : x0 + side], (tile, tile), interpolation=cv2.INTER_AREA)]
+    square = cv2.resize(photo[y0 : y0 + side, x0 : x0 + side], (tile, tile), interpolation=cv2.INTER_AREA)
+    tiles = [np.asarray(square, np.uint8)]
     blank = np.zeros((tile, tile, 3), np.uint8)
     words = (
         pair.live,
@@ -465,7 +478,7 @@ def _write_sheet(path: Path, pair: Pair, out: Sequence[Image], row: Row) -> None
             ]
         )
         for row_of, image in ((tiles, pair.film.frames[i]), (below, out[i])):
-            row_of.append(cv2.warpAffine(image, place, (tile, tile), flags=cv2.INTER_AREA))
+            row_of.append(np.asarray(cv2.warpAffine(image, place, (tile, tile), flags=cv2.INTER_AREA), np.uint8))
     sheet = np.vstack([np.hstack(tiles), np.hstack(below)])
     cv2.imwrite(str(path), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
 
@@ -493,7 +506,7 @@ def pairs_of(names: Sequence[tuple[str, str]], judges: Judges, only: Sequence[st
 
 
 COLUMNS = (
-    "before", "dlib", "dlib_live", "mfn", "mfn_live", "mouth", "eyes", "brows", "pose", "flicker", "seam",
+    "before", "dlib", "dlib_live", "mfn", "mfn_live", "mouth", "eyes", "brows", "pose", "flicker", "swims", "seam",
     "detail", "found", "swapped", "bare", "face_px", "cpu_ms",
 )  # fmt: skip
 

@@ -1,5 +1,6 @@
 """Lay a flat texture on a live mesh."""
 
+from collections.abc import Callable
 from typing import Final
 
 import cv2
@@ -23,7 +24,15 @@ def facing(mesh: Mesh) -> NDArray[np.float32]:
     return -vertex_normals(mesh)[:, 2]
 
 
-def drape(under: Image, mesh: Mesh, opacity: NDArray[np.float32], texture: Image, matte: Matte) -> Image:
+def drape(
+    under: Image,
+    mesh: Mesh,
+    opacity: NDArray[np.float32],
+    texture: Image,
+    matte: Matte,
+    *,
+    finish: Callable[[Image], Image] | None = None,
+) -> Image:
     """Return `under` with the texture laid on the mesh. The inner mouth stays open.
 
     Args:
@@ -32,6 +41,7 @@ def drape(under: Image, mesh: Mesh, opacity: NDArray[np.float32], texture: Image
         opacity: (468,) 0 to 1 at each landmark.
         texture: (S, S, 3) RGB.
         matte: (S, S) 0 to 1.
+        finish: Works on the drawn face before it is blended in.
     """
     height, width = under.shape[:2]
     places = UV[:_COUNT] * len(texture) - 0.5
@@ -39,6 +49,7 @@ def drape(under: Image, mesh: Mesh, opacity: NDArray[np.float32], texture: Image
     u, v, open_ = cv2.split(rasterise(with_skirt(mesh)[:_COUNT], values, DRESSED, (width, height)))
     open_ = np.clip(2 * cv2.blur(open_, (3, 3)) - 1, 0, 1)  # the rasteriser draws hard edges
     face = cv2.remap(texture, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    face = np.asarray(face, np.uint8) if finish is None else finish(np.asarray(face, np.uint8))
     alpha = cv2.multiply(cv2.remap(matte, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT), open_)
     _open_mouth(np.asarray(alpha, np.float32), mesh)
     return np.asarray(cv2.blendLinear(face, under, alpha, 1 - alpha), np.uint8)

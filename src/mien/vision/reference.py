@@ -13,7 +13,7 @@ from mien.vision.geometry import mesh_size, turned_away, vertex_normals
 from mien.vision.harmonise import Skin, read_skin
 from mien.vision.mask_light import Finish
 from mien.vision.occlusion import shown_skin, skin_matte
-from mien.vision.regions import openings, oval, ramp, soften
+from mien.vision.regions import beard, brows, forehead, openings, oval, ramp, soften
 from mien.vision.topology import LANDMARKS
 from mien.vision.unwrap import flatten, unwrap
 
@@ -78,8 +78,10 @@ def persona_from_photo(image: Image, mesh: Mesh, name: str) -> Persona:
         raise FacePhotoError(f"the face must look at the camera, within {MAX_PHOTO_TURN:.0f} degrees; got {turn:.0f}")
     towards = flatten(-vertex_normals(mesh), SIDE)[..., 2]
     texture, towards = _mirror_unseen(unwrap(_reduced(image, mesh), _reduced_mesh(mesh), SIDE), towards)
-    shown = shown_skin(texture, ramp(towards, 0.2, 0.5))
-    covers = cv2.resize(shown, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR) * oval(SIDE) * (1 - openings(SIDE))
+    texture = _without_fringe(texture)
+    seen = ramp(towards, 0.2, 0.5)
+    shown = cv2.resize(shown_skin(texture, seen), (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+    covers = np.maximum(shown, np.maximum(beard(SIDE), forehead(SIDE)) * seen) * oval(SIDE) * (1 - openings(SIDE))
     return Persona(name, texture, covers, read_skin(texture, skin_matte(texture)), mesh)
 
 
@@ -98,6 +100,43 @@ def _reduced(image: Image, mesh: Mesh) -> Image:
 def _reduced_mesh(mesh: Mesh) -> Mesh:
     factor = _reduction(mesh)
     return mesh if factor > 0.95 else ((mesh + 0.5) * factor - 0.5).astype(np.float32)
+
+
+def _without_fringe(texture: Image) -> Image:
+    """Paint skin where hair lies on forehead and temples.
+
+    Brows that it hides keep their place: what is seen there is hair of about their colour.
+    """
+    skin = cv2.erode(skin_matte(texture), np.ones((3, 3), np.uint8))
+    known = np.asarray(cv2.resize(skin, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR), np.float32)
+    known *= (1 - brows(SIDE)) * (1 - openings(SIDE)) * np.maximum(oval(SIDE), 0.01)
+    plain = soften(texture.astype(np.float32), 0.012)
+    # Brown hair on brown skin has the skin's hue, but it is darker over more than the width of a wrinkle.
+    known *= 1 - _shade(plain, _spread_out(texture, known * (1 - forehead(SIDE)), (0.2,))[0])
+    painted, sure = _spread_out(texture, known, (0.03, 0.08, 0.2))
+    hair = np.maximum(1 - ramp(soften(known, 0.008), 0.3, 0.8), _shade(plain, painted))
+    wanted = soften((forehead(SIDE) * hair).astype(np.float32), 0.01) * (1 - brows(SIDE))
+    wanted = wanted[..., None] * sure
+    return np.asarray(texture * (1 - wanted) + painted * wanted, np.uint8)
+
+
+def _spread_out(
+    texture: Image, known: Matte, reaches: tuple[float, ...]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Let what is known of a texture flow over the rest: (S, S, 3), and how surely, (S, S, 1)."""
+    painted, sure = np.zeros(texture.shape, np.float32), np.zeros((*known.shape, 1), np.float32)
+    for reach in reaches:
+        weight = soften(known, reach)[..., None]
+        near = soften(texture * known[..., None], reach) / np.maximum(weight, 1e-4)
+        share = (1 - sure) * ramp(weight, 0.02, 0.2)
+        painted += share * near
+        sure += share
+    return np.asarray(painted / np.maximum(sure, 1e-4), np.float32), sure
+
+
+def _shade(texture: NDArray[np.float32], skin: NDArray[np.float32]) -> Matte:
+    """Return where a texture is clearly darker than skin would be there."""
+    return ramp(np.log((skin.mean(axis=2) + 8) / (texture.mean(axis=2) + 8)), 0.2, 0.4)
 
 
 def _mirror_unseen(texture: Image, towards: NDArray[np.float32]) -> tuple[Image, NDArray[np.float32]]:

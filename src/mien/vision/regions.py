@@ -98,6 +98,29 @@ def expressive(side: int) -> Matte:
 
 
 @cache
+def forehead(side: int) -> Matte:
+    """Return forehead and temples, down to the lower edge of the brows."""
+    over = np.concatenate([OVAL[1:16], BROW_RIGHT[5:], BROW_LEFT[5:]])
+    return _lasting(soften(ring(over, side), 0.006))
+
+
+@cache
+def brows(side: int) -> Matte:
+    """Return the brows and what little they reach beyond their landmarks."""
+    both = np.maximum(
+        *(polygon(np.asarray(cv2.convexHull(UV[brow])[:, 0], np.float32), side) for brow in (BROW_LEFT, BROW_RIGHT))
+    )
+    return _lasting(soften(ramp(reach_outside(both), 0.022, 0.006), 0.004))
+
+
+@cache
+def beard(side: int) -> Matte:
+    """Return the lower face, below nose and cheekbones: hair there belongs to the face."""
+    jaw = OVAL[18:35]
+    return _lasting(soften(ring(np.concatenate([jaw, [205, 2, 425]]), side), 0.016))
+
+
+@cache
 def core() -> NDArray[np.bool_]:
     """Return which of the 468 landmarks belong to brows, eyes, nose and mouth."""
     hull = cv2.convexHull(UV[np.concatenate([BROW_LEFT, BROW_RIGHT, EYE_LEFT, EYE_RIGHT, LIPS])])

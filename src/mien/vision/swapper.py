@@ -1,6 +1,8 @@
 """Draw a persona over a live face, or refuse where it would not cover the face."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import cv2
@@ -12,9 +14,10 @@ from mien.vision.geometry import ShapeTransfer, bounds, mesh_size, turned_away
 from mien.vision.harmonise import LightMatch, Skin
 from mien.vision.mask_light import Finish, MaskLight
 from mien.vision.occlusion import SIDE, OcclusionMatte, covered_share, skin_matte
-from mien.vision.one_euro import OneEuro
 from mien.vision.reference import Persona, check_mesh, persona_from_photo
 from mien.vision.regions import core, ramp, shrink
+from mien.vision.restore import DetailMatch, Restorer
+from mien.vision.steady import SkinSteady
 from mien.vision.topology import EYES_OF_SIDE, HEM_RING, LANDMARKS, OVAL, SURROUNDED, Vertices, with_skirt
 from mien.vision.unwrap import flatten, rasterise, unwrap
 
@@ -64,14 +67,22 @@ class MeshSwapper:
         shape: How much of the persona's build the live face takes on, 0 to 1.
         fps: Frame rate for the first frame's smoothing.
         limits: When to refuse; by default by the persona's kind.
+        restorer: Makes what gives a photo's face its last touch; a mask is drawn as it is.
     """
 
     def __init__(
-        self, persona: Persona, *, shape: float = 0.7, fps: float = 30.0, limits: Limits | None = None
+        self,
+        persona: Persona,
+        *,
+        shape: float = 0.7,
+        fps: float = 30.0,
+        limits: Limits | None = None,
+        restorer: Callable[[], Restorer] = DetailMatch,
     ) -> None:
         self._persona = persona
         self._limits = limits or (PHOTO_LIMITS if persona.kind == "photo" else MASK_LIMITS)
         self._shape = shape
+        self._make_restorer = restorer
         self._begin()
         self._frame_s = 1 / fps
         self._last_at: float | None = None
@@ -113,24 +124,25 @@ class MeshSwapper:
     def _begin(self) -> None:
         """Forget the face: what is known of its place, build and light."""
         mesh = self._persona.mesh
-        self._steady = OneEuro(min_cutoff_hz=2.0, responsiveness=16.0)
+        self._steady = SkinSteady()
         self._reshape = None if mesh is None or not self._shape else ShapeTransfer(mesh, amount=self._shape)
         self._paint = _paint(self._persona)
+        self._restore = self._make_restorer() if self._persona.kind == "photo" else None
 
-    def _calmed(self, mesh: Mesh, at: float) -> Mesh:
+    def _calmed(self, image: Image, mesh: Mesh, dt: float) -> Mesh:
         """Take the tremor out of the mesh, but never trail it far: drawn where it was, a face would be bare."""
         size = mesh_size(mesh)
         if self._last_mesh is not None and _apart(mesh, self._last_mesh) > _JUMP * size:
             self._begin()
         self._last_mesh = mesh.copy()
-        calm = self._steady(mesh, at=at, unit=size)
+        calm = self._steady(image, mesh, dt=dt)
         trail = _apart(calm, mesh) / size
         return calm if trail <= _MAX_TRAIL else mesh + (calm - mesh) * np.float32(_MAX_TRAIL / trail)
 
     def _draw(self, image: Image, mesh: Mesh, at: float) -> bool:
         dt = self._frame_s if self._last_at is None else max(at - self._last_at, 1e-3)
         self._last_at = at
-        source = self._calmed(mesh, at)
+        source = self._calmed(image, mesh, dt)
         target = source if self._reshape is None else self._reshape(source)
         area = _Area.around(with_skirt(source), with_skirt(target), image, hem=self._reshape is not None)
         roi = image[area.slices]
@@ -143,7 +155,8 @@ class MeshSwapper:
         if covered_share(shrink(matte, SIDE) * seen[..., 1], seen[..., 0]) < self._limits.min_cover:
             return False
         under = roi if self._reshape is None else _reshaped(roi, source, target)
-        roi[...] = drape(under, target, opacity, texture, matte)
+        finish = None if self._restore is None else partial(self._restore, live=under, mesh=target, dt=dt)
+        roi[...] = drape(under, target, opacity, texture, matte, finish=finish)
         return True
 
 

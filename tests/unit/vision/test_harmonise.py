@@ -38,6 +38,14 @@ def test_the_photo_takes_the_hue_of_the_live_face():
     np.testing.assert_allclose(mean(lit(live)), mean(live), rtol=0.12, atol=4)
 
 
+def test_in_film_without_colour_the_photo_has_none():
+    lips = np.repeat(PHOTO.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
+    texture = lit(np.repeat(drawn_face(2).mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8))
+    assert np.ptp(texture[FACE].astype(int), axis=1).max() < 12
+    assert np.ptp(PHOTO[FACE].astype(int), axis=1).max() > 60
+    assert np.corrcoef(texture[FACE].mean(axis=1), lips[FACE].mean(axis=1))[0, 1] > 0.7
+
+
 def test_light_from_one_side_falls_on_the_same_side():
     fall = np.linspace(1.2, 0.5, SIDE, dtype=np.float32)[None, :, None]
     texture = lit(np.clip(drawn_face(2) * fall, 0, 255).astype(np.uint8))

@@ -7,7 +7,8 @@ from mien.errors import FacePhotoError, ShapeError
 from mien.vision.occlusion import SIDE as COVER_SIDE
 from mien.vision.occlusion import covered_share
 from mien.vision.reference import SIDE, persona_from_photo
-from mien.vision.regions import openings, shrink
+from mien.vision.regions import brows, openings, shrink
+from mien.vision.topology import UV
 from mien.vision.unwrap import unwrap
 from support.drawn_heads import drawn_face, drawn_head, drawn_mesh
 
@@ -77,3 +78,42 @@ def test_a_malformed_mesh_is_refused(mesh):
 def test_a_grey_picture_is_refused():
     with pytest.raises(ShapeError, match="image"):
         persona_from_photo(PHOTO[..., 0], MESH, "Ada")
+
+
+def fringed(colour):
+    """Return somebody's photo with hair over the forehead, down to the brows."""
+    frame = PHOTO.copy()
+    top, bottom = MESH[10, 1] - 20, MESH[[105, 334], 1].min() - 6
+    left, right = MESH[127, 0] - 10, MESH[356, 0] + 10
+    frame[int(top) : int(bottom), int(left) : int(right)] = colour
+    return frame
+
+
+@pytest.mark.parametrize(
+    "colour", [(40, 30, 25), (170, 40, 20), (120, 85, 65)], ids=["black", "red", "as brown as skin"]
+)
+def test_skin_is_painted_where_a_fringe_hides_the_forehead(colour):
+    persona = persona_from_photo(fringed(colour), MESH, "Ada")
+    middle = np.s_[52:62, 108:148]
+    raw = unwrap(fringed(colour), MESH, SIDE)
+    assert np.abs(raw[middle].astype(int) - colour).mean() < 8
+    skin = persona.texture[110:130, 70:90].reshape(-1, 3).mean(axis=0)
+    np.testing.assert_allclose(persona.texture[middle].reshape(-1, 3).mean(axis=0), skin, rtol=0.2)
+    assert persona.matte[middle].min() > 0.8
+
+
+def test_the_brows_stay_as_they_are():
+    persona = persona_from_photo(PHOTO, MESH, "Ada")
+    raw = unwrap(PHOTO, MESH, SIDE)
+    brow = brows(SIDE) > 0.99
+    assert np.abs(persona.texture[brow].astype(int) - raw[brow]).max() <= 1
+
+
+def test_a_beard_belongs_to_the_persona():
+    frame = PHOTO.copy()
+    jaw = MESH[[148, 152, 377], :2].mean(axis=0).astype(int)
+    frame[jaw[1] - 25 : jaw[1] + 5, jaw[0] - 40 : jaw[0] + 40] = (50, 40, 35)
+    persona = persona_from_photo(frame, MESH, "Ada")
+    x, y = (UV[[199, 175]].mean(axis=0) * SIDE).astype(int)
+    assert persona.texture[y, x].mean() < 80
+    assert persona.matte[y, x] > 0.9
