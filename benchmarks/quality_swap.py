@@ -56,6 +56,8 @@ LOOKS: Final = 6
 """Frames of a pair that the recognisers see."""
 MOVED: Final = {"mouth": 0.04, "eyes": 0.06, "brows": 0.02}
 """How far a part of the live face must move (5th to 95th percentile) to be compared: below, it is the mesh's noise."""
+READABLE: Final = 0.9
+"""How well two readings of the same live movement must agree for it to be compared with the result's."""
 BARE_SHARE: Final = 0.85
 """A face of which less than this share of the skin between brows and chin was changed went out bare."""
 
@@ -121,10 +123,14 @@ TUNING: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """Live frames and the mesh of the person in each; None where no face could be read."""
+    """Live frames and the mesh of the person in each; None where no face could be read.
+
+    `control` is the mesh laid again on the same live frames, coded once more: what it measures otherwise is its noise.
+    """
 
     frames: list[Image]
     meshes: list[Mesh | None]
+    control: list[Mesh | None]
     fps: float
 
 
@@ -175,6 +181,18 @@ def _mobile_face_net(net: ort.InferenceSession, image: Image, mesh: Mesh) -> Emb
     return np.asarray(vector / np.linalg.norm(vector), np.float32)
 
 
+def film_of(frames: list[Image], judges: Judges, fps: float) -> Film:
+    """Follow the person through frames."""
+    meshes = judges.follow(frames)
+    again = [None if m is None else judges.again(_coded(f), m)[0] for f, m in zip(frames, meshes, strict=True)]
+    return Film(frames, meshes, again, fps)
+
+
+def _coded(image: Image) -> Image:
+    _ok, jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 80])
+    return np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), np.uint8)
+
+
 def read_film(live: Live, judges: Judges) -> Film:
     """Read a stretch of film and follow the person in it."""
     video = cv2.VideoCapture(str(MEDIA / f"{live.clip}.mp4"))
@@ -192,13 +210,13 @@ def read_film(live: Live, judges: Judges) -> Film:
                 bgr[y : y + h, x : x + w], None, fx=live.enlarge, fy=live.enlarge, interpolation=cv2.INTER_CUBIC
             )
         frames.append(np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8))
-    return Film(frames, judges.follow(frames), fps)
+    return film_of(frames, judges, fps)
 
 
 def composed_film(judges: Judges) -> Film:
     """Return the scene made by code."""
     frames = [astronaut_frame(i / 25) for i in range(FRAMES)]
-    return Film(frames, judges.follow(frames), 25.0)
+    return film_of(frames, judges, 25.0)
 
 
 class SwapClock:
@@ -254,13 +272,18 @@ def brows_up(mesh: Mesh) -> float:
 EXPRESSION = {"mouth": mouth_open, "eyes": eyes_open, "brows": brows_up}
 
 
-def kept(before: Sequence[Mesh], after: Sequence[Mesh]) -> dict[str, float]:
-    """Return the correlation of each part's movement before and after; not a number where it hardly moved."""
+def kept(before: Sequence[Mesh], control: Sequence[Mesh], after: Sequence[Mesh]) -> dict[str, float]:
+    """Return the correlation of each part's movement before and after.
+
+    Not a number where the part hardly moved, or where the mesh cannot even read the live movement twice alike.
+    """
     result = {}
     for part, measure_of in EXPRESSION.items():
         live = np.array([measure_of(mesh) for mesh in before])
         made = np.array([measure_of(mesh) for mesh in after])
+        twice = np.array([measure_of(mesh) for mesh in control])
         moved = len(live) > 9 and np.subtract(*np.percentile(live, [95, 5])) >= MOVED[part] and made.std() > 0
+        moved = moved and np.corrcoef(live, twice)[0, 1] >= READABLE
         result[part] = float(np.corrcoef(live, made)[0, 1]) if moved else float("nan")
     return result
 
@@ -391,7 +414,7 @@ def judge(pair: Pair, judges: Judges, runtime: Runtime, sheets: Path | None) -> 
     found = [i for i in there if _same_place(_mesh(film, i), *again[i])]
     row: Row = {"live": pair.live, "photo": pair.photo}
     row |= _likeness(pair, out, again, judges)
-    row |= kept([_mesh(film, i) for i in found], [again[i][0] for i in found])
+    row |= kept([_mesh(film, i) for i in found], _known(film.control, found), [again[i][0] for i in found])
     row["flicker"], row["swims"] = flicker(film, out, swapped)
     row |= {
         "pose": _mean([pose_error(_mesh(film, i), again[i][0]) for i in found]),
@@ -412,6 +435,12 @@ def _mesh(film: Film, i: int) -> Mesh:
     mesh = film.meshes[i]
     assert mesh is not None
     return mesh
+
+
+def _known(meshes: Sequence[Mesh | None], which: Sequence[int]) -> list[Mesh]:
+    known = [mesh for i in which if (mesh := meshes[i]) is not None]
+    assert len(known) == len(which)
+    return known
 
 
 def _same_place(before: Mesh, after: Mesh, score: float) -> bool:
@@ -490,7 +519,7 @@ def cost(runtime: Runtime, name: str, face_px: int) -> Row:
     """Return the CPU time of swapping a face of a given size in a 720p scene made by code."""
     photo = FacePhoto.from_bytes(as_png(hopper()), name="hopper")
     frames = [astronaut_frame(i / 30, face_px=face_px) for i in range(45)]
-    film = Film(frames, Judges(EyesMaker(runtime), runtime).follow(frames[:1]), 30.0)
+    film = Film(frames, Judges(EyesMaker(runtime), runtime).follow(frames[:1]), [], 30.0)
     _, _, cpu_ms = treat(runtime, film, photo)
     return {"cost": name, "face_px": float(np.ptp(_mesh(film, 0)[:, 0])), "cpu_ms": cpu_ms}
 

@@ -73,7 +73,7 @@ def shrink(values: NDArray[np.float32], side: int) -> NDArray[np.float32]:
 @cache
 def oval(side: int) -> Matte:
     """Return the face, fading out towards its oval."""
-    return _lasting(ramp(depth_inside(ring(OVAL, side)), 0.012, 0.05))
+    return _lasting(ramp(depth_inside(ring(OVAL, side)), 0.006, 0.035))
 
 
 @cache

@@ -16,6 +16,8 @@ _FOLLOW_HZ: Final = 0.7
 _FALL: Final = 0.6
 """How the slope of detail falls with the square of a Gaussian's sigma, per pixel squared; see `_sharpness`."""
 _MAX_SIGMA: Final = 2.2
+_RICHER: Final = 1.6
+"""How much more detail than the live face a persona may have by its own nature: wrinkles, a beard."""
 _COARSEST: Final = 3.0
 """Grain larger than so many times its own median is no grain but an edge of the live face."""
 
@@ -59,6 +61,11 @@ class DetailMatch:
         live_fine, live_slope = _sharpness(live[part])
         face_fine, face_slope = _sharpness(face[part])
         blur = float(np.clip(np.log(max(face_slope, 1e-3) / max(live_slope, 1e-3)) / _FALL, 0, _MAX_SIGMA**2))
+        # The slope tells little where coding has flattened everything; the amount of detail bounds it there.
+        blur = max(
+            blur,
+            float(np.clip(np.log(max(face_fine, 1e-3) / max(_RICHER * live_fine, 1e-3)) / _FALL, 0, _MAX_SIGMA**2)),
+        )
         grain = float(np.clip(1 - face_fine / max(live_fine, 1e-3), 0, 1))
         pace = 1.0 if self._blur is None else float(share(_FOLLOW_HZ, dt))
         self._blur = blur if self._blur is None else self._blur + pace * (blur - self._blur)
