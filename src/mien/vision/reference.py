@@ -1,5 +1,6 @@
 """Personas: the faces that can be swapped in, read once and ready to be lit."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -9,12 +10,13 @@ from numpy.typing import NDArray
 
 from mien.errors import FacePhotoError, ShapeError
 from mien.vision.faces import Image, Matte, Mesh, check_image
-from mien.vision.geometry import mesh_size, turned_away, vertex_normals
-from mien.vision.harmonise import Skin, read_skin
+from mien.vision.geometry import fit_body, mesh_size, turned_away, vertex_normals
+from mien.vision.harmonise import LightMatch, Skin, read_skin
 from mien.vision.mask_light import Finish
+from mien.vision.occlusion import SIDE as COVER_SIDE
 from mien.vision.occlusion import shown_skin, skin_matte
-from mien.vision.regions import beard, brows, forehead, openings, oval, ramp, soften
-from mien.vision.topology import LANDMARKS
+from mien.vision.regions import beard, brows, forehead, openings, oval, ramp, shrink, soften
+from mien.vision.topology import LANDMARKS, STEADY
 from mien.vision.unwrap import flatten, unwrap
 
 SIDE: Final = 256
@@ -70,19 +72,78 @@ def persona_from_photo(image: Image, mesh: Mesh, name: str) -> Persona:
         ShapeError: `image` or `mesh` is malformed.
         FacePhotoError: The face is too small, or turned so far away that half of it is unseen.
     """
+    return persona_from_photos([(image, mesh)], name)
+
+
+def persona_from_photos(photos: Sequence[tuple[Image, Mesh]], name: str) -> Persona:
+    """Read several photos of one face as a persona.
+
+    The most frontal one leads. Where it does not show the face, the others do, in its light; the build is the mean of
+    all, in which an expression or a lens counts for less.
+
+    Args:
+        photos: RGB photos, each with the face's landmarks in it. Whether they show one person is not judged here.
+        name: What people call the persona.
+
+    Raises:
+        ShapeError: There is no photo, or an image or a mesh is malformed.
+        FacePhotoError: A face is too small, or turned so far away that half of it is unseen.
+    """
+    if not photos:
+        raise ShapeError("a persona needs a photo, got none")
+    for image, mesh in photos:
+        _check_photo(image, mesh)
+    lead, *others = (_peel(image, mesh) for image, mesh in sorted(photos, key=lambda photo: turned_away(photo[1])))
+    for other in others:
+        lead = _filled_from(lead, other)
+    texture, towards = _mirror_unseen(lead.texture, lead.towards)
+    texture = _without_fringe(texture)
+    seen = ramp(towards, 0.2, 0.5)
+    shown = cv2.resize(shown_skin(texture, seen), (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+    covers = np.maximum(shown, np.maximum(beard(SIDE), forehead(SIDE)) * seen) * oval(SIDE) * (1 - openings(SIDE))
+    build = lead.mesh if not others else _mean_build([lead.mesh, *(other.mesh for other in others)])
+    return Persona(name, texture, covers, read_skin(texture, skin_matte(texture)), build)
+
+
+@dataclass(frozen=True, slots=True)
+class _Peeled:
+    """A photo's flat texture, how much each place in it looks at the camera (-1 to 1), and the mesh in the photo."""
+
+    texture: Image
+    towards: NDArray[np.float32]
+    mesh: Mesh
+
+
+def _check_photo(image: Image, mesh: Mesh) -> None:
     check_image(image)
     check_mesh(mesh)
     if (eyes_px := mesh_size(mesh)) < MIN_EYE_DISTANCE_PX:
         raise FacePhotoError(f"the eyes must be {MIN_EYE_DISTANCE_PX:.0f} pixels apart or more, got {eyes_px:.0f}")
     if (turn := turned_away(mesh)) > MAX_PHOTO_TURN:
         raise FacePhotoError(f"the face must look at the camera, within {MAX_PHOTO_TURN:.0f} degrees; got {turn:.0f}")
+
+
+def _peel(image: Image, mesh: Mesh) -> _Peeled:
     towards = flatten(-vertex_normals(mesh), SIDE)[..., 2]
-    texture, towards = _mirror_unseen(unwrap(_reduced(image, mesh), _reduced_mesh(mesh), SIDE), towards)
-    texture = _without_fringe(texture)
-    seen = ramp(towards, 0.2, 0.5)
-    shown = cv2.resize(shown_skin(texture, seen), (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
-    covers = np.maximum(shown, np.maximum(beard(SIDE), forehead(SIDE)) * seen) * oval(SIDE) * (1 - openings(SIDE))
-    return Persona(name, texture, covers, read_skin(texture, skin_matte(texture)), mesh)
+    return _Peeled(unwrap(_reduced(image, mesh), _reduced_mesh(mesh), SIDE), towards, mesh)
+
+
+def _filled_from(lead: _Peeled, other: _Peeled) -> _Peeled:
+    """Show what another photo sees clearly better, as it would look in the light of the leading one."""
+    gain = ramp(other.towards, 0.15, 0.5) - ramp(lead.towards, 0.15, 0.5)
+    share = soften(ramp(gain, 0.1, 0.6), 0.0234)
+    seen = skin_matte(lead.texture) * shrink(ramp(lead.towards, 0.15, 0.5), COVER_SIDE)
+    lit = LightMatch(read_skin(other.texture, skin_matte(other.texture)))(lead.texture, seen, dt=1.0)
+    texture = lead.texture * (1 - share[..., None]) + lit * share[..., None]
+    towards = lead.towards * (1 - share) + other.towards * share
+    return _Peeled(texture.astype(np.uint8), towards.astype(np.float32), lead.mesh)
+
+
+def _mean_build(meshes: Sequence[Mesh]) -> Mesh:
+    """Return the mean of meshes laid over the first; the more a face is turned, the less of it is sure."""
+    laid = [fit_body(mesh[STEADY], meshes[0][STEADY]).carry(mesh) for mesh in meshes]
+    weights = [np.cos(np.radians(turned_away(mesh))) ** 2 for mesh in meshes]
+    return np.average(laid, axis=0, weights=weights).astype(np.float32)
 
 
 def _reduction(mesh: Mesh) -> float:

@@ -6,14 +6,15 @@ import pytest
 from mien.errors import FacePhotoError, ShapeError
 from mien.vision.occlusion import SIDE as COVER_SIDE
 from mien.vision.occlusion import covered_share
-from mien.vision.reference import SIDE, persona_from_photo
-from mien.vision.regions import brows, openings, shrink
+from mien.vision.reference import SIDE, persona_from_photo, persona_from_photos
+from mien.vision.regions import brows, inner, openings, shrink
 from mien.vision.topology import UV
 from mien.vision.unwrap import unwrap
 from support.drawn_heads import drawn_face, drawn_head, drawn_mesh
 
 MESH = drawn_mesh()
 PHOTO = drawn_head(1, MESH)
+INNER = inner(SIDE) > 0.99
 
 
 def test_a_photo_gives_back_the_face_that_was_drawn_on_it():
@@ -117,3 +118,34 @@ def test_a_beard_belongs_to_the_persona():
     x, y = (UV[[199, 175]].mean(axis=0) * SIDE).astype(int)
     assert persona.texture[y, x].mean() < 80
     assert persona.matte[y, x] > 0.9
+
+
+def test_what_one_photo_hides_another_shows():
+    turned = drawn_mesh(yaw=40)
+    one, other = (drawn_head(1, turned), turned), (drawn_head(1, drawn_mesh(yaw=-30)), drawn_mesh(yaw=-30))
+    alone, both = persona_from_photos([one], "Ada"), persona_from_photos([one, other], "Ada")
+    sides = np.zeros((SIDE, SIDE), bool)
+    sides[112:180, 40:70] = sides[112:180, 186:216] = True
+
+    def likeness(texture):
+        return np.corrcoef(texture[sides, 1].astype(float), drawn_face(1)[sides, 1].astype(float))[0, 1]
+
+    assert likeness(both.texture) > likeness(alone.texture) + 0.1
+
+
+def test_a_photo_in_another_light_does_not_change_the_colour_of_the_first():
+    dim = drawn_mesh(yaw=35)
+    alone = persona_from_photo(PHOTO, MESH, "Ada").texture
+    both = persona_from_photos([(PHOTO, MESH), (drawn_head(1, dim, light=0.4), dim)], "Ada").texture
+    assert np.abs(both[INNER].astype(int) - alone[INNER]).mean() < 6
+
+
+def test_the_build_is_the_mean_of_the_photos_wherever_they_stand():
+    moved = drawn_mesh(at=(400, 200), scale=1.2)
+    persona = persona_from_photos([(PHOTO, MESH), (drawn_head(1, moved), moved)], "Ada")
+    assert np.abs(persona.mesh - MESH).max() < 1.0
+
+
+def test_a_persona_of_no_photo_is_refused():
+    with pytest.raises(ShapeError, match="photo"):
+        persona_from_photos([], "Ada")
