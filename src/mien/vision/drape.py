@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mien.vision.faces import Image, Matte, Mesh, Points
 from mien.vision.geometry import bounds, mesh_size, vertex_normals
-from mien.vision.topology import DRESSED, MOUTH, UV, with_skirt
+from mien.vision.topology import DRESSED, EYE_LEFT, EYE_RIGHT, MOUTH, UV, lid_pairs, with_skirt
 from mien.vision.unwrap import rasterise
 
 _COUNT: Final = int(DRESSED.max()) + 1
@@ -17,6 +17,10 @@ _MOUTH_EDGE: Final = 0.012
 """Softness of the mouth's edge, in distances of the outer eye corners."""
 _LIP_EDGE: Final = 0.022
 """How far the inner mouth reaches onto the lips, in the same unit."""
+_EYE_SOFT: Final = 0.045
+"""Softness of the tone that live eyes take on, in the same unit: about half the height of an open eye."""
+_CLOSED, _OPEN = 0.14, 0.26
+"""Height of an eye over its width at which it has none of that tone, and all."""
 
 
 def facing(mesh: Mesh) -> NDArray[np.float32]:
@@ -32,6 +36,7 @@ def drape(
     matte: Matte,
     *,
     finish: Callable[[Image], Image] | None = None,
+    eye_tone: float = 0.0,
 ) -> Image:
     """Return `under` with the texture laid on the mesh. The inner mouth stays open.
 
@@ -42,17 +47,56 @@ def drape(
         texture: (S, S, 3) RGB.
         matte: (S, S) 0 to 1.
         finish: Works on the drawn face before it is blended in.
+        eye_tone: How much of the texture's light and shade around the eyes the open, live eyes take on, 0 to 1.
     """
     height, width = under.shape[:2]
     places = UV[:_COUNT] * len(texture) - 0.5
     values = np.column_stack([places, with_skirt(opacity[:, None])[:_COUNT]])
     u, v, open_ = cv2.split(rasterise(with_skirt(mesh)[:_COUNT], values, DRESSED, (width, height)))
     open_ = np.clip(2 * cv2.blur(open_, (3, 3)) - 1, 0, 1)  # the rasteriser draws hard edges
-    face = cv2.remap(texture, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    face = np.asarray(face, np.uint8) if finish is None else finish(np.asarray(face, np.uint8))
+    face = np.asarray(cv2.remap(texture, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+    if finish is not None:
+        face = finish(face)
+    if eye_tone > 0:
+        under = _toned_eyes(under, face, mesh, eye_tone)
     alpha = cv2.multiply(cv2.remap(matte, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT), open_)
     _open_mouth(np.asarray(alpha, np.float32), mesh)
     return np.asarray(cv2.blendLinear(face, under, alpha, 1 - alpha), np.uint8)
+
+
+def _toned_eyes(under: Image, face: Image, mesh: Mesh, strength: float) -> Image:
+    """Return `under` with the texture's soft light and shade on its open eyes.
+
+    Deep or pale eyes are part of a likeness. The iris and the edges of the lids stay as they are. The photo's eyes are
+    open: lids that close lose the tone, or they would be grey.
+    """
+    toned, soft = under.copy(), _EYE_SOFT * mesh_size(mesh)
+    for ring in (EYE_LEFT, EYE_RIGHT):
+        upper, lower = lid_pairs(ring)
+        gap = float(np.linalg.norm(mesh[lower] - mesh[upper], axis=1).max())
+        width = float(np.linalg.norm(mesh[ring[0]] - mesh[ring[len(ring) // 2]]))
+        amount = strength * float(np.clip((gap / max(width, 1e-3) - _CLOSED) / (_OPEN - _CLOSED), 0, 1))
+        (x0, y0), (x1, y1) = _around(mesh[ring], 4 * soft, under)
+        part = np.s_[y0:y1, x0:x1]
+        if amount <= 0 or 0 in under[part].shape:
+            continue
+        eye = np.zeros(under[part].shape[:2], np.uint8)
+        cv2.fillPoly(eye, [np.round((mesh[ring, :2] - (x0, y0)) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+        near = cv2.GaussianBlur(eye, (0, 0), max(soft, 0.5)).astype(np.float32) * np.float32(2 * amount / 255)
+        wanted, live = np.log(face[part].astype(np.float32) + 8), np.log(under[part].astype(np.float32) + 8)
+        gain = cv2.GaussianBlur(wanted - live, (0, 0), max(soft, 0.5)) * np.minimum(near, amount)[..., None]
+        toned[part] = np.clip(np.exp(live + gain) - 8, 0, 255)
+    return toned
+
+
+def _around(points: Points, margin: float, image: Image | Matte) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the corners of the part of an image around points."""
+    low, high = bounds(points)
+    size_wh = image.shape[1::-1]
+    return (
+        np.clip(np.floor(low - margin), 0, size_wh).astype(np.intp),
+        np.clip(np.ceil(high + margin) + 1, 0, size_wh).astype(np.intp),
+    )
 
 
 def _parted(mesh: Mesh) -> Points:
@@ -73,9 +117,7 @@ def _parted(mesh: Mesh) -> Points:
 def _open_mouth(alpha: Matte, mesh: Mesh) -> None:
     """Cut the inner mouth in the frame: in the texture it is a slit that cannot hold an edge."""
     soft = _MOUTH_EDGE * mesh_size(mesh)
-    low, high = bounds(mesh[MOUTH])
-    x0, y0 = np.maximum(np.floor(low - 3 * soft).astype(int), 0)
-    x1, y1 = np.ceil(high + 3 * soft).astype(int) + 1
+    (x0, y0), (x1, y1) = _around(mesh[MOUTH], 3 * soft, alpha)
     part = alpha[y0:y1, x0:x1]
     if 0 in part.shape:
         return

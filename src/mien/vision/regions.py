@@ -72,8 +72,9 @@ def shrink(values: NDArray[np.float32], side: int) -> NDArray[np.float32]:
 
 @cache
 def oval(side: int) -> Matte:
-    """Return the face, fading out towards its oval."""
-    return _lasting(ramp(depth_inside(ring(OVAL, side)), 0.006, 0.035))
+    """Return the face, fading out towards its oval: soonest on the forehead, where plain skin goes on to the hair."""
+    depth, top = depth_inside(ring(OVAL, side)), forehead(side)
+    return _lasting(ramp(depth, 0.008, 0.04) * (1 - top) + ramp(depth, 0.01, 0.12) * top)
 
 
 @cache

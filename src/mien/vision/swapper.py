@@ -29,6 +29,8 @@ _MAX_TRAIL: Final = 0.03
 """How far the calmed mesh may trail the live one on average, in distances of the outer eye corners."""
 _JUMP: Final = 0.7
 """A mesh that moves so far from one frame to the next, in the same unit, is not the same face in motion."""
+_EYE_TONE: Final = 0.8
+"""The soft light and shade of a photo's eyes make a likeness; a mask has holes there."""
 _WARP_STEP: Final = 4
 """A change of shape is smooth: it is drawn at a quarter of the resolution."""
 
@@ -83,6 +85,7 @@ class MeshSwapper:
         self._limits = limits or (PHOTO_LIMITS if persona.kind == "photo" else MASK_LIMITS)
         self._shape = shape
         self._make_restorer = restorer
+        self._eye_tone = _EYE_TONE if persona.kind == "photo" else 0.0
         self._begin()
         self._frame_s = 1 / fps
         self._last_at: float | None = None
@@ -156,7 +159,7 @@ class MeshSwapper:
             return False
         under = roi if self._reshape is None else _reshaped(roi, source, target)
         finish = None if self._restore is None else partial(self._restore, live=under, mesh=target, dt=dt)
-        roi[...] = drape(under, target, opacity, texture, matte, finish=finish)
+        roi[...] = drape(under, target, opacity, texture, matte, finish=finish, eye_tone=self._eye_tone)
         return True
 
 

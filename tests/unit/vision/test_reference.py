@@ -100,7 +100,7 @@ def test_skin_is_painted_where_a_fringe_hides_the_forehead(colour):
     assert np.abs(raw[middle].astype(int) - colour).mean() < 8
     skin = persona.texture[110:130, 70:90].reshape(-1, 3).mean(axis=0)
     np.testing.assert_allclose(persona.texture[middle].reshape(-1, 3).mean(axis=0), skin, rtol=0.2)
-    assert persona.matte[middle].min() > 0.8
+    assert persona.matte[middle].min() > 0.5  # it fades towards the hair
 
 
 def test_the_brows_stay_as_they_are():

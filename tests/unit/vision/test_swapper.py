@@ -11,7 +11,7 @@ from mien.errors import ShapeError
 from mien.vision.masks import builtin_mask
 from mien.vision.regions import inner, openings
 from mien.vision.swapper import MeshSwapper, persona_from_photo
-from mien.vision.topology import with_skirt
+from mien.vision.topology import EYE_LEFT, EYE_RIGHT, lid_pairs, with_skirt
 from mien.vision.unwrap import unwrap
 from support.drawn_heads import drawn_face, drawn_head, drawn_mesh
 
@@ -169,3 +169,27 @@ def test_a_mesh_that_is_not_finite_is_refused_loudly():
     mesh[3, 1] = np.inf
     with pytest.raises(ShapeError, match="mesh"):
         MeshSwapper(MASK)(np.zeros((48, 64, 3), np.uint8), mesh, at=0.0)
+
+
+def eye_colour(image, mesh):
+    return unwrap(image, mesh, 256)[openings(256) > 0.999].reshape(-1, 3).mean(axis=0)
+
+
+def test_open_eyes_take_on_the_light_of_the_photos_eyes_and_closed_ones_do_not():
+    dark = drawn_head(1, REFERENCE_MESH)
+    eyes = cv2.convexHull(REFERENCE_MESH[EYE_LEFT, :2]), cv2.convexHull(REFERENCE_MESH[EYE_RIGHT, :2])
+    for eye in eyes:
+        cv2.fillPoly(dark, [np.round(eye).astype(np.int32)], (60, 50, 45))
+    persona = persona_from_photo(dark, REFERENCE_MESH, "Ada")
+    changes = []
+    for opened in (True, False):
+        mesh = drawn_mesh()
+        for ring in () if opened else (EYE_LEFT, EYE_RIGHT):
+            upper, lower = lid_pairs(ring)
+            mesh[upper] = mesh[lower]
+        after = drawn_head(2, drawn_mesh())
+        before = eye_colour(after, drawn_mesh())
+        MeshSwapper(persona, shape=0)(after, mesh, at=0.0)
+        changes.append(float((before - eye_colour(after, drawn_mesh())).mean()))
+    assert changes[0] > 30
+    assert changes[0] > 2 * changes[1]
