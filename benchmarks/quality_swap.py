@@ -564,7 +564,7 @@ def measure(pairs: str = "held-out", only: Sequence[str] = (), sheets: Path | No
         name: _mean([row.get(name, float("nan")) for row in rows]) for name in COLUMNS
     }
     print(line(mean))
-    costs = [] if only else [cost(runtime, name, px) for name, px in (("medium", 195), ("near", 316))]
+    costs = [] if only else [cost(runtime, name, px) for name, px in (("medium", 231), ("near", 374))]
     for row in costs:
         print(f"{row['cost']} face, {row['face_px']:.0f} px wide: {row['cpu_ms']:.1f} ms CPU a frame")
     return [*rows, mean, *costs]

@@ -19,6 +19,7 @@ _LIP_EDGE: Final = 0.022
 """How far the inner mouth reaches onto the lips, in the same unit."""
 _EYE_SOFT: Final = 0.045
 """Softness of the tone that live eyes take on, in the same unit: about half the height of an open eye."""
+_TONE_SIGMA_PX: Final = 1.5
 _CLOSED, _OPEN = 0.14, 0.26
 """Height of an eye over its width at which it has none of that tone, and all."""
 
@@ -80,13 +81,27 @@ def _toned_eyes(under: Image, face: Image, mesh: Mesh, strength: float) -> Image
         part = np.s_[y0:y1, x0:x1]
         if amount <= 0 or 0 in under[part].shape:
             continue
-        eye = np.zeros(under[part].shape[:2], np.uint8)
-        cv2.fillPoly(eye, [np.round((mesh[ring, :2] - (x0, y0)) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-        near = cv2.GaussianBlur(eye, (0, 0), max(soft, 0.5)).astype(np.float32) * np.float32(2 * amount / 255)
-        wanted, live = np.log(face[part].astype(np.float32) + 8), np.log(under[part].astype(np.float32) + 8)
-        gain = cv2.GaussianBlur(wanted - live, (0, 0), max(soft, 0.5)) * np.minimum(near, amount)[..., None]
-        toned[part] = np.clip(np.exp(live + gain) - 8, 0, 255)
+        toned[part] = _toned(under[part], face[part], mesh[ring, :2] - (x0, y0), soft, amount)
     return toned
+
+
+def _toned(live: Image, wanted: Image, eye: Points, soft: float, amount: float) -> Image:
+    """Return `live` with the soft part of what sets `wanted` apart from it, inside an eye.
+
+    What is soft needs few pixels: it is found at a fraction of the resolution.
+    """
+    factor = min(1.0, _TONE_SIGMA_PX / max(soft, 1e-3))
+    small_wh = tuple(max(2, round(side * factor)) for side in live.shape[1::-1])
+    inside = np.zeros(small_wh[::-1], np.uint8)
+    corners = (eye + 0.5) * (np.array(small_wh) / live.shape[1::-1]) - 0.5
+    cv2.fillPoly(inside, [np.round(corners * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    sigma = max(soft * factor, 0.5)
+    near = cv2.GaussianBlur(inside, (0, 0), sigma).astype(np.float32) * np.float32(2 * amount / 255)
+    levels = [cv2.resize(image, small_wh, interpolation=cv2.INTER_AREA).astype(np.float32) for image in (wanted, live)]
+    apart = np.log((levels[0] + 8) / (levels[1] + 8))
+    gain = np.exp(cv2.GaussianBlur(apart, (0, 0), sigma) * np.minimum(near, amount)[..., None])
+    whole = cv2.resize(gain, live.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(np.clip((live + np.float32(8)) * whole - 8, 0, 255), np.uint8)
 
 
 def _around(points: Points, margin: float, image: Image | Matte) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
