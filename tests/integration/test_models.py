@@ -1,7 +1,8 @@
 """The converted networks give the numbers that their makers' own runtimes give.
 
 `tests/data/reference_outputs.json` holds 24 values of each output, evenly spread, for the picture drawn below, as
-LiteRT (TensorFlow Lite files), dlib and OpenCV (ONNX as shipped) computed them from the weights before conversion.
+LiteRT (TensorFlow Lite files), dlib, OpenCV (ONNX as shipped) and PyTorch (our own) computed them from the weights
+before conversion.
 """
 
 import json

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import PurePosixPath
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
@@ -20,6 +20,10 @@ Axis: TypeAlias = Annotated[int, Field(gt=0)] | Literal["N", "H", "W", "h", "w"]
 """A fixed length, or the letter of a length the caller chooses: N pictures, H x W pixels, h x w cells."""
 
 
+OWN_PACKAGE: Final = "package:mien"
+"""The source of weights that come with mien."""
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -28,7 +32,8 @@ class Source(_Part):
     """One place that has the weights.
 
     Attributes:
-        package: `pypi:name==version`, `npm:name@version` or an `https:` URL.
+        package: `pypi:name==version`, `npm:name@version`, an `https:` URL, or `package:mien` for a file that comes with
+            mien, in `registry/weights`.
         file: The name of the file that place gives: a wheel, an sdist, a tarball, or the weights themselves.
         sha256: Its digest.
         bytes: Its length.
@@ -43,7 +48,7 @@ class Source(_Part):
 
     @property
     def registry(self) -> str:
-        """Return `pypi`, `npm` or `https`."""
+        """Return `pypi`, `npm`, `https` or `package`."""
         return self.package.partition(":")[0]
 
     @property
@@ -81,11 +86,13 @@ class Source(_Part):
         elif self.registry == "https":
             url = urlsplit(self.package)
             name, pinned, version = url.netloc, url.path.strip("/"), "this file"
+        elif self.package == OWN_PACKAGE:
+            name, pinned, version = self.requirement, "is pinned by", "its digest"
         else:
-            raise ValueError(f"a source is pypi:, npm: or https:, got {self.package!r}")
+            raise ValueError(f"a source is pypi:, npm: or https:, or {OWN_PACKAGE}, got {self.package!r}")
         if not (name and pinned and version) or name.startswith("-") or any(c.isspace() for c in self.package):
             raise ValueError(f"a source names one version of one package, got {self.package!r}")
-        if self.member is None and self.registry != "https":
+        if self.member is None and self.registry not in {"https", "package"}:
             raise ValueError(f"{self.package} needs the `member` that holds the weights")
         return self
 
@@ -144,7 +151,7 @@ class Card(_Part):
 
     id: CardId
     title: str
-    use: Literal["detector", "landmarks", "embedder"]
+    use: Literal["detector", "landmarks", "embedder", "occlusion"]
     default: bool = False
     conversion: Literal["tflite", "dlib", "onnx"]
     licence: str

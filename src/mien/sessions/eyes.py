@@ -17,7 +17,7 @@ from mien.sessions.wishes import MASK_NAMES, MASK_PREFIX, BuiltInMask, FacePhoto
 from mien.vision.clearance import STILL, ClearanceRules
 from mien.vision.detector import CenterFaceDetector
 from mien.vision.embedder import DlibEmbedder, Gallery
-from mien.vision.faces import Embedding, Image, Mesh
+from mien.vision.faces import Embedding, Image, Mesh, Net
 from mien.vision.glance import Glance
 from mien.vision.label import Label
 from mien.vision.landmarks import MeshLandmarker, Roi, eye_distance, roi_of_detection, yaw_of_mesh
@@ -29,8 +29,8 @@ from mien.vision.policy import Policy, Show, Swap, Treatment
 from mien.vision.swapper import Persona, persona_from_photo
 from mien.vision.tracker import MESH_SCORE, FaceTracker
 
-DETECTOR, MESH, EMBEDDER = "centerface", "face-mesh", "dlib-face"
-DEFAULT_MODELS = (DETECTOR, MESH, EMBEDDER)
+DETECTOR, MESH, EMBEDDER, OCCLUSION = "centerface", "face-mesh", "dlib-face", "face-occlusion"
+DEFAULT_MODELS = (DETECTOR, MESH, EMBEDDER, OCCLUSION)
 
 USUAL_FPS = 30.0
 FILE_DELAY_FRAMES = 6
@@ -143,11 +143,12 @@ class EyesMaker:
 
     def _eyes(self, policy: Policy, people: Sequence[Person], rules: ClearanceRules) -> Eyes:
         landmarker = self._landmarker if policy.needs_mesh else None
+        occlusion = self._occlusion if policy.needs_mesh else None
         if not people:
-            return Eyes(self._finder, FaceTracker(landmarker, self._glance), self._glance)
+            return Eyes(self._finder, FaceTracker(landmarker, self._glance), self._glance, occlusion=occlusion)
         gallery = Gallery({person.name: self._embeddings(person) for person in people})
         tracker = FaceTracker(landmarker, self._glance)
-        return Eyes(self._finder, tracker, self._glance, self._embedder, gallery, rules)
+        return Eyes(self._finder, tracker, self._glance, self._embedder, gallery, rules, occlusion)
 
     # --- personas --------------------------------------------------------------------------------------------
 
@@ -253,6 +254,11 @@ class EyesMaker:
         with self._lock:
             return self._embedder_once
 
+    @property
+    def _occlusion(self) -> Net:
+        with self._lock:
+            return self._occlusion_once
+
     @cached_property
     def _finder_once(self) -> Finder:
         return Finder(CenterFaceDetector(self._runtime.open(DETECTOR)), self._glance_once)
@@ -268,6 +274,10 @@ class EyesMaker:
     @cached_property
     def _embedder_once(self) -> DlibEmbedder:
         return DlibEmbedder(self._runtime.open(EMBEDDER))
+
+    @cached_property
+    def _occlusion_once(self) -> Net:
+        return self._runtime.open(OCCLUSION)
 
 
 def _policy_of(wishes: Wishes, persona: Persona | None) -> Policy:

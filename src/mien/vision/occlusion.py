@@ -7,15 +7,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.vision.faces import Image, Matte
+from mien.vision.faces import Image, Matte, Net
 from mien.vision.one_euro import share
-from mien.vision.regions import expressive, inner, openings, polygon, shrink, soften
+from mien.vision.regions import expressive, inner, openings, polygon, ramp, shrink, soften
 from mien.vision.topology import UV
 
 SIDE: Final = 64
-"""Side of the texture in which cover is judged."""
+"""Side of the texture in which cover is judged by rule, and counted."""
+FINE_SIDE: Final = 128
+"""Side of the texture in which a network judges: a glasses frame is two or three texels wide."""
 _NEW_LIGHT: Final = 0.6
 """Where more of the face than this looks strange at once, the light has changed; nothing has come in front."""
+_SURE: Final = (0.25, 0.65)
+"""Shares of face, as a network says them, at which a persona begins to be drawn and covers wholly."""
+_CALM_HZ: Final = 1.5
+_BRISK_HZ: Final = 14.0
 _CHEEK_PATCHES: Final = ((117, 118, 101, 205, 187, 147, 123), (346, 347, 330, 425, 411, 376, 352))
 
 
@@ -48,26 +54,59 @@ def skin_matte(texture: Image) -> Matte:
     return np.asarray(1 - np.clip((distance - 3.2) / 2.5, 0, 1), np.float32)
 
 
-class OcclusionMatte:
+class LearntOcclusion:
+    """Tell what is in front of a face by a network that looks at each frame, and steady its judgement over time.
+
+    Args:
+        net: `input` (1, 3, FINE_SIDE, FINE_SIDE) RGB -1 to 1; output `face` (1, 1, FINE_SIDE, FINE_SIDE), the share of
+            each texel that is face, 0 to 1.
+    """
+
+    side: Final = FINE_SIDE
+
+    def __init__(self, net: Net) -> None:
+        self._net = net
+        self._face: Matte | None = None
+
+    def __call__(self, live: Image, *, dt: float) -> Matte:
+        """Return where the persona may be drawn, (FINE_SIDE, FINE_SIDE) 0 to 1.
+
+        Args:
+            live: (FINE_SIDE, FINE_SIDE, 3) flat texture of the live face.
+            dt: Seconds since the last call.
+        """
+        batch = live.transpose(2, 0, 1)[None].astype(np.float32) * np.float32(1 / 127.5) - 1
+        now = self._net(np.ascontiguousarray(batch))["face"][0, 0]
+        if self._face is None:
+            self._face = now
+        # What comes or goes does so at once; a doubt that wavers around its value is calmed.
+        change = now - self._face
+        self._face = self._face + share(_CALM_HZ + _BRISK_HZ * np.abs(change), dt) * change
+        return ramp(self._face, *_SURE)
+
+
+class OcclusionRule:
     """Tell what passes in front of a face from the face: it differs from how each spot of skin has looked so far.
 
-    The inner face is taken as skin unless something moved in front of it; outside, what has not the colour of
-    the cheeks counts as hair or frames and stays live.
+    Serves where there is no network. The inner face is taken as skin unless something moved in front of it; outside,
+    what has not the colour of the cheeks counts as hair or frames and stays live.
     """
+
+    side: Final = SIDE
 
     def __init__(self) -> None:
         self._usual: NDArray[np.float32] | None = None
         self._occluded = np.zeros((SIDE, SIDE), np.float32)
         self._seen_s = 0.0
 
-    def __call__(self, live: Image, skin: Matte, *, dt: float) -> Matte:
+    def __call__(self, live: Image, *, dt: float) -> Matte:
         """Return where the persona may be drawn, (SIDE, SIDE) 0 to 1.
 
         Args:
             live: (SIDE, SIDE, 3) flat texture of the live face.
-            skin: `skin_matte` of it.
             dt: Seconds since the last call.
         """
+        skin = skin_matte(live)
         passing = self._passing(live, dt)
         self._occluded = self._occluded + share(5.0, dt) * (passing - self._occluded)
         free = 1 - self._occluded * (1 - 0.7 * expressive(SIDE))

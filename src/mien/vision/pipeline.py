@@ -12,7 +12,7 @@ from mien.errors import ShapeError
 from mien.vision.clearance import Clearance, ClearanceRules, Sight, glimpse_of, sight_of
 from mien.vision.cuts import CutDetector
 from mien.vision.embedder import DlibEmbedder, Gallery
-from mien.vision.faces import Box, Face, Image, TreatedFrame, check_image
+from mien.vision.faces import Box, Face, Image, Net, TreatedFrame, check_image
 from mien.vision.flow import carried
 from mien.vision.glance import roll_of
 from mien.vision.label import Label
@@ -50,6 +50,7 @@ class Eyes:
         embed: Turns a face into a vector; None where nobody is to be recognised.
         gallery: The enrolled people.
         rules: When a face counts as recognised.
+        occlusion: Tells what is in front of a face that is swapped; None leaves it to a rule.
     """
 
     find: Finder
@@ -58,6 +59,7 @@ class Eyes:
     embed: DlibEmbedder | None = None
     gallery: Gallery = field(default_factory=lambda: Gallery({}))
     rules: ClearanceRules = field(default_factory=ClearanceRules)
+    occlusion: Net | None = None
 
 
 @dataclass(slots=True)
@@ -330,7 +332,8 @@ class FacePipeline:
             return False
         known = self._swappers.get(face.face_track_id)
         if known is None or known[0] is not swap:
-            known = (swap, MeshSwapper(swap.persona, shape=self._shape, fps=self._fps))
+            occlusion = self._eyes.occlusion
+            known = (swap, MeshSwapper(swap.persona, shape=self._shape, fps=self._fps, occlusion=occlusion))
             self._swappers[face.face_track_id] = known
         with self._span("swap"):
             return known[1](held.image, face.mesh, at=held.at)

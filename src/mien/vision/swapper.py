@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 
 from mien.vision.drape import drape, facing
-from mien.vision.faces import Image, Matte, Mesh, check_image
+from mien.vision.faces import Image, Matte, Mesh, Net, check_image
 from mien.vision.geometry import ShapeTransfer, bounds, mesh_size, turned_away
 from mien.vision.harmonise import LightMatch, Skin
 from mien.vision.mask_light import Finish, MaskLight
-from mien.vision.occlusion import SIDE, OcclusionMatte, covered_share, skin_matte
+from mien.vision.occlusion import SIDE, LearntOcclusion, OcclusionRule, covered_share, skin_matte
 from mien.vision.reference import Persona, check_mesh, persona_from_photo
 from mien.vision.regions import core, ramp, shrink
 from mien.vision.restore import DetailMatch, Restorer
@@ -23,8 +23,8 @@ from mien.vision.unwrap import flatten, rasterise, unwrap
 
 __all__ = ["Limits", "MeshSwapper", "Persona", "persona_from_photo"]
 
-_ANALYSIS_PX: Final = 144
-"""Longer side of the picture from which light and cover are judged."""
+_ANALYSIS_PX: Final = 80
+"""How much longer than a texture the picture's longer side is from which it is peeled to judge light and cover."""
 _MAX_TRAIL: Final = 0.03
 """How far the calmed mesh may trail the live one on average, in distances of the outer eye corners."""
 _JUMP: Final = 0.7
@@ -43,7 +43,10 @@ class Limits:
         max_turn: Largest angle between the face's direction and the viewer's, in degrees.
         min_eye_distance_px: Smallest distance of the outer eye corners.
         min_inside: Smallest share of landmarks inside the frame.
-        min_cover: Smallest share of the visible inner face that the persona covers.
+        min_cover: Smallest share of the visible inner face that the persona covers when a swap begins or returns.
+        kept_cover: Smallest share with which a swap goes on while a network sees something pass in front of the face.
+        max_fall: How far that share may fall from one frame to the next. What falls farther is no hand: it is a mesh
+            that has come to lie beside the face, as after a cut.
         edge_on: Where the persona fades out as the face turns away from the viewer: the normals' z at which it is
             gone, and at which it is whole. A mask may bend around the edge of a face; a photo's skin may not.
         return_margin: After a refusal, how much better than the limits a face must be, as a share.
@@ -53,6 +56,8 @@ class Limits:
     min_eye_distance_px: float = 12.0
     min_inside: float = 0.75
     min_cover: float = 0.8
+    kept_cover: float = 0.5
+    max_fall: float = 0.25
     edge_on: tuple[float, float] = (0.05, 0.3)
     return_margin: float = 0.1
 
@@ -70,6 +75,7 @@ class MeshSwapper:
         fps: Frame rate for the first frame's smoothing.
         limits: When to refuse; by default by the persona's kind.
         restorer: Makes what gives a photo's face its last touch; a mask is drawn as it is.
+        occlusion: Tells what is in front of the face (see `LearntOcclusion`); without it a rule does.
     """
 
     def __init__(
@@ -80,8 +86,10 @@ class MeshSwapper:
         fps: float = 30.0,
         limits: Limits | None = None,
         restorer: Callable[[], Restorer] = DetailMatch,
+        occlusion: Net | None = None,
     ) -> None:
-        self._persona = persona
+        self._persona, self._net = persona, occlusion
+        self._cover: float | None = None
         self._limits = limits or (PHOTO_LIMITS if persona.kind == "photo" else MASK_LIMITS)
         self._shape = shape
         self._make_restorer = restorer
@@ -113,6 +121,13 @@ class MeshSwapper:
         self._refused = not drawn
         return drawn
 
+    def _covers(self, cover: float) -> bool:
+        """Judge how much of the face the persona would cover. Only what was seen to come may hide more of it."""
+        last, self._cover = self._cover, cover
+        seen_to_come = last is not None and last - cover <= self._limits.max_fall
+        passing = self._net is not None and not self._refused and seen_to_come
+        return cover >= (self._limits.kept_cover if passing else self._limits.min_cover)
+
     def _within_limits(self, image: Image, mesh: Mesh) -> bool:
         """Judge size, direction and place of the face."""
         slack = self._limits.return_margin if self._refused else 0.0
@@ -127,9 +142,10 @@ class MeshSwapper:
     def _begin(self) -> None:
         """Forget the face: what is known of its place, build and light."""
         mesh = self._persona.mesh
+        self._cover = None
         self._steady = SkinSteady()
         self._reshape = None if mesh is None or not self._shape else ShapeTransfer(mesh, amount=self._shape)
-        self._paint = _paint(self._persona)
+        self._paint = _paint(self._persona, self._net)
         self._restore = self._make_restorer() if self._persona.kind == "photo" else None
 
     def _calmed(self, image: Image, mesh: Mesh, dt: float) -> Mesh:
@@ -153,9 +169,9 @@ class MeshSwapper:
         towards = facing(target)
         # Lips, lids and nostrils have sides that look elsewhere on every face: they must not let it show through.
         opacity = np.maximum(ramp(towards, *self._limits.edge_on), core())
-        texture, matte = self._paint(_small_unwrap(roi, source), source, dt)
+        texture, matte = self._paint(_small_unwrap(roi, source, self._paint.side), source, dt)
         seen = flatten(np.column_stack([np.maximum(towards, 0), opacity, opacity]), SIDE)
-        if covered_share(shrink(matte, SIDE) * seen[..., 1], seen[..., 0]) < self._limits.min_cover:
+        if not self._covers(covered_share(shrink(matte, SIDE) * seen[..., 1], seen[..., 0])):
             return False
         under = roi if self._reshape is None else _reshaped(roi, source, target)
         finish = None if self._restore is None else partial(self._restore, live=under, mesh=target, dt=dt)
@@ -171,15 +187,15 @@ def _apart(one: Mesh, other: Mesh) -> float:
 class _SkinPaint:
     """Light and cover of a photo's face."""
 
-    def __init__(self, persona: Persona, skin: Skin) -> None:
+    def __init__(self, persona: Persona, skin: Skin, occlusion: Net | None) -> None:
         self._matte = persona.matte
         self._light = LightMatch(skin)
-        self._occlusion = OcclusionMatte()
+        self._occlusion = OcclusionRule() if occlusion is None else LearntOcclusion(occlusion)
+        self.side = self._occlusion.side
 
     def __call__(self, live: Image, mesh: Mesh, dt: float) -> tuple[Image, Matte]:
-        skin = skin_matte(live)
-        free = cv2.resize(self._occlusion(live, skin, dt=dt), self._matte.shape, interpolation=cv2.INTER_LINEAR)
-        texture, matte = self._light(live, skin, dt=dt), self._matte * np.asarray(free, np.float32)
+        free = cv2.resize(self._occlusion(live, dt=dt), self._matte.shape, interpolation=cv2.INTER_LINEAR)
+        texture, matte = self._light(live, skin_matte(live), dt=dt), self._matte * np.asarray(free, np.float32)
         while _too_fine(texture, mesh):
             texture, matte = _halved(texture, matte)
         return texture, matte
@@ -187,6 +203,8 @@ class _SkinPaint:
 
 class _MaskPaint:
     """Light of a mask, which covers whatever is there."""
+
+    side: Final = SIDE
 
     def __init__(self, persona: Persona, finish: Finish) -> None:
         self._sizes = [(persona.texture, persona.matte)]
@@ -213,9 +231,9 @@ def _halved(texture: Image, matte: Matte) -> tuple[Image, Matte]:
     return np.asarray(small, np.uint8), shrink(matte, side)
 
 
-def _paint(persona: Persona) -> _SkinPaint | _MaskPaint:
+def _paint(persona: Persona, occlusion: Net | None) -> _SkinPaint | _MaskPaint:
     if isinstance(persona.surface, Skin):
-        return _SkinPaint(persona, persona.surface)
+        return _SkinPaint(persona, persona.surface, occlusion)
     return _MaskPaint(persona, persona.surface)
 
 
@@ -240,11 +258,11 @@ class _Area:
         return mesh - np.array([self.x, self.y, 0], np.float32)
 
 
-def _small_unwrap(roi: Image, mesh: Mesh) -> Image:
+def _small_unwrap(roi: Image, mesh: Mesh, side: int) -> Image:
     """Peel the live face at the resolution in which light and cover are judged."""
-    factor = min(1.0, _ANALYSIS_PX / max(roi.shape[:2]))
+    factor = min(1.0, (side + _ANALYSIS_PX) / max(roi.shape[:2]))
     small = cv2.resize(roi, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-    return unwrap(np.asarray(small, np.uint8), (mesh[:, :2] + 0.5) * factor - 0.5, SIDE)
+    return unwrap(np.asarray(small, np.uint8), (mesh[:, :2] + 0.5) * factor - 0.5, side)
 
 
 def _reshaped(roi: Image, source: Mesh, target: Mesh) -> Image:

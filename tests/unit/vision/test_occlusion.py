@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mien.vision.occlusion import SIDE, OcclusionMatte, covered_share, shown_skin, skin_matte
+from mien.vision.occlusion import FINE_SIDE, SIDE, LearntOcclusion, OcclusionRule, covered_share, shown_skin, skin_matte
 from mien.vision.regions import inner, openings, oval
 from support.drawn_heads import drawn_face
 
@@ -15,10 +15,25 @@ MOUTH_AND_CHIN = np.s_[36:56, 18:46]
 
 
 def watched(frames, *, dt=1 / 30):
-    matte = OcclusionMatte()
+    rule = OcclusionRule()
     for frame in frames:
-        free = matte(frame, skin_matte(frame), dt=dt)
+        free = rule(frame, dt=dt)
     return free
+
+
+def judged(*shares, dt=1 / 30):
+    """Return what a network leads to that calls so much of a patch face, frame by frame."""
+    said = iter(shares)
+    net = LearntOcclusion(lambda batch: {"face": face_but(np.s_[..., 60:80, 40:60], next(said), batch)})
+    return np.stack([net(np.zeros((FINE_SIDE, FINE_SIDE, 3), np.uint8), dt=dt)[70, 50] for _ in shares])
+
+
+def face_but(patch, share, batch):
+    assert batch.shape == (1, 3, FINE_SIDE, FINE_SIDE)
+    assert batch.dtype == np.float32
+    face = np.ones((1, 1, FINE_SIDE, FINE_SIDE), np.float32)
+    face[patch] = share
+    return face
 
 
 def with_patch(where, colour):
@@ -64,6 +79,33 @@ def test_what_was_in_front_is_forgotten_when_it_goes():
 def test_a_change_of_light_over_the_whole_face_is_nothing_in_front():
     red = np.clip(LIVE * np.array([1.3, 0.5, 0.4]), 0, 255).astype(np.uint8)
     assert watched([LIVE] * 30 + [red] * 3)[inner(SIDE) > 0.9].min() > 0.8
+
+
+def test_what_a_network_surely_calls_face_is_covered_and_what_it_surely_does_not_stays_live():
+    assert judged(0.95).item() == 1
+    assert judged(0.05).item() == 0
+
+
+def test_a_network_sees_colours_from_minus_one_to_one():
+    seen = []
+    net = LearntOcclusion(lambda batch: seen.append(batch) or {"face": batch[:, :1]})
+    net(np.full((FINE_SIDE, FINE_SIDE, 3), (0, 51, 255), np.uint8), dt=1 / 30)
+    assert seen[0][0, :, 5, 9].tolist() == pytest.approx([-1, -0.6, 1])
+
+
+def test_a_hand_that_comes_is_left_live_within_two_frames_and_covered_skin_is_back_as_soon():
+    came = judged(*[1] * 5, *[0] * 2)
+    assert came[4] == 1
+    assert came[-1] < 0.1
+    gone = judged(*[0] * 5, *[1] * 2)
+    assert gone[4] == 0
+    assert gone[-1] > 0.9
+
+
+def test_a_doubt_that_wavers_does_not_flicker():
+    wavering = judged(*[0.4, 0.55] * 30)[20:]
+    raw = np.abs(judged(0.4) - judged(0.55)).item()
+    assert np.abs(np.diff(wavering)).max() < 0.4 * raw
 
 
 def test_cover_counts_what_is_seen_of_the_inner_face():

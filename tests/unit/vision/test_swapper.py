@@ -9,6 +9,7 @@ from hypothesis.extra.numpy import arrays
 
 from mien.errors import ShapeError
 from mien.vision.masks import builtin_mask
+from mien.vision.occlusion import FINE_SIDE
 from mien.vision.regions import inner, openings
 from mien.vision.swapper import MeshSwapper, persona_from_photo
 from mien.vision.topology import EYE_LEFT, EYE_RIGHT, lid_pairs, with_skirt
@@ -193,3 +194,56 @@ def test_open_eyes_take_on_the_light_of_the_photos_eyes_and_closed_ones_do_not()
         changes.append(float((before - eye_colour(after, drawn_mesh())).mean()))
     assert changes[0] > 30
     assert changes[0] > 2 * changes[1]
+
+
+CHEEK_PART = np.s_[70:82, 28:42]
+LOWER_THIRD = np.s_[80:]
+MOST = np.s_[56:]
+
+
+def shown(*hidden):
+    """Swap a face frame by frame while a network says that a part of it is hidden: which frames were swapped?"""
+    said = iter(hidden)
+
+    def net(_batch):
+        face = np.ones((1, 1, FINE_SIDE, FINE_SIDE), np.float32)
+        if (part := next(said)) is not None:
+            face[0, 0][part] = 0
+        return {"face": face}
+
+    mesh = drawn_mesh()
+    before, swapper, made = drawn_head(2, mesh), MeshSwapper(PHOTO, shape=0, occlusion=net), []
+    for i in range(len(hidden)):
+        after = before.copy()
+        made.append(swapper(after, mesh, at=i / 30))
+        assert made[-1] or (after == before).all()
+    return before, after, made, mesh
+
+
+def test_what_a_network_sees_in_front_of_the_face_stays_as_it_was():
+    before, after, made, mesh = shown(CHEEK_PART)
+    assert made == [True]
+    change = np.abs(unwrap(after, mesh, FINE_SIDE).astype(int) - unwrap(before, mesh, FINE_SIDE)).max(axis=2)
+    assert change[73:79, 31:39].max() == 0
+    assert change[70:82, 86:100].mean() > 2  # the other cheek
+
+
+def test_a_hand_that_passes_in_front_does_not_end_the_swap():
+    entering = [np.s_[row:] for row in (100, 95, 90, 85, 80)]
+    assert all(shown(None, *entering, *[LOWER_THIRD] * 10, *entering[::-1], None)[2])
+
+
+def test_a_swap_does_not_begin_behind_a_hand_and_begins_when_it_is_gone():
+    made = shown(*[LOWER_THIRD] * 5, *[None] * 5)[2]
+    assert not any(made[:5])
+    assert made[-1]
+
+
+def test_cover_that_is_lost_at_once_is_a_mesh_beside_the_face():
+    made = shown(*[None] * 5, *[LOWER_THIRD] * 8)[2]
+    assert made == [True] * 5 + [False] * 8
+
+
+def test_a_face_that_is_mostly_hidden_is_refused_however_slowly_it_went():
+    slowly = [np.s_[row:] for row in range(110, 55, -5)]
+    assert shown(None, *slowly, *[MOST] * 5)[2][-5:] == [False] * 5
