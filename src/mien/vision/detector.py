@@ -12,10 +12,10 @@ MAX_ZOOM = 2.0  # beyond it there is nothing left to see
 SURE = 0.3
 """Least score of a face. The network's usual 0.5 finds less: a false face costs a few needless cells, a missed one
 costs somebody's privacy."""
-SUSPECT = 0.12
+SUSPECT = 0.1
 """From here on something is looked at more closely before it is let go."""
 EXPECTED = 0.2
-"""Least score of a face where one is known to be."""
+"""Least score of a face where one is known or suspected to be."""
 
 
 class CenterFaceDetector:

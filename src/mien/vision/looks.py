@@ -207,7 +207,7 @@ class Finder:
         return _once(sure + closer) if closer else sure
 
     def _confirm(self, image: Image, suspect: Detection) -> Detection | None:
-        return None if self._glance is None else self._glance(image, suspect.box_xyxy, roll_of(suspect), threshold=SURE)
+        return None if self._glance is None else self._glance(image, suspect.box_xyxy, roll_of(suspect))
 
 
 def _once(found: list[Detection]) -> list[Detection]:
