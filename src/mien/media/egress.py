@@ -30,6 +30,9 @@ SILENCE_TIMEOUT_S: Final = 15.0
 SLICE_INTERVAL_S: Final = 0.002
 """With at most eight slices a frame has left after 14 ms, half the time to the next."""
 _TICK_S: Final = 0.25
+_FILL_INTERVAL_S: Final = 0.005
+_MOST_PROBES: Final = 4
+"""Of a broadcast at a time: one takes up to the best rung's rate more than its viewer would get."""
 _STALL_S: Final = 2.0
 
 
@@ -104,6 +107,8 @@ class FanOut:
         self._audience: frozenset[int] = frozenset()
         self._leaving: dict[int, _Leaving] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._probing: list[Outlet] = []
+        self._fill_timer: asyncio.TimerHandle | None = None
         self._ticked_at = 0.0
 
     def use_codec(self, codec: VideoCodec) -> None:
@@ -181,6 +186,18 @@ class FanOut:
             while leaving.slices and rung in {None, leaving.frame.rung}:
                 self._send_slice(leaving)
 
+    def _schedule_fill(self) -> None:
+        if self._probing and self._fill_timer is None:
+            self._fill_timer = asyncio.get_running_loop().call_later(_FILL_INTERVAL_S, self._fill)
+
+    def _fill(self) -> None:
+        self._fill_timer = None
+        now = self._clock()
+        self._probing = [outlet for outlet in self._probing if outlet in self._outlets and outlet.is_probing]
+        for outlet in self._probing:
+            outlet.fill(now)
+        self._schedule_fill()
+
     # Care ---------------------------------------------------------------------------------------------------
 
     def _tick(self, now: float) -> None:
@@ -189,7 +206,7 @@ class FanOut:
             return
         self._ticked_at = now
         for outlet in tuple(self._outlets):
-            outlet.consider(now)
+            self._consider(outlet, now)
             silent_s = 0.0 if outlet.heard_at is None else now - outlet.heard_at
             if silent_s and since > _STALL_S:
                 outlet.heard_at = now  # what came while this process stood still has not been read yet
@@ -199,6 +216,13 @@ class FanOut:
             if outlet.gone.is_set():
                 self.discard(outlet)
         self._count_audience()
+        self._schedule_fill()
+
+    def _consider(self, outlet: Outlet, now: float) -> None:
+        was_probing = outlet in self._probing
+        outlet.consider(now, may_probe=was_probing or len(self._probing) < _MOST_PROBES)
+        if outlet.is_probing and not was_probing:
+            self._probing.append(outlet)
 
     def _count_audience(self) -> None:
         audience = frozenset[int]().union(*(outlet.rungs for outlet in self._outlets))

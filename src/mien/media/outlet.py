@@ -30,6 +30,10 @@ _KEYFRAME_RETRY_S: Final = 0.5
 _RESEND_SHARE: Final = 0.25
 """Retransmissions may take a quarter of the rung's bit rate: enough for a tenth of loss and its own losses,
 too little to keep a congested line congested."""
+_MOST_PADDING: Final = 4
+"""Packets that a probe may send at a time."""
+_ASK_ROUND_TRIP_S: Final = 0.2
+"""A probe cannot wait for the report of every second or so."""
 
 
 def _do_nothing() -> None:
@@ -67,6 +71,7 @@ class OutletStats:
         packets: Sent, of pictures and sound, without retransmissions.
         octets: Of their payload.
         resent: Retransmissions.
+        padded: Packets that probes sent.
         dropped: Packets that the kernel or the transport did not take.
         rung: What goes out; None before the first picture.
         estimate: What the far end believes its line carries, bits a second; None if it does not say.
@@ -77,6 +82,7 @@ class OutletStats:
     packets: int
     octets: int
     resent: int
+    padded: int
     dropped: int
     rung: int | None
     estimate: int | None
@@ -91,12 +97,14 @@ class _Reports:
         self._outlet = outlet
         self._kind = kind
         self._highest: int | None = None
+        self._highest_again: int | None = None
 
     def heard(self) -> None:
         self._outlet.heard_at = time.monotonic()
 
     def missed(self, sequence_numbers: Sequence[int]) -> None:
         if self._kind == "video":
+            self._outlet.chooser.missed(len(sequence_numbers))
             self._outlet.resend(sequence_numbers)
 
     def wants_keyframe(self) -> None:
@@ -106,16 +114,28 @@ class _Reports:
     def lost(self, fraction: float, highest: int) -> None:
         if self._kind != "video":
             return
-        since = 0 if self._highest is None else (highest - self._highest) % _WORD
-        self._highest = highest
-        if since < _MAX_STEP:
-            self._outlet.chooser.lost(fraction, since, now=time.monotonic())
+        since, self._highest = _since(self._highest, highest), highest
+        self._outlet.chooser.lost(fraction, since, now=time.monotonic())
+
+    def lost_again(self, fraction: float, highest: int) -> None:
+        since, self._highest_again = _since(self._highest_again, highest), highest
+        self._outlet.chooser.lost_again(fraction, since, now=time.monotonic())
+
+    def round_trip(self, rtt_s: float) -> None:
+        if self._kind == "video":
+            self._outlet.chooser.round_trip(rtt_s, now=time.monotonic())
 
     def estimated(self, bit_rate: int) -> None:
         self._outlet.chooser.estimated(bit_rate, now=time.monotonic())
 
     def report(self) -> StreamReport:
         return self._outlet.report(self._kind)
+
+
+def _since(before: int | None, highest: int) -> int:
+    """Return how many packets a report covers; none where it cannot be."""
+    since = 0 if before is None else (highest - before) % _WORD
+    return since if since < _MAX_STEP else 0
 
 
 class Outlet:
@@ -156,6 +176,8 @@ class Outlet:
         self._want_keyframe = want_keyframe
         self._epoch = epoch
         self._senders: dict[str, RTCRtpSender] = {}
+        self._report_pictures: Callable[[], None] = _do_nothing
+        self._reported_at = 0.0
         self._streams: dict[str, RtpStream] = {}
         self._pictures: RtpStream | None = None
         self._sounds: RtpStream | None = None
@@ -175,12 +197,14 @@ class Outlet:
             # The sender takes the first common codec without asking what the packets hold.
             transceiver.setCodecPreferences(codecs(kind, self.codec if kind == "video" else "opus"))
             self._senders[kind] = transceiver.sender
-            take_over(
+            report = take_over(
                 transceiver.sender,
                 _Reports(self, kind),
                 begun=self._begin_pictures if kind == "video" else self._begin_sounds,
                 ended=self._end,
             )
+            if kind == "video":
+                self._report_pictures = report
 
     def _begin_pictures(self, terms: StreamTerms) -> None:
         if terms.mime_type != f"video/{self.codec}".lower():
@@ -193,6 +217,7 @@ class Outlet:
             epoch=self._epoch,
             resend_rate=self._bit_rates[self.rung] * _RESEND_SHARE,
         )
+        self.chooser.can_probe = self._pictures.can_pad
         self.heard_at = time.monotonic()
         self.begun()
         self._wish_keyframe(self.heard_at)
@@ -232,8 +257,8 @@ class Outlet:
         if self._sounds is not None:
             self._sounds.send(departure, now=now)
 
-    def consider(self, now: float) -> None:
-        """Look at what the far end reported, and choose the rung."""
+    def consider(self, now: float, *, may_probe: bool = True) -> None:
+        """Look at what the far end reported, and choose the rung; begin a probe only if `may_probe`."""
         stream = self._pictures
         if stream is None:
             return
@@ -242,8 +267,30 @@ class Outlet:
             self._sent.popleft()
         since, octets = self._sent[0]
         rate = (self._sent[-1][1] - octets) * 8 / max(now - since, _LEAST_SPAN_S)
-        if self.chooser.choose(rate, now=now) != self.rung:
+        if self.chooser.choose(rate, now=now, may_probe=may_probe) != self.rung:
             self._wish_keyframe(now)
+
+    @property
+    def is_probing(self) -> bool:
+        """Whether `fill` wants to be called every few milliseconds."""
+        return self.chooser.probe is not None and self._pictures is not None
+
+    def fill(self, now: float) -> None:
+        """Send what a probe wants on the line beside the pictures, a few packets at most."""
+        probe, stream = self.chooser.probe, self._pictures
+        if probe is None or stream is None:
+            return
+        if now - self._reported_at >= _ASK_ROUND_TRIP_S:
+            self._reported_at = now
+            self._report_pictures()
+        room = probe.room(stream.octets + stream.resent_octets + stream.padded_octets, now=now)
+        for _ in range(_MOST_PADDING):
+            if room <= 0:
+                return
+            size = stream.pad(now=now)
+            if not size:
+                return
+            room -= size
 
     @property
     def rungs(self) -> frozenset[int]:
@@ -285,6 +332,7 @@ class Outlet:
             packets=sum(stream.packets for stream in streams),
             octets=sum(stream.octets for stream in streams),
             resent=sum(stream.resent for stream in streams),
+            padded=sum(stream.padded for stream in streams),
             dropped=sum(stream.dropped for stream in streams),
             rung=self.rung if self._in_step else None,
             estimate=self.chooser.estimate,

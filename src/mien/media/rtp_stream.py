@@ -18,6 +18,8 @@ _MIN_RTT_S: Final = 0.01
 _MAX_NACK: Final = 256
 """More than a second of packets; whoever misses more needs a keyframe."""
 _RESEND_BURST_S: Final = 0.5
+_PADDING_DEPTH: Final = 48
+"""Receivers take packets that are more than a hundred numbers old for a stream that begins anew (aiortc does)."""
 _WORD: Final = 1 << 32
 _STAMP_RATE: Final = 1 << 18
 """The header extension counts seconds in 6.18 bits."""
@@ -61,6 +63,8 @@ class RtpStream:
         octets: Of their payload.
         resent: Retransmissions.
         resent_octets: Of their payload.
+        padded: Packets sent again only to fill the line.
+        padded_octets: Of their payload.
     """
 
     def __init__(
@@ -70,6 +74,8 @@ class RtpStream:
         self.octets = 0
         self.resent = 0
         self.resent_octets = 0
+        self.padded = 0
+        self.padded_octets = 0
         self._terms = terms
         self._line = terms.line
         self._layout = layout(terms.payload_type, terms.extension, terms.stamp_at, terms.line.tag)
@@ -154,6 +160,32 @@ class RtpStream:
             self.resent += 1
             self.resent_octets += len(payload)
             self._line.send_one(self._again(sent, sequence, now))
+
+    @property
+    def can_pad(self) -> bool:
+        """Whether packets can be sent again that nobody asked for: only as retransmissions are they not replays."""
+        return self._keeps and self._terms.rtx_payload_type is not None
+
+    def pad(self, *, now: float) -> int:
+        """Send the largest of the last packets again, to fill the line; return its size, 0 where there is none.
+
+        The far end knows it by its old number, counts its bytes and throws it away.
+        """
+        largest: tuple[int, _Sent, int] | None = None
+        for sent in reversed(self._history):
+            if sent.first < self._next - _PADDING_DEPTH:
+                break
+            reached = sent.stamps[-1][0] if sent.stamps else 0
+            for number, payload in enumerate(sent.frame.payloads[:reached]):
+                if largest is None or len(payload) > largest[0]:
+                    largest = len(payload), sent, sent.first + number
+        if largest is None:
+            return 0
+        size, sent, sequence = largest
+        self.padded += 1
+        self.padded_octets += size
+        self._line.send_one(self._again(sent, sequence, now))
+        return size
 
     def _find(self, sequence: int) -> _Sent | None:
         for sent in reversed(self._history):

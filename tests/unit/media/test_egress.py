@@ -15,7 +15,7 @@ class Guest:
 
     def __init__(self, rungs=frozenset((0,))):
         self.rungs, self.got, self.gone, self.heard_at = rungs, [], asyncio.Event(), None
-        self.may_be_silent = False
+        self.may_be_silent, self.is_probing = False, False
 
     def start(self, frame, _now):
         return frame.rung in self.rungs
@@ -23,7 +23,7 @@ class Guest:
     def send_picture(self, departure, now):
         self.got.append((departure.frame.pts, departure.first, departure.end, now))
 
-    def consider(self, _now):
+    def consider(self, _now, *, may_probe):
         pass
 
     def leave(self):

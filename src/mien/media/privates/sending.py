@@ -5,6 +5,8 @@ import errno
 import socket
 import struct
 import sys
+import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -37,6 +39,8 @@ _WORD: Final = 1 << 32
 _MAX_MID: Final = 16
 """What a one-byte header extension holds (RFC 8285, 4.2)."""
 _LAST_STAMP: Final = (1 << 24) - 1
+_REPORTS_KEPT: Final = 16
+"""Sender reports that an answer may still speak of: three seconds of a probe's."""
 
 
 class Feedback(Protocol):
@@ -56,6 +60,14 @@ class Feedback(Protocol):
 
     def lost(self, fraction: float, highest: int) -> None:
         """Note the share of packets lost since the last report, and the highest sequence number, counted on."""
+        ...
+
+    def lost_again(self, fraction: float, highest: int) -> None:
+        """Note the same of the retransmissions."""
+        ...
+
+    def round_trip(self, rtt_s: float) -> None:
+        """Note a round trip: from a sender report's leaving to that of the answer, and back."""
         ...
 
     def estimated(self, bit_rate: int) -> None:
@@ -111,7 +123,7 @@ class StreamTerms:
 
 def take_over(
     sender: RTCRtpSender, feedback: Feedback, *, begun: Callable[[StreamTerms], None], ended: Callable[[], None]
-) -> None:
+) -> Callable[[], None]:
     """Let others send the RTP of `sender`; SDP, ICE, DTLS and RTCP stay with aiortc.
 
     The sender needs a track whose `recv` never returns.
@@ -121,31 +133,54 @@ def take_over(
         feedback: Is told what the far end reports.
         begun: Called when packets can be sent.
         ended: Called when no more can be.
+
+    Returns:
+        Sends a sender report at once, besides aiortc's own, each second or so; nothing before its first.
     """
+    left: deque[tuple[int, float]] = deque(maxlen=_REPORTS_KEPT)
+    whole: list[AnyRtcpPacket] = []
+    line: Line | None = None
     run_rtp, send_rtcp, handle_rtcp = sender._run_rtp, sender._send_rtcp, sender._handle_rtcp_packet  # noqa: SLF001  # see the module's first line
 
     async def run(codec: RTCRtpCodecParameters) -> None:
+        nonlocal line
         try:
-            begun(_terms(sender, codec))
+            terms = _terms(sender, codec)
+            line = terms.line
+            begun(terms)
         except Exception:  # aiortc never ends a sender whose own run did not begin
             log.exception("stream_not_begun")
         try:
             await run_rtp(codec)
         finally:
+            line = None
             ended()
+
+    def renew(packet: RtcpSrPacket) -> int:
+        report = feedback.report()
+        info = packet.sender_info
+        info.ntp_timestamp, info.rtp_timestamp = report.ntp_timestamp, report.rtp_timestamp
+        info.packet_count, info.octet_count = report.packets % _WORD, report.octets % _WORD
+        middle = report.ntp_timestamp >> 16 & 0xFFFFFFFF
+        left.append((middle, time.monotonic()))
+        return middle
+
+    def report_now() -> None:
+        for packet in whole:
+            if isinstance(packet, RtcpSrPacket):
+                renew(packet)
+        if line is not None and whole:
+            line.send_control(b"".join(map(bytes, whole)))
 
     async def send(packets: list[AnyRtcpPacket]) -> None:
         for packet in packets:
             if isinstance(packet, RtcpSrPacket):
-                report = feedback.report()
-                info = packet.sender_info
-                info.ntp_timestamp, info.rtp_timestamp = report.ntp_timestamp, report.rtp_timestamp
-                info.packet_count, info.octet_count = report.packets % _WORD, report.octets % _WORD
                 # aiortc tells round trips and statistics from these.
                 private = vars(sender)
-                private["_RTCRtpSender__lsr"] = report.ntp_timestamp >> 16 & 0xFFFFFFFF
-                private["_RTCRtpSender__packet_count"] = report.packets
-                private["_RTCRtpSender__octet_count"] = report.octets
+                private["_RTCRtpSender__lsr"] = renew(packet)
+                private["_RTCRtpSender__packet_count"] = packet.sender_info.packet_count
+                private["_RTCRtpSender__octet_count"] = packet.sender_info.octet_count
+                whole[:] = packets
         await send_rtcp(packets)
 
     async def handle(packet: AnyRtcpPacket) -> None:
@@ -154,6 +189,12 @@ def take_over(
             for report in packet.reports:
                 if report.ssrc == sender._ssrc:  # noqa: SLF001  # as above
                     feedback.lost(report.fraction_lost / 256, report.highest_sequence)
+                    # RFC 3550, 6.4.1: what is not on the line was spent there or at the far end, and it says how long.
+                    at = next((at for middle, at in left if middle == report.lsr), None)
+                    if at is not None:
+                        feedback.round_trip(max(time.monotonic() - at - report.dlsr / 65536, 0.0))
+                elif report.ssrc == sender._rtx_ssrc:  # noqa: SLF001  # as above
+                    feedback.lost_again(report.fraction_lost / 256, report.highest_sequence)
             await handle_rtcp(packet)
         elif isinstance(packet, RtcpRtpfbPacket) and packet.fmt == RTCP_RTPFB_NACK:
             feedback.missed(packet.lost)
@@ -166,6 +207,7 @@ def take_over(
     sender._run_rtp = run  # type: ignore[method-assign]  # noqa: SLF001  # as above
     sender._send_rtcp = send  # type: ignore[method-assign]  # noqa: SLF001  # as above
     sender._handle_rtcp_packet = handle  # type: ignore[method-assign]  # noqa: SLF001  # as above
+    return report_now
 
 
 def round_trip_s(sender: RTCRtpSender) -> float | None:
@@ -280,6 +322,13 @@ class Line:
             self.refused += 1
             return
         self._leave(((0, length + self.tag, None),), ((0, length),))
+
+    def send_control(self, packet: bytes) -> None:
+        """Send one complete packet of RTCP."""
+        protected = self._session.protect_rtcp(packet)
+        length = len(protected)
+        _VIEW[:length] = protected
+        self._leave(((0, length, None),), ((0, length - self.tag),))
 
     def _leave(self, runs: Sequence[tuple[int, int, Ancillary | None]], places: Sequence[tuple[int, int]]) -> None:
         pair = self._pairs.get(1)
