@@ -13,7 +13,7 @@ from aiortc.rtp import RtcpPsfbPacket, RtcpRtpfbPacket, pack_remb_fci
 from mien.media.egress import FanOut
 from mien.media.encoded import EncodedPicture, VideoCodec
 from mien.media.packets import MAX_PAYLOAD
-from support.egress import encoded_pictures, encoded_tone, linked, play
+from support.egress import encoded_pictures, encoded_tone, linked, play, without_rtx
 from support.live import sharpness
 
 RTX = 98  # payload type of VP8's retransmissions in aiortc's offers
@@ -123,9 +123,6 @@ async def test_a_player_without_retransmission_format_gets_the_very_same_packet_
     def lose(_payload_type, number):
         passed.append(number)
         return len(passed) == 2
-
-    def without_rtx(sdp):
-        return "\r\n".join(line for line in sdp.split("\r\n") if "rtx/90000" not in line and "apt=" not in line)
 
     async with linked(fan_out, kinds=("video",), lose=lose, rewrite=without_rtx) as link:
         for number, data in enumerate((b"first", b"second", b"third")):

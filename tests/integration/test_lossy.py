@@ -11,7 +11,7 @@ from mien.media.egress import FanOut
 from mien.media.encoded import EncodedPicture, VideoCodec
 from mien.media.privates import take_packets
 from mien.media.sdp import payload_types
-from support.egress import FPS, linked
+from support.egress import FPS, linked, without_rtx
 
 RATES = (2_000_000, 400_000)
 
@@ -134,3 +134,45 @@ async def test_a_viewer_with_a_narrow_line_sees_moving_pictures_while_another_ke
         assert len(late) > 3 * FPS  # of four seconds
         assert {height for _, height in free.shown} == {720}
         assert max(free.gaps()) < 0.4
+
+
+@contextlib.asynccontextmanager
+async def on_the_lower_rung(bit_rate=None, **options):
+    """Yield a link that soon looks for more, what its end shows and a source."""
+    fan_out = FanOut()
+    source = Source(fan_out)
+    options |= {"kinds": ("video",), "bit_rates": RATES, "want_keyframe": source.want_keyframe}
+    async with linked(fan_out, **options) as link:
+        screen = Screen(link)
+        link.viewer.chooser.rung, link.viewer.chooser._patience_s = 1, 1.0
+        if bit_rate is not None:
+            squeeze(link, bit_rate)
+        yield link, screen, source
+
+
+async def test_a_narrow_line_is_probed_and_its_viewer_sees_nothing_of_it():
+    async with on_the_lower_rung(600_000) as (link, screen, source):
+        await source.play(14)
+        assert link.viewer.stats().padded > 20
+        assert {height for _, height in screen.shown} == {360}
+        assert max(screen.gaps()) < 0.25
+        assert len(screen.shown) > 13 * FPS
+
+
+async def test_a_wide_line_is_filled_and_then_gets_the_better_picture():
+    async with on_the_lower_rung() as (link, screen, source):
+        await source.play(20)
+        probed = link.viewer.stats()
+        assert (probed.rung, probed.resent) == (0, 0)
+        assert probed.padded > 500
+        assert [height for height, _ in itertools.groupby(height for _, height in screen.shown)] == [360, 720]
+        assert max(screen.gaps()) < 0.25
+        await source.play(2)
+        assert link.viewer.stats().padded == probed.padded
+
+
+async def test_whoever_takes_no_retransmissions_is_given_the_better_picture_on_trial():
+    async with on_the_lower_rung(rewrite=without_rtx) as (link, screen, source):
+        await source.play(4)
+        assert link.viewer.stats().padded == 0
+        assert screen.shown[-1][1] == 720

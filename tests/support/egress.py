@@ -141,6 +141,11 @@ class Link:
                 self.frames[track.kind].append(await track.recv())
 
 
+def without_rtx(sdp: str) -> str:
+    """Return an offer that takes no retransmissions in a stream of their own."""
+    return "\r\n".join(line for line in sdp.split("\r\n") if "rtx/90000" not in line and "apt=" not in line)
+
+
 @contextlib.asynccontextmanager
 async def linked(
     fan_out: FanOut,

@@ -14,6 +14,8 @@ _PRESSED_S: Final = 0.75
 _LOSSY: Final = 0.1
 """Google's congestion control (draft-ietf-rmcat-gcc-02, 6) slows down above it, and holds above the next."""
 _UNREST: Final = 0.05
+_UNREST_PACKETS: Final = 2.5
+"""Two of the twenty packets that a small picture's half second has are no sign: one in fifty got lost, by chance."""
 _LOSSY_S: Final = 1.5
 _FLOODED: Final = 0.5
 """When most packets get lost, nothing is seen at all and waiting for certainty is no use."""
@@ -31,6 +33,7 @@ _TRIAL_S: Final = 20.0
 _ROOM: Final = 1.3
 _FULL_S: Final = 0.05
 """Packets that wait for longer say that the line is full."""
+_MEANT: Final = 0.5
 _UNTIMED_S: Final = 3.0
 """Who has told nothing about round trips for so long never will."""
 
@@ -43,8 +46,9 @@ class RungChooser:
     only with what they get, to one and a half times as much. The very first one is different: receivers give none
     before they know what comes in, or the line is full, so one that is lower than what is sent did fall.
 
-    One that fell is believed only if packets wait or get lost as well: a receiver that is short of computing time
-    takes its own lateness for the line's.
+    A first one, or one that fell a little, is believed only if packets wait or get lost as well: a receiver that is
+    short of computing time takes its own lateness for the line's. One that fell to less than half of what is sent is
+    meant, be it for another reason than the line.
 
     For the same reason an estimate cannot tell whether a better rung would fit, only whether the present one has
     room to spare; so after a calm while the line is probed, and every probe that fails doubles the wait for the next.
@@ -76,6 +80,7 @@ class RungChooser:
         self._moved_at = now - _SETTLE_S
         self._moved_up = False
         self._fell_at = -_FALL_COUNTS_S + now
+        self._is_doubtful = True
         self._pressed_since: float | None = None
         self._lossy_since: float | None = None
         self._flooded = False
@@ -87,9 +92,11 @@ class RungChooser:
 
     def estimated(self, bit_rate: int, *, now: float) -> None:
         """Note the viewer's estimate of its line (REMB)."""
+        is_first = self.estimate is None
         before = self._sent_bit_rate if self.estimate is None else self.estimate
         if bit_rate < before * _FALL:
             self._fell_at = now
+            self._is_doubtful = is_first
         self.estimate = bit_rate
         if self.probe is not None:
             self.probe.estimated(bit_rate, now=now)
@@ -119,13 +126,14 @@ class RungChooser:
         if now - self._span_began < _LOSS_SPAN_S or self._span_packets < _LOSS_PACKETS:
             return
         self.loss = self._span_lost / self._span_packets
+        is_unrest = self.loss > _UNREST and self._span_lost > _UNREST_PACKETS
         self._begin_span(now)
         self._flooded = self.loss > _FLOODED
         if self.loss <= _LOSSY:
             self._lossy_since = None
         elif self._lossy_since is None:
             self._lossy_since = now
-        if self.loss > _UNREST:
+        if is_unrest:
             self._restless_at = self._lost_at = now
 
     def choose(self, sent_bit_rate: float, *, now: float, may_probe: bool = True) -> int:
@@ -169,12 +177,15 @@ class RungChooser:
 
     def _is_pressed(self, sent_bit_rate: float, now: float) -> bool:
         low = self.estimate is not None and self.estimate < _PRESSED * sent_bit_rate
-        if not low or now - self._fell_at > _FALL_COUNTS_S or not self._is_full(now):
+        if not low or now - self._fell_at > _FALL_COUNTS_S or not (self._is_meant(sent_bit_rate) or self._is_full(now)):
             self._pressed_since = None
             return False
         if self._pressed_since is None:
             self._pressed_since = now
         return now - self._pressed_since >= _PRESSED_S
+
+    def _is_meant(self, sent_bit_rate: float) -> bool:
+        return not self._is_doubtful and self.estimate is not None and self.estimate < _MEANT * sent_bit_rate
 
     def _is_full(self, now: float) -> bool:
         if now - self._lost_at < _FALL_COUNTS_S:

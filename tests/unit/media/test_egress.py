@@ -89,3 +89,49 @@ async def test_a_silent_track_gives_nothing_until_it_ends():
     track.stop()
     with pytest.raises(MediaStreamError):
         await waiting
+
+
+class Prober(Guest):
+    """A viewer whose line shall be probed as soon as that is allowed."""
+
+    def __init__(self):
+        super().__init__()
+        self.filled = 0
+
+    def consider(self, _now, *, may_probe):
+        self.is_probing = self.is_probing or may_probe
+
+    def fill(self, _now):
+        self.filled += 1
+
+
+async def test_four_lines_are_probed_at_a_time_and_the_others_in_their_turn():
+    now = 100.0
+    fan_out = FanOut(clock=lambda: now)
+    guests = [Prober() for _ in range(10)]
+    for guest in guests:
+        fan_out.add(guest)
+    fan_out.push_picture(EncodedPicture(b"p", 0, is_keyframe=True))
+    await asyncio.sleep(0.05)
+    first = [guest for guest in guests if guest.is_probing]
+    assert len(first) == 4
+    assert all(1 <= guest.filled <= 12 for guest in first)  # every five milliseconds, never two at once
+    for guest in first:
+        fan_out.discard(guest)
+    await asyncio.sleep(0.02)
+    now += 0.3
+    fan_out.push_picture(EncodedPicture(b"p", 3000, is_keyframe=True))
+    assert sum(guest.is_probing for guest in guests if guest not in first) == 4
+
+
+async def test_nothing_runs_while_no_line_is_probed():
+    fan_out, guest = FanOut(), Prober()
+    fan_out.add(guest)
+    fan_out.push_picture(EncodedPicture(b"p", 0, is_keyframe=True))
+    await asyncio.sleep(0.03)
+    guest.is_probing = False
+    await asyncio.sleep(0.02)
+    filled = guest.filled
+    await asyncio.sleep(0.03)
+    assert guest.filled == filled
+    assert fan_out._fill_timer is None

@@ -134,3 +134,36 @@ def test_a_viewer_who_came_after_a_frame_began_gets_nothing_of_it(line):
     large = frame(1, 25)
     out.send(Departure(large, 10, 20, 0), now=0.0)
     assert not line.sent
+
+
+def test_padding_is_the_largest_of_the_last_packets_as_a_retransmission_and_takes_nothing_from_them(line):
+    out = stream(line, rate=0.0)
+    for number in range(40):
+        push(out, PackedFrame((bytes(300 + number % 7), bytes(90)), number * 3000), number / 30)
+    for _ in range(3):
+        assert out.pad(now=1.4) == 306
+    assert (out.padded, out.padded_octets, out.resent, out.packets) == (3, 918, 0, 80)
+    numbers = [int.from_bytes(packet[2:4], "big") for packet in line.again]
+    assert [(b - a) % 65_536 for a, b in itertools.pairwise(numbers)] == [1, 1]
+    newest = line.sent[-1][0]
+    for packet in line.again:
+        assert packet[1] & 0x7F == 98
+        assert (newest - int.from_bytes(packet[12:14], "big")) % 65_536 < 48
+
+
+def test_nothing_is_padded_before_anything_was_sent_or_once_it_is_forgotten(line):
+    out = stream(line)
+    assert out.can_pad
+    assert out.pad(now=0.0) == 0
+    large = frame(1, 25)
+    first, end = large.slices()[0]
+    out.send(Departure(large, first, end, 0), now=0.0)
+    out.pad(now=0.1)
+    base = line.sent[0][0]
+    assert (int.from_bytes(line.again[0][12:14], "big") - base) % 65_536 < end
+    out.forget()
+    assert out.pad(now=0.2) == 0
+
+
+def test_where_retransmissions_have_no_stream_of_their_own_nothing_can_be_padded(line):
+    assert not stream(line, rtx=None).can_pad

@@ -153,12 +153,45 @@ def test_reports_that_follow_each_other_closely_are_weighed_together():
     assert chooser.rung == 1
 
 
-def test_a_first_estimate_below_what_is_sent_says_that_the_line_is_full():
+@pytest.mark.parametrize(
+    ("tell", "rung"),
+    [
+        pytest.param(lambda chooser, at: chooser.lost(0.1, 60, now=at), 1, id="packets get lost"),
+        pytest.param(lambda chooser, at: chooser.round_trip(0.04 + at / 10, now=at), 1, id="packets wait"),
+        pytest.param(lambda _chooser, _at: None, 1, id="nothing is known of them"),
+        pytest.param(lambda chooser, at: chooser.round_trip(0.04, now=at), 0, id="none waits"),
+        pytest.param(
+            lambda chooser, at: (chooser.round_trip(0.04, now=at), chooser.lost(0.02, 60, now=at)),
+            0,
+            id="a few get lost",
+        ),
+    ],
+)
+def test_a_first_estimate_below_what_is_sent_says_that_the_line_is_full_if_it_shows(tell, rung):
+    """As Chromium's on a line that is full, and in a browser that is short of computing time on one that is not."""
     chooser = RungChooser((2_000_000, 400_000), now=0.0)
-    for quarter in range(12):
-        chooser.choose(2_000_000, now=quarter / 4)
-        chooser.estimated(435_000 + quarter * 1000, now=quarter / 4)
-    assert chooser.rung == 1
+    for quarter in range(18):
+        at = quarter / 4
+        chooser.choose(2_000_000, now=at)
+        tell(chooser, at)
+        if at > 1:
+            chooser.estimated(int(435_000 * 1.08**at), now=at)
+    assert chooser.rung == rung
+
+
+@pytest.mark.parametrize(
+    ("estimate", "rung"),
+    [pytest.param(1_700_000, 0, id="by its own lateness"), pytest.param(300_000, 1, id="since it wants less")],
+)
+def test_a_fall_on_a_line_where_nothing_waits_counts_if_it_is_deep(estimate, rung):
+    chooser = RungChooser((2_000_000, 400_000), now=0.0)
+    for quarter in range(40):
+        at = quarter / 4
+        chooser.round_trip(0.04, now=at)
+        chooser.lost(0.0, 60, now=at)
+        chooser.estimated(3_000_000 if at < 5 else estimate, now=at)
+        chooser.choose(2_000_000, now=at)
+    assert chooser.rung == rung
 
 
 def test_a_better_rung_that_floods_the_line_is_left_within_two_seconds():
