@@ -13,6 +13,7 @@ _STEP: Final = 1.2
 _STEP_S: Final = 0.4
 """A line that is a step too narrow has 80 ms of packets in wait after it: less than a player's buffer."""
 _MARGIN: Final = 1.1
+_LEAST_RATE: Final = 50_000.0
 _HOLD_S: Final = 1.0
 _DEAF_S: Final = 6.0
 """RFC 3550, 6.2, lets receivers report every five seconds."""
@@ -88,7 +89,7 @@ class Probe:
     def __init__(self, present: float, wanted: float, *, now: float) -> None:
         self.outcome: Outcome | None = None
         self._wanted = wanted * _MARGIN
-        self.rate = min(present, self._wanted)
+        self.rate = min(max(present, _LEAST_RATE), self._wanted)
         self._octets: int | None = None
         self._left = 0.0
         self._at = now

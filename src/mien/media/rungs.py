@@ -92,11 +92,11 @@ class RungChooser:
 
     def estimated(self, bit_rate: int, *, now: float) -> None:
         """Note the viewer's estimate of its line (REMB)."""
-        is_first = self.estimate is None
         before = self._sent_bit_rate if self.estimate is None else self.estimate
         if bit_rate < before * _FALL:
             self._fell_at = now
-            self._is_doubtful = is_first
+            if self.estimate is not None and before >= _MEANT * self._sent_bit_rate:
+                self._is_doubtful = False
         self.estimate = bit_rate
         if self.probe is not None:
             self.probe.estimated(bit_rate, now=now)
@@ -152,6 +152,8 @@ class RungChooser:
             self._patience_s = _FIRST_PATIENCE_S
         if pressed or lossy or self._flooded:
             self._restless_at = now
+            if self.probe is not None:
+                self._give_up_probe(now)
             settle_s = _FLOODED_SETTLE_S if self._flooded else _SETTLE_S
             if self.rung < len(self._bit_rates) - 1 and now - self._moved_at >= settle_s:
                 self._go_down(now)
@@ -166,11 +168,14 @@ class RungChooser:
 
     def _heed(self, probe: Probe, now: float) -> None:
         if probe.outcome is Outcome.REFUSED:
-            self.probe = None
-            self._restless_at = now
-            self._patience_s = min(2 * self._patience_s, _MAX_PROBE_PATIENCE_S)
+            self._give_up_probe(now)
         elif probe.outcome is not None:
             self._go_up(now)
+
+    def _give_up_probe(self, now: float) -> None:
+        self.probe = None
+        self._restless_at = now
+        self._patience_s = min(2 * self._patience_s, _MAX_PROBE_PATIENCE_S)
 
     def _begin_span(self, now: float) -> None:
         self._span_began, self._span_packets, self._span_lost = now, 0, 0.0

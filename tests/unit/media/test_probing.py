@@ -202,6 +202,27 @@ def test_what_pictures_and_answered_requests_take_is_not_added():
     assert probe.room(20_000, now=0.05) < 0
 
 
+def test_a_probe_that_begins_at_a_standstill_gets_on():
+    probe = Probe(0.0, 400_000, now=0.0)
+    octets, now = 0, 0.0
+    while probe.outcome is None and now < 30:
+        now += TICK_S
+        octets += int(max(probe.room(octets, now=now), 0))
+        probe.estimated(600_000, now=now)
+    assert probe.outcome is Outcome.CARRIED
+
+
+def test_a_probe_ends_when_its_viewer_is_in_trouble_anyway():
+    line = Router(20_000_000)
+    line.run(9)
+    assert line.chooser.probe is not None
+    for _ in range(8):
+        line.chooser.lost(0.9, 200, now=line.now)
+        line.now += 0.3
+        line.chooser.choose(400_000, now=line.now)
+    assert line.chooser.probe is None
+
+
 @pytest.mark.parametrize(
     "trouble",
     [
