@@ -8,7 +8,8 @@ A real `mien serve` with a mosaic; lines are network namespaces (root, `ip`, `tc
     viewer     Chromium watches while 0, 2 and 10 % of all UDP packets get lost at random, on either way; beside it
                a light viewer (`peers.py`) on a good line notes what the server sent at all
     publisher  Chromium publishes on such lines; a light viewer on a good one notes what comes
-    narrow     Chromium watches behind 600 kbit/s with at most 200 ms of packets in wait, a light viewer does freely
+    narrow     Chromium watches behind 600 kbit/s with at most 200 ms of packets in wait, a light viewer does freely;
+               then the line widens: how long until the picture has its full size again
     dead       a light viewer is killed without a word: how long packets still go its way, and what goes after that
     join       light viewers join one after the other, then Chromium does: to the first key frame, the first picture
 
@@ -40,7 +41,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import httpx
-from playwright.sync_api import Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Error, Page, Playwright, expect, sync_playwright
 
 from delay import record
 from live import CLIP_S
@@ -52,6 +53,7 @@ from support.scenes import astronaut_frames
 
 LOSSES: Final = (0.0, 2.0, 10.0)
 NARROW_KBPS: Final = 600
+WIDENED_S: Final = 100.0
 SILENCE_S: Final = 15.0
 """After so long without a word a viewer counts as gone."""
 WATCH_PICTURES: Final = """
@@ -249,6 +251,11 @@ def narrow(stage: Stage) -> Iterator[dict[str, Any]]:
         page.wait_for_timeout(stage.seconds * 1e3)
         marks, stats = page.evaluate("window.marks"), page.evaluate(STATS)
         rungs = stage.stats(made)["rungs"]
+        tight.narrow(None)
+        widened = time.time() * 1e3
+        with contextlib.suppress(Error):  # it stays small
+            page.wait_for_function("() => window.marks.at(-1)[1] >= 700", timeout=WIDENED_S * 1e3)
+        again = next((at for at, height in page.evaluate("window.marks") if at > widened and height >= 700), None)
         seen = json.loads(other.communicate()[0])["pictures"]
         began = marks[0][0]
         small = next((at - began for at, height in marks if height < 700), None)
@@ -260,6 +267,7 @@ def narrow(stage: Stage) -> Iterator[dict[str, Any]]:
             "after_10_s": gaps([m for m in marks if m[0] > began + 10_000], unit_s=1e-3),
             **count({}, stats),
             "rungs": rungs,
+            "large_again_after_s": None if again is None else round((again - widened) / 1e3, 1),
         }
         yield {"line": "wide", **gaps(seen, unit_s=1.0)}
 
@@ -339,12 +347,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/lossy.json")
     options = parser.parse_args()
     rows = []
-    with tempfile.TemporaryDirectory() as name, sync_playwright() as driver:
+    with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         capture = options.capture or folder / "capture.rtpdump"
-        if not capture.exists():
+        if not capture.exists():  # it runs an event loop, and so does the driver
             write(capture, record(folder, CLIP_S - 5))
-        with reachable_server(folder) as (server, token):
+        with sync_playwright() as driver, reachable_server(folder) as (server, token):
             stage = Stage(server, driver, folder, capture, options.seconds, token)
             for scene in options.only:
                 for row in SCENES[scene](stage):
