@@ -90,7 +90,7 @@ async def test_a_sender_taken_over_tells_its_terms_its_feedback_and_says_our_rep
     sending, receiving = peer(), peer()
     sender = sending.addTransceiver(SilentTrack("video"), direction="sendonly").sender
     feedback, notes = Feedback(), Notes()
-    take_over(sender, feedback, begun=feedback.begin, ended=feedback.over.set)
+    report_now = take_over(sender, feedback, begun=feedback.begin, ended=feedback.over.set)
     try:
         await sending.setLocalDescription(await sending.createOffer())
         await receiving.setRemoteDescription(RTCSessionDescription(sending.localDescription.sdp, "offer"))
@@ -118,6 +118,12 @@ async def test_a_sender_taken_over_tells_its_terms_its_feedback_and_says_our_rep
         await receiver.transport._send_rtp(bytes(remb))
         await until(lambda: {"wants_keyframe", "missed", "lost"} <= set(feedback.heard_of))
         await until(lambda: round_trip_s(sender) is not None)
+        await until(lambda: feedback.heard_of.get("round_trip"))
+        assert 0 <= feedback.heard_of["round_trip"][0][0] < 1
+        told = len(notes.reports)
+        report_now()
+        report_now()
+        await until(lambda: len(notes.reports) >= told + 2)
         assert feedback.heard_of["wants_keyframe"] == [()]
         assert feedback.heard_of["missed"] == [([5, 6, 30],)]
         assert feedback.heard_of["estimated"] == [(512_000,)]

@@ -269,6 +269,8 @@ class Outlet:
         rate = (self._sent[-1][1] - octets) * 8 / max(now - since, _LEAST_SPAN_S)
         if self.chooser.choose(rate, now=now, may_probe=may_probe) != self.rung:
             self._wish_keyframe(now)
+        if self.chooser.wonders:
+            self._report_pictures()
 
     @property
     def is_probing(self) -> bool:

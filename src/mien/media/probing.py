@@ -55,7 +55,7 @@ class RoundTrips:
 
     @property
     def waiting_s(self) -> float | None:
-        """Seconds that two reports in a row agree on, so that a single late one says nothing; None before two."""
+        """Seconds that two round trips in a row agree on, so that a single late one says nothing; None before two."""
         if self._last is None or self._before is None:
             return None
         return min(self._last[1], self._before) - self._least[0][1]

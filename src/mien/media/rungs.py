@@ -31,8 +31,8 @@ _MAX_PROBE_PATIENCE_S: Final = 60.0
 """Probes cost the viewer nothing to see, so they may come more often than trials."""
 _TRIAL_S: Final = 20.0
 _ROOM: Final = 1.3
-_FULL_S: Final = 0.05
-"""Packets that wait for longer say that the line is full."""
+_FULL_S: Final = 0.1
+"""Packets that wait for longer say that the line is full; browsers without computing time are late by less."""
 _MEANT: Final = 0.5
 _UNTIMED_S: Final = 3.0
 """Who has told nothing about round trips for so long never will."""
@@ -64,6 +64,7 @@ class RungChooser:
         loss: The share of packets lost that it last reported.
         can_probe: Whether the viewer takes what probes are made of.
         probe: The one that goes on.
+        wonders: Whether round trips, as many as can be had, would help to decide.
     """
 
     def __init__(self, bit_rates: Sequence[int], *, now: float) -> None:
@@ -72,6 +73,7 @@ class RungChooser:
         self.loss = 0.0
         self.can_probe = False
         self.probe: Probe | None = None
+        self.wonders = False
         self._round_trips = RoundTrips()
         self._began_at = now
         self._lost_at = -math.inf
@@ -182,7 +184,9 @@ class RungChooser:
 
     def _is_pressed(self, sent_bit_rate: float, now: float) -> bool:
         low = self.estimate is not None and self.estimate < _PRESSED * sent_bit_rate
-        if not low or now - self._fell_at > _FALL_COUNTS_S or not (self._is_meant(sent_bit_rate) or self._is_full(now)):
+        meant = self._is_meant(sent_bit_rate)
+        self.wonders = low and not meant and now - self._fell_at <= _FALL_COUNTS_S
+        if not low or now - self._fell_at > _FALL_COUNTS_S or not (meant or self._is_full(now)):
             self._pressed_since = None
             return False
         if self._pressed_since is None:

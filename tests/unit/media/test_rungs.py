@@ -201,3 +201,15 @@ def test_a_better_rung_that_floods_the_line_is_left_within_two_seconds():
     stays = [down - up for (up, to), (down, _) in itertools.pairwise(moves) if to == 0]
     assert stays
     assert max(stays) <= 2
+
+
+def test_round_trips_are_wanted_while_a_fallen_estimate_is_doubted():
+    chooser = RungChooser((2_000_000, 400_000), now=0.0)
+    chooser.estimated(3_000_000, now=0.0)
+    chooser.choose(2_000_000, now=0.5)
+    assert not chooser.wonders
+    chooser.estimated(1_500_000, now=1.0)
+    chooser.choose(2_000_000, now=1.0)
+    assert chooser.wonders
+    chooser.choose(2_000_000, now=6.0)
+    assert not chooser.wonders

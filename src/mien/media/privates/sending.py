@@ -6,7 +6,6 @@ import socket
 import struct
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -67,7 +66,7 @@ class Feedback(Protocol):
         ...
 
     def round_trip(self, rtt_s: float) -> None:
-        """Note a round trip: from a sender report's leaving to that of the answer, and back."""
+        """Note for how long a sender report and the first answer to it were on the way, in seconds."""
         ...
 
     def estimated(self, bit_rate: int) -> None:
@@ -137,7 +136,7 @@ def take_over(
     Returns:
         Sends a sender report at once, besides aiortc's own, each second or so; nothing before its first.
     """
-    left: deque[tuple[int, float]] = deque(maxlen=_REPORTS_KEPT)
+    left: dict[int, float] = {}
     whole: list[AnyRtcpPacket] = []
     line: Line | None = None
     run_rtp, send_rtcp, handle_rtcp = sender._run_rtp, sender._send_rtcp, sender._handle_rtcp_packet  # noqa: SLF001  # see the module's first line
@@ -162,7 +161,9 @@ def take_over(
         info.ntp_timestamp, info.rtp_timestamp = report.ntp_timestamp, report.rtp_timestamp
         info.packet_count, info.octet_count = report.packets % _WORD, report.octets % _WORD
         middle = report.ntp_timestamp >> 16 & 0xFFFFFFFF
-        left.append((middle, time.monotonic()))
+        left[middle] = time.monotonic()
+        while len(left) > _REPORTS_KEPT:
+            del left[next(iter(left))]
         return middle
 
     def report_now() -> None:
@@ -189,8 +190,8 @@ def take_over(
             for report in packet.reports:
                 if report.ssrc == sender._ssrc:  # noqa: SLF001  # as above
                     feedback.lost(report.fraction_lost / 256, report.highest_sequence)
-                    # RFC 3550, 6.4.1: what is not on the line was spent there or at the far end, and it says how long.
-                    at = next((at for middle, at in left if middle == report.lsr), None)
+                    # RFC 3550, 6.4.1. Each of our reports counts once: the answers to one that came late all say so.
+                    at = left.pop(report.lsr, None)
                     if at is not None:
                         feedback.round_trip(max(time.monotonic() - at - report.dlsr / 65536, 0.0))
                 elif report.ssrc == sender._rtx_ssrc:  # noqa: SLF001  # as above
