@@ -22,6 +22,8 @@ _BURST_OCTETS: Final = 3000.0
 _BURST_BACK_S: Final = 0.25
 _FALL: Final = 0.97
 _QUEUED_S: Final = 0.05
+_QUEUED_ALONE_S: Final = 0.12
+"""A round trip that is later than that is believed alone; many a far end tells but one a second."""
 _MISSED: Final = 4
 _LOST: Final = 0.05
 _LOST_PACKETS: Final = 3.0
@@ -52,6 +54,11 @@ class RoundTrips:
         self._least.append((now, rtt_s))
         while self._least[0][0] < now - _BASE_S:
             self._least.popleft()
+
+    @property
+    def late_s(self) -> float:
+        """Seconds by which the last round trip alone was longer than the shortest."""
+        return 0.0 if self._last is None else self._last[1] - self._least[0][1]
 
     @property
     def waiting_s(self) -> float | None:
@@ -95,6 +102,7 @@ class Probe:
         self._at = now
         self._heard_at = now
         self._estimate = 0
+        self._is_suspect = False
         self._begin_step(now)
 
     def room(self, octets: int, *, now: float) -> float:
@@ -124,7 +132,7 @@ class Probe:
         if self.outcome or spent_s < enough_s:
             return
         filled = self._filled * 8 >= _FILLED * self.rate * spent_s
-        if filled and self._heard_at >= self._began_at + enough_s / 2:
+        if filled and not self._is_suspect and self._heard_at >= self._began_at + enough_s / 2:
             if is_last:
                 self.outcome = Outcome.CARRIED
             else:
@@ -149,10 +157,11 @@ class Probe:
             self._refuse()
         self._estimate = max(bit_rate, self._estimate)
 
-    def waited(self, waiting_s: float | None, *, now: float) -> None:
-        """Note for how long packets wait on the line."""
+    def told(self, round_trips: RoundTrips, *, now: float) -> None:
+        """Note that there is another round trip; a late one keeps the rate where it is until the next."""
         self._heard_at = now
-        if waiting_s is not None and waiting_s > _QUEUED_S:
+        self._is_suspect = round_trips.late_s > _QUEUED_S
+        if round_trips.late_s > _QUEUED_ALONE_S or (round_trips.waiting_s or 0.0) > _QUEUED_S:
             self._refuse()
 
     def lost(self, fraction: float, packets: int, *, now: float) -> None:

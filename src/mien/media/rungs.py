@@ -107,7 +107,7 @@ class RungChooser:
         """Note a round trip, in seconds."""
         self._round_trips.note(rtt_s, now=now)
         if self.probe is not None:
-            self.probe.waited(self._round_trips.waiting_s, now=now)
+            self.probe.told(self._round_trips, now=now)
 
     def missed(self, packets: int) -> None:
         """Note that the viewer asked for so many packets again."""

@@ -111,6 +111,14 @@ class Router:
         return sum(rate for at, rate in self.on_line if since < at <= until) * TICK_S / (until - since)
 
 
+def trips(*all_s):
+    """Return round trips of which so long ones were told, a fifth of a second apart."""
+    noted = RoundTrips()
+    for number, rtt_s in enumerate(all_s):
+        noted.note(rtt_s, now=number / 5)
+    return noted
+
+
 def probes(line):
     """Return when each probe began and ended."""
     found = []
@@ -227,7 +235,8 @@ def test_a_probe_ends_when_its_viewer_is_in_trouble_anyway():
     "trouble",
     [
         pytest.param(lambda probe: probe.estimated(500_000, now=1.0), id="a fallen estimate"),
-        pytest.param(lambda probe: probe.waited(0.08, now=1.0), id="packets that wait"),
+        pytest.param(lambda probe: probe.told(trips(0.02, 0.08, 0.09), now=1.0), id="packets that wait"),
+        pytest.param(lambda probe: probe.told(trips(0.02, 0.02, 0.15), now=1.0), id="one that waits for long"),
         pytest.param(lambda probe: probe.lost(0.25, 20, now=1.0), id="losses"),
         pytest.param(lambda probe: probe.missed(4), id="requests"),
     ],
@@ -245,7 +254,7 @@ def test_an_estimate_that_does_not_rise_a_lost_packet_and_a_jittery_line_end_not
     probe = Probe(400_000, 2_000_000, now=0.0)
     for number in range(10):
         probe.estimated(600_000 - number, now=number / 10)
-        probe.waited(0.02 if number % 2 else None, now=number / 10)
+        probe.told(trips(0.02, 0.1 if number % 2 else 0.03), now=number / 10)
     probe.lost(0.5, 2, now=1.0)
     probe.missed(1)
     assert probe.outcome is None
@@ -267,6 +276,18 @@ def test_no_probe_begins_on_the_best_rung_without_leave_or_where_nothing_can_be_
     assert (best.rung, waiting.rung, plain.rung) == (0, 1, 0)
     waiting.choose(400_000, now=61.0)
     assert waiting.probe is not None
+
+
+def test_a_late_round_trip_keeps_the_rate_where_it_is_until_the_next():
+    probe = Probe(400_000, 2_000_000, now=0.0)
+    octets, rates = 0, []
+    for number in range(1, 600):
+        octets += int(max(probe.room(octets, now=number * TICK_S), 0))
+        probe.told(trips(0.02, 0.1 if 200 < number < 400 else 0.03), now=number * TICK_S)
+        rates.append(probe.rate)
+    assert rates[199] > rates[0]
+    assert rates[399] == rates[200]
+    assert rates[-1] > rates[399]
 
 
 def test_two_late_round_trips_in_a_row_say_that_packets_wait_and_one_does_not():
