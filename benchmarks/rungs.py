@@ -4,9 +4,9 @@
         [--out benchmarks/results/rungs.json]
 
 Chromium watches in a network namespace (root, `ip`, `tc`, `nft` and `ethtool` are needed) what a `FanOut` sends of
-pictures that were encoded beforehand, with a keyframe every eight seconds: neither vision nor an encoder takes computing
-time, so it can be run on a machine that is not idle. Each line but the last is run with trials, as whoever takes no
-retransmissions gets them, and with probes, in turn.
+pictures that were encoded beforehand, with a keyframe every eight seconds: neither vision nor an encoder takes
+computing time, so it can be run on a machine that is not idle. Each line but the last is run with trials, as whoever
+takes no retransmissions gets them, and with probes, in turn.
 
     600 ...   so many kbit/s with at most 200 ms of packets in wait; Chromium is on it from the begin
     widening  600 kbit/s for half a minute, then no limit

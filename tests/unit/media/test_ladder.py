@@ -65,17 +65,19 @@ def test_the_lower_rung_has_half_the_sides_and_the_same_times():
 
 def test_requests_that_come_together_are_answered_by_one_keyframe_of_their_rung(ladder):
     ladder.set_audience(BOTH)
+    began = time.monotonic()
     encode(ladder, 0)
     for _ in range(5):
         ladder.want_keyframe(1)
-    seen, number, began = [], 1, time.monotonic()
+    seen, number = [], 1
     while time.monotonic() - began < KEYFRAME_GAP_S * 1.6:
         ladder.want_keyframe(1)
         seen += rungs(encode(ladder, number))
         number += 1
         time.sleep(0.02)
     assert [key for rung, key in seen if rung == 0 and key] == []
-    assert len([key for rung, key in seen if rung == 1 and key]) == 1
+    # One, unless the machine stood still: the next is granted a gap later.
+    assert 1 <= len([key for rung, key in seen if rung == 1 and key]) <= (time.monotonic() - began) / KEYFRAME_GAP_S
 
 
 def test_a_fresh_start_waits_for_nothing(ladder):
