@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from mien.vision.detector import CenterFaceDetector, Finder, Look
+from mien.vision.detector import CenterFaceDetector
 from mien.vision.landmarks import MeshLandmarker, roi_of_detection
+from mien.vision.looks import Finder, Look
 from mien.vision.occlusion import FINE_SIDE, LearntOcclusion
 from mien.vision.regions import inner, openings
 from mien.vision.unwrap import unwrap

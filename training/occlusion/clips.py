@@ -21,10 +21,11 @@ from mien.registry.card import load_cards
 from mien.registry.network import load_network
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
-from mien.vision.detector import CenterFaceDetector, Finder, LookSchedule
+from mien.vision.detector import CenterFaceDetector
 from mien.vision.drape import facing
 from mien.vision.faces import Image, Matte, Mesh
 from mien.vision.landmarks import MeshLandmarker
+from mien.vision.looks import Finder, Look
 from mien.vision.occlusion import SIDE, LearntOcclusion, OcclusionRule, covered_share
 from mien.vision.regions import inner, openings, shrink
 from mien.vision.tracker import FaceTracker
@@ -38,14 +39,12 @@ def faces(clip: Path, runtime: Runtime) -> Iterator[tuple[Image, Mesh, int, floa
     """Yield each frame with the largest face's mesh, its face track's id, and the frame's time."""
     find = Finder(CenterFaceDetector(runtime.open("centerface")))
     follow = FaceTracker(MeshLandmarker(runtime.open("face-mesh")))
-    schedule: LookSchedule | None = None
     with av.open(str(clip)) as container:
         fps = float(container.streams.video[0].average_rate or 25)
         for k, frame in enumerate(container.decode(video=0)):
             image = frame.to_ndarray(format="rgb24")
-            if schedule is None:
-                schedule = LookSchedule((image.shape[1], image.shape[0]), part_every=1)
-            tracks = [t for t in follow(image, find(image, schedule.looks()), k / fps) if t.seen and t.mesh is not None]
+            whole = Look((0, 0, image.shape[1], image.shape[0]), 640)
+            tracks = [t for t in follow(image, find(image, [whole]), k / fps) if t.seen and t.mesh is not None]
             if tracks:
                 largest = max(tracks, key=lambda t: float(t.box_xyxy[3] - t.box_xyxy[1]))
                 if largest.mesh is not None:
