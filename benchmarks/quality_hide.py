@@ -30,6 +30,7 @@ from mien.sessions.eyes import EyesMaker
 from mien.sessions.ports import LivePolicy
 from mien.sessions.wishes import Wishes
 from mien.vision.faces import Image, Net
+from mien.vision.label import Label
 from mien.vision.mosaic import cover_box
 from mien.vision.pipeline import FacePipeline
 from quality_judge import real_clips
@@ -117,7 +118,7 @@ def measure() -> list[dict[str, Any]]:
 
 def play(maker: EyesMaker, clip: Clip, settings: Iterable[str] = tuple(SETTINGS)) -> list[Result]:
     """Run a clip through every setting side by side."""
-    lanes = [(Result(clip, name), SETTINGS[name](maker, clip.fps)) for name in settings]
+    lanes = [(Result(clip, name), _without_label(SETTINGS[name](maker, clip.fps))) for name in settings]
     waiting: deque[tuple[int, Image, list[TruthFace]]] = deque()
     gone = dict.fromkeys(settings, 0)  # how many frames each setting has let go
     for number, (image, faces) in enumerate(clip.frames()):
@@ -134,6 +135,18 @@ def play(maker: EyesMaker, clip: Clip, settings: Iterable[str] = tuple(SETTINGS)
             _judge(result, treated.image, *waiting[gone[result.setting] - waiting[0][0]])
             gone[result.setting] += 1
     return [result for result, _pipeline in lanes]
+
+
+class NoLabel(Label):
+    """Draws nothing: a label over a face would count as its cover."""
+
+    def draw(self, image: Image) -> None:
+        """Leave the picture as it is."""
+
+
+def _without_label(pipeline: FacePipeline) -> FacePipeline:
+    pipeline._label = NoLabel("en")  # noqa: SLF001  # no setting takes the label away, and none should
+    return pipeline
 
 
 def _judge(result: Result, after: Image, number: int, before: Image, faces: list[TruthFace]) -> None:

@@ -1,10 +1,18 @@
 """What many tests share: the default models, fetched once through the registries."""
 
+import signal
 from pathlib import Path
 
 import pytest
 
 SHARED_MEDIA = Path(__file__).parents[2] / "shared" / "media"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _listen_to_ctrl_c():
+    """A shell starts what runs in the background deaf to Ctrl-C, and children inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

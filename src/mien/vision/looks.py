@@ -207,7 +207,8 @@ class Finder:
         return _once(sure + closer) if closer else sure
 
     def _confirm(self, image: Image, suspect: Detection) -> Detection | None:
-        return None if self._glance is None else self._glance(image, suspect.box_xyxy, roll_of(suspect))
+        """Return what a closer look sees there; it must be as sure as the first look at any other face."""
+        return None if self._glance is None else self._glance(image, suspect.box_xyxy, roll_of(suspect), threshold=SURE)
 
 
 def _once(found: list[Detection]) -> list[Detection]:
