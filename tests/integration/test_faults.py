@@ -186,8 +186,8 @@ def likeness(judge, people, images):
         pytest.param(faults.KEYFRAMES_LOST, astronaut_at, id="key frames are lost"),
     ],
 )
-async def test_nobody_is_recognised_when(fault, scene, switch, eyes, runtime, judge, people, monkeypatch):
-    detector = runtime.open("centerface")
+async def test_nobody_is_recognised_when(fault, scene, switch, eyes, judge, people, monkeypatch):
+    detector = eyes._detector._net
     with monkeypatch.context() as patched:
         patched.setattr(detector, "_session", faults.TrappedModel(detector._session, switch))
         async with before_faces(switch, eyes, scene) as live:

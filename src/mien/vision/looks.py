@@ -24,6 +24,8 @@ HASTE_FRAMES = 4
 """A part in which something stirred is looked at as if it had waited for so much longer."""
 SUSPECTS = 3
 """So many doubtful faces of one frame are looked at more closely, the likeliest first."""
+SURE_TURNED = 0.5
+"""Least score of a face seen in a turned picture only: from there, shoulders, shoes and hands look like faces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class LookSchedule:
 
     The whole picture is seen small in every second frame (near faces); its parts take turns (far faces), those first in
     which something stirs; and now and then the whole or a part is seen turned by a quarter (faces that lie or stand on
-    their head). `sweep` is all that is seen upright, at once: for first frames and cuts.
+    their head). `sweep` is everything at once: for first frames and cuts.
 
     Args:
         size_wh: Size of the frames.
@@ -64,9 +66,10 @@ class LookSchedule:
         parts_in_two: Looks at parts in two frames. The whole is seen in every second frame whatever is saved: nearer
             faces must not wait.
         turned_every: Frames between two turned looks; 0 leaves them out.
+        sweep_turned: Whether everything is seen turned, too, where it is seen at once.
 
     Attributes:
-        everything: The looks that see all of the frame upright.
+        everything: The looks that see all of the frame.
     """
 
     def __init__(
@@ -78,11 +81,15 @@ class LookSchedule:
         part_side: int = 320,
         parts_in_two: int = 3,
         turned_every: int = 3,
+        sweep_turned: bool = False,
     ) -> None:
         self.size_wh = size_wh
         self._whole = Look((0, 0, *size_wh), whole_side)
         self._parts = [Look(part, part_side) for part in overlapping_parts(size_wh, parts)]
-        self.everything = [self._whole, *self._parts]
+        upright = [self._whole, *self._parts]
+        self.everything = [
+            replace(look, quarter_turns=turns) for turns in range(4 if sweep_turned else 1) for look in upright
+        ]
         self._waits = np.arange(len(self._parts), 0.0, -1)
         self._next_turned = _turned(self._whole, self._parts)
         self._parts_in_two, self._turned_every = parts_in_two, turned_every
@@ -117,7 +124,7 @@ class LookSchedule:
         return float(change[y0 : y1 + 1, x0 : x1 + 1].max())
 
     def sweep(self) -> list[Look]:
-        """Return everything upright, for a frame about which nothing is known."""
+        """Return everything, for a frame about which nothing is known."""
         self._frame += 1
         self._waits[:] = np.arange(len(self._parts), 0.0, -1)
         return list(self.everything)
@@ -125,18 +132,17 @@ class LookSchedule:
 
 def moving(size_wh: tuple[int, int], pace: Pace = Pace.LIVE) -> LookSchedule:
     """Return the schedule for frames of a stream, each of which sees little."""
-    if pace is Pace.THRIFTY:
-        return LookSchedule(size_wh, parts=2, parts_in_two=1, turned_every=12)
     long_side = max(size_wh)
     parts = 1 if long_side <= 360 else 2 if long_side <= 800 else 3
     part_side = round(max(part_size(size_wh, parts)) * PART_ZOOM / MULTIPLE) * MULTIPLE
-    patient = pace is Pace.PATIENT
+    parts_in_two, turned_every = {Pace.PATIENT: (4, 1), Pace.LIVE: (4, 2), Pace.THRIFTY: (2, 6)}[pace]
     return LookSchedule(
         size_wh,
         parts=parts,
         part_side=int(np.clip(part_side, *PART_SIDES)),
-        parts_in_two=4 if patient else 3,
-        turned_every=1 if patient else 3,
+        parts_in_two=parts_in_two,
+        turned_every=turned_every,
+        sweep_turned=pace is Pace.PATIENT,
     )
 
 
@@ -191,6 +197,7 @@ class Finder:
     def __call__(self, image: Image, looks: Sequence[Look]) -> list[Detection]:
         """Return the faces seen by any of `looks`, each once, best first."""
         found: list[Detection] = []
+        doubtful: list[Detection] = []
         for look in looks:
             x0, y0, x1, y1 = look.part_xyxy
             faces = self._detector(
@@ -199,10 +206,13 @@ class Finder:
                 quarter_turns=look.quarter_turns,
                 threshold=SURE if self._glance is None else SUSPECT,
             )
-            found += [face for face in (_shifted(face, x0, y0) for face in faces) if _belongs(face, look, image)]
-        kept = _once(found)
-        sure = [face for face in kept if face.score >= SURE]
-        suspects = [face for face in kept if face.score < SURE][:SUSPECTS]
+            sure_from = SURE_TURNED if look.quarter_turns and self._glance is not None else SURE
+            for face in (_shifted(face, x0, y0) for face in faces):
+                if _belongs(face, look, image):
+                    (found if face.score >= sure_from else doubtful).append(face)
+        sure = _once(found)
+        known = {id(face) for face in sure}
+        suspects = [face for face in _once(sure + doubtful) if id(face) not in known][:SUSPECTS]
         closer = [seen for face in suspects if (seen := self._confirm(image, face)) is not None]
         return _once(sure + closer) if closer else sure
 

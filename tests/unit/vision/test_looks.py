@@ -68,6 +68,11 @@ def test_a_sweep_sees_everything_upright():
     assert {look.part_xyxy for look in schedule.sweep()} == {WHOLE, *overlapping_parts((1280, 720), 3)}
 
 
+def test_a_file_begins_with_a_sweep_turned_every_way():
+    sweep = moving((1280, 720), Pace.PATIENT).sweep()
+    assert len(sweep) == len(set(sweep)) == 4 * 10
+
+
 def test_a_still_is_seen_whole_and_in_parts_turned_each_way():
     looks = thorough((640, 480))
     assert len(looks) == len(set(looks)) == 4 * 5
