@@ -13,7 +13,9 @@ from mien.vision.faces import Box, Detection, Image
 from mien.vision.glance import Glance, roll_of
 
 FAR_FACE, CUT_FACE, EDGE = 0.25, 0.1, 0.01
-"""Shares of a part's longer side: the largest face a part reports, the largest cut one, and what counts as cut."""
+"""Shares of a part's longer side: from where on a face is near, the largest cut one, and what counts as cut."""
+NEAREST_FACE, ROOM = 0.5, 0.15
+"""The largest face a part reports, as a share of its longer side, and the room around a near one, of its size."""
 PART_ZOOM = 0.65
 """Parts of a 720p frame are seen at this scale: a face of 32 px then has 20, from which the network is sure."""
 PART_SIDES = (320, 416)
@@ -231,7 +233,7 @@ def _once(found: list[Detection]) -> list[Detection]:
 def _belongs(face: Detection, look: Look, image: Image) -> bool:
     """Tell whether a look at a part of the frame is the one to report a face.
 
-    Near faces are left to the look at the whole, which sees them whole: what a part shows of them may be half a
+    The nearest faces are left to the look at the whole, which sees them whole: what a part shows of them may be half a
     face. Cut at an inner edge, even a small one is left to the next part, which overlaps.
     """
     height, width = image.shape[:2]
@@ -241,14 +243,14 @@ def _belongs(face: Detection, look: Look, image: Image) -> bool:
     side = max(x1 - x0, y1 - y0)
     left, top, right, bottom = (float(value) for value in face.box_xyxy)
     size = max(right - left, bottom - top)
-    near = EDGE * side
+    room = ROOM * size if size > FAR_FACE * side else EDGE * side
     cut = (
-        (x0 > 0 and left < x0 + near)
-        or (y0 > 0 and top < y0 + near)
-        or (x1 < width and right > x1 - near)
-        or (y1 < height and bottom > y1 - near)
+        (x0 > 0 and left < x0 + room)
+        or (y0 > 0 and top < y0 + room)
+        or (x1 < width and right > x1 - room)
+        or (y1 < height and bottom > y1 - room)
     )
-    return size <= FAR_FACE * side and not (cut and size > CUT_FACE * side)
+    return size <= NEAREST_FACE * side and not (cut and size > CUT_FACE * side)
 
 
 def _shifted(seen: Detection, x: int, y: int) -> Detection:

@@ -78,11 +78,27 @@ def test_a_still_is_seen_whole_and_in_parts_turned_each_way():
     assert len(looks) == len(set(looks)) == 4 * 5
 
 
-def test_a_near_face_is_left_to_the_look_at_the_whole():
-    finder = Finder(CenterFaceDetector(one_peak(8, 8, size_hw=(40, 40))))
+@pytest.mark.parametrize(
+    ("row", "size_px", "reported"),
+    [(16, 40, True), (16, 60, True), (16, 80, False), (5, 40, False)],
+    ids=["small", "with room around it", "the nearest", "without room above it"],
+)
+def test_the_nearest_faces_are_left_to_the_look_at_the_whole(row, size_px, reported):
+    finder = Finder(CenterFaceDetector(one_peak(row, 16, size_hw=(size_px, size_px))))
     frame = np.zeros((256, 256, 3), np.uint8)
-    assert finder(frame, [Look((64, 64, 192, 192), 128)]) == []
+    assert len(finder(frame, [Look((64, 64, 192, 192), 128)])) == reported
     assert len(finder(frame[:128, :128], [Look((0, 0, 128, 128), 128)])) == 1
+
+
+def test_what_only_a_turned_look_shows_takes_a_surer_score_or_a_closer_look():
+    looks = [Look((0, 0, 64, 64), 64, quarter_turns=1)]
+    frame = np.zeros((64, 64, 3), np.uint8)
+    for score, closer, seen in ((0.6, False, 1), (0.4, False, 0), (0.4, True, 1)):
+        face = Detection(np.array([10, 11, 26, 27], np.float32), 0.6) if closer else None
+        finder = Finder(
+            CenterFaceDetector(one_peak(4, 4, score=score, size_hw=(16, 16))), lambda *_args, face=face, **_least: face
+        )
+        assert len(finder(frame, looks)) == seen
 
 
 def test_a_face_cut_by_the_inner_edge_of_a_part_is_left_to_the_next_part():
