@@ -115,6 +115,19 @@ class LiveSettings(BaseModel):
     )
 
 
+class MosaicSettings(BaseModel):
+    """How faces are hidden where nobody says how."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    style: Literal["cells", "solid", "blur"] = Field(
+        default="cells", description="How hidden faces are painted over; none of the styles holds anything of them."
+    )
+    shape: Literal["box", "head"] = Field(
+        default="box", description="The face and a margin, or the head's oval with hair line and ears."
+    )
+
+
 class FramesSettings(BaseModel):
     """Pictures over a WebSocket, for clients that cannot do WebRTC."""
 
@@ -194,6 +207,7 @@ class Settings(BaseSettings):
         default_factory=lambda: user_cache_path("mien") / "models", description="Where models are cached."
     )
     live: LiveSettings = Field(default=LiveSettings(), description="How live sessions behave.")
+    mosaic: MosaicSettings = Field(default=MosaicSettings(), description="How faces are hidden where nobody says how.")
     frames: FramesSettings = Field(default=FramesSettings(), description="Pictures over a WebSocket.")
     recordings: RecordingSettings = Field(default=RecordingSettings(), description="Recordings of treated broadcasts.")
     references: ReferenceSettings = Field(default=ReferenceSettings(), description="Photos lent as personas.")

@@ -22,6 +22,7 @@ from mien.sessions.consent import BILINGUAL_STATEMENT, declare
 from mien.sessions.treat import Progress, TreatReport, check_files, treat_file
 from mien.sessions.wishes import Reference, read_wishes
 from mien.storage.consents import JsonLinesConsentLedger
+from mien.vision.mosaic import MosaicShape, MosaicStyle
 
 if TYPE_CHECKING:
     from mien.sessions.eyes import EyesMaker
@@ -41,6 +42,10 @@ _PATH = click.Path(path_type=Path)
 @click.option("--swap-to", metavar="PHOTO|MASK", help="A photo, or mask:volto, mask:marble, mask:painted.")
 @click.option("--show", type=_PATH, multiple=True, help="A photo or folder of one person to leave as they are.")
 @click.option("--swap-only", type=_PATH, multiple=True, help="Swap only the person in this photo or folder.")
+@click.option("--mosaic-style", type=click.Choice([*map(str, MosaicStyle)]), help="How hidden faces are painted over.")
+@click.option(
+    "--mosaic-shape", type=click.Choice([*map(str, MosaicShape)]), help="A box, or the head with hair line and ears."
+)
 @click.option("--owner-agrees", metavar="NAME", help="Your name: you declare that the people in the photos agreed.")
 @click.option("--label", type=click.Choice(["en", "ko", "both"]), default="both", show_default=True)
 @click.option("--shape", type=click.FloatRange(0, 1), help="How far a swap takes on the photo's face shape.")
@@ -54,6 +59,8 @@ def treat(
     swap_to: str | None,
     show: tuple[Path, ...],
     swap_only: tuple[Path, ...],
+    mosaic_style: str | None,
+    mosaic_shape: str | None,
     owner_agrees: str | None,
     label: Literal["en", "ko", "both"],
     shape: float | None,
@@ -73,6 +80,7 @@ def treat(
     Whoever is in doubt is hidden. Every altered picture is labelled.
     """  # noqa: D301  # the backspace keeps click from joining the lines
     check_files(source, target, overwrite=force)
+    settings = read_settings()
     wishes = read_wishes(
         mosaic=mosaic,
         swap_to=swap_to,
@@ -81,8 +89,9 @@ def treat(
         shape=shape,
         delay_frames=delay,
         label=label,
+        mosaic_style=mosaic_style or settings.mosaic.style,
+        mosaic_shape=mosaic_shape or settings.mosaic.shape,
     )
-    settings = read_settings()
     if wishes.references:
         ledger = JsonLinesConsentLedger(settings.data_dir / "consents.jsonl")
         declare(wishes.references, declared_by=owner_agrees or _ask(wishes.references), ledger=ledger)

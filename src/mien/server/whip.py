@@ -10,6 +10,7 @@ from mien.errors import LiveError
 from mien.media.sdp import read_offer
 from mien.server.access import bearer_token, check_operator
 from mien.server.problems import HttpError
+from mien.server.routes.broadcasts import mosaic_of
 from mien.server.signalling import SDP, created, introduce, preflight, read_text, trickle
 from mien.sessions.broadcasts import Broadcast, Broadcasts, BroadcastWish
 
@@ -25,7 +26,7 @@ async def publish_anew(request: Request) -> Response:
     broadcasts: Broadcasts = state.broadcasts
     operator = state.settings.whip_token
     broadcast = await broadcasts.create(
-        BroadcastWish(),
+        BroadcastWish(**mosaic_of(state.settings)),
         brief=True,
         token=operator.get_secret_value() if operator else None,
         open_to_all=operator is None,

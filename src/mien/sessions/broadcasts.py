@@ -26,6 +26,7 @@ from mien.errors import (
 from mien.sessions.ports import MAX_LIVE_DELAY_FRAMES, Live, LivePolicy, LiveTreatment, OtherFaces, Runner
 from mien.sessions.references import REFERENCE_PREFIX, References
 from mien.sessions.states import BroadcastState, LiveCounts, LiveReport
+from mien.vision.mosaic import MosaicShape, MosaicStyle
 
 log = structlog.get_logger()
 
@@ -46,6 +47,8 @@ class BroadcastWish:
         persona: Id of the face to swap in: "mask:..." or "reference:...".
         others: In a swap, what other faces than the most prominent one get.
         delay_frames: As in `LivePolicy`.
+        mosaic_style: As in `LivePolicy`.
+        mosaic_shape: As in `LivePolicy`.
         record: Whether what viewers get is recorded.
     """
 
@@ -54,6 +57,8 @@ class BroadcastWish:
     persona: str | None = None
     others: OtherFaces = "mosaic"
     delay_frames: int | None = None
+    mosaic_style: MosaicStyle = MosaicStyle.CELLS
+    mosaic_shape: MosaicShape = MosaicShape.BOX
     record: bool = False
 
     def __post_init__(self) -> None:
@@ -78,6 +83,8 @@ def policy_of(wish: BroadcastWish, references: References) -> LivePolicy:
         persona=reference or persona,
         others=wish.others,
         delay_frames=wish.delay_frames,
+        mosaic_style=wish.mosaic_style,
+        mosaic_shape=wish.mosaic_shape,
     )
 
 

@@ -114,6 +114,8 @@ class EyesMaker:
             pace=Pace.PATIENT,
             shape=0.7 if wishes.shape is None else wishes.shape,
             fps=fps or USUAL_FPS,
+            mosaic_style=wishes.mosaic_style,
+            mosaic_shape=wishes.mosaic_shape,
             still=still,
             span=self._span,
         )
@@ -134,6 +136,8 @@ class EyesMaker:
             Label(self._label),
             delay_frames=usual if policy.delay_frames is None else policy.delay_frames,
             pace=Pace.THRIFTY if decided.needs_mesh else Pace.LIVE,
+            mosaic_style=policy.mosaic_style,
+            mosaic_shape=policy.mosaic_shape,
             span=self._span,
         )
 

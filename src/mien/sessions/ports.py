@@ -9,6 +9,7 @@ from mien.media.frame_codec import FrameFormat
 from mien.media.sdp import Fragment, Offer
 from mien.sessions.states import LiveReport
 from mien.vision.faces import Image, TreatedFrame
+from mien.vision.mosaic import MosaicShape, MosaicStyle
 
 
 class Pipeline(Protocol):
@@ -109,12 +110,16 @@ class LivePolicy:
         others: In a swap, what faces beside the most prominent one get.
         delay_frames: For so many frames a picture waits, so that a face found late is hidden from its first frame;
             None lets the factory choose what the treatment needs.
+        mosaic_style: How hidden faces are painted over.
+        mosaic_shape: How much of a head is hidden.
     """
 
     treatment: LiveTreatment = "mosaic"
     persona: str | ReferenceFace | None = None
     others: OtherFaces = "mosaic"
     delay_frames: int | None = None
+    mosaic_style: MosaicStyle = MosaicStyle.CELLS
+    mosaic_shape: MosaicShape = MosaicShape.BOX
 
 
 class PipelineFactory(Protocol):

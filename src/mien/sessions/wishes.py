@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 from mien.errors import MediaError, PersonaError, PolicyError
 from mien.media.images import decode_image, is_image_name
 from mien.vision.faces import Image
+from mien.vision.mosaic import MosaicShape, MosaicStyle
 
 LabelLanguage: TypeAlias = Literal["en", "ko", "both"]
 MASK_PREFIX = "mask:"
@@ -132,6 +133,8 @@ class Wishes:
         shape: How far the swap takes on the reference's face shape, 0 to 1; None is the swapper's own choice.
         delay_frames: Length of the delay line; None lets the pipeline choose what the wishes need.
         label: Language of the label.
+        mosaic_style: How hidden faces are painted over.
+        mosaic_shape: How much of a head is hidden.
 
     Raises:
         PolicyError: Nothing is wished for, or the wishes contradict each other.
@@ -148,6 +151,8 @@ class Wishes:
     shape: float | None = None
     delay_frames: int | None = None
     label: LabelLanguage = "both"
+    mosaic_style: MosaicStyle = MosaicStyle.CELLS
+    mosaic_shape: MosaicShape = MosaicShape.BOX
 
     def __post_init__(self) -> None:
         if not (self.mosaic or self.swap_to or self.show or self.swap_only):
@@ -165,6 +170,7 @@ class Wishes:
             raise PolicyError(f"delay must be 0 to {MAX_DELAY_FRAMES} frames, got {self.delay_frames}")
         if self.label not in {"en", "ko", "both"}:
             raise PolicyError(f"label must be en, ko or both, got {self.label!r}")
+        check_mosaic(self.mosaic_style, self.mosaic_shape)
         shown = _photos(self.show)
         for photo in _photos(self.swap_only):
             if photo in shown:
@@ -203,6 +209,8 @@ def read_wishes(
     shape: float | None = None,
     delay_frames: int | None = None,
     label: LabelLanguage = "both",
+    mosaic_style: str = MosaicStyle.CELLS,
+    mosaic_shape: str = MosaicShape.BOX,
 ) -> Wishes:
     """Turn what a command line says into wishes, reading every photo it names.
 
@@ -214,12 +222,15 @@ def read_wishes(
         shape: As in `Wishes`.
         delay_frames: As in `Wishes`.
         label: As in `Wishes`.
+        mosaic_style: As in `Wishes`.
+        mosaic_shape: As in `Wishes`.
 
     Raises:
         PolicyError: Nothing is wished for, or the wishes contradict each other.
         PersonaError: There is no such mask.
         MediaError: A photo cannot be read.
     """
+    check_mosaic(mosaic_style, mosaic_shape)
     return Wishes(
         mosaic=mosaic,
         swap_to=read_persona(swap_to) if swap_to is not None else None,
@@ -228,7 +239,20 @@ def read_wishes(
         shape=shape,
         delay_frames=delay_frames,
         label=label,
+        mosaic_style=MosaicStyle(mosaic_style),
+        mosaic_shape=MosaicShape(mosaic_shape),
     )
+
+
+def check_mosaic(style: str, shape: str) -> None:
+    """Refuse a mosaic that there is not.
+
+    Raises:
+        PolicyError: No such style or shape.
+    """
+    for what, name, known in (("style", style, MosaicStyle), ("shape", shape, MosaicShape)):
+        if name not in list(known):
+            raise PolicyError(f"mosaic {what} must be one of {', '.join(known)}, got {name!r}")
 
 
 def read_persona(name: str) -> FacePhoto | BuiltInMask:

@@ -18,7 +18,7 @@ from mien.vision.glance import roll_of
 from mien.vision.label import Label
 from mien.vision.landmarks import box_of_mesh
 from mien.vision.looks import Finder, Look, LookSchedule, Pace, moving, thorough
-from mien.vision.mosaic import cell_size, cover_box, draw_mosaic
+from mien.vision.mosaic import Cover, MosaicShape, MosaicStyle, cell_size, cover_box, draw_covers
 from mien.vision.policy import Mosaic, Policy, Show, Swap
 from mien.vision.swapper import MeshSwapper
 from mien.vision.tracker import HOLD_S, FaceTrack, FaceTracker, Glancing
@@ -73,7 +73,8 @@ class _Held:
         faces: What is known of the faces in it.
         unseen_s: For how long each face had not been seen then, by face track.
         late_covers: What must be hidden because of a face that was found afterwards.
-        drawn: The name of the treatment that each face got, by face track; None until they are drawn.
+        drawn: The name of the treatment that each face got, by face track; None until the swaps are drawn.
+        covers: What must be hidden of the faces that were seen in it; drawn last, when it leaves.
         doubted: Faces that lost their name after they were drawn.
     """
 
@@ -82,8 +83,9 @@ class _Held:
     faces: list[Face]
     unseen_s: dict[int, float]
     before: Image | None = None
-    late_covers: list[Box] = field(default_factory=list)
+    late_covers: list[Cover] = field(default_factory=list)
     drawn: dict[int, str] | None = None
+    covers: list[Cover] = field(default_factory=list)
     doubted: list[Face] = field(default_factory=list)
 
     @property
@@ -105,6 +107,8 @@ class FacePipeline:
         pace: How much of each frame is looked at.
         shape: How far a swap takes on the persona's face shape, 0 to 1.
         fps: Frame rate that swappers smooth for.
+        mosaic_style: How hidden faces are painted over.
+        mosaic_shape: How much of a head is hidden.
         still: Every frame is a picture by itself, to be searched as thoroughly as can be.
         span: Times the stages.
     """
@@ -119,12 +123,15 @@ class FacePipeline:
         pace: Pace = Pace.LIVE,
         shape: float = 0.7,
         fps: float = 30.0,
+        mosaic_style: MosaicStyle = MosaicStyle.CELLS,
+        mosaic_shape: MosaicShape = MosaicShape.BOX,
         still: bool = False,
         span: Span = no_span,
     ) -> None:
         self._eyes, self._policy, self._label = eyes, policy, label
         self._delay, self._pace = delay_frames, pace
         self._shape, self._fps, self._span = shape, fps, span
+        self._mosaic_style, self._mosaic_shape = mosaic_style, mosaic_shape
         self._held: deque[_Held] = deque()
         self._is_cut = CutDetector()
         self._still = still
@@ -270,9 +277,9 @@ class FacePipeline:
             found = carried(image, box, held.untreated) if seen is None else seen.box_xyxy
             lost = min(lost + 1, LATE_GROWTH_FRAMES) if found is None else 0
             # Where it should have been is hidden in any case: what was found may be somebody beside it.
-            held.late_covers.append(cover_box(expected, grow=LATE_GROWTH + lost * LATE_GROWTH_A_FRAME))
+            held.late_covers.append(self._late_cover(expected, grow=LATE_GROWTH + lost * LATE_GROWTH_A_FRAME))
             if found is not None:
-                held.late_covers.append(cover_box(found, grow=LATE_GROWTH))
+                held.late_covers.append(self._late_cover(found, grow=LATE_GROWTH))
                 step = found - box
             image, box = held.untreated, expected if found is None else found
 
@@ -291,11 +298,12 @@ class FacePipeline:
         """Give every face of a frame its treatment, and hide what turned out since it was drawn."""
         drawn = held.drawn if held.drawn is not None else self._draw(held)
         for face in held.doubted:
-            area, cell_px = self._cover(held, face)
-            draw_mosaic(held.image, area, cell_px=cell_px)
+            held.covers.append(self._cover(held, face))
             drawn[face.face_track_id] = Mosaic.name
-        for area in held.late_covers:
-            draw_mosaic(held.image, area, cell_px=cell_size(area))
+        with self._span("mosaic"):
+            # All at once and over everything else: none may take its colours from what another hides.
+            covers = [*held.covers, *held.late_covers]
+            draw_covers(held.image, covers, style=self._mosaic_style, shape=self._mosaic_shape)
         counts = Counter(drawn.values())
         altered = bool(held.late_covers) or counts[Swap.name] + counts[Mosaic.name] > 0
         self._mark(held, altered=altered)
@@ -303,9 +311,8 @@ class FacePipeline:
         return TreatedFrame(held.image, held.at, dict(counts), altered)
 
     def _draw(self, held: _Held) -> dict[int, str]:
-        """Draw the treatments of a frame: swaps first, then covers, which nothing may draw over."""
+        """Draw the swaps of a frame and note what must be hidden."""
         drawn: dict[int, str] = {}
-        covers: list[tuple[Box, float]] = []
         foremost = self._foremost_of(held.faces)
         for face in held.faces:
             treatment = self._policy.treatment(face, foremost_id=foremost)
@@ -314,17 +321,19 @@ class FacePipeline:
                 drawn[face.face_track_id] = treatment.name
             else:
                 drawn[face.face_track_id] = Mosaic.name
-                covers.append(self._cover(held, face))
-        with self._span("mosaic"):
-            for area, cell_px in covers:
-                draw_mosaic(held.image, area, cell_px=cell_px)
+                held.covers.append(self._cover(held, face))
         held.drawn = drawn
         return drawn
 
-    def _cover(self, held: _Held, face: Face) -> tuple[Box, float]:
+    def _cover(self, held: _Held, face: Face) -> Cover:
         """Return what to hide of `face` and how coarsely; a face not seen now may be anywhere near."""
         grow = 1 + GROWTH_PER_S * held.unseen_s.get(face.face_track_id, 0.0)
-        return cover_box(face.reach_xyxy, grow=grow), cell_size(face.box_xyxy)
+        area = cover_box(face.reach_xyxy, grow=grow, shape=self._mosaic_shape)
+        return Cover(area, cell_size(face.box_xyxy))
+
+    def _late_cover(self, box: Box, *, grow: float) -> Cover:
+        area = cover_box(box, grow=grow, shape=self._mosaic_shape)
+        return Cover(area, cell_size(area))
 
     def _swap(self, held: _Held, face: Face, swap: Swap) -> bool:
         """Draw the persona over the face; say so where that cannot be done well enough."""

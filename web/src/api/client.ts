@@ -9,10 +9,18 @@ export type Persona = Awaited<ReturnType<Api["personas"]>>[number];
 export type Reference = Awaited<ReturnType<Api["addReference"]>>;
 export type Treatment = Broadcast["treatment"];
 
+export type MosaicStyle = Broadcast["mosaic_style"];
+export type MosaicShape = Broadcast["mosaic_shape"];
+
+/** How hidden faces look; what is left out is the server's own choice. */
+export interface MosaicWish {
+  mosaic_style?: MosaicStyle;
+  mosaic_shape?: MosaicShape;
+}
+
 /** What a broadcaster wants done to faces. A persona belongs to a swap alone. */
-export type Wish =
-  | { treatment: "mosaic" }
-  | { treatment: "swap"; persona: string; others: "mosaic" | "swap" };
+export type Wish = MosaicWish &
+  ({ treatment: "mosaic" } | { treatment: "swap"; persona: string; others: "mosaic" | "swap" });
 
 /** The server's REST API. Every method throws a `Problem` where the server refuses or cannot be reached. */
 export class Api {

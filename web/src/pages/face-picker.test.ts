@@ -58,6 +58,23 @@ async function picker(addReference = async () => ({ id: "reference:1", notes: ["
 }
 
 describe("FacePicker", () => {
+  it("says how hidden faces shall look only once that is chosen, beside a swap too", async () => {
+    const { subject, find, choose } = await picker();
+    choose("mosaic");
+    expect(subject.wish).toEqual({ treatment: "mosaic" });
+    const pick = (name: string, value: string) => {
+      const select = find<HTMLSelectElement>(`select[name="${name}"]`);
+      select.value = value;
+      select.dispatchEvent(new Event("change"));
+    };
+    pick("mosaic-style", "blur");
+    expect(subject.wish).toEqual({ treatment: "mosaic", mosaic_style: "blur" });
+    pick("mosaic-shape", "head");
+    choose("mask");
+    expect(subject.wish).toMatchObject({ treatment: "swap", mosaic_style: "blur", mosaic_shape: "head" });
+    expect(find<HTMLOptionElement>('select[name="mosaic-shape"] option[value=""]').hidden).toBe(true);
+  });
+
   beforeEach(() => {
     localStorage.clear();
     vi.spyOn(URL, "createObjectURL").mockReturnValue("blob:photo");

@@ -1,8 +1,11 @@
-import type { Api, Persona, Wish } from "../api/client";
+import type { Api, MosaicShape, MosaicStyle, MosaicWish, Persona, Wish } from "../api/client";
 import { Problem } from "../api/problem";
 import { icon } from "../ui/icons";
 import { View } from "../ui/view";
 import type { Language } from "../words/language";
+
+const STYLES: readonly MosaicStyle[] = ["cells", "blur", "solid"];
+const SHAPES: readonly MosaicShape[] = ["box", "head"];
 
 type FaceKind = "mask" | "photo" | "mosaic";
 
@@ -35,6 +38,7 @@ export class FacePicker {
   private agreed = false;
   private declaredBy = "";
   private dragging = false;
+  private mosaic: MosaicWish = {};
   private readonly view = new View();
   private readonly cards = this.view.el("div", { class: "masks" });
   private readonly picture = this.view.el("img", { class: "photo-picture", alt: "" });
@@ -48,16 +52,17 @@ export class FacePicker {
       this.maskChoice(),
       this.photoChoice(),
       this.everybodyChoice(),
+      this.mosaicChoice(),
     );
   }
 
   /** What is wished for; null while a mask or a photo is still to be chosen. */
   get wish(): Wish | null {
-    if (this.kind === "mosaic") return { treatment: "mosaic" };
+    if (this.kind === "mosaic") return { treatment: "mosaic", ...this.mosaic };
     const ready = this.photo.kind === "ready" ? this.photo.persona : null;
     const persona = this.kind === "mask" ? this.mask : ready;
     if (persona === null) return null;
-    return { treatment: "swap", persona, others: this.everybody ? "swap" : "mosaic" };
+    return { treatment: "swap", persona, others: this.everybody ? "swap" : "mosaic", ...this.mosaic };
   }
 
   /** What is missing for a wish, in words; null when nothing is. */
@@ -170,6 +175,54 @@ export class FacePicker {
         {},
         () => this.words.face.everybody,
         this.view.el("small", {}, () => this.words.face.everybodyMore),
+      ),
+    );
+  }
+
+  /** Offered beside a swap too: whoever is in doubt gets a mosaic, whatever is wished. */
+  private mosaicChoice(): HTMLElement {
+    const { view } = this;
+    const words = () => this.words.face;
+    const select = <T extends string>(
+      name: string,
+      label: () => string,
+      chosen: () => T | undefined,
+      options: readonly (readonly [T, () => string])[],
+      choose: (value: T) => void,
+    ) =>
+      view.el(
+        "label",
+        { class: "field" },
+        view.el("span", {}, label),
+        view.el(
+          "select",
+          {
+            name,
+            on: {
+              change: ({ target }) => this.change(() => choose((target as HTMLSelectElement).value as T)),
+            },
+          },
+          // On air nothing brings the server's choice back, so it is offered only until another is made.
+          view.el("option", { value: "", hidden: () => chosen() !== undefined }, () => words().serverChoice),
+          ...options.map(([value, text]) => view.el("option", { value }, text)),
+        ),
+      );
+    return view.el(
+      "div",
+      { class: "mosaic-choice" },
+      select(
+        "mosaic-style",
+        () => words().mosaicStyle,
+        () => this.mosaic.mosaic_style,
+        STYLES.map((style) => [style, () => words().mosaicStyles[style]] as const),
+        (style) => (this.mosaic = { ...this.mosaic, mosaic_style: style }),
+      ),
+      select(
+        "mosaic-shape",
+        () => words().mosaicShape,
+        () => this.mosaic.mosaic_shape,
+        SHAPES.map((shape) => [shape, () => words().mosaicShapes[shape]] as const),
+        (shape) => (this.mosaic = { ...this.mosaic, mosaic_shape: shape }),
       ),
     );
   }

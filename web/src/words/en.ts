@@ -104,6 +104,11 @@ export const en = {
     changed: "Changed on air.",
     everybody: "Give this face to everyone in the picture",
     everybodyMore: "Off: you get it, everyone else gets a mosaic.",
+    mosaicStyle: "Hidden faces look like",
+    mosaicStyles: { cells: "Cells", blur: "A blur", solid: "One colour" },
+    mosaicShape: "Hide",
+    mosaicShapes: { box: "The face", head: "The head, with hair line and ears" },
+    serverChoice: "As this server is set",
   },
 
   share: {

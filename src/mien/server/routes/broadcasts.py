@@ -2,17 +2,19 @@
 
 from dataclasses import asdict
 from http import HTTPStatus
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Self, TypedDict
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from mien.config import Settings
 from mien.server.access import bearer_token, check_operator
 from mien.server.problems import HttpError
 from mien.sessions.broadcasts import MAX_TITLE_LENGTH, Broadcast, Broadcasts, BroadcastWish
 from mien.sessions.ports import MAX_LIVE_DELAY_FRAMES, LiveTreatment, OtherFaces
 from mien.sessions.states import BroadcastState, LiveReport, PushReport
+from mien.vision.mosaic import MosaicShape, MosaicStyle
 
 router = APIRouter(prefix="/api/broadcasts", tags=["broadcasts"])
 
@@ -24,6 +26,17 @@ DelayFrames = Annotated[
         le=MAX_LIVE_DELAY_FRAMES,
         description="For so many frames a picture waits, so that a face found late is hidden from its first frame; "
         "null lets the server choose what the treatment needs.",
+    ),
+]
+WantedStyle = Annotated[
+    MosaicStyle | None,
+    Field(description="How hidden faces are painted over; null leaves it to the server's own setting."),
+]
+WantedShape = Annotated[
+    MosaicShape | None,
+    Field(
+        description="How much is hidden: the face and a margin, or the head's oval with hair line and ears; null "
+        "leaves it to the server's own setting."
     ),
 ]
 _PLAIN_TEXT: Final = "text/plain"
@@ -42,6 +55,8 @@ class BroadcastIn(BaseModel):
     persona: PersonaId | None = Field(default=None, description="The face to swap in: `mask:...` or `reference:...`.")
     others: OtherFaces = Field(default="mosaic", description="In a swap, what faces beside the most prominent one get.")
     delay_frames: DelayFrames = None
+    mosaic_style: WantedStyle = None
+    mosaic_shape: WantedShape = None
     record: bool = Field(default=False, description="Whether what viewers get is recorded, treated as it is.")
 
 
@@ -55,6 +70,8 @@ class BroadcastPatch(BaseModel):
     persona: PersonaId | None = Field(default=None, description="The face to swap in.")
     others: OtherFaces | None = Field(default=None, description="What other faces get in a swap.")
     delay_frames: DelayFrames = None
+    mosaic_style: MosaicStyle | None = Field(default=None, description="How hidden faces are painted over.")
+    mosaic_shape: MosaicShape | None = Field(default=None, description="How much of a head is hidden.")
     record: bool | None = Field(default=None, description="Begin or end the recording.")
 
 
@@ -86,6 +103,8 @@ class BroadcastOut(BaseModel):
     persona: str | None = Field(description="The face that is swapped in.")
     others: OtherFaces = Field(description="What other faces get in a swap.")
     delay_frames: int | None = Field(description="For so many frames a picture waits; null where the server chooses.")
+    mosaic_style: MosaicStyle = Field(description="How hidden faces are painted over.")
+    mosaic_shape: MosaicShape = Field(description="How much of a head is hidden.")
     fps_in: float = Field(description="Pictures that come in, a second.")
     fps_out: float = Field(description="Treated pictures, a second.")
     dropped: int = Field(description="Pictures replaced by newer ones before they were treated or sent.")
@@ -120,6 +139,8 @@ class BroadcastOut(BaseModel):
             persona=wish.persona,
             others=wish.others,
             delay_frames=wish.delay_frames,
+            mosaic_style=wish.mosaic_style,
+            mosaic_shape=wish.mosaic_shape,
             fps_in=stats.fps_in,
             fps_out=stats.fps_out,
             dropped=stats.counts.dropped,
@@ -149,6 +170,7 @@ async def create_broadcast(request: Request, body: BroadcastIn, response: Respon
         persona=body.persona,
         others=body.others,
         delay_frames=body.delay_frames,
+        **mosaic_of(request.app.state.settings, body.mosaic_style, body.mosaic_shape),
         record=body.record,
     )
     broadcast = await _all(request).create(wish)
@@ -258,6 +280,21 @@ async def list_pushes(request: Request, broadcast_id: str) -> list[PushOut]:
 async def stop_push(request: Request, broadcast_id: str, push_id: str) -> None:
     """End a push, with the broadcast's own bearer token."""
     await _all(request).stop_push(_owned(request, broadcast_id), push_id)
+
+
+class MosaicWish(TypedDict):
+    """What a wish says about mosaics."""
+
+    mosaic_style: MosaicStyle
+    mosaic_shape: MosaicShape
+
+
+def mosaic_of(settings: Settings, style: MosaicStyle | None = None, shape: MosaicShape | None = None) -> MosaicWish:
+    """Return the mosaic that somebody asks for, and where they do not, the operator's."""
+    return {
+        "mosaic_style": style or MosaicStyle(settings.mosaic.style),
+        "mosaic_shape": shape or MosaicShape(settings.mosaic.shape),
+    }
 
 
 def _all(request: Request) -> Broadcasts:

@@ -25,7 +25,7 @@ from mien.media.frame_codec import FrameFormat
 from mien.media.meters import DurationMeter, RateMeter
 from mien.server.access import bearer_token, check_operator_token, is_from_elsewhere
 from mien.server.problems import HttpError
-from mien.server.routes.broadcasts import DelayFrames, PersonaId
+from mien.server.routes.broadcasts import DelayFrames, PersonaId, WantedShape, WantedStyle, mosaic_of
 from mien.sessions.broadcasts import BroadcastWish, policy_of
 from mien.sessions.frame_exchange import FrameSlot, Waiting
 from mien.sessions.ports import FrameSession, LiveTreatment, OtherFaces, Runner
@@ -51,6 +51,8 @@ class FramesIn(BaseModel):
     persona: PersonaId | None = Field(default=None, description="The face to swap in.")
     others: OtherFaces = Field(default="mosaic", description="In a swap, what faces beside the most prominent one get.")
     delay_frames: DelayFrames = None
+    mosaic_style: WantedStyle = None
+    mosaic_shape: WantedShape = None
     format: FrameFormat = Field(default=FrameFormat.JPEG, description="In which form pictures come back.")
     token: str | None = Field(default=None, max_length=512, description="The operator's, for who cannot set headers.")
 
@@ -128,7 +130,11 @@ class _Exchange:
     def _policy(self, wish: FramesIn) -> Any:
         return policy_of(
             BroadcastWish(
-                treatment=wish.treatment, persona=wish.persona, others=wish.others, delay_frames=wish.delay_frames
+                treatment=wish.treatment,
+                persona=wish.persona,
+                others=wish.others,
+                delay_frames=wish.delay_frames,
+                **mosaic_of(self._settings, wish.mosaic_style, wish.mosaic_shape),
             ),
             self._socket.app.state.references,
         )
