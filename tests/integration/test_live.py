@@ -121,6 +121,24 @@ async def test_the_treatment_changes_on_air_and_a_failed_change_changes_nothing(
         await session.hang_up()
 
 
+async def test_style_and_shape_of_a_mosaic_come_from_the_wish_or_the_settings_and_change_on_air():
+    factory = SmallFactory()
+    async with serving(factory, mosaic={"style": "blur", "shape": "head"}) as client:
+        made = await make(client, mosaic_shape="box")
+        now = await show(client, made)
+        assert (now["mosaic_style"], now["mosaic_shape"]) == ("blur", "box")
+        headers = {"Authorization": f"Bearer {made['token']}"}
+        url = f"/api/broadcasts/{made['id']}"
+        session = await publish(client, made["whip_url"], Camera(), token=made["token"])
+        changed = await client.patch(url, json={"mosaic_style": "solid"}, headers=headers)
+        assert (changed.json()["mosaic_style"], changed.json()["mosaic_shape"]) == ("solid", "box")
+        assert (factory.built[-1].mosaic_style, factory.built[-1].mosaic_shape) == ("solid", "box")
+        refused = await client.patch(url, json={"mosaic_style": "stars"}, headers=headers)
+        assert (refused.status_code, refused.json()["code"]) == (422, "input.invalid")
+        assert (await show(client, made))["mosaic_style"] == "solid"
+        await session.hang_up()
+
+
 def hangs() -> object:
     return threading.Event().wait(3)
 

@@ -8,6 +8,7 @@ import pytest
 from mien.errors import NoFaceError, PolicyError, ShapeError
 from mien.sessions.ports import LivePolicy
 from mien.sessions.wishes import BuiltInMask, FacePhoto, Person, Wishes
+from mien.vision.mosaic import MosaicShape, MosaicStyle
 from support.judge import SAME_PERSON, Judge
 from support.photos import as_png, astronaut, hopper
 from support.scenes import astronaut_boxes, astronaut_frame, astronaut_frames
@@ -36,6 +37,19 @@ def test_in_a_mosaic_nobody_is_found_and_nobody_is_recognised(eyes, judge):
     assert all(frame.counts == {"mosaic": 1} and frame.altered for frame in frames)
     live = judge.embedding(astronaut_frame(0.5))
     assert all(judge.likeness(frame.image, live) < STRANGER for frame in frames[::5])
+
+
+@pytest.mark.parametrize("shape", MosaicShape)
+@pytest.mark.parametrize("style", MosaicStyle)
+def test_in_every_kind_of_mosaic_nobody_is_recognised_live_or_in_a_file(eyes, judge, style, shape):
+    live = judge.embedding(astronaut_frame(0.5))
+    for pipeline in (
+        eyes.build(LivePolicy("mosaic", mosaic_style=style, mosaic_shape=shape)),
+        eyes.pipeline(Wishes(mosaic=True, mosaic_style=style, mosaic_shape=shape)),
+    ):
+        frames = run(pipeline, 0.4)
+        assert all(frame.counts == {"mosaic": 1} for frame in frames)
+        assert all(judge.likeness(frame.image, live) < STRANGER for frame in frames[::5])
 
 
 def test_every_frame_comes_out_once_and_in_order_through_the_delay_line(eyes):

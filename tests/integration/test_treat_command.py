@@ -79,6 +79,25 @@ def test_a_mosaic_hides_the_face_in_a_picture_and_says_so(folder, judge, capsys)
     assert declared(folder) == []
 
 
+@pytest.mark.parametrize("by", ["options", "environment"])
+def test_style_and_shape_of_a_mosaic_are_options_and_settings(folder, monkeypatch, by):
+    options = ("--mosaic-style", "solid", "--mosaic-shape", "head")
+    if by == "environment":
+        monkeypatch.setenv("MIEN_MOSAIC__STYLE", "solid")
+        monkeypatch.setenv("MIEN_MOSAIC__SHAPE", "head")
+        options = ()
+    assert mien("treat", folder / "astronaut.png", folder / "out.png", "--mosaic", *options) == 0
+    image = read_picture(folder / "out.png").image
+    assert len(np.unique(image[FACE].reshape(-1, 3), axis=0)) == 1, "the whole face has one colour"
+
+
+def test_an_unknown_style_is_refused(folder, capsys):
+    wish = ("--mosaic", "--mosaic-style", "stars")
+    assert mien("treat", folder / "astronaut.png", folder / "out.png", *wish) == 2
+    assert "'cells', 'solid', 'blur'" in capsys.readouterr().err
+    assert not (folder / "out.png").exists()
+
+
 def test_a_mask_needs_nobodys_consent(folder):
     assert mien("treat", folder / "astronaut.png", folder / "out.jpg", "--swap-to", "mask:volto") == 0
     assert label_is_on(read_picture(folder / "out.jpg").image)

@@ -2,6 +2,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from mien.config import Settings
+from mien.vision.mosaic import MosaicShape, MosaicStyle
 
 
 def fields(model: type[BaseModel], prefix: str = ""):
@@ -27,6 +28,12 @@ def test_settings_come_from_the_environment_and_secrets_stay_secret(monkeypatch)
     assert "operator-token" not in repr(settings)
 
 
+def test_every_mosaic_there_is_can_be_set():
+    made = [Settings.model_validate({"mosaic": {"style": s, "shape": f}}) for s in MosaicStyle for f in MosaicShape]
+    assert len(made) == len(MosaicStyle) * len(MosaicShape)
+    assert (Settings().mosaic.style, Settings().mosaic.shape) == (MosaicStyle.CELLS, MosaicShape.BOX)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -45,6 +52,7 @@ def test_settings_come_from_the_environment_and_secrets_stay_secret(monkeypatch)
         pytest.param({"live": {"public_addresses": ["media.example"]}}, id="a name for an address"),
         pytest.param({"live": {"public_addresses": ["203.0.113.7/fd00::1"]}}, id="two families in one"),
         pytest.param({"live": {"bind_to": ["eth0; reboot"]}}, id="no interface"),
+        pytest.param({"mosaic": {"style": "stars"}}, id="no such mosaic"),
     ],
 )
 def test_wrong_settings_fail(wrong):

@@ -24,6 +24,8 @@ GROW_XYXY: Final = (0.22, 0.34, 0.22, 0.18)
 """Share of the box that the mosaic reaches beyond it: forehead above, temples beside, chin below."""
 HEAD_XYXY: Final = (0.36, 0.52, 0.36, 0.24)
 """The same for a head: hair line above, ears beside. Its oval holds the whole box of the face."""
+PROPORTION: Final = 0.8
+"""Width of a face for its height, as every cover takes it to be: a face's own would tell whose it is."""
 FEATHER: Final = 0.07
 """Share of a head's size over which its edge fades, outside of it."""
 OVAL_PX: Final = 3
@@ -81,10 +83,10 @@ def cover_box(box_xyxy: Box, *, grow: float = 1.0, shape: MosaicShape = MosaicSh
         shape: Of the cover.
 
     Example:
-        >>> cover_box(np.array([0, 0, 100, 100], np.float32)).round().tolist()
-        [-22.0, -34.0, 122.0, 118.0]
+        >>> cover_box(np.array([0, 0, 80, 100], np.float32)).round().tolist()
+        [-18.0, -34.0, 98.0, 118.0]
     """
-    x0, y0, x1, y1 = (float(value) for value in box_xyxy)
+    x0, y0, x1, y1 = _in_proportion(box_xyxy)
     width, height = x1 - x0, y1 - y0
     left, top, right, bottom = HEAD_XYXY if shape is MosaicShape.HEAD else GROW_XYXY
     more_x, more_y = width * (grow - 1) / 2, height * (grow - 1) / 2
@@ -101,7 +103,17 @@ def cover_box(box_xyxy: Box, *, grow: float = 1.0, shape: MosaicShape = MosaicSh
 
 def cell_size(box_xyxy: Box) -> float:
     """Return the side of a cell for a face in `box_xyxy`, at least 4 px."""
-    return max(4.0, float(max(box_xyxy[2] - box_xyxy[0], box_xyxy[3] - box_xyxy[1])) / CELLS)
+    x0, y0, x1, y1 = _in_proportion(box_xyxy)
+    return max(4.0, max(x1 - x0, y1 - y0) / CELLS)
+
+
+def _in_proportion(box_xyxy: Box) -> tuple[float, float, float, float]:
+    """Grow a box to the proportions of every face; one that lies, or moves sideways, only becomes a little higher."""
+    x0, y0, x1, y1 = (float(value) for value in box_xyxy)
+    width, height = x1 - x0, y1 - y0
+    more_x = max(0.0, PROPORTION * height - width) / 2
+    more_y = max(0.0, min(width, height) / PROPORTION - height) / 2
+    return x0 - more_x, y0 - more_y, x1 + more_x, y1 + more_y
 
 
 def draw_covers(

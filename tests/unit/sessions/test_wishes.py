@@ -47,6 +47,8 @@ def test_the_options_say_whose_face_is_swapped(wishes, scope):
         pytest.param({"mosaic": True, "delay_frames": -1}, "0 to 30", id="negative delay"),
         pytest.param({"mosaic": True, "delay_frames": 31}, "0 to 30", id="long delay"),
         pytest.param({"mosaic": True, "label": "fr"}, "en, ko or both", id="label"),
+        pytest.param({"mosaic": True, "mosaic_style": "stars"}, "cells, solid, blur", id="no such style"),
+        pytest.param({"mosaic": True, "mosaic_shape": "hexagon"}, "box, head", id="no such shape"),
         pytest.param(
             {"swap_to": MASK, "show": (person("ann", 1),), "swap_only": (person("eve", 1),)},
             "both to be shown and to be swapped",

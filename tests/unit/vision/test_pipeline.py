@@ -11,6 +11,7 @@ from mien.vision.label import Label
 from mien.vision.looks import moving
 from mien.vision.mask_preview import nobody
 from mien.vision.masks import builtin_mask
+from mien.vision.mosaic import MosaicShape, MosaicStyle
 from mien.vision.pipeline import Eyes, FacePipeline
 from mien.vision.policy import Policy, Show, Swap
 from mien.vision.tracker import FaceTracker
@@ -101,6 +102,31 @@ def test_a_fast_face_found_late_is_hidden_where_it_was_in_the_frames_that_wait(a
     frames = [frame for frame in (*out, *pipe.flush()) if frame is not None]
     assert [hidden(frame, places[number]) for number, frame in enumerate(frames)] == [True] * 4
     assert not hidden(frames[0], FACE)
+
+
+@pytest.mark.parametrize("shape", MosaicShape)
+@pytest.mark.parametrize("style", MosaicStyle)
+@pytest.mark.parametrize("ahead", [False, True])
+def test_whoever_is_under_the_covers_the_frame_that_leaves_is_the_same(style, shape, ahead):
+    """Two faces side by side: neither may colour its own cover or the other's, in any frame of the delay line."""
+    beside = FACE + np.array([95, 10, 95, 10], np.float32)
+    others = SCENE.copy()
+    for x0, y0, x1, y1 in (FACE.astype(int), beside.astype(int)):
+        others[y0:y1, x0:x1] = 255 - others[y0:y1, x0:x1]
+    seen = []
+    for scene in (SCENE, others):
+        script = Script(*[[FACE, beside]] * 5)
+        kind = {"mosaic_style": style, "mosaic_shape": shape}
+        pipe = FacePipeline(Eyes(script, FaceTracker(None)), Policy(), Label("en"), delay_frames=2, **kind)
+        out = []
+        for number in range(5):
+            out.append(pipe(scene.copy(), at=number / 25))
+            if ahead:
+                pipe.work_ahead()
+        seen.append([frame for frame in (*out, *pipe.flush()) if frame is not None])
+    assert [frame.counts for frame in seen[0]] == [{"mosaic": 2}] * 5
+    for one, other in zip(*seen, strict=True):
+        assert (one.image == other.image).all()
 
 
 def test_a_face_found_again_is_hidden_in_the_frames_that_lost_it():
