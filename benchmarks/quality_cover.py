@@ -57,6 +57,7 @@ CLOSELY: Final = 80
 FRAMES: Final = 30
 LESSONS: Final = 4
 """Views of each other person that the attacker learns from."""
+WALLS: Final = ("coffee", "rocket", "chelsea", "retina")
 PATCH: Final = (24, 28)
 """What the learning and the pixel-wise attacker see of a cover, columns and rows."""
 SEEN: Final = 160
@@ -124,10 +125,10 @@ def _area(box: Box, image: Image) -> Image:
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One picture of somebody: `box` is where a detector would see the face."""
+    """One picture of somebody, and where a detector would see the face in it, frame by frame."""
 
     image: Image
-    box: Box
+    boxes: list[Box]
     mesh: Mesh
 
 
@@ -159,31 +160,43 @@ def another_day(size: int, rng: np.random.Generator) -> Look:
     )
 
 
-def shot(person: Portrait, look: Look, shape: MosaicShape, rng: np.random.Generator, *, relit: bool) -> Shot:
-    """Take a picture in which what a cover of this shape hides is the person, and all else somewhere else."""
+def shot(
+    person: Portrait, look: Look, shape: MosaicShape, rng: np.random.Generator, *, relit: bool, frames: int = 1
+) -> Shot:
+    """Take a picture in which what covers of this shape hide is the person, and all else somewhere else."""
     image, mesh = seen_as(person, look, seed=int(rng.integers(2**31)))
     box = box_of_mesh(mesh)
     box = box + rng.normal(0, 0.015, 4).astype(np.float32) * (box[2] - box[0])  # no detector is exact
     if relit:
         tint = rng.uniform(0.88, 1.12, 3) * (1 + rng.uniform(-0.25, 0.25) * np.linspace(-1, 1, image.shape[1])[:, None])
         image = np.clip(image * tint[None], 0, 255).astype(np.uint8)
-    return Shot(elsewhere(image, box, shape, rng), box, mesh)
+    boxes = [box] if frames == 1 else [_trembling(box, rng) for _ in range(frames)]
+    return Shot(elsewhere(image, boxes, shape, rng), boxes, mesh)
 
 
-def elsewhere(image: Image, box: Box, shape: MosaicShape, rng: np.random.Generator) -> Image:
-    """Keep of a picture what a cover hides, and nothing that it lets be seen."""
-    wall = rng.choice([data.coffee, data.rocket, data.chelsea, data.retina])()
+def _trembling(box: Box, rng: np.random.Generator) -> Box:
+    """Return where the cover of a face lies in a frame in which it moved by up to half a cell."""
+    side = float(max(box[2:] - box[:2]))
+    moved = box + np.tile(rng.uniform(-0.09, 0.09, 2), 2) * side + rng.normal(0, 0.015, 4) * side
+    return np.asarray(moved, np.float32)
+
+
+def elsewhere(image: Image, boxes: Sequence[Box], shape: MosaicShape, rng: np.random.Generator) -> Image:
+    """Keep of a picture what the covers of all boxes hide, and nothing that one of them lets be seen."""
+    wall = getattr(data, WALLS[int(rng.integers(len(WALLS)))])()
     height, width = image.shape[:2]
     y, x = rng.integers(0, 100), rng.integers(0, 100)
     there = cv2.resize(wall[y : y + 200, x : x + 200], (width, height), interpolation=cv2.INTER_LINEAR)
     there = (there * rng.uniform(0.6, 1.2)).clip(0, 255).astype(np.uint8)
-    hidden = np.zeros((height, width), np.uint8)
-    x0, y0, x1, y1 = (float(value) for value in cover_box(box, shape=shape))
-    if shape is MosaicShape.HEAD:
-        middle, half = ((x0 + x1) / 2, (y0 + y1) / 2), ((x1 - x0) / 2, (y1 - y0) / 2)
-        cv2.ellipse(hidden, ((middle[0], middle[1]), (2 * half[0], 2 * half[1]), 0), 1, -1)
-    else:
-        hidden[max(0, round(y0)) : round(y1), max(0, round(x0)) : round(x1)] = 1
+    hidden = np.ones((height, width), np.uint8)
+    for box in boxes:
+        x0, y0, x1, y1 = (float(value) for value in cover_box(box, shape=shape))
+        under = np.zeros_like(hidden)
+        if shape is MosaicShape.HEAD:
+            cv2.ellipse(under, (((x0 + x1) / 2, (y0 + y1) / 2), (x1 - x0, y1 - y0), 0), 1, -1)
+        else:
+            under[max(0, round(y0)) : round(y1), max(0, round(x0)) : round(x1)] = 1
+        hidden &= under
     return np.asarray(np.where(hidden[..., None], image, there), np.uint8)
 
 
@@ -222,10 +235,11 @@ def one_frame(crowd: Sequence[Portrait], hide: Hide, shape: MosaicShape, size: i
         rng = np.random.default_rng((seed, number))
         look = another_day(size, rng) if seed else as_photo(size)
         seen = shot(person, look, shape, rng, relit=bool(seed))
-        hide(seen.image, seen.box)
-        seen_at = outline(seen.box, shape)
+        hide(seen.image, seen.boxes[0])
+        seen_at = outline(seen.boxes[0], shape)
         squares.append(squared(seen.image, seen_at))
-        forms.append((seen_at[2] - seen_at[0]) / (seen_at[3] - seen_at[1]))
+        x0, y0, x1, y1 = seen.boxes[0] if hide is leaving_bare else seen_at
+        forms.append((x1 - x0) / (y1 - y0))
     return Views(squares, np.array(forms, np.float32))
 
 
@@ -238,14 +252,11 @@ def many_frames(crowd: Sequence[Portrait], hide: Hide, shape: MosaicShape, size:
     for number, person in enumerate(crowd):
         rng = np.random.default_rng((seed, number))
         look = another_day(size, rng) if seed else as_photo(size)
-        first = shot(person, look, shape, rng, relit=bool(seed))
-        side, middle = float(max(first.box[2:] - first.box[:2])), outline(first.box, shape)
+        still = shot(person, look, shape, rng, relit=bool(seed), frames=FRAMES)
+        middle = outline(np.mean(still.boxes, axis=0), shape)
         total = np.zeros((SEEN, SEEN, 3), np.float32)
-        for _ in range(FRAMES):
-            tremble = rng.uniform(-0.09, 0.09, 2) * side
-            box = first.box + np.tile(tremble, 2).astype(np.float32)
-            box += rng.normal(0, 0.015, 4).astype(np.float32) * side
-            image = first.image.copy()
+        for box in still.boxes:
+            image = still.image.copy()
             hide(image, box)
             total += squared(image, middle)
         squares.append((total / FRAMES).round().astype(np.uint8))
@@ -264,7 +275,7 @@ def sharpened(square: Image) -> Image:
     grid = np.arange(-13, 14)
     kernel = np.exp(-(grid[:, None] ** 2 + grid**2) / (2 * 6.0**2))
     kernel = (kernel / kernel.sum())[..., None]
-    back = richardson_lucy(bicubic(square) / 255.0 + 1e-3, np.repeat(kernel, 1, axis=2), num_iter=8)
+    back = richardson_lucy(bicubic(square) / 255.0 + 1e-3, kernel, num_iter=8)
     return np.asarray((back * 255).clip(0, 255), np.uint8)
 
 
@@ -275,7 +286,7 @@ def patches(views: Views) -> Vectors:
         for s in views.squares
     ]
     flat = np.stack(small).reshape(len(small), -1).astype(np.float32)
-    return (flat - flat.mean(axis=1, keepdims=True)) / (flat.std(axis=1, keepdims=True) + 1)
+    return np.asarray((flat - flat.mean(axis=1, keepdims=True)) / (flat.std(axis=1, keepdims=True) + 1), np.float32)
 
 
 class Attacker:

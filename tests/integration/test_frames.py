@@ -88,11 +88,11 @@ async def test_the_policy_changes_between_two_pictures_and_a_bad_one_changes_not
 
 async def test_pictures_take_style_and_shape_of_a_mosaic_from_the_client_and_else_from_the_settings():
     factory = SmallFactory()
-    async with serving(factory, mosaic={"style": "solid", "shape": "head"}) as client:
-        async with exchanging(client, mosaic_style="blur") as socket:
-            assert (factory.built[-1].mosaic_style, factory.built[-1].mosaic_shape) == ("blur", "head")
-            await socket.send(json.dumps({"mosaic_style": "stars"}))
-            assert (await next_of(socket, "error"))["code"] == "input.invalid"
+    chosen = {"style": "solid", "shape": "head"}
+    async with serving(factory, mosaic=chosen) as client, exchanging(client, mosaic_style="blur") as socket:
+        assert (factory.built[-1].mosaic_style, factory.built[-1].mosaic_shape) == ("blur", "head")
+        await socket.send(json.dumps({"mosaic_style": "stars"}))
+        assert (await next_of(socket, "error"))["code"] == "input.invalid"
 
 
 async def test_what_comes_faster_than_it_can_be_treated_is_dropped_and_the_newest_is_treated():

@@ -246,8 +246,8 @@ def _nobody(rows: int, cols: int) -> tuple[Colours, NDArray[np.float32], NDArray
 def _painted(colours: Colours, area: Area, style: MosaicStyle) -> Image:
     size_wh = (area[2] - area[0], area[3] - area[1])
     if style is MosaicStyle.SOLID:
-        return np.full((size_wh[1], size_wh[0], 3), colours.mean(axis=(0, 1)), np.uint8)
-    if style is MosaicStyle.CELLS:
+        colours = colours.mean(axis=(0, 1), keepdims=True)
+    if style is not MosaicStyle.BLUR:
         return np.asarray(cv2.resize(colours.astype(np.uint8), size_wh, interpolation=cv2.INTER_NEAREST), np.uint8)
     smooth = cv2.resize(colours.astype(np.uint8), size_wh, interpolation=cv2.INTER_CUBIC)
     times = (-(-size_wh[1] // len(_grain())), -(-size_wh[0] // len(_grain())), 1)
