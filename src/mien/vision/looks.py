@@ -1,6 +1,6 @@
 """Looks: where in a frame the detector looks, how closely and how turned, and in which order."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import cycle
@@ -22,8 +22,10 @@ PART_SIDES = (320, 416)
 """Bounds of what a part is scaled to: a look at 1080p takes half as long again, at 4K no longer."""
 STIR = 5.0
 """Change of a thumbnail's cell, of 255, that a newcomer may have made. In noise as strong all parts are equal."""
-HASTE_FRAMES = 4
-"""A part in which something stirred is looked at as if it had waited for so much longer."""
+HASTE_FRAMES, TURNED_HASTE_FRAMES = 4, 60
+"""A part in which something stirred is looked at as if it had waited for so much longer, upright and turned."""
+TURNED_AT_FIRST = 2
+"""So many turned looks are added to each frame of a new scene, until everything was seen turned."""
 SUSPECTS = 3
 """So many doubtful faces of one frame are looked at more closely, the likeliest first."""
 SURE_TURNED = 0.5
@@ -67,8 +69,8 @@ class LookSchedule:
         part_side: Longer side of a part, as the detector sees it.
         parts_in_two: Looks at parts in two frames. The whole is seen in every second frame whatever is saved: nearer
             faces must not wait.
-        turned_every: Frames between two turned looks; 0 leaves them out.
-        sweep_turned: Whether everything is seen turned, too, where it is seen at once.
+        turned_every: Frames between two turned looks.
+        sweep_turned: Whether everything is seen turned, too, where it is seen at once; otherwise that follows soon.
 
     Attributes:
         everything: The looks that see all of the frame.
@@ -93,9 +95,9 @@ class LookSchedule:
             replace(look, quarter_turns=turns) for turns in range(4 if sweep_turned else 1) for look in upright
         ]
         self._waits = np.arange(len(self._parts), 0.0, -1)
-        self._next_turned = _turned(self._whole, self._parts)
-        self._parts_in_two, self._turned_every = parts_in_two, turned_every
-        self._frame = 0
+        self._turned = _TurnedLooks(self._whole, self._parts)
+        self._parts_in_two, self._turned_every, self._sweep_turned = parts_in_two, turned_every, sweep_turned
+        self._frame = self._soon = 0
 
     def looks(self, change: NDArray[np.float32] | None = None) -> list[Look]:
         """Return what to look at in the next frame; may be nothing.
@@ -103,19 +105,21 @@ class LookSchedule:
         Args:
             change: How much each cell of a thumbnail of the frame changed, 0 to 255, where that is known.
         """
+        stirs = np.array([change is not None and self._stir(look, change) > STIR for look in self._parts])
+        self._turned.wait(stirs)
         odd = self._frame % 2
         looks = [] if odd else [self._whole]
-        looks += self._most_urgent((self._parts_in_two + odd) // 2, change)
-        if self._turned_every and (self._frame + 1) % self._turned_every == 0:
-            looks.append(next(self._next_turned))
+        looks += self._most_urgent((self._parts_in_two + odd) // 2, stirs)
+        now, self._soon = min(self._soon, TURNED_AT_FIRST), max(0, self._soon - TURNED_AT_FIRST)
+        now += (self._frame + 1) % self._turned_every == 0
+        looks += [self._turned.next() for _ in range(now)]
         self._frame += 1
         return looks
 
-    def _most_urgent(self, count: int, change: NDArray[np.float32] | None) -> list[Look]:
+    def _most_urgent(self, count: int, stirs: NDArray[np.bool_]) -> list[Look]:
         """Return the parts that waited longest, and sooner those in which something stirs."""
         self._waits += 1
-        stirs = [change is not None and self._stir(look, change) > STIR for look in self._parts]
-        chosen = np.argsort(-(self._waits + HASTE_FRAMES * np.array(stirs)), kind="stable")[:count]
+        chosen = np.argsort(-(self._waits + HASTE_FRAMES * stirs), kind="stable")[:count]
         self._waits[chosen] = 0
         return [self._parts[i] for i in chosen]
 
@@ -129,7 +133,37 @@ class LookSchedule:
         """Return everything, for a frame about which nothing is known."""
         self._frame += 1
         self._waits[:] = np.arange(len(self._parts), 0.0, -1)
+        self._soon = 0 if self._sweep_turned else len(self._turned)
         return list(self.everything)
+
+
+class _TurnedLooks:
+    """The looks that see a frame turned: one by one, first where something stirred since the last such look."""
+
+    def __init__(self, whole: Look, parts: Sequence[Look]) -> None:
+        self._whole = cycle([replace(whole, quarter_turns=turns) for turns in (1, 3, 2)])
+        self._parts = [replace(part, quarter_turns=turns) for turns in (1, 3, 2) for part in parts]
+        self._waits = np.zeros(len(self._parts))
+        self._stirred = np.zeros(len(self._parts), bool)
+        self._given = 0
+
+    def __len__(self) -> int:
+        """Return how many looks see everything turned each way."""
+        return 4 * -(-len(self._parts) // 3)
+
+    def wait(self, stirs: NDArray[np.bool_]) -> None:
+        """Note a frame, and in which parts something stirred."""
+        self._waits += 1
+        self._stirred |= np.tile(stirs, 3)
+
+    def next(self) -> Look:
+        """Return the next look; every fourth sees the whole, for the nearest faces."""
+        self._given += 1
+        if self._given % 4 == 0:
+            return next(self._whole)
+        chosen = int(np.argmax(self._waits + TURNED_HASTE_FRAMES * self._stirred))
+        self._waits[chosen], self._stirred[chosen] = 0, False
+        return self._parts[chosen]
 
 
 def moving(size_wh: tuple[int, int], pace: Pace = Pace.LIVE) -> LookSchedule:
@@ -153,14 +187,6 @@ def thorough(size_wh: tuple[int, int]) -> list[Look]:
     whole = Look((0, 0, *size_wh), 640)
     parts = [Look(part, 640) for part in overlapping_parts(size_wh, max(2, -(-max(size_wh) // 800)))]
     return [replace(look, quarter_turns=turns) for turns in range(4) for look in (whole, *parts)]
-
-
-def _turned(whole: Look, parts: Sequence[Look]) -> Iterator[Look]:
-    """Yield the whole and the parts by turns, each turned one way and then another."""
-    turned_parts = cycle([replace(part, quarter_turns=turns) for turns in (1, 3, 2) for part in parts])
-    for turns in cycle((1, 3, 2)):
-        yield replace(whole, quarter_turns=turns)
-        yield next(turned_parts)
 
 
 def part_size(size_wh: tuple[int, int], per_side: int) -> tuple[int, int]:

@@ -57,6 +57,25 @@ def test_no_frame_costs_more_than_three_looks():
     assert max(len(schedule.looks()) for _ in range(200)) == 3
 
 
+def test_a_new_scene_is_seen_turned_each_way_within_eighteen_frames():
+    schedule = moving((1280, 720))
+    schedule.sweep()
+    seen = {(look.part_xyxy, look.quarter_turns) for _ in range(18) for look in schedule.looks()}
+    assert {(part, turns) for part in (WHOLE, *overlapping_parts((1280, 720), 3)) for turns in (1, 2, 3)} <= seen
+    assert max(len(schedule.looks()) for _ in range(200)) == 3
+
+
+def test_where_something_stirred_is_seen_turned_before_all_else():
+    schedule = moving((1280, 720))
+    for _ in range(40):
+        schedule.looks()
+    change = np.zeros((36, 64), np.float32)
+    change[2, 62] = 40  # the upper right corner, in one frame
+    seen = [look for stirs in (change, *[None] * 7) for look in schedule.looks(stirs) if look.quarter_turns]
+    corner = overlapping_parts((1280, 720), 3)[2]
+    assert {look.quarter_turns for look in seen if look.part_xyxy == corner} == {1, 2, 3}
+
+
 def test_the_whole_and_every_part_are_seen_turned_each_way_in_the_end():
     schedule = moving((1280, 720))
     seen = {(look.part_xyxy, look.quarter_turns) for _ in range(200) for look in schedule.looks()}
