@@ -95,7 +95,7 @@ def main() -> None:
 
     watch = Stopwatch()
     maker = EyesMaker(Runtime(Store(Settings().models_dir)), span=watch)
-    photo = maker.read_reference(_astronaut_png())
+    photo = maker.read_reference([_astronaut_png()])
     rows = []
     for effect, policy in POLICIES.items():
         for faces in (1, 2, 4):

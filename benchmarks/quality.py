@@ -1,6 +1,6 @@
-"""How good the eyes and the brush are: what a mosaic hides, whom the eyes know, how well a swap is believed.
+"""How good the eyes and the brush are: what a mosaic hides, whom they know, how a swap looks, what a coach says.
 
-    python benchmarks/quality.py [hide cover know swap] [--out benchmarks/results/quality]
+    python benchmarks/quality.py [hide cover know swap coach] [--out benchmarks/results/quality]
 
 Without a name every part runs. Each part prints its table and writes its rows as JSON. A part is a module
 `quality_<name>` beside this one whose `measure()` prints what it measures and returns its rows. Clips with ground truth
@@ -18,7 +18,7 @@ from typing import Any, Protocol, cast
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "tests")]
 
-PARTS = ("hide", "cover", "know", "swap")
+PARTS = ("hide", "cover", "know", "swap", "coach")
 
 
 class Part(Protocol):

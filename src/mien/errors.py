@@ -12,7 +12,9 @@
     │   ├── TargetError           a URL may not be reached from here
     │   └── FacePhotoError        the photo cannot serve as a face
     │       ├── NoFaceError
-    │       └── ManyFacesError
+    │       ├── ManyFacesError
+    │       ├── DifferentPeopleError  photos of one face show several people's
+    │       └── TooManyPhotosError
     ├── ConsentError              a face is used without its owner's declaration
     ├── ModelError                a model cannot be had or trusted
     │   ├── UnknownCardError
@@ -37,6 +39,9 @@
 
 Each class carries a stable `code`; `server/problems.py` alone turns codes into HTTP answers.
 """
+
+from dataclasses import dataclass
+from typing import Literal
 
 
 class MienError(Exception):
@@ -99,10 +104,35 @@ class TargetError(InputError):
     code = "input.target"
 
 
+@dataclass(frozen=True, slots=True)
+class PhotoFinding:
+    """Something about a photo of a face that whoever gave it can change. `vision.coach` finds them.
+
+    Attributes:
+        code: Stable name, as in `vision.coach.Fault`.
+        severity: "refuse" where the photo cannot serve, "warn" where a better one would serve better.
+        value: What was measured; `vision.coach.Coach.measure` says in which unit.
+        limit: The value that it passed.
+    """
+
+    code: str
+    severity: Literal["refuse", "warn"]
+    value: float
+    limit: float
+
+
 class FacePhotoError(InputError):
-    """A photo cannot serve as a face."""
+    """A photo cannot serve as a face.
+
+    Attributes:
+        findings: What was found in each photo that was handed in, in their order; empty where nobody looked.
+    """
 
     code = "photo.unusable"
+
+    def __init__(self, message: str, *, findings: tuple[tuple[PhotoFinding, ...], ...] = ()) -> None:
+        super().__init__(message)
+        self.findings = findings
 
 
 class NoFaceError(FacePhotoError):
@@ -115,6 +145,18 @@ class ManyFacesError(FacePhotoError):
     """Several faces were found in a photo that must show one."""
 
     code = "photo.many_faces"
+
+
+class DifferentPeopleError(FacePhotoError):
+    """Photos that must show one person's face show several people's."""
+
+    code = "photo.different_people"
+
+
+class TooManyPhotosError(FacePhotoError):
+    """There are more photos of one face than are read."""
+
+    code = "photo.too_many"
 
 
 class ConsentError(MienError):

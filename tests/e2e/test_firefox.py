@@ -117,7 +117,7 @@ def test_in_firefox_a_viewer_sees_the_face_of_the_reference_and_hears_the_broadc
     photo.write_bytes(as_png(hopper()))
     broadcaster.get_by_text("My photo").click()
     broadcaster.locator("input[type=file]").set_input_files(photo)
-    broadcaster.get_by_text("The person in this photo agreed").click()
+    broadcaster.get_by_text("The person shown agreed").click()
     broadcaster.get_by_label("Your name").fill("A tester")
     broadcaster.get_by_role("button", name="Use this photo").click()
     expect(broadcaster.get_by_text("The photo is ready.")).to_be_visible(timeout=20_000)

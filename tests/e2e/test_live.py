@@ -48,7 +48,7 @@ def test_a_swapped_face_reaches_the_viewer_as_the_face_of_the_reference(broadcas
     photo.write_bytes(as_png(hopper()))
     broadcaster.get_by_text("My photo").click()
     broadcaster.locator("input[type=file]").set_input_files(photo)
-    broadcaster.get_by_text("The person in this photo agreed").click()
+    broadcaster.get_by_text("The person shown agreed").click()
     broadcaster.get_by_label("Your name").fill("A tester")
     broadcaster.get_by_role("button", name="Use this photo").click()
     expect(broadcaster.get_by_text("The photo is ready.")).to_be_visible(timeout=20_000)

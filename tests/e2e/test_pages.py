@@ -234,7 +234,7 @@ def test_a_photo_without_a_face_is_refused_in_words(broadcaster, tmp_path):
     broadcaster.get_by_text("My photo").click()
     broadcaster.locator("input[type=file]").set_input_files(empty)
     assert broadcaster.get_by_role("button", name="Use this photo").is_disabled()
-    broadcaster.get_by_text("The person in this photo agreed").click()
+    broadcaster.get_by_text("The person shown agreed").click()
     broadcaster.get_by_label("Your name").fill("A tester")
     broadcaster.get_by_role("button", name="Use this photo").click()
     expect(broadcaster.get_by_text("No face was found in this photo.")).to_be_visible(timeout=15_000)

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from mien.errors import NoFaceError, PolicyError, ShapeError
+from mien.errors import DifferentPeopleError, ManyFacesError, NoFaceError, PolicyError, ShapeError
 from mien.sessions.ports import LivePolicy
 from mien.sessions.wishes import BuiltInMask, FacePhoto, Person, Wishes
 from mien.vision.mosaic import MosaicShape, MosaicStyle
@@ -183,4 +183,28 @@ def test_a_live_swap_without_a_persona_is_refused(eyes):
 
 def test_a_photo_without_a_face_cannot_be_a_reference(eyes):
     with pytest.raises(NoFaceError):
-        eyes.read_reference(as_png(astronaut_frame(0, faces=0)))
+        eyes.read_reference([as_png(astronaut_frame(0, faces=0))])
+
+
+def test_photos_of_one_face_become_one_persona_and_each_is_judged(eyes):
+    dim = (astronaut() * 0.15).astype(np.uint8)
+    read = eyes.read_reference([as_png(astronaut()), as_png(dim)])
+    assert read.persona.kind == "photo"
+    assert ["too_dark" in {finding.code for finding in photo} for photo in read.findings] == [False, True]
+
+
+def test_photos_of_different_people_are_refused_and_the_odd_one_is_marked(eyes):
+    photos = [as_png(astronaut()), as_png(hopper()), as_png(astronaut()[:, ::-1])]
+    with pytest.raises(DifferentPeopleError, match="photo 2") as refused:
+        eyes.read_reference(photos)
+    marked = ["other_person" in {finding.code for finding in photo} for photo in refused.value.findings]
+    assert marked == [False, True, False]
+
+
+def test_one_bad_photo_refuses_all_and_what_was_found_in_each_is_told(eyes):
+    beside = np.hstack([astronaut(), astronaut()])
+    with pytest.raises(ManyFacesError, match="photo 2") as refused:
+        eyes.read_reference([as_png(astronaut()), as_png(beside), as_png(np.full((300, 300, 3), 90, np.uint8))])
+    first, second, third = ([finding.code for finding in photo] for photo in refused.value.findings)
+    assert not {"several_faces", "no_face"} & set(first)
+    assert (second, third) == (["several_faces"], ["no_face"])

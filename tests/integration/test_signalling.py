@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 from aiortc import RTCSessionDescription
 
+from mien.errors import FacePhotoError
 from mien.media.peer import IceServer
 from mien.server.signalling import link_of
+from mien.sessions.advice import ADVICE
+from mien.vision.coach import Fault
 from support.live import Camera, ListLedger, Microphone, peer, publish, serving
-from support.pipelines import SmallFactory
+from support.pipelines import SMALL, SmallFactory
 
 JPEG = b"\xff\xd8 a photo"
 SILENCE = np.zeros(960, np.int16)
@@ -280,11 +283,55 @@ class TestReferences:
                 data={"owner_agrees": "true", "declared_by": "Kim"},
             )
             assert answer.status_code == 201, answer.text
-            assert answer.json()["notes"] == ["fine"]
+            assert answer.json()["notes"] == [ADVICE[Fault.FACE_SMALL]["en"]]
             (declaration,) = ledger.declarations
             assert (declaration.declared_by, declaration.use) == ("Kim", "swap")
             wish = {"treatment": "swap", "persona": answer.json()["id"]}
             assert (await client.post("/api/broadcasts", json=wish)).status_code == 201
+
+    async def test_several_photos_of_a_face_are_one_persona_with_findings_for_each(self):
+        ledger = ListLedger()
+        async with serving(SmallFactory(), ledger=ledger) as client:
+            answer = await client.post(
+                "/api/references",
+                files=[("photo", (f"{n}.jpg", JPEG + bytes([n]), "image/jpeg")) for n in range(5)],
+                data={"owner_agrees": "true", "declared_by": "Kim", "language": "ko"},
+            )
+        assert answer.status_code == 201, answer.text
+        texts = ADVICE[Fault.FACE_SMALL]
+        assert answer.json()["notes"] == [texts["ko"]]
+        assert [[finding["advice"] for finding in photo["findings"]] for photo in answer.json()["photos"]] == [
+            [texts]
+        ] * 5
+        assert len({declaration.photo_sha256 for declaration in ledger.declarations}) == 5
+
+    async def test_refused_photos_are_told_with_what_was_found_in_each(self):
+        class Strict(SmallFactory):
+            def read_reference(self, photos):
+                raise FacePhotoError("photo 2", findings=((), (SMALL,) * (len(photos) - 1)))
+
+        ledger = ListLedger()
+        async with serving(Strict(), ledger=ledger) as client:
+            answer = await client.post(
+                "/api/references",
+                files=[("photo", ("a.jpg", JPEG)), ("photo", ("b.jpg", JPEG))],
+                data={"owner_agrees": "true", "declared_by": "Kim"},
+            )
+        assert is_problem(answer, 422, "photo.unusable")
+        good, small = answer.json()["photos"]
+        assert (good["findings"], [finding["code"] for finding in small["findings"]]) == ([], ["face_small"])
+        assert ledger.declarations == []
+
+    async def test_more_photos_than_are_combined_are_refused(self):
+        ledger = ListLedger()
+        async with serving(SmallFactory(), ledger=ledger) as client:
+            answer = await client.post(
+                "/api/references",
+                files=[("photo", (f"{n}.jpg", JPEG, "image/jpeg")) for n in range(6)],
+                data={"owner_agrees": "true", "declared_by": "Kim"},
+            )
+        assert is_problem(answer, 422, "photo.too_many")
+        assert ledger.declarations == []
 
     @pytest.mark.parametrize(
         ("form", "photo", "status", "code"),
@@ -300,7 +347,7 @@ class TestReferences:
                 {"owner_agrees": "true", "declared_by": "Kim"}, JPEG * 1000, 413, "media.too_large", id="large"
             ),
             pytest.param(
-                {"owner_agrees": "true", "declared_by": "Kim"}, JPEG * 50_000, 413, "http.too_large", id="huge"
+                {"owner_agrees": "true", "declared_by": "Kim"}, JPEG * 60_000, 413, "http.too_large", id="huge"
             ),
         ],
     )

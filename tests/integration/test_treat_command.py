@@ -114,6 +114,27 @@ def test_a_swap_records_who_declared_that_the_owner_agreed(folder, judge):
     assert [(line["use"], line["declared_by"]) for line in declared(folder)] == [("swap", "Kim Minji")]
 
 
+def test_a_folder_of_photos_is_one_face_each_on_record_and_the_coach_says_what_to_change(folder, judge, capsys):
+    photos = folder / "hopper"
+    photos.mkdir()
+    (photos / "a.png").write_bytes(as_png(hopper()))
+    (photos / "b.png").write_bytes(as_png((hopper() * 0.15).astype(np.uint8)))
+    command = ("treat", folder / "astronaut.png", folder / "out.png", "--swap-to", photos)
+    assert mien(*command, "--owner-agrees", "Kim") == 0
+    image = read_picture(folder / "out.png").image
+    reference, live = judge.embedding(hopper()), judge.embedding(astronaut())
+    assert judge.likeness(image, reference) > float(reference @ live) + 0.05
+    assert [line["use"] for line in declared(folder)] == ["swap", "swap"]
+    assert "b.png: The face is too dark" in capsys.readouterr().err
+
+
+def test_photos_of_different_people_are_no_face_to_swap_in(folder, capsys):
+    both = ("--swap-to", folder / "hopper.png", "--swap-to", folder / "astronaut.png")
+    assert mien("treat", folder / "astronaut.png", folder / "out.png", *both, "--owner-agrees", "Kim") == 2
+    assert "error[photo.different_people]: astronaut.png" in capsys.readouterr().err
+    assert not (folder / "out.png").exists()
+
+
 def test_somebody_surely_recognised_is_left_as_they_are_in_a_picture(folder):
     command = ("treat", folder / "astronaut.png", folder / "out.png", "--show", folder / "astronaut.png")
     assert mien(*command, "--owner-agrees", "Kim") == 0

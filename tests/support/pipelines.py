@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from mien.errors import MediaError, PersonaError
+from mien.errors import MediaError, PersonaError, PhotoFinding
 from mien.sessions.ports import LivePolicy, PersonaCard, Pipeline
+from mien.sessions.references import Findings
 from mien.vision.faces import Image, TreatedFrame
 
+SMALL = PhotoFinding("face_small", "warn", 40.0, 50.0)
 VOLTO = PersonaCard("mask:volto", "mask", "Volto", "볼토")
 
 
@@ -64,7 +66,7 @@ class Faulty:
 
 @dataclass(frozen=True)
 class PlainReference:
-    notes: tuple[str, ...] = ("fine",)
+    findings: Findings
 
 
 @dataclass
@@ -89,10 +91,10 @@ class SmallFactory:
             raise PersonaError(f"there is no persona {persona_id!r}")
         return b"\xff\xd8\xff\xd9"
 
-    def read_reference(self, photo: bytes) -> PlainReference:
-        if not photo.startswith(b"\xff\xd8"):
+    def read_reference(self, photos: Sequence[bytes]) -> PlainReference:
+        if not all(photo.startswith(b"\xff\xd8") for photo in photos):
             raise MediaError("that is no photo")
-        return PlainReference()
+        return PlainReference(((SMALL,),) * len(photos))
 
     def build(self, policy: LivePolicy) -> Pipeline:
         time.sleep(self.open_s)

@@ -18,10 +18,12 @@ from mien.config import Settings
 from mien.errors import ConsentError
 from mien.registry.runtime import Runtime
 from mien.registry.store import State, Store
+from mien.sessions.advice import ADVICE
 from mien.sessions.consent import BILINGUAL_STATEMENT, declare
 from mien.sessions.treat import Progress, TreatReport, check_files, treat_file
-from mien.sessions.wishes import Reference, read_wishes
+from mien.sessions.wishes import FacePhoto, Reference, read_wishes
 from mien.storage.consents import JsonLinesConsentLedger
+from mien.vision.coach import Fault
 from mien.vision.mosaic import MosaicShape, MosaicStyle
 
 if TYPE_CHECKING:
@@ -39,7 +41,12 @@ _PATH = click.Path(path_type=Path)
 @click.argument("source", metavar="IN", type=_PATH)
 @click.argument("target", metavar="OUT", type=_PATH)
 @click.option("--mosaic", is_flag=True, help="Hide everybody whom no other option names.")
-@click.option("--swap-to", metavar="PHOTO|MASK", help="A photo, or mask:volto, mask:marble, mask:painted.")
+@click.option(
+    "--swap-to",
+    metavar="PHOTO|MASK",
+    multiple=True,
+    help="A photo, a folder of up to 5 of one face, or mask:volto, mask:marble, mask:painted. Repeat for more photos.",
+)
 @click.option("--show", type=_PATH, multiple=True, help="A photo or folder of one person to leave as they are.")
 @click.option("--swap-only", type=_PATH, multiple=True, help="Swap only the person in this photo or folder.")
 @click.option("--mosaic-style", type=click.Choice([*map(str, MosaicStyle)]), help="How hidden faces are painted over.")
@@ -56,7 +63,7 @@ def treat(
     target: Path,
     *,
     mosaic: bool,
-    swap_to: str | None,
+    swap_to: tuple[str, ...],
     show: tuple[Path, ...],
     swap_only: tuple[Path, ...],
     mosaic_style: str | None,
@@ -96,6 +103,7 @@ def treat(
         ledger = JsonLinesConsentLedger(settings.data_dir / "consents.jsonl")
         declare(wishes.references, declared_by=owner_agrees or _ask(wishes.references), ledger=ledger)
     eyes = _open_eyes(settings)
+    _coach(eyes, wishes.swap_photos)
     with stopping_on_terminate(), _progress_bar() as progress:
         report = treat_file(
             source,
@@ -127,6 +135,15 @@ def _ask(references: Sequence[Reference]) -> str:
         raise ConsentError(f"{names}: without the consent of the people in the photos nothing is done")
     name: str = click.prompt("Your name / 이름", err=True)
     return name
+
+
+def _coach(eyes: "EyesMaker", photos: Sequence[FacePhoto]) -> None:
+    """Say what would make photos better references; a photo that cannot serve at all is refused soon, in one line."""
+    for photo in photos:
+        for finding in eyes.judge_photo(photo.image):
+            if finding.severity == "warn":
+                advice = ADVICE[Fault(finding.code)]
+                click.echo(f"{photo.name}: {advice['en']} / {advice['ko']}", err=True)
 
 
 def _open_eyes(settings: Settings) -> "EyesMaker":

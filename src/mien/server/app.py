@@ -28,6 +28,7 @@ from mien.sessions.broadcasts import Broadcasts
 from mien.sessions.ports import ConsentLedger, PipelineFactory, Runner
 from mien.sessions.references import References
 from mien.sessions.states import LiveLimits
+from mien.sessions.wishes import MAX_PHOTOS_OF_A_PERSONA
 
 WEB_DIR: Final = Path(__file__).parent / "web"
 RunnerOpener: TypeAlias = Callable[[LiveLimits, Sequence[IceServer]], AbstractAsyncContextManager[Runner]]
@@ -126,7 +127,8 @@ def _headers(path: str) -> dict[str, str]:
 
 
 def _body_limit(path: str, settings: Settings) -> int:
-    return settings.references.max_bytes + _FORM_OVERHEAD if path == "/api/references" else MAX_SDP_BYTES
+    photos = MAX_PHOTOS_OF_A_PERSONA * settings.references.max_bytes
+    return photos + _FORM_OVERHEAD if path == "/api/references" else MAX_SDP_BYTES
 
 
 def _ice_servers(settings: Settings) -> list[IceServer]:

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from mien import errors
+from mien.server.photos import photos_out
 
 log = structlog.get_logger()
 
@@ -82,7 +83,10 @@ async def on_mien_error(_request: Request, error: Exception) -> JSONResponse:
         headers["Retry-After"] = _RETRY_SOON.get(type(error), _RETRY_AFTER[status])
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("request_failed", code=error.code, reason=str(error))
-    return problem(status, error.code, str(error), headers=headers)
+    more: dict[str, object] = {}
+    if isinstance(error, errors.FacePhotoError) and error.findings:
+        more["photos"] = [photo.model_dump() for photo in photos_out(error.findings)]
+    return problem(status, error.code, str(error), headers=headers, **more)
 
 
 async def on_http_error(_request: Request, error: Exception) -> JSONResponse:

@@ -11,7 +11,7 @@ from mien.sessions.wishes import Reference
 Language: TypeAlias = Literal["en", "ko"]
 
 STATEMENTS: Final[Mapping[Language, str]] = {
-    "en": "The person in this photo agreed that their face is used here.",
+    "en": "The person shown agreed that their face is used here.",
     "ko": "사진 속 사람이 여기에 자기 얼굴을 쓰는 데 동의했어요.",
 }
 """What is declared, in the words that are shown and recorded."""

@@ -1,7 +1,7 @@
 """Put the eyes together: models from the registry, a policy from somebody's wishes, one pipeline per stream."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -9,25 +9,36 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from mien.errors import FacePhotoError, ManyFacesError, NoFaceError, PersonaError, PolicyError
+from mien.errors import (
+    DifferentPeopleError,
+    FacePhotoError,
+    ManyFacesError,
+    NoFaceError,
+    PersonaError,
+    PhotoFinding,
+    PolicyError,
+)
 from mien.media.images import decode_image
 from mien.registry.hardware import has_int8_dot_products
 from mien.registry.runtime import Runtime
+from mien.sessions.advice import ADVICE
 from mien.sessions.ports import LivePolicy, PersonaCard, ReferenceFace
+from mien.sessions.references import Findings
 from mien.sessions.wishes import MASK_NAMES, MASK_PREFIX, BuiltInMask, FacePhoto, Person, SwapScope, Wishes
 from mien.vision.clearance import STILL, ClearanceRules
+from mien.vision.coach import LIMITS, Coach, Fault
 from mien.vision.detector import CenterFaceDetector
 from mien.vision.embedder import DlibEmbedder, Gallery
-from mien.vision.faces import Embedding, Image, Mesh, Net
+from mien.vision.faces import Detection, Embedding, Image, Mesh, Net
 from mien.vision.glance import Glance
 from mien.vision.label import Label
-from mien.vision.landmarks import MeshLandmarker, Roi, eye_distance, roi_of_detection, yaw_of_mesh
+from mien.vision.landmarks import MeshLandmarker, Roi, roi_of_detection
 from mien.vision.looks import Finder, Look, Pace, overlapping_parts
 from mien.vision.mask_preview import mask_preview
 from mien.vision.masks import builtin_mask
 from mien.vision.pipeline import Eyes, FacePipeline, Span, no_span
 from mien.vision.policy import Policy, Show, Swap, Treatment
-from mien.vision.swapper import Persona, persona_from_photo
+from mien.vision.reference import Persona, persona_from_photos, reduced_photo
 from mien.vision.tracker import MESH_SCORE, FaceTracker
 
 DETECTOR, MESH, EMBEDDER, OCCLUSION = "centerface", "face-mesh", "dlib-face", "face-occlusion"
@@ -40,9 +51,10 @@ LIVE_DELAY_FRAMES = 2
 """Two frames let a face that the detector finds a moment late be covered from its first frame, for 67 ms."""
 LIVE_SWAP_DELAY_FRAMES = 1
 """The whole picture is seen in every second frame: one frame of delay, and a near newcomer is never bare."""
-RIVAL = 0.5
-"""A second face of at least this share of the largest one's size makes a photo ambiguous."""
-GOOD_EYE_PX, GOOD_YAW = 40.0, 0.25
+RIVAL = LIMITS[Fault.SEVERAL_FACES].warn
+"""A second face of more than this share of the largest one's size makes a photo ambiguous."""
+SAME_PERSON = 0.92
+"""Photos of one face are at least so alike; `benchmarks/quality_coach.py` counts who is."""
 
 _MASK_TITLES = {
     "volto": ("Volto", "볼토 가면"),
@@ -53,10 +65,10 @@ _MASK_TITLES = {
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A photo that was read as a persona."""
+    """Photos that were read as a persona, and what was found in each."""
 
     persona: Persona
-    notes: tuple[str, ...] = ()
+    findings: Findings = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,22 +194,42 @@ class EyesMaker:
         _ok, jpeg = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])
         return bytes(jpeg.tobytes())
 
-    def read_reference(self, photo: bytes) -> Reference:
-        """Read a photo's bytes as a persona.
+    def read_reference(self, photos: Sequence[bytes]) -> Reference:
+        """Read photo files of one face as a persona.
 
         Raises:
-            MediaError: Not a picture that can be used.
-            FacePhotoError: It cannot serve as a face.
+            MediaError: One is not a picture that can be used.
+            FacePhotoError: One cannot serve as a face, or they show different people; what was found in each is in it.
         """
-        image = decode_image(photo, name="photo")
-        face = self.one_face(image, name="the photo")
-        return Reference(persona_from_photo(image, face.mesh, "reference"), _notes(face.mesh))
+        names = _ordinals(len(photos))
+        decoded = (decode_image(photo, name=name) for photo, name in zip(photos, names, strict=True))
+        return self._reference(decoded, names, "reference")
 
-    def _persona(self, wanted: FacePhoto | BuiltInMask) -> Persona:
+    def judge_photo(self, image: Image) -> tuple[PhotoFinding, ...]:
+        """Return what the coach says of a photo as the reference of a swap."""
+        return self._judge(image)[0]
+
+    def _persona(self, wanted: FacePhoto | Person | BuiltInMask) -> Persona:
         if isinstance(wanted, BuiltInMask):
             return builtin_mask(wanted.name)
-        face = self.one_face(wanted.image, name=wanted.name)
-        return persona_from_photo(wanted.image, face.mesh, wanted.name)
+        photos = (wanted,) if isinstance(wanted, FacePhoto) else wanted.photos
+        images = (photo.image for photo in photos)
+        return self._reference(images, [photo.name for photo in photos], wanted.name).persona
+
+    def _reference(self, images: Iterable[Image], names: Sequence[str], called: str) -> Reference:
+        """Judge photos one after the other, keeping of each only as much as a persona needs."""
+        findings: list[tuple[PhotoFinding, ...]] = []
+        read: list[tuple[Image, Mesh]] = []
+        embeddings: list[Embedding] = []
+        for image in images:
+            found, face = self._judge(image)
+            findings.append(found)
+            if face is not None:
+                read.append(reduced_photo(image, face.mesh))
+                embeddings.append(self._embedder(image, face.mesh))
+        _refuse_unfit(findings, names)
+        _refuse_strangers(embeddings, findings, names)
+        return Reference(persona_from_photos(read, called), tuple(findings))
 
     # --- photos ----------------------------------------------------------------------------------------------
 
@@ -208,23 +240,42 @@ class EyesMaker:
             NoFaceError: None was found.
             ManyFacesError: Several of similar size were.
         """
+        seen, rivals = self._largest_first(image)
+        if not seen:
+            raise NoFaceError(f"no face was found in {name}")
+        if rivals and rivals[0] > RIVAL:
+            count = 1 + sum(rival > RIVAL for rival in rivals)
+            raise ManyFacesError(f"{name} shows {count} faces; use a photo of one person, or crop it")
+        face = self._lay(image, seen[0])
+        if face.score < MESH_SCORE:
+            raise NoFaceError(f"the face in {name} cannot be read: use a frontal photo in good light")
+        return face
+
+    def _judge(self, image: Image) -> tuple[tuple[PhotoFinding, ...], FoundFace | None]:
+        """Return what the coach says of a photo, and the face in it where it can serve."""
+        seen, rivals = self._largest_first(image)
+        face = self._lay(image, seen[0]) if seen else None
+        found = Coach(self._occlusion)(
+            image,
+            face.mesh if face is not None else None,
+            score=face.score if face is not None else 0.0,
+            rival=rivals[0] if rivals else 0.0,
+        )
+        return found, None if _refused(found) else face
+
+    def _largest_first(self, image: Image) -> tuple[list[Detection], list[float]]:
+        """Return the faces of a photo, and the heights of all but the largest as shares of its."""
         height, width = image.shape[:2]
         looks = [Look((0, 0, width, height), side) for side in (320, 640)]
         seen = self._finder(image, looks)
         if not seen:
             parts = overlapping_parts((width, height), 2)
             seen = self._finder(image, [Look(part, 640) for part in parts])
-        if not seen:
-            raise NoFaceError(f"no face was found in {name}")
-        sizes = [float(face.box_xyxy[3] - face.box_xyxy[1]) for face in seen]
-        largest = int(np.argmax(sizes))
-        rivals = sum(size >= RIVAL * sizes[largest] for size in sizes)
-        if rivals > 1:
-            raise ManyFacesError(f"{name} shows {rivals} faces; use a photo of one person, or crop it")
-        mesh, score = self._landmarker.settle(image, roi_of_detection(seen[largest]), rounds=3)
-        if score < MESH_SCORE:
-            raise NoFaceError(f"the face in {name} cannot be read: use a frontal photo in good light")
-        return FoundFace(mesh, score)
+        seen = sorted(seen, key=_height_of, reverse=True)
+        return seen, [_height_of(face) / _height_of(seen[0]) for face in seen[1:]]
+
+    def _lay(self, image: Image, seen: Detection) -> FoundFace:
+        return FoundFace(*self._landmarker.settle(image, roi_of_detection(seen), rounds=3))
 
     def _embeddings(self, person: Person) -> list[Embedding]:
         """Embed every photo of a person; each must show one face."""
@@ -316,11 +367,38 @@ def _policy_of(wishes: Wishes, persona: Persona | None) -> Policy:
             return Policy(people=people)
 
 
-def _notes(mesh: Mesh) -> tuple[str, ...]:
-    """Say what would make the photo a better reference."""
-    notes = []
-    if eye_distance(mesh) < GOOD_EYE_PX:
-        notes.append("The face is small in the photo; a closer one gives a sharper result.")
-    if yaw_of_mesh(mesh) > GOOD_YAW:
-        notes.append("The face is turned to the side; a frontal photo gives a better result.")
-    return tuple(notes)
+def _height_of(seen: Detection) -> float:
+    return float(seen.box_xyxy[3] - seen.box_xyxy[1])
+
+
+def _ordinals(count: int) -> list[str]:
+    return ["the photo"] if count == 1 else [f"photo {n}" for n in range(1, count + 1)]
+
+
+def _refused(found: Sequence[PhotoFinding]) -> list[str]:
+    return [finding.code for finding in found if finding.severity == "refuse"]
+
+
+def _refuse_unfit(findings: Sequence[tuple[PhotoFinding, ...]], names: Sequence[str]) -> None:
+    """Raise for the first photo that cannot serve, with the findings of all."""
+    for name, found in zip(names, findings, strict=True):
+        for code in _refused(found):
+            kind = {Fault.NO_FACE: NoFaceError, Fault.SEVERAL_FACES: ManyFacesError}.get(Fault(code), FacePhotoError)
+            raise kind(f"{name}: {ADVICE[Fault(code)]['en']}", findings=tuple(findings))
+
+
+def _refuse_strangers(
+    embeddings: Sequence[Embedding], findings: Sequence[tuple[PhotoFinding, ...]], names: Sequence[str]
+) -> None:
+    """Raise where photos do not show one person, and mark the one that is least like the others."""
+    alike = np.array(embeddings) @ np.array(embeddings).T
+    if alike.min() >= SAME_PERSON:
+        return
+    odd = len(names) - 1 - int(np.argmin(alike.sum(axis=1).round(4)[::-1]))  # of two equally odd ones the later
+    lowest = float(alike[odd].min())
+    marked = list(findings)
+    marked[odd] = (PhotoFinding(Fault.OTHER_PERSON.value, "refuse", lowest, SAME_PERSON), *findings[odd])
+    raise DifferentPeopleError(
+        f"{names[odd]} seems to show somebody else: {lowest:.2f} alike, {SAME_PERSON} are needed",
+        findings=tuple(marked),
+    )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
 
+from mien.errors import PhotoFinding
 from mien.media.frame_codec import FrameFormat
 from mien.media.sdp import Fragment, Offer
 from mien.sessions.states import LiveReport
@@ -68,11 +69,11 @@ class ConsentLedger(Protocol):
 
 
 class ReferenceFace(Protocol):
-    """A photo that was read and found usable as a persona. What it holds is the factory's own business."""
+    """Photos of one face that were read and found usable as a persona. What it holds is the factory's own business."""
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """Plain sentences on what could be better about the photo, for the person who gave it."""
+    def findings(self) -> tuple[tuple[PhotoFinding, ...], ...]:
+        """What could be better about each photo that was handed in, in their order."""
         ...
 
 
@@ -106,7 +107,7 @@ class LivePolicy:
 
     Attributes:
         treatment: "mosaic" hides every face; "swap" needs a persona.
-        persona: A built-in persona's id ("mask:volto"), a photo that `read_reference` accepted, or None.
+        persona: A built-in persona's id ("mask:volto"), photos that `read_reference` accepted, or None.
         others: In a swap, what faces beside the most prominent one get.
         delay_frames: For so many frames a picture waits, so that a face found late is hidden from its first frame;
             None lets the factory choose what the treatment needs.
@@ -137,12 +138,13 @@ class PipelineFactory(Protocol):
         """
         ...
 
-    def read_reference(self, photo: bytes) -> ReferenceFace:
-        """Read a photo file's bytes as a persona. The size in bytes was checked; nothing else was.
+    def read_reference(self, photos: Sequence[bytes]) -> ReferenceFace:
+        """Read photo files of one face as a persona. Their number and sizes were checked; nothing else was.
 
         Raises:
-            MediaError: The bytes are not a picture that can be used.
-            FacePhotoError: The picture cannot serve as a face.
+            MediaError: A file is not a picture that can be used.
+            FacePhotoError: A picture cannot serve as a face; it carries what was found in every photo.
+            DifferentPeopleError: They do not show one person; it carries the same.
         """
         ...
 

@@ -4,17 +4,28 @@ import hashlib
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeAlias
 
-from mien.errors import ConsentError, InputError, MediaTooLargeError, PersonaError
+from mien.errors import (
+    ConsentError,
+    InputError,
+    MediaTooLargeError,
+    PersonaError,
+    PhotoFinding,
+    TooManyPhotosError,
+)
 from mien.sessions.consent import STATEMENTS, Language
 from mien.sessions.ports import ConsentLedger, Declaration, PipelineFactory, ReferenceFace
+from mien.sessions.wishes import MAX_PHOTOS_OF_A_PERSONA
 
 REFERENCE_PREFIX: Final = "reference:"
 MAX_NAME_LENGTH: Final = 100
+
+Findings: TypeAlias = tuple[tuple[PhotoFinding, ...], ...]
+"""Those of each photo, in the order in which they were handed in."""
 
 
 @dataclass(slots=True)
@@ -52,20 +63,27 @@ class References:
         self._lock = threading.Lock()
 
     def add(
-        self, photo: bytes, *, owner_agrees: bool, declared_by: str, language: Language, factory: PipelineFactory
-    ) -> tuple[str, tuple[str, ...]]:
-        """Read a photo with `factory`, record the declaration, and keep the face for a while. Blocks.
+        self,
+        photos: Sequence[bytes],
+        *,
+        owner_agrees: bool,
+        declared_by: str,
+        language: Language,
+        factory: PipelineFactory,
+    ) -> tuple[str, Findings]:
+        """Read photos of one face with `factory`, record the declaration for each, keep the face for a while. Blocks.
 
         The declaration is recorded in the words of `language`, in which it was shown.
 
         Returns:
-            The persona's id ("reference:..."), and notes on what could be better about the photo.
+            The persona's id ("reference:..."), and what could be better about each photo.
 
         Raises:
             ConsentError: Nobody declared that the owner agreed.
-            MediaTooLargeError: The photo has too many bytes.
-            MediaError: It is no picture that can be used.
-            FacePhotoError: It cannot serve as a face.
+            TooManyPhotosError: There are more than `MAX_PHOTOS_OF_A_PERSONA`.
+            MediaTooLargeError: A photo has too many bytes.
+            MediaError: One is no picture that can be used.
+            FacePhotoError: One cannot serve as a face, or they show different people.
             OutputError: The declaration could not be kept.
         """
         declared_by = declared_by.strip()
@@ -73,27 +91,24 @@ class References:
             raise ConsentError("a photo needs the declaration that its owner agreed, and who declares it")
         if len(declared_by) > MAX_NAME_LENGTH or not declared_by.isprintable():
             raise InputError(f"declared_by must be a printable name of at most {MAX_NAME_LENGTH} characters")
-        if len(photo) > self._max_bytes:
-            raise MediaTooLargeError(f"a photo may have {self._max_bytes} bytes, got {len(photo)}")
-        face = factory.read_reference(photo)
-        self._ledger.record(
-            [
-                Declaration(
-                    photo_sha256=hashlib.sha256(photo).hexdigest(),
-                    use="swap",
-                    declared_by=declared_by,
-                    statement=STATEMENTS[language],
-                    at=datetime.now(UTC),
-                )
-            ]
-        )
+        if len(photos) > MAX_PHOTOS_OF_A_PERSONA:
+            raise TooManyPhotosError(
+                f"at most {MAX_PHOTOS_OF_A_PERSONA} photos of a face are combined, got {len(photos)}"
+            )
+        largest = max(map(len, photos), default=0)
+        if largest > self._max_bytes:
+            raise MediaTooLargeError(f"a photo may have {self._max_bytes} bytes, got {largest}")
+        face = factory.read_reference(photos)
+        at = datetime.now(UTC)
+        digests = dict.fromkeys(hashlib.sha256(photo).hexdigest() for photo in photos)
+        self._ledger.record([Declaration(digest, "swap", declared_by, STATEMENTS[language], at) for digest in digests])
         persona_id = REFERENCE_PREFIX + secrets.token_urlsafe(16)
         with self._lock:
             self._forget_expired()
             while len(self._kept) >= self._max_count:
                 del self._kept[next(iter(self._kept))]  # the one unused for longest
             self._kept[persona_id] = _Kept(face, self._now())
-        return persona_id, face.notes
+        return persona_id, face.findings
 
     def get(self, persona_id: str) -> ReferenceFace:
         """Return a face that was added, and keep it for another while.

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from mien.errors import MediaError, PersonaError, PolicyError
+from mien.errors import MediaError, PersonaError, PolicyError, TooManyPhotosError
 from mien.media.images import decode_image, is_image_name
 from mien.vision.faces import Image
 from mien.vision.mosaic import MosaicShape, MosaicStyle
@@ -19,6 +19,8 @@ MAX_DELAY_FRAMES = 30
 """A second of video at the usual rate; at 4K such a delay line already holds 750 MB."""
 MAX_PHOTO_BYTES = 64 * 2**20
 MAX_PHOTOS_OF_A_PERSON = 100
+MAX_PHOTOS_OF_A_PERSONA = 5
+"""Each further one fills in less; five already show a face from every side."""
 
 
 class SwapScope(StrEnum):
@@ -72,30 +74,31 @@ class FacePhoto:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody to be recognised, known by one photo or several."""
+    """Somebody known by one photo or several."""
 
     name: str
     photos: tuple[FacePhoto, ...]
 
     def __post_init__(self) -> None:
         if not self.photos:
-            raise PolicyError(f"{self.name!r} has no photo to be recognised by")
+            raise PolicyError(f"{self.name!r} has no photo to be known by")
 
     @classmethod
-    def read(cls, path: Path) -> "Person":
+    def read(cls, path: Path, *, at_most: int = MAX_PHOTOS_OF_A_PERSON) -> "Person":
         """Read one photo, or a folder in which every picture shows the same person.
 
         Raises:
             MediaError: A photo cannot be read.
-            PolicyError: The folder holds no picture, or more than `MAX_PHOTOS_OF_A_PERSON`.
+            PolicyError: The folder holds no picture.
+            TooManyPhotosError: It holds more than `at_most`.
         """
         if not path.is_dir():
             return cls(name=path.stem, photos=(FacePhoto.read(path),))
         paths = sorted(found for found in path.iterdir() if found.is_file() and is_image_name(found.name))
-        if len(paths) > MAX_PHOTOS_OF_A_PERSON:
-            raise PolicyError(f"folder {path} holds {len(paths)} pictures, at most {MAX_PHOTOS_OF_A_PERSON} are read")
+        if len(paths) > at_most:
+            raise TooManyPhotosError(f"folder {path} holds {len(paths)} pictures, at most {at_most} are read")
         if not paths:
-            raise PolicyError(f"folder {path} holds no picture to recognise anybody by")
+            raise PolicyError(f"folder {path} holds no picture to know anybody by")
         return cls(name=path.resolve().name, photos=tuple(FacePhoto.read(photo) for photo in paths))
 
 
@@ -127,7 +130,7 @@ class Wishes:
 
     Attributes:
         mosaic: Hide everybody whom no other wish names.
-        swap_to: The face to swap in, or None.
+        swap_to: The face to swap in: a mask, one photo, or a person with up to `MAX_PHOTOS_OF_A_PERSONA`; or None.
         show: People to leave as they are once surely recognised.
         swap_only: The only people to swap; everybody else gets a mosaic. Empty means `swap_scope` decides.
         shape: How far the swap takes on the reference's face shape, 0 to 1; None is the swapper's own choice.
@@ -138,6 +141,7 @@ class Wishes:
 
     Raises:
         PolicyError: Nothing is wished for, or the wishes contradict each other.
+        TooManyPhotosError: There are more photos of the face to swap in than are combined.
 
     Example:
         >>> Wishes(swap_to=BuiltInMask("volto"), mosaic=True).swap_scope
@@ -145,7 +149,7 @@ class Wishes:
     """
 
     mosaic: bool = False
-    swap_to: FacePhoto | BuiltInMask | None = None
+    swap_to: FacePhoto | Person | BuiltInMask | None = None
     show: tuple[Person, ...] = ()
     swap_only: tuple[Person, ...] = ()
     shape: float | None = None
@@ -171,6 +175,9 @@ class Wishes:
         if self.label not in {"en", "ko", "both"}:
             raise PolicyError(f"label must be en, ko or both, got {self.label!r}")
         check_mosaic(self.mosaic_style, self.mosaic_shape)
+        if len(self.swap_photos) > MAX_PHOTOS_OF_A_PERSONA:
+            count = len(self.swap_photos)
+            raise TooManyPhotosError(f"at most {MAX_PHOTOS_OF_A_PERSONA} photos of a face are combined, got {count}")
         shown = _photos(self.show)
         for photo in _photos(self.swap_only):
             if photo in shown:
@@ -190,11 +197,20 @@ class Wishes:
         return SwapScope.MOST_PROMINENT if self.mosaic else SwapScope.EVERYBODY
 
     @property
+    def swap_photos(self) -> tuple[FacePhoto, ...]:
+        """The photos of the face to swap in; none where it is a mask."""
+        match self.swap_to:
+            case FacePhoto() as photo:
+                return (photo,)
+            case Person(photos=photos):
+                return photos
+            case _:
+                return ()
+
+    @property
     def references(self) -> tuple[Reference, ...]:
         """Every photo in use and what for, each pair once."""
-        uses: list[Reference] = []
-        if isinstance(self.swap_to, FacePhoto):
-            uses.append(Reference(self.swap_to, "swap"))
+        uses = [Reference(photo, "swap") for photo in self.swap_photos]
         uses += [Reference(photo, "show") for photo in _photos(self.show)]
         uses += [Reference(photo, "recognise") for photo in _photos(self.swap_only)]
         return tuple(dict.fromkeys(uses))
@@ -203,7 +219,7 @@ class Wishes:
 def read_wishes(
     *,
     mosaic: bool = False,
-    swap_to: str | None = None,
+    swap_to: Sequence[str] = (),
     show: Sequence[Path] = (),
     swap_only: Sequence[Path] = (),
     shape: float | None = None,
@@ -216,7 +232,7 @@ def read_wishes(
 
     Args:
         mosaic: As in `Wishes`.
-        swap_to: Path of a photo, or `mask:` and a mask's name.
+        swap_to: `mask:` and a mask's name, or paths of photos of one face and of folders of them.
         show: One path per person: a photo, or a folder of photos.
         swap_only: As `show`.
         shape: As in `Wishes`.
@@ -229,11 +245,12 @@ def read_wishes(
         PolicyError: Nothing is wished for, or the wishes contradict each other.
         PersonaError: There is no such mask.
         MediaError: A photo cannot be read.
+        TooManyPhotosError: There are more photos of a face than are read.
     """
     check_mosaic(mosaic_style, mosaic_shape)
     return Wishes(
         mosaic=mosaic,
-        swap_to=read_persona(swap_to) if swap_to is not None else None,
+        swap_to=read_persona(swap_to) if swap_to else None,
         show=tuple(_people(show)),
         swap_only=tuple(_people(swap_only)),
         shape=shape,
@@ -255,16 +272,22 @@ def check_mosaic(style: str, shape: str) -> None:
             raise PolicyError(f"mosaic {what} must be one of {', '.join(known)}, got {name!r}")
 
 
-def read_persona(name: str) -> FacePhoto | BuiltInMask:
-    """Return the mask or read the photo that `name` stands for.
+def read_persona(names: Sequence[str]) -> Person | BuiltInMask:
+    """Return the mask that the one name stands for, or read the photos of one face that all of them do.
 
     Raises:
         PersonaError: There is no such mask.
-        MediaError: The photo cannot be read.
+        PolicyError: A mask is named beside something else, or a folder holds no picture.
+        MediaError: A photo cannot be read.
+        TooManyPhotosError: A folder holds more than are combined.
     """
-    if name.startswith(MASK_PREFIX):
-        return BuiltInMask(name.removeprefix(MASK_PREFIX))
-    return FacePhoto.read(Path(name))
+    masks = [name for name in names if name.startswith(MASK_PREFIX)]
+    if masks and len(names) > 1:
+        raise PolicyError(f"{masks[0]} is a face of its own; it cannot be combined with {len(names) - 1} other")
+    if masks:
+        return BuiltInMask(masks[0].removeprefix(MASK_PREFIX))
+    read = [Person.read(Path(name), at_most=MAX_PHOTOS_OF_A_PERSONA) for name in names]
+    return Person(name=read[0].name, photos=_photos(read))
 
 
 def _people(paths: Iterable[Path]) -> Iterator[Person]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mien.errors import FacePhotoError, ShapeError
 from mien.vision.faces import Image, Matte, Mesh, check_image
-from mien.vision.geometry import fit_body, mesh_size, turned_away, vertex_normals
+from mien.vision.geometry import bounds, fit_body, mesh_size, turned_away, vertex_normals
 from mien.vision.harmonise import LightMatch, Skin, read_skin
 from mien.vision.mask_light import Finish
 from mien.vision.occlusion import SIDE as COVER_SIDE
@@ -23,6 +23,8 @@ SIDE: Final = 256
 """Side of a photo's texture: one to one with a face that fills half the height of a 720p frame."""
 MAX_PHOTO_TURN: Final = 55.0
 MIN_EYE_DISTANCE_PX: Final = 24.0
+_SHARP: Final = 0.3
+"""A photo of this `sharpness` gives all the likeness that it can; one of 0.18 costs as much as 12 degrees of turn."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,8 +80,8 @@ def persona_from_photo(image: Image, mesh: Mesh, name: str) -> Persona:
 def persona_from_photos(photos: Sequence[tuple[Image, Mesh]], name: str) -> Persona:
     """Read several photos of one face as a persona.
 
-    The most frontal one leads. Where it does not show the face, the others do, in its light; the build is the mean of
-    all, in which an expression or a lens counts for less.
+    The most frontal one leads, or a sharper one that is turned little further. Where it does not show the face, the
+    others do, in its light; the build is the mean of all, in which an expression or a lens counts for less.
 
     Args:
         photos: RGB photos, each with the face's landmarks in it. Whether they show one person is not judged here.
@@ -93,7 +95,7 @@ def persona_from_photos(photos: Sequence[tuple[Image, Mesh]], name: str) -> Pers
         raise ShapeError("a persona needs a photo, got none")
     for image, mesh in photos:
         _check_photo(image, mesh)
-    lead, *others = (_peel(image, mesh) for image, mesh in sorted(photos, key=lambda photo: turned_away(photo[1])))
+    lead, *others = (_peel(image, mesh) for image, mesh in sorted(photos, key=lambda photo: _shortfall(*photo)))
     for other in others:
         lead = _filled_from(lead, other)
     texture, towards = _mirror_unseen(lead.texture, lead.towards)
@@ -123,9 +125,14 @@ def _check_photo(image: Image, mesh: Mesh) -> None:
         raise FacePhotoError(f"the face must look at the camera, within {MAX_PHOTO_TURN:.0f} degrees; got {turn:.0f}")
 
 
+def _shortfall(image: Image, mesh: Mesh) -> float:
+    """Return what a photo lacks to lead others, in degrees of turn."""
+    return turned_away(mesh) + 100 * max(0.0, _SHARP - sharpness(*reduced_photo(image, mesh)))
+
+
 def _peel(image: Image, mesh: Mesh) -> _Peeled:
     towards = flatten(-vertex_normals(mesh), SIDE)[..., 2]
-    return _Peeled(unwrap(_reduced(image, mesh), _reduced_mesh(mesh), SIDE), towards, mesh)
+    return _Peeled(unwrap(*reduced_photo(image, mesh), SIDE), towards, mesh)
 
 
 def _filled_from(lead: _Peeled, other: _Peeled) -> _Peeled:
@@ -146,21 +153,39 @@ def _mean_build(meshes: Sequence[Mesh]) -> Mesh:
     return np.average(laid, axis=0, weights=weights).astype(np.float32)
 
 
-def _reduction(mesh: Mesh) -> float:
-    """Return by how much a photo must shrink so that its face has about the texture's resolution."""
-    return min(1.0, 0.55 * SIDE / mesh_size(mesh))
-
-
-def _reduced(image: Image, mesh: Mesh) -> Image:
-    factor = _reduction(mesh)
+def reduced_photo(image: Image, mesh: Mesh) -> tuple[Image, Mesh]:
+    """Shrink a photo so far that its face has about the texture's resolution; a smaller one stays as it is."""
+    factor = 0.55 * SIDE / mesh_size(mesh)
     if factor > 0.95:
-        return image
-    return np.asarray(cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
+        return image, mesh
+    small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8), ((mesh + 0.5) * factor - 0.5).astype(np.float32)
 
 
-def _reduced_mesh(mesh: Mesh) -> Mesh:
-    factor = _reduction(mesh)
-    return mesh if factor > 0.95 else ((mesh + 0.5) * factor - 0.5).astype(np.float32)
+def sharpness(image: Image, mesh: Mesh) -> float:
+    """Return which share of the steps from pixel to pixel in a face a blur takes away: few, where it was blurred.
+
+    Along the axis where they are fewer: a hand that shakes blurs along one.
+
+    Args:
+        image: RGB, as `reduced_photo` returns it: blur that the texture will not show does not count.
+        mesh: The face's landmarks in it.
+
+    Source:
+        Crete et al. 2007, doi:10.1117/12.702790, the idea: a sharp picture loses much by a blur, a blurred one little.
+    """
+    low, high = bounds(mesh)
+    x0, y0 = np.maximum(low, 0).astype(int)
+    x1, y1 = np.maximum(high, 0).astype(int) + 1
+    luma = cv2.cvtColor(image[y0:y1, x0:x1], cv2.COLOR_RGB2GRAY).astype(np.float32)
+    if min(luma.shape) < 8:
+        return 1.0  # too little of it to tell; that it is small or cut off is said
+    soft = cv2.GaussianBlur(luma, (0, 0), 2)
+    shares = []
+    for axis in (0, 1):
+        before, after = np.abs(np.diff(luma, axis=axis)), np.abs(np.diff(soft, axis=axis))
+        shares.append(float(np.minimum(before, after).sum()) / max(float(before.sum()), 1e-6))
+    return 1 - max(shares)
 
 
 def _without_fringe(texture: Image) -> Image:

@@ -1,6 +1,8 @@
+import hashlib
+
 import pytest
 
-from mien.errors import ConsentError, OutputError, PersonaError
+from mien.errors import ConsentError, MediaTooLargeError, OutputError, PersonaError, TooManyPhotosError
 from mien.sessions.consent import STATEMENTS
 from mien.sessions.references import References
 from support.live import ListLedger
@@ -16,9 +18,9 @@ class Clock:
         return self.at
 
 
-def add(references, *, by="Kim", photo=PHOTO, language="en"):
-    persona_id, _notes = references.add(
-        photo, owner_agrees=True, declared_by=by, language=language, factory=SmallFactory()
+def add(references, *photos, by="Kim", language="en"):
+    persona_id, _findings = references.add(
+        photos or [PHOTO], owner_agrees=True, declared_by=by, language=language, factory=SmallFactory()
     )
     return persona_id
 
@@ -54,6 +56,36 @@ def test_the_declaration_says_who_and_for_what_and_names_the_photo_by_its_digest
     assert declaration.at.tzinfo is not None
 
 
+def test_one_declaration_covers_all_photos_of_a_face_each_by_its_own_digest():
+    ledger = ListLedger()
+    add(References(ledger), PHOTO, PHOTO + b"2", PHOTO)
+    assert [d.photo_sha256 for d in ledger.declarations] == [
+        hashlib.sha256(photo).hexdigest() for photo in (PHOTO, PHOTO + b"2")
+    ]
+    assert len({(d.declared_by, d.at) for d in ledger.declarations}) == 1
+
+
+def test_what_was_found_is_told_for_each_photo():
+    _id, findings = References(ListLedger()).add(
+        [PHOTO, PHOTO], owner_agrees=True, declared_by="Kim", language="en", factory=SmallFactory()
+    )
+    assert [[finding.code for finding in photo] for photo in findings] == [["face_small"], ["face_small"]]
+
+
+@pytest.mark.parametrize(
+    ("photos", "error"),
+    [
+        pytest.param([PHOTO] * 6, TooManyPhotosError, id="six photos"),
+        pytest.param([PHOTO, PHOTO * 9], MediaTooLargeError, id="one too large"),
+    ],
+)
+def test_over_the_limits_nothing_is_read_or_recorded(photos, error):
+    ledger = ListLedger()
+    with pytest.raises(error):
+        add(References(ledger, max_bytes=50), *photos)
+    assert ledger.declarations == []
+
+
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_a_declaration_is_recorded_in_the_words_that_were_shown(language):
     ledger = ListLedger()
@@ -75,8 +107,8 @@ def test_a_photo_whose_declaration_cannot_be_kept_is_not_used():
 @pytest.mark.parametrize(("agrees", "by"), [(False, "Kim"), (True, ""), (True, "   ")])
 def test_without_a_declaration_the_photo_is_not_even_read(agrees, by):
     class Unread(SmallFactory):
-        def read_reference(self, photo):  # noqa: ARG002  # it must not be asked
+        def read_reference(self, photos):  # noqa: ARG002  # it must not be asked
             pytest.fail("read without consent")
 
     with pytest.raises(ConsentError):
-        References(ListLedger()).add(PHOTO, owner_agrees=agrees, declared_by=by, language="en", factory=Unread())
+        References(ListLedger()).add([PHOTO], owner_agrees=agrees, declared_by=by, language="en", factory=Unread())

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mien.errors import MediaError, PersonaError, PolicyError
+from mien.errors import MediaError, PersonaError, PolicyError, TooManyPhotosError
 from mien.sessions.wishes import BuiltInMask, FacePhoto, Person, SwapScope, Wishes, read_wishes
 from support.photos import as_png
 
@@ -64,7 +64,7 @@ def test_contradictions_cannot_be_made(wishes, why):
 
 def test_an_unknown_mask_is_answered_with_the_known_ones():
     with pytest.raises(PersonaError, match="mask:volto, mask:marble, mask:painted"):
-        read_wishes(swap_to="mask:dragon")
+        read_wishes(swap_to=["mask:dragon"])
 
 
 def test_a_mask_asks_for_nobodys_consent():
@@ -90,6 +90,34 @@ def test_a_folder_is_one_person_and_other_files_in_it_are_no_photos(tmp_path):
     assert [(p.name, [f.name for f in p.photos]) for p in wishes.show] == [("bob", ["a.PNG", "b.png"])]
 
 
+def test_photos_and_folders_of_a_face_to_swap_in_are_one_person(tmp_path):
+    folder = tmp_path / "me"
+    folder.mkdir()
+    for shade, path in enumerate((folder / "a.png", folder / "b.png", tmp_path / "c.png")):
+        path.write_bytes(as_png(np.full((8, 8, 3), shade, np.uint8)))
+    wishes = read_wishes(swap_to=[str(folder), str(tmp_path / "c.png")])
+    assert [photo.name for photo in wishes.swap_photos] == ["a.png", "b.png", "c.png"]
+    assert [(reference.photo.name, reference.use) for reference in wishes.references] == [
+        ("a.png", "swap"),
+        ("b.png", "swap"),
+        ("c.png", "swap"),
+    ]
+
+
+def test_more_photos_than_are_combined_are_refused(tmp_path):
+    with pytest.raises(TooManyPhotosError, match="at most 5"):
+        Wishes(swap_to=Person("me", tuple(photo(shade=shade) for shade in range(6))))
+    for shade in range(6):
+        (tmp_path / f"{shade}.png").write_bytes(as_png(np.full((8, 8, 3), shade, np.uint8)))
+    with pytest.raises(TooManyPhotosError, match="at most 5"):
+        read_wishes(swap_to=[str(tmp_path)])
+
+
+def test_a_mask_is_combined_with_nothing():
+    with pytest.raises(PolicyError, match="of its own"):
+        read_wishes(swap_to=["mask:volto", "me.jpg"])
+
+
 def test_an_empty_folder_recognises_nobody(tmp_path):
     with pytest.raises(PolicyError, match="no picture"):
         read_wishes(show=[tmp_path])
@@ -97,7 +125,7 @@ def test_an_empty_folder_recognises_nobody(tmp_path):
 
 def test_a_missing_photo_is_named(tmp_path):
     with pytest.raises(MediaError, match=r"nobody\.jpg"):
-        read_wishes(swap_to=str(tmp_path / "nobody.jpg"))
+        read_wishes(swap_to=[str(tmp_path / "nobody.jpg")])
 
 
 def test_photos_are_equal_when_their_files_are():

@@ -1,5 +1,6 @@
 """Personas read from photos."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -138,6 +139,16 @@ def test_a_photo_in_another_light_does_not_change_the_colour_of_the_first():
     alone = persona_from_photo(PHOTO, MESH, "Ada").texture
     both = persona_from_photos([(PHOTO, MESH), (drawn_head(1, dim, light=0.4), dim)], "Ada").texture
     assert np.abs(both[INNER].astype(int) - alone[INNER]).mean() < 6
+
+
+def test_a_sharp_photo_leads_a_blurred_one_that_is_a_little_more_frontal():
+    grain = np.random.default_rng(1).normal(0, 12, (480, 640, 1))
+    turned = drawn_mesh(yaw=6)
+    sharp = np.clip(drawn_head(1, turned) + grain, 0, 255).astype(np.uint8)
+    blurred = cv2.GaussianBlur(PHOTO, (0, 0), 4)
+    both = persona_from_photos([(blurred, MESH), (sharp, turned)], "Ada").texture
+    alone = persona_from_photos([(sharp, turned)], "Ada").texture
+    assert np.abs(both[INNER].astype(int) - alone[INNER]).mean() < 2
 
 
 def test_the_build_is_the_mean_of_the_photos_wherever_they_stand():

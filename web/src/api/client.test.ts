@@ -63,14 +63,18 @@ describe("Api", () => {
     expect(sent).toHaveBeenCalledWith("/api/broadcasts/b%2Fx/end", "secret");
   });
 
-  it("sends a photo with the declaration of its owner's agreement", async () => {
-    const { api, requests } = served(json({ id: "reference:1", notes: [] }, 201));
-    await api.addReference(new File(["jpeg"], "me.jpg", { type: "image/jpeg" }), "Kim", "ko");
+  it("sends photos with the declaration of their owner's agreement", async () => {
+    const { api, requests } = served(json({ id: "reference:1", notes: [], photos: [] }, 201));
+    const photos = ["a.jpg", "b.jpg"].map((name) => new File(["jpeg"], name, { type: "image/jpeg" }));
+    await api.addReference(photos, "Kim", "ko");
     const form = await requests[0]?.formData();
     expect(form?.get("owner_agrees")).toBe("true");
     expect(form?.get("declared_by")).toBe("Kim");
     expect(form?.get("language")).toBe("ko");
-    expect(form?.get("photo")).toBeInstanceOf(File);
+    expect(form?.getAll("photo").map((photo) => photo instanceof File && photo.name)).toEqual([
+      "a.jpg",
+      "b.jpg",
+    ]);
   });
 
   it("throws the server's problem", async () => {

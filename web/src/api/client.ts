@@ -7,6 +7,7 @@ export type Broadcast = Awaited<ReturnType<Api["broadcast"]>>;
 export type CreatedBroadcast = Awaited<ReturnType<Api["create"]>>;
 export type Persona = Awaited<ReturnType<Api["personas"]>>[number];
 export type Reference = Awaited<ReturnType<Api["addReference"]>>;
+export type Finding = Reference["photos"][number]["findings"][number];
 export type Treatment = Broadcast["treatment"];
 
 export type MosaicStyle = Broadcast["mosaic_style"];
@@ -71,13 +72,13 @@ export class Api {
     return settle(this.client.GET("/api/personas"));
   }
 
-  /** Hand in a photo together with the declaration that its owner agreed. */
-  async addReference(photo: File, declaredBy: string, language: LanguageCode) {
+  /** Hand in photos of one face together with the declaration that its owner agreed. */
+  async addReference(photos: readonly File[], declaredBy: string, language: LanguageCode) {
     return settle(
       this.client.POST("/api/references", {
-        body: { photo: "", owner_agrees: true, declared_by: declaredBy, language },
-        // OpenAPI cannot name a browser's File, so the photo joins the form here.
-        bodySerializer: (fields) => formOf({ ...fields, photo }),
+        body: { photo: [], owner_agrees: true, declared_by: declaredBy, language },
+        // OpenAPI cannot name a browser's File, so the photos join the form here.
+        bodySerializer: ({ photo: _, ...fields }) => formOf(fields, photos),
         headers: bearer(this.operatorToken()),
       }),
     );
@@ -92,11 +93,10 @@ function bearer(token: string | null): Record<string, string> {
   return token === null ? {} : { Authorization: `Bearer ${token}` };
 }
 
-function formOf(fields: Record<string, string | boolean | File>): FormData {
+function formOf(fields: Record<string, string | boolean>, photos: readonly File[]): FormData {
   const form = new FormData();
-  for (const [name, value] of Object.entries(fields)) {
-    form.set(name, value instanceof File ? value : String(value));
-  }
+  for (const [name, value] of Object.entries(fields)) form.set(name, String(value));
+  for (const photo of photos) form.append("photo", photo);
   return form;
 }
 

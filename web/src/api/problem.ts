@@ -1,4 +1,8 @@
 import type { Words } from "../words/en";
+import type { components } from "./schema";
+
+/** What the server found in a photo. */
+export type PhotoFindings = components["schemas"]["PhotoOut"];
 
 export type ProblemCode = keyof Words["problems"];
 
@@ -6,6 +10,7 @@ export type ProblemCode = keyof Words["problems"];
  * Something the server refused (RFC 9457), or a failure to reach it at all.
  *
  * `code` is the stable name of the error; `detail` is the server's own English sentence about this very case.
+ * `photos` says of each photo that was handed in what was found in it, where photos were refused.
  */
 export class Problem extends Error {
   override readonly name = "Problem";
@@ -15,6 +20,7 @@ export class Problem extends Error {
     readonly status: number,
     readonly detail: string = "",
     readonly retryAfterSeconds: number | null = null,
+    readonly photos: readonly PhotoFindings[] = [],
   ) {
     super(`${code} (${status}): ${detail}`);
   }
@@ -43,7 +49,7 @@ export class Problem extends Error {
 
   /** Make one of a body that was read already. */
   static fromBody(body: unknown, { status, headers }: Pick<Response, "status" | "headers">): Problem {
-    const { code, detail } =
+    const { code, detail, photos } =
       typeof body === "object" && body !== null ? (body as Record<string, unknown>) : {};
     const retryAfter = Number.parseInt(headers.get("Retry-After") ?? "", 10);
     return new Problem(
@@ -51,6 +57,7 @@ export class Problem extends Error {
       status,
       typeof detail === "string" ? detail : "",
       Number.isNaN(retryAfter) ? null : retryAfter,
+      Array.isArray(photos) ? (photos as PhotoFindings[]) : [],
     );
   }
 

@@ -1,9 +1,11 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import type { Persona } from "../api/client";
+import openapi from "../../openapi.json";
+import type { Api, Persona } from "../api/client";
 import { Problem } from "../api/problem";
 import { en } from "../words/en";
+import { ko } from "../words/ko";
 import { Language } from "../words/language";
-import { FacePicker } from "./face-picker";
+import { FacePicker, MOST_PHOTOS } from "./face-picker";
 
 const MASKS = ["volto", "marble"].map(
   (name): Persona => ({
@@ -14,14 +16,35 @@ const MASKS = ["volto", "marble"].map(
   }),
 );
 const PHOTO = new File(["jpeg"], "me.jpg", { type: "image/jpeg" });
+const OTHER = new File(["more"], "side.jpg", { type: "image/jpeg" });
 
-async function picker(addReference = async () => ({ id: "reference:1", notes: ["a little dark"] })) {
+const GOOD = { findings: [] };
+const DARK = {
+  findings: [
+    {
+      code: "too_dark",
+      severity: "warn" as const,
+      value: 60,
+      limit: 85,
+      advice: { en: "Switch on a light.", ko: "불을 켜 주세요." },
+    },
+  ],
+};
+
+async function picker(
+  addReference: Api["addReference"] = async (photos) => ({
+    id: "reference:1",
+    notes: [],
+    photos: photos.map((_, i) => (i === 0 ? DARK : GOOD)),
+  }),
+) {
   const onChange = vi.fn();
   const onProblem = vi.fn();
   const added = vi.fn(addReference);
+  const language = new Language(["en"]);
   const subject = new FacePicker({
     api: { personas: async () => MASKS, addReference: added },
-    language: new Language(["en"]),
+    language,
     onChange,
     onProblem,
   });
@@ -35,13 +58,15 @@ async function picker(addReference = async () => ({ id: "reference:1", notes: ["
   };
   return {
     subject,
+    language,
     find,
     added,
     onProblem,
+    photos: () => [...subject.element.querySelectorAll(".photos > li")].map((item) => item.textContent),
     choose: (kind: string) => find<HTMLInputElement>(`input[value="${kind}"]`).click(),
-    takePhoto: (file = PHOTO) => {
+    takePhotos: (...files: File[]) => {
       const input = find<HTMLInputElement>('input[type="file"]');
-      Object.defineProperty(input, "files", { value: [file], configurable: true });
+      Object.defineProperty(input, "files", { value: files, configurable: true });
       input.dispatchEvent(new Event("change"));
     },
     declare: (name: string) => {
@@ -52,7 +77,7 @@ async function picker(addReference = async () => ({ id: "reference:1", notes: ["
     },
     upload: async () => {
       find<HTMLButtonElement>('button[name="upload"]').click();
-      await vi.waitFor(() => expect(find('button[name="upload"]').textContent).toBe(en.face.upload));
+      await vi.waitFor(() => expect(find('button[name="upload"]').textContent).not.toMatch(/^Checking/));
     },
   };
 }
@@ -100,10 +125,10 @@ describe("FacePicker", () => {
   });
 
   it("uses no photo whose owner's agreement was not declared by somebody with a name", async () => {
-    const { subject, choose, takePhoto, find, declare } = await picker();
+    const { subject, choose, takePhotos, find, declare } = await picker();
     choose("photo");
     expect(subject.missing).toBe(en.face.needsPhoto);
-    takePhoto();
+    takePhotos(PHOTO);
     const upload = find<HTMLButtonElement>('button[name="upload"]');
     expect(upload.hasAttribute("disabled")).toBe(true);
     declare("  ");
@@ -114,35 +139,76 @@ describe("FacePicker", () => {
     expect(subject.wish).toBeNull();
   });
 
-  it("wishes for the photo once the server took it, and shows the server's notes", async () => {
-    const { subject, choose, takePhoto, declare, upload, added } = await picker();
+  it("wishes for the photos once the server took them as one face", async () => {
+    const { subject, choose, takePhotos, declare, upload, added } = await picker();
     choose("photo");
-    takePhoto();
+    takePhotos(PHOTO, OTHER);
     declare("Kim");
     await upload();
-    expect(added).toHaveBeenCalledWith(PHOTO, "Kim", "en");
+    expect(added).toHaveBeenCalledWith([PHOTO, OTHER], "Kim", "en");
     expect(subject.wish).toEqual({ treatment: "swap", persona: "reference:1", others: "mosaic" });
-    expect(subject.element.textContent).toContain("a little dark");
+    expect(subject.element.textContent).toContain(en.face.ready(2));
   });
 
-  it("asks for the declaration anew when another photo is chosen", async () => {
-    const { subject, choose, takePhoto, declare, upload, find } = await picker();
+  it("shows what was found in each photo, in the page's language", async () => {
+    const { subject, language, choose, takePhotos, declare, upload, photos } = await picker();
     choose("photo");
-    takePhoto();
+    takePhotos(PHOTO, OTHER);
+    expect(photos()).toEqual([en.face.unseen, en.face.unseen]);
     declare("Kim");
     await upload();
-    takePhoto(new File(["other"], "other.jpg"));
+    expect(photos()).toEqual(["Switch on a light.", en.face.good]);
+    language.choose("ko");
+    subject.translate();
+    expect(photos()).toEqual(["불을 켜 주세요.", ko.face.good]);
+  });
+
+  it("lets a refused photo go, and keeps what is known of the others", async () => {
+    const refused = new Problem("photo.unusable", 422, "", null, [GOOD, DARK]);
+    const { choose, takePhotos, declare, upload, photos, subject, find } = await picker(() =>
+      Promise.reject(refused),
+    );
+    choose("photo");
+    takePhotos(PHOTO, OTHER);
+    declare("Kim");
+    await upload();
+    expect(photos()).toEqual([en.face.good, "Switch on a light."]);
+    expect(find('.photo [role="alert"]').textContent).toBe(en.face.someRefused);
+    subject.element.querySelectorAll<HTMLButtonElement>('button[name="remove"]')[1]?.click();
+    expect(photos()).toEqual([en.face.good]);
+    expect(find('.photo [role="alert"]').hasAttribute("hidden")).toBe(true);
+    expect(find<HTMLInputElement>('input[name="agreed"]').checked).toBe(true);
+  });
+
+  it("takes no more photos than the server combines, and says so", async () => {
+    const { choose, takePhotos, photos, subject } = await picker();
+    expect(MOST_PHOTOS).toBe(
+      openapi.components.schemas.Body_add_reference_api_references_post.properties.photo.maxItems,
+    );
+    choose("photo");
+    takePhotos(...Array.from({ length: MOST_PHOTOS + 1 }, (_, i) => new File(["x"], `${i}.jpg`)));
+    expect(photos()).toHaveLength(MOST_PHOTOS);
+    expect(subject.element.textContent).toContain(en.face.full(MOST_PHOTOS));
+  });
+
+  it("asks for the declaration anew when another photo is added", async () => {
+    const { subject, choose, takePhotos, declare, upload, find } = await picker();
+    choose("photo");
+    takePhotos(PHOTO);
+    declare("Kim");
+    await upload();
+    takePhotos(new File(["other"], "other.jpg"));
     expect(find<HTMLInputElement>('input[name="agreed"]').checked).toBe(false);
     expect(subject.wish).toBeNull();
   });
 
   it("explains why the server refused a photo", async () => {
     const refused = new Problem("photo.many_faces", 422);
-    const { subject, choose, takePhoto, declare, upload, onProblem } = await picker(() =>
+    const { subject, choose, takePhotos, declare, upload, onProblem } = await picker(() =>
       Promise.reject(refused),
     );
     choose("photo");
-    takePhoto();
+    takePhotos(PHOTO);
     declare("Kim");
     await upload();
     expect(subject.element.textContent).toContain(en.problems["photo.many_faces"]);

@@ -1,5 +1,5 @@
 import type { Api, MosaicShape, MosaicStyle, MosaicWish, Persona, Wish } from "../api/client";
-import { Problem } from "../api/problem";
+import { type PhotoFindings, Problem } from "../api/problem";
 import { icon } from "../ui/icons";
 import { View } from "../ui/view";
 import type { Language } from "../words/language";
@@ -9,13 +9,23 @@ const SHAPES: readonly MosaicShape[] = ["box", "head"];
 
 type FaceKind = "mask" | "photo" | "mosaic";
 
-/** What has become of the person's own photo. */
-export type PhotoState =
+/** As many photos of one face as the server combines. */
+export const MOST_PHOTOS = 5;
+
+/** What has become of the person's own photos. */
+export type PhotosState =
   | { kind: "none" }
-  | { kind: "chosen"; file: File }
-  | { kind: "uploading"; file: File }
-  | { kind: "refused"; file: File; problem: Problem }
-  | { kind: "ready"; file: File; persona: string; notes: readonly string[] };
+  | { kind: "chosen" }
+  | { kind: "uploading" }
+  | { kind: "refused"; problem: Problem }
+  | { kind: "ready"; persona: string };
+
+/** A photo that was chosen; `found` is what the server said of it, null before it was asked. */
+interface Photo {
+  file: File;
+  url: string;
+  found: PhotoFindings | null;
+}
 
 export interface FacePickerOptions {
   api: Pick<Api, "personas" | "addReference">;
@@ -26,7 +36,7 @@ export interface FacePickerOptions {
   onProblem: (problem: Problem) => void;
 }
 
-/** The choice of what happens to faces: a mask, one's own photo, or a mosaic for everyone. */
+/** The choice of what happens to faces: a mask, photos of one face, or a mosaic for everyone. */
 export class FacePicker {
   readonly element: HTMLElement;
   private kind: FaceKind = "mask";
@@ -34,14 +44,16 @@ export class FacePicker {
   private mask: string | null = null;
   private masks: readonly Persona[] = [];
   private masksFailed = false;
-  private photo: PhotoState = { kind: "none" };
+  private state: PhotosState = { kind: "none" };
+  private photos: readonly Photo[] = [];
+  private tooMany = false;
   private agreed = false;
   private declaredBy = "";
   private dragging = false;
   private mosaic: MosaicWish = {};
   private readonly view = new View();
   private readonly cards = this.view.el("div", { class: "masks" });
-  private readonly picture = this.view.el("img", { class: "photo-picture", alt: "" });
+  private readonly list = this.view.el("ul", { class: "photos" });
 
   constructor(private readonly options: FacePickerOptions) {
     this.element = this.view.el(
@@ -59,7 +71,7 @@ export class FacePicker {
   /** What is wished for; null while a mask or a photo is still to be chosen. */
   get wish(): Wish | null {
     if (this.kind === "mosaic") return { treatment: "mosaic", ...this.mosaic };
-    const ready = this.photo.kind === "ready" ? this.photo.persona : null;
+    const ready = this.state.kind === "ready" ? this.state.persona : null;
     const persona = this.kind === "mask" ? this.mask : ready;
     if (persona === null) return null;
     return { treatment: "swap", persona, others: this.everybody ? "swap" : "mosaic", ...this.mosaic };
@@ -87,8 +99,13 @@ export class FacePicker {
     this.view.refresh();
   }
 
-  /** Titles are the only words that are built with the cards, so a new language builds them anew. */
-  showMasks(): void {
+  /** Some words are built with what they belong to: titles of masks, advice on photos. */
+  translate(): void {
+    this.showMasks();
+    this.showPhotos();
+  }
+
+  private showMasks(): void {
     const { code } = this.options.language;
     this.cards.replaceChildren(
       ...this.masks.map((mask) =>
@@ -230,41 +247,62 @@ export class FacePicker {
   private photoChoice(): HTMLElement {
     const { view } = this;
     const words = () => this.words.face;
-    const isNew = () => this.photo.kind === "none";
-    const isReady = () => this.photo.kind === "ready";
+    const count = () => this.photos.length;
+    const isReady = () => this.state.kind === "ready";
+    const isUploading = () => this.state.kind === "uploading";
     return view.el(
       "div",
       { class: "photo", hidden: () => this.kind !== "photo" },
+      view.el(
+        "div",
+        { role: "group", "aria-label": () => words().photos, hidden: () => count() === 0 },
+        this.list,
+      ),
       view.el(
         "label",
         {
           class: "drop",
           "data-dragging": () => this.dragging,
+          hidden: () => count() === MOST_PHOTOS || isUploading(),
           on: {
             dragover: (event) => this.drag(event, true),
             dragleave: (event) => this.drag(event, false),
             drop: (event) => {
               this.drag(event, false);
-              this.take(event.dataTransfer?.files[0]);
+              this.take(event.dataTransfer?.files);
             },
           },
         },
         view.el("input", {
           type: "file",
           name: "photo",
+          multiple: true,
           accept: "image/jpeg,image/png,image/webp",
-          on: { change: ({ target }) => this.take((target as HTMLInputElement).files?.[0]) },
+          on: {
+            change: ({ target }) => {
+              const input = target as HTMLInputElement;
+              this.take(input.files);
+              input.value = ""; // or a photo that was removed could not be chosen again
+            },
+          },
         }),
-        this.picture,
         icon("photo"),
-        view.el("strong", {}, () => (isNew() ? words().drop : words().change)),
+        view.el("strong", {}, () => (count() === 0 ? words().drop : words().add)),
         view.el("span", {}, () =>
-          this.photo.kind === "none" ? words().dropMore : words().chosen(this.photo.file.name),
+          count() === 0 ? words().dropMore(MOST_PHOTOS) : words().addMore(MOST_PHOTOS - count()),
         ),
+      ),
+      view.el("p", { class: "quiet", role: "status", hidden: () => !this.tooMany }, () =>
+        words().full(MOST_PHOTOS),
+      ),
+      view.el(
+        "p",
+        { class: "problem", role: "alert", hidden: () => this.refusal === "" },
+        () => this.refusal,
       ),
       view.el(
         "div",
-        { class: "declaration", hidden: () => isNew() || isReady() },
+        { class: "declaration", hidden: () => count() === 0 || isReady() },
         view.el(
           "label",
           { class: "check" },
@@ -300,34 +338,72 @@ export class FacePicker {
             type: "button",
             class: "button",
             name: "upload",
-            disabled: () => !this.agreed || this.declaredBy.trim() === "" || this.photo.kind === "uploading",
+            disabled: () => !this.agreed || this.declaredBy.trim() === "" || isUploading(),
             on: { click: () => void this.upload() },
           },
-          view.el("span", { class: "spinner", hidden: () => this.photo.kind !== "uploading" }),
-          () => (this.photo.kind === "uploading" ? words().uploading : words().upload),
+          view.el("span", { class: "spinner", hidden: () => !isUploading() }),
+          () => (isUploading() ? words().uploading(count()) : words().upload(count())),
         ),
       ),
-      view.el(
-        "p",
-        { class: "done", role: "status", hidden: () => !isReady() },
-        icon("check"),
-        () => words().ready,
+      view.el("p", { class: "done", role: "status", hidden: () => !isReady() }, icon("check"), () =>
+        words().ready(count()),
       ),
-      view.el("p", { class: "quiet", hidden: () => this.notes === "" }, () => this.notes),
       view.el(
         "p",
-        { class: "problem", role: "alert", hidden: () => this.refusal === "" },
-        () => this.refusal,
+        { class: "quiet", hidden: () => !isReady() || this.photos.every(isGood) },
+        () => words().couldBeBetter,
       ),
     );
   }
 
-  private get notes(): string {
-    return this.photo.kind === "ready" ? this.photo.notes.join(" ") : "";
+  private showPhotos(): void {
+    const { code } = this.options.language;
+    const { face } = this.words;
+    const { view } = this;
+    const advice = (found: PhotoFindings) =>
+      found.findings.map(({ severity, advice }) =>
+        view.el(
+          "li",
+          { "data-severity": severity },
+          icon(severity === "refuse" ? "alert" : "info"),
+          advice[code],
+        ),
+      );
+    const said = (photo: Photo) => {
+      if (photo.found === null) return view.el("span", { class: "quiet" }, face.unseen);
+      if (isGood(photo)) return view.el("span", { class: "done" }, icon("check"), face.good);
+      return view.el("ul", { class: "advice" }, advice(photo.found));
+    };
+    this.list.replaceChildren(
+      ...this.photos.map((photo) =>
+        view.el(
+          "li",
+          {},
+          view.el("img", { src: photo.url, alt: photo.file.name }),
+          said(photo),
+          view.el(
+            "button",
+            {
+              type: "button",
+              class: "link",
+              name: "remove",
+              "aria-label": face.remove(photo.file.name),
+              disabled: this.state.kind === "uploading",
+              on: { click: () => this.remove(photo) },
+            },
+            icon("close"),
+          ),
+        ),
+      ),
+    );
   }
 
   private get refusal(): string {
-    return this.photo.kind === "refused" ? this.photo.problem.say(this.options.language.words) : "";
+    if (this.state.kind !== "refused") return "";
+    const { problem } = this.state;
+    // With several photos the code is that of the first bad one; beside each stands what is wrong with it.
+    const isOfOne = problem.photos.length > 1 && problem.code !== "photo.different_people";
+    return isOfOne ? this.words.face.someRefused : problem.say(this.words);
   }
 
   private drag(event: DragEvent, over: boolean): void {
@@ -336,37 +412,51 @@ export class FacePicker {
     this.view.refresh();
   }
 
-  private take(file: File | undefined): void {
-    if (file === undefined) return;
-    URL.revokeObjectURL(this.picture.src);
-    this.picture.src = URL.createObjectURL(file);
-    // The declaration was about the photo before.
-    this.change(() => {
-      this.photo = { kind: "chosen", file };
-      this.agreed = false;
-    });
+  private changePhotos(photos: readonly Photo[], state: PhotosState): void {
+    this.photos = photos;
+    this.change(() => (this.state = state));
+    this.showPhotos();
+  }
+
+  private take(files: FileList | readonly File[] | null | undefined): void {
+    const chosen = [...(files ?? [])];
+    if (chosen.length === 0 || this.state.kind === "uploading") return;
+    const room = MOST_PHOTOS - this.photos.length;
+    this.tooMany = chosen.length > room;
+    this.agreed = false; // the declaration was about the photos before
+    const added = chosen
+      .slice(0, room)
+      .map((file) => ({ file, url: URL.createObjectURL(file), found: null }));
+    this.changePhotos([...this.photos, ...added], { kind: "chosen" });
+  }
+
+  private remove(photo: Photo): void {
+    URL.revokeObjectURL(photo.url);
+    this.tooMany = false;
+    const photos = this.photos.filter((other) => other !== photo);
+    this.changePhotos(photos, { kind: photos.length === 0 ? "none" : "chosen" });
   }
 
   private async upload(): Promise<void> {
-    if (this.photo.kind === "none") return;
-    const { file } = this.photo;
-    this.change(() => (this.photo = { kind: "uploading", file }));
+    const { photos } = this;
+    this.changePhotos(photos, { kind: "uploading" });
     try {
-      const { id, notes } = await this.options.api.addReference(
-        file,
-        this.declaredBy.trim(),
-        this.options.language.code,
-      );
-      this.settle(file, { kind: "ready", file, persona: id, notes });
+      const files = photos.map(({ file }) => file);
+      const { code } = this.options.language;
+      const answer = await this.options.api.addReference(files, this.declaredBy.trim(), code);
+      this.changePhotos(judged(photos, answer.photos), { kind: "ready", persona: answer.id });
     } catch (error) {
       const problem = Problem.from(error);
-      this.settle(file, { kind: "refused", file, problem });
+      this.changePhotos(judged(photos, problem.photos), { kind: "refused", problem });
       this.options.onProblem(problem);
     }
   }
+}
 
-  /** Take in the server's answer, unless another photo was chosen meanwhile. */
-  private settle(file: File, state: PhotoState): void {
-    if (this.photo.kind === "uploading" && this.photo.file === file) this.change(() => (this.photo = state));
-  }
+function judged(photos: readonly Photo[], found: readonly PhotoFindings[]): readonly Photo[] {
+  return photos.map((photo, i) => ({ ...photo, found: found[i] ?? photo.found }));
+}
+
+function isGood({ found }: Photo): boolean {
+  return found?.findings.length === 0;
 }

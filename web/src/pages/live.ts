@@ -72,7 +72,7 @@ export class LivePage {
     });
     this.camera.onChange(() => void this.cameraMayBeBack());
     language.onChange(() => {
-      this.faces.showMasks();
+      this.faces.translate();
       this.update(() => undefined);
     });
   }

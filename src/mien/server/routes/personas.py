@@ -4,23 +4,20 @@ import asyncio
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from mien.server.access import check_operator
+from mien.server.photos import PhotoOut, TextOut, photos_out
+from mien.sessions.advice import ADVICE
 from mien.sessions.consent import BILINGUAL_STATEMENT, Language
 from mien.sessions.ports import PipelineFactory
-from mien.sessions.references import References
+from mien.sessions.references import Findings, References
+from mien.sessions.wishes import MAX_PHOTOS_OF_A_PERSONA
+from mien.vision.coach import Fault
 
 router = APIRouter(prefix="/api", tags=["personas"])
-
-
-class TitleOut(BaseModel):
-    """A name in both languages."""
-
-    en: str = Field(description="English.")
-    ko: str = Field(description="Korean.")
 
 
 class PersonaOut(BaseModel):
@@ -28,15 +25,16 @@ class PersonaOut(BaseModel):
 
     id: str = Field(description="For `persona` of a broadcast.")
     kind: str = Field(description="`mask` for one that mien draws itself.")
-    title: TitleOut = Field(description="Its name.")
+    title: TextOut = Field(description="Its name.")
     preview_url: str = Field(description="A JPEG of it.")
 
 
 class ReferenceOut(BaseModel):
-    """A photo that was taken as a persona."""
+    """Photos of one face that were taken as a persona."""
 
     id: str = Field(description="For `persona` of a broadcast.")
-    notes: list[str] = Field(description="What could be better about the photo.")
+    notes: list[str] = Field(description="What could be better, as sentences in the language of the declaration.")
+    photos: list[PhotoOut] = Field(description="What was found in each photo, in the order of the form.")
 
 
 @router.get("/personas")
@@ -47,7 +45,7 @@ async def list_personas(request: Request) -> list[PersonaOut]:
         PersonaOut(
             id=card.id,
             kind=card.kind,
-            title=TitleOut(en=card.title_en, ko=card.title_ko),
+            title=TextOut(en=card.title_en, ko=card.title_ko),
             preview_url=f"/api/personas/{card.id}/preview.jpg",
         )
         for card in cards
@@ -64,22 +62,32 @@ async def preview_persona(request: Request, persona_id: str) -> Response:
 @router.post("/references", status_code=HTTPStatus.CREATED, dependencies=[Depends(check_operator)])
 async def add_reference(
     request: Request,
-    photo: UploadFile,
+    photo: Annotated[
+        list[UploadFile],
+        File(
+            description="A photo; repeat the field for more of the same face.",
+            json_schema_extra={"maxItems": MAX_PHOTOS_OF_A_PERSONA},  # said, and refused with a code of its own
+        ),
+    ],
     owner_agrees: Annotated[bool, Form(description=BILINGUAL_STATEMENT)] = False,  # noqa: FBT002  # a form field, not an argument
     declared_by: Annotated[str, Form(max_length=100, description="Who declares it.")] = "",
     language: Annotated[Language, Form(description="In which language the declaration was shown.")] = "en",
 ) -> ReferenceOut:
-    """Take a photo as a persona, with the declaration that its owner agreed. It is kept in memory only."""
-    references: References = request.app.state.references
-    data = await photo.read()
+    """Take photos of one face as a persona, with the declaration that its owner agreed. They stay in memory only.
 
-    def add() -> tuple[str, tuple[str, ...]]:
+    Photos that cannot serve are refused with a problem whose `photos` says what was found in each.
+    """
+    references: References = request.app.state.references
+    data = [await one.read() for one in photo[: MAX_PHOTOS_OF_A_PERSONA + 1]]
+
+    def add() -> tuple[str, Findings]:
         return references.add(
             data, owner_agrees=owner_agrees, declared_by=declared_by, language=language, factory=_eyes(request)
         )
 
-    persona_id, notes = await asyncio.to_thread(add)
-    return ReferenceOut(id=persona_id, notes=list(notes))
+    persona_id, findings = await asyncio.to_thread(add)
+    codes = dict.fromkeys(Fault(finding.code) for found in findings for finding in found)
+    return ReferenceOut(id=persona_id, notes=[ADVICE[code][language] for code in codes], photos=photos_out(findings))
 
 
 def _eyes(request: Request) -> PipelineFactory:
