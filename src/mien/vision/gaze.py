@@ -23,8 +23,8 @@ IRIS: Final = 0.2
 """Radius of an iris in widths of its eye, give or take a tenth from person to person."""
 _USUAL: Final = (0.22, 0.12)
 """How far irises usually stray from the middle, across and along the lids, in widths of the eye."""
-_CLOSED, _OPEN = 0.2, 0.29
-"""Distinctness of an iris, as `Iris` gives it, at which an eye surely is closed, and surely is open."""
+_CLOSED, _OPEN = 0.18, 0.27
+"""Distinctness of the less distinct iris, as `Iris` gives it, at which eyes surely are closed, and surely open."""
 _BIAS_HZ: Final = 0.5
 
 
@@ -35,7 +35,8 @@ class Iris:
     Attributes:
         place: (2,) its centre, from the middle of the opening, in widths of the eye, along the eye's own axes.
         distinct: How clearly it is an iris: the contrast to the rest of the opening times that to the skin below it.
-            Open eyes reach 0.27 and more; the lashes of closed ones stay below 0.21.
+            The less distinct one of a pair reaches 0.26 where they are open in good light and stays below 0.18 where
+            they are closed.
         white: Red level of the lightest quarter of the opening.
     """
 
@@ -83,8 +84,8 @@ class GazeReader:
         """
         irises = [find_iris(image, mesh, ring) for ring in EYES]
         distinct = np.array([iris.distinct for iris in irises], np.float32)
-        # Eyes blink together; one alone that is not distinct winks.
-        now = ramp((distinct + distinct.mean()) / 2, _CLOSED, _OPEN)
+        # Eyes blink together, and heavy lashes may look like an iris: where one eye is in doubt, so is the other.
+        now = np.repeat(ramp(distinct.min(keepdims=True), _CLOSED, _OPEN), 2)
         self._sure = now if self._sure is None else self._sure + share(12.0, dt) * (now - self._sure)
         places = np.array([iris.place for iris in irises], np.float32)
         weight = np.maximum(distinct, 0.02)[:, None]

@@ -54,12 +54,12 @@ def test_eyes_in_which_no_iris_is_seen_stay_live():
         assert find_iris(after, MESH, ring).distinct < 0.2
 
 
-def test_one_eye_that_winks_stays_closed():
+def test_where_one_eye_is_closed_both_stay_live():
     live = with_irises(drawn_head(2, MESH), MESH, BROWN)
     cv2.fillPoly(live, [np.round(MESH[EYE_LEFT, :2]).astype(np.int32)], (185, 140, 116))
     after = swapped(live)
-    assert greenness(after, EYE_LEFT) < 10
-    assert greenness(after, EYE_RIGHT) > 30
+    assert greenness(after, EYE_LEFT) < 25
+    assert greenness(after, EYE_RIGHT) < 25
 
 
 def test_a_glint_on_the_live_eye_is_kept():
