@@ -61,6 +61,9 @@ READABLE: Final = 0.9
 BARE_SHARE: Final = 0.85
 """A face of which less than this share of the skin between brows and chin was changed went out bare."""
 
+HIDDEN_SHARE: Final = 0.3
+"""A face of which more than this share lies under flat cells is hidden by a mosaic, swapped or not."""
+
 Row: TypeAlias = dict[str, Any]
 
 
@@ -307,6 +310,14 @@ def changed_share(before: Image, after: Image, mesh: Mesh) -> float:
     return float((apart[visible] >= 2).mean())
 
 
+def hidden_share(image: Image, mesh: Mesh) -> float:
+    """Return the share of the face that lies under the flat cells of a mosaic, which may be another face's."""
+    part = _face_part(mesh, image)
+    flat = (image[part][:, 1:] == image[part][:, :-1]).all(axis=2)
+    flat[1:] &= (image[part][1:, 1:] == image[part][:-1, 1:]).all(axis=2)
+    return float(flat[_filled(mesh, part, 0.9)[:, 1:] > 0].mean())
+
+
 def _face_part(mesh: Mesh, image: Image) -> tuple[slice, slice]:
     low, high = mesh[OVAL, :2].min(axis=0), mesh[OVAL, :2].max(axis=0)
     margin = 0.15 * (high - low)
@@ -406,8 +417,9 @@ def judge(pair: Pair, judges: Judges, runtime: Runtime, sheets: Path | None) -> 
     """Swap one pair and measure it."""
     film = pair.film
     out, counts, cpu_ms = treat(runtime, film, pair.reference)
-    swapped = [frame.get("swap", 0) > 0 for frame in counts]
     seen = [i for i, mesh in enumerate(film.meshes) if mesh is not None]
+    hidden = {i for i in seen if hidden_share(out[i], _mesh(film, i)) > HIDDEN_SHARE}
+    swapped = [frame.get("swap", 0) > 0 and i not in hidden for i, frame in enumerate(counts)]
     bare = sum(changed_share(film.frames[i], out[i], _mesh(film, i)) < BARE_SHARE for i in seen)
     there = [i for i in seen if swapped[i]]
     again = {i: judges.again(out[i], _mesh(film, i)) for i in there}

@@ -47,3 +47,21 @@ def drawn_head(person: int, mesh: Mesh, *, light: NDArray[np.float32] | float = 
 def _fill(texture: Image, ring: Indices, colour: tuple[int, ...]) -> None:
     hull = cv2.convexHull(np.round(UV[ring] * SIDE).astype(np.int32))
     cv2.fillPoly(texture, [hull], colour, cv2.LINE_AA)
+
+
+def with_irises(
+    frame: Image, mesh: Mesh, colour: tuple[int, int, int], *, look: tuple[float, float] = (0.0, 0.0)
+) -> Image:
+    """Return a frame with an iris and a pupil in both eyes, off the middle of each by widths of the eye."""
+    seen = frame.copy()
+    for ring in (EYE_LEFT, EYE_RIGHT):
+        lids = mesh[ring, :2]
+        width = float(np.linalg.norm(lids[len(ring) // 2] - lids[0]))
+        centre = np.round((lids.mean(axis=0) + np.array(look) * width) * 16).astype(int)
+        drawn, inside = seen.copy(), np.zeros(frame.shape[:2], np.uint8)
+        for radius, tone in ((0.2, colour), (0.08, (20, 20, 20))):
+            place = (int(centre[0]), int(centre[1]))
+            cv2.circle(drawn, place, round(radius * width * 16), tone, -1, cv2.LINE_AA, 4)
+        cv2.fillPoly(inside, [np.round(lids * 16).astype(np.int32)], 1, cv2.LINE_8, 4)
+        seen[inside > 0] = drawn[inside > 0]
+    return seen

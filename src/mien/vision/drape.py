@@ -36,6 +36,7 @@ def drape(
     texture: Image,
     matte: Matte,
     *,
+    look: Callable[[Image], None] | None = None,
     finish: Callable[[Image], Image] | None = None,
     eye_tone: float = 0.0,
 ) -> Image:
@@ -47,6 +48,7 @@ def drape(
         opacity: (468,) 0 to 1 at each landmark.
         texture: (S, S, 3) RGB.
         matte: (S, S) 0 to 1.
+        look: Draws eyes into the drawn face.
         finish: Works on the drawn face before it is blended in.
         eye_tone: How much of the texture's light and shade around the eyes the open, live eyes take on, 0 to 1.
     """
@@ -56,6 +58,8 @@ def drape(
     u, v, open_ = cv2.split(rasterise(with_skirt(mesh)[:_COUNT], values, DRESSED, (width, height)))
     open_ = np.clip(2 * cv2.blur(open_, (3, 3)) - 1, 0, 1)  # the rasteriser draws hard edges
     face = np.asarray(cv2.remap(texture, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+    if look is not None:
+        look(face)
     if finish is not None:
         face = finish(face)
     if eye_tone > 0:

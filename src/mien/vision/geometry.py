@@ -8,18 +8,28 @@ from numpy.typing import NDArray
 
 from mien.vision.faces import Mesh, Points
 from mien.vision.topology import (
+    BROW_LEFT,
+    BROW_RIGHT,
+    EYE_LEFT,
+    EYE_RIGHT,
     FACE,
     HOLES,
+    LANDMARKS,
     LIPS,
     MOUTH,
     STEADY,
+    UV,
     Vertices,
     lid_pairs,
 )
 
 _CHEEK_LEFT, _CHEEK_RIGHT, _FOREHEAD, _CHIN = 234, 454, 10, 152
-_LIP_WEIGHT: Final = 0.7
-"""Lips take on less of the persona's shape: their rest position is the one we know least."""
+_FIRM: Final = 1.6
+"""How much sooner than brows and lids bones take on the persona's build, as an exponent; see `_weights`."""
+_LIPS: Final = 0.85
+"""Lips take on less than brows: their rest position is the one we know least, and what they say must stay readable."""
+_LIVELY_REACH: Final = 0.06
+"""How far from brows, lids and lips they still count for more than the bones, as a share of the texture's side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +116,12 @@ class ShapeTransfer:
 
     Args:
         mesh: The persona's, from its photo.
-        amount: 0 keeps the live shape, 1 takes on the persona's.
+        amount: 0 keeps the live shape, 1 takes on the persona's. Between, bones take on more of it than brows and lids.
     """
 
     def __init__(self, mesh: Mesh, *, amount: float) -> None:
         self._mesh = mesh
-        self._weight = np.full((len(mesh), 1), amount, np.float32)
-        self._weight[np.concatenate([LIPS, MOUTH])] *= _LIP_WEIGHT
+        self._weight = _weights(amount)
         self._own: Vertices | None = None
         self._seen = 0
 
@@ -124,6 +133,23 @@ class ShapeTransfer:
         own = frontal if self._own is None else self._own + (frontal - self._own) * max(0.01, 1 / self._seen)
         self._own = own
         return live + pose.turn(_in_pairs(self._mesh - own) * self._weight)
+
+
+def _weights(amount: float) -> Vertices:
+    """Return how much of a build each landmark takes on, (468, 1).
+
+    Jaw, cheeks and nose show whose face it is and hardly what it expresses: they go first. Brows, lids and lips, by
+    which people read each other, go last.
+    """
+    weights = np.full(LANDMARKS, 1 - (1 - amount) ** _FIRM)
+    for lively, wanted in (
+        (np.concatenate([BROW_LEFT, BROW_RIGHT, EYE_LEFT, EYE_RIGHT]), amount),
+        (np.concatenate([LIPS, MOUTH]), _LIPS * amount),
+    ):
+        away = np.linalg.norm(UV[:LANDMARKS, None] - UV[lively], axis=2).min(axis=1)
+        near = np.clip(1 - away / _LIVELY_REACH, 0, 1)
+        weights += near * near * (3 - 2 * near) * (wanted - weights)
+    return weights[:, None].astype(np.float32)
 
 
 def _in_pairs(offsets: Vertices) -> Vertices:

@@ -15,6 +15,7 @@ from mien.vision.harmonise import LightMatch, Skin, read_skin
 from mien.vision.mask_light import Finish
 from mien.vision.occlusion import SIDE as COVER_SIDE
 from mien.vision.occlusion import shown_skin, skin_matte
+from mien.vision.photo_eyes import PhotoEyes, read_eyes
 from mien.vision.regions import beard, brows, forehead, openings, oval, ramp, shrink, soften
 from mien.vision.topology import LANDMARKS, STEADY
 from mien.vision.unwrap import flatten, unwrap
@@ -37,6 +38,8 @@ class Persona:
         matte: (S, S) where the persona covers the face, 0 to 1. Eyes and inner mouth stay open.
         surface: What light does to the texture: skin read from a photo, or the finish of a mask.
         mesh: The build of the face in the photo; None keeps the live one.
+        eyes: The photo's eyes, taken apart; None keeps the live ones.
+        eye_matte: (S, S) what the persona covers besides where its eyes are drawn.
     """
 
     name: str
@@ -44,6 +47,8 @@ class Persona:
     matte: Matte
     surface: Skin | Finish
     mesh: Mesh | None = None
+    eyes: PhotoEyes | None = None
+    eye_matte: Matte | None = None
 
     @property
     def kind(self) -> Literal["photo", "mask"]:
@@ -95,16 +100,19 @@ def persona_from_photos(photos: Sequence[tuple[Image, Mesh]], name: str) -> Pers
         raise ShapeError("a persona needs a photo, got none")
     for image, mesh in photos:
         _check_photo(image, mesh)
-    lead, *others = (_peel(image, mesh) for image, mesh in sorted(photos, key=lambda photo: _shortfall(*photo)))
+    photos = sorted(photos, key=lambda photo: _shortfall(*photo))
+    lead, *others = (_peel(image, mesh) for image, mesh in photos)
     for other in others:
         lead = _filled_from(lead, other)
     texture, towards = _mirror_unseen(lead.texture, lead.towards)
     texture = _without_fringe(texture)
     seen = ramp(towards, 0.2, 0.5)
     shown = cv2.resize(shown_skin(texture, seen), (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
-    covers = np.maximum(shown, np.maximum(beard(SIDE), forehead(SIDE)) * seen) * oval(SIDE) * (1 - openings(SIDE))
+    covers = np.maximum(shown, np.maximum(beard(SIDE), forehead(SIDE)) * seen) * oval(SIDE)
+    open_ = covers * openings(SIDE)
     build = lead.mesh if not others else _mean_build([lead.mesh, *(other.mesh for other in others)])
-    return Persona(name, texture, covers, read_skin(texture, skin_matte(texture)), build)
+    skin = read_skin(texture, skin_matte(texture))
+    return Persona(name, texture, covers - open_, skin, build, read_eyes(*photos[0]), open_)
 
 
 @dataclass(frozen=True, slots=True)

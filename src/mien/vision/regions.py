@@ -74,7 +74,7 @@ def shrink(values: NDArray[np.float32], side: int) -> NDArray[np.float32]:
 def oval(side: int) -> Matte:
     """Return the face, fading out towards its oval: soonest on the forehead, where plain skin goes on to the hair."""
     depth, top = depth_inside(ring(OVAL, side)), forehead(side)
-    return _lasting(ramp(depth, 0.008, 0.04) * (1 - top) + ramp(depth, 0.01, 0.12) * top)
+    return _lasting(ramp(depth, 0.003, 0.02) * (1 - top) + ramp(depth, 0.008, 0.09) * top)
 
 
 @cache

@@ -7,18 +7,21 @@ from typing import Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from mien.vision.drape import drape, facing
 from mien.vision.faces import Image, Matte, Mesh, Net, check_image
+from mien.vision.gaze import EYES, Gaze, GazeReader
 from mien.vision.geometry import ShapeTransfer, bounds, mesh_size, turned_away
 from mien.vision.harmonise import LightMatch, Skin
 from mien.vision.mask_light import Finish, MaskLight
 from mien.vision.occlusion import SIDE, LearntOcclusion, OcclusionRule, covered_share, skin_matte
+from mien.vision.photo_eyes import draw_eyes
 from mien.vision.reference import Persona, check_mesh, persona_from_photo
 from mien.vision.regions import core, ramp, shrink
 from mien.vision.restore import DetailMatch, Restorer
 from mien.vision.steady import SkinSteady
-from mien.vision.topology import EYES_OF_SIDE, HEM_RING, LANDMARKS, OVAL, SURROUNDED, Vertices, with_skirt
+from mien.vision.topology import EYES_OF_SIDE, HEM_RING, LANDMARKS, OVAL, SURROUNDED, UV, Vertices, with_skirt
 from mien.vision.unwrap import flatten, rasterise, unwrap
 
 __all__ = ["Limits", "MeshSwapper", "Persona", "persona_from_photo"]
@@ -31,6 +34,8 @@ _JUMP: Final = 0.7
 """A mesh that moves so far from one frame to the next, in the same unit, is not the same face in motion."""
 _EYE_TONE: Final = 0.8
 """The soft light and shade of a photo's eyes make a likeness; a mask has holes there."""
+_NEAR_EYE: Final = 0.02
+"""How much around an eye tells its light, as a share of the texture's side."""
 _WARP_STEP: Final = 4
 """A change of shape is smooth: it is drawn at a quarter of the resolution."""
 
@@ -146,6 +151,7 @@ class MeshSwapper:
         self._steady = SkinSteady()
         self._reshape = None if mesh is None or not self._shape else ShapeTransfer(mesh, amount=self._shape)
         self._paint = _paint(self._persona, self._net)
+        self._gaze = None if self._persona.eyes is None else GazeReader()
         self._restore = self._make_restorer() if self._persona.kind == "photo" else None
 
     def _calmed(self, image: Image, mesh: Mesh, dt: float) -> Mesh:
@@ -169,14 +175,39 @@ class MeshSwapper:
         towards = facing(target)
         # Lips, lids and nostrils have sides that look elsewhere on every face: they must not let it show through.
         opacity = np.maximum(ramp(towards, *self._limits.edge_on), core())
-        texture, matte = self._paint(_small_unwrap(roi, source, self._paint.side), source, dt)
+        gaze = None if self._gaze is None else self._gaze(roi, source, dt=dt)
+        texture, matte = self._paint(_small_unwrap(roi, source, self._paint.side), source, dt, gaze)
         seen = flatten(np.column_stack([np.maximum(towards, 0), opacity, opacity]), SIDE)
         if not self._covers(covered_share(shrink(matte, SIDE) * seen[..., 1], seen[..., 0])):
             return False
         under = roi if self._reshape is None else _reshaped(roi, source, target)
         finish = None if self._restore is None else partial(self._restore, live=under, mesh=target, dt=dt)
-        roi[...] = drape(under, target, opacity, texture, matte, finish=finish, eye_tone=self._eye_tone)
+        look = (
+            None
+            if gaze is None or not gaze.sure.any()
+            else partial(self._look, live=under, mesh=target, texture=texture, gaze=gaze)
+        )
+        tone = self._eye_tone
+        roi[...] = drape(under, target, opacity, texture, matte, look=look, finish=finish, eye_tone=tone)
         return True
+
+    def _look(self, face: Image, *, live: Image, mesh: Mesh, texture: Image, gaze: Gaze) -> None:
+        """Draw the persona's eyes into its face, in the light around them."""
+        if self._persona.eyes is not None:
+            draw_eyes(face, live, mesh, self._persona.eyes, gaze, _eye_gains(texture, self._persona.texture))
+
+
+def _eye_gains(lit: Image, plain: Image) -> list[NDArray[np.float32]]:
+    """Return how much brighter each eye's surroundings are in the live light than in the photo, by channel."""
+    gains = []
+    for ring in EYES:
+        low, high = bounds(UV[ring])
+        means = []
+        for texture in (lit, plain):
+            x0, y0, x1, y1 = np.round(np.concatenate([low - _NEAR_EYE, high + _NEAR_EYE]) * len(texture)).astype(int)
+            means.append(texture[y0:y1, x0:x1].mean(axis=(0, 1), dtype=np.float32))
+        gains.append((means[0] + 4) / (means[1] + 4))
+    return gains
 
 
 def _apart(one: Mesh, other: Mesh) -> float:
@@ -188,17 +219,26 @@ class _SkinPaint:
     """Light and cover of a photo's face."""
 
     def __init__(self, persona: Persona, skin: Skin, occlusion: Net | None) -> None:
-        self._matte = persona.matte
+        self._matte, self._eye_matte = persona.matte, persona.eye_matte
         self._light = LightMatch(skin)
         self._occlusion = OcclusionRule() if occlusion is None else LearntOcclusion(occlusion)
         self.side = self._occlusion.side
 
-    def __call__(self, live: Image, mesh: Mesh, dt: float) -> tuple[Image, Matte]:
+    def __call__(self, live: Image, mesh: Mesh, dt: float, gaze: Gaze | None) -> tuple[Image, Matte]:
         free = cv2.resize(self._occlusion(live, dt=dt), self._matte.shape, interpolation=cv2.INTER_LINEAR)
-        texture, matte = self._light(live, skin_matte(live), dt=dt), self._matte * np.asarray(free, np.float32)
+        texture = self._light(live, skin_matte(live), dt=dt)
+        matte = self._covers(gaze) * np.asarray(free, np.float32)
         while _too_fine(texture, mesh):
             texture, matte = _halved(texture, matte)
         return texture, matte
+
+    def _covers(self, gaze: Gaze | None) -> Matte:
+        """Return the persona's matte, its eyes closed over as far as they can be drawn."""
+        if gaze is None or self._eye_matte is None:
+            return self._matte
+        half = self._matte.shape[1] // 2
+        sure = np.repeat(gaze.sure, (half, self._matte.shape[1] - half))
+        return np.asarray(self._matte + self._eye_matte * sure, np.float32)
 
 
 class _MaskPaint:
@@ -210,7 +250,7 @@ class _MaskPaint:
         self._sizes = [(persona.texture, persona.matte)]
         self._light = MaskLight(finish)
 
-    def __call__(self, live: Image, mesh: Mesh, dt: float) -> tuple[Image, Matte]:
+    def __call__(self, live: Image, mesh: Mesh, dt: float, _gaze: Gaze | None) -> tuple[Image, Matte]:
         level = 0
         while _too_fine(self._sizes[level][0], mesh):
             level += 1

@@ -1,0 +1,205 @@
+"""Where open eyes look: the place of the iris in the opening, read from the picture."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.vision.alignment import fit_similarity
+from mien.vision.faces import Affine, Image, Matte, Mesh, Points
+from mien.vision.one_euro import OneEuro, share
+from mien.vision.regions import ramp
+from mien.vision.topology import EYE_LEFT, EYE_RIGHT, Indices
+
+EYES: Final = (EYE_LEFT, EYE_RIGHT)
+EYE_PX: Final = 28
+"""Width of an eye, corner to corner, in the upright picture in which its iris is sought."""
+SPAN_WH: Final = (1.4, 0.9)
+"""Size of that picture in widths of the eye; the corners lie level in its middle."""
+IRIS: Final = 0.2
+"""Radius of an iris in widths of its eye, give or take a tenth from person to person."""
+_USUAL: Final = (0.22, 0.12)
+"""How far irises usually stray from the middle, across and along the lids, in widths of the eye."""
+_CLOSED, _OPEN = 0.18, 0.27
+"""Distinctness of the less distinct iris, as `Iris` gives it, at which eyes surely are closed, and surely open."""
+_BIAS_HZ: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Iris:
+    """The darkest disc in the opening of an eye.
+
+    Attributes:
+        place: (2,) its centre, from the middle of the opening, in widths of the eye, along the eye's own axes.
+        distinct: How clearly it is an iris: the contrast to the rest of the opening times that to the skin below it.
+            The less distinct one of a pair reaches 0.26 where they are open in good light and stays below 0.18 where
+            they are closed.
+        white: Red level of the lightest quarter of the opening.
+    """
+
+    place: NDArray[np.float32]
+    distinct: float
+    white: float
+
+
+@dataclass(frozen=True, slots=True)
+class Gaze:
+    """Where both eyes look.
+
+    Attributes:
+        places: (2, 2) centre of the image-left and the image-right iris, as `Iris.place`.
+        sure: (2,) how surely each was read in an open eye, 0 to 1.
+        whites: (2,) red levels of the white.
+    """
+
+    places: NDArray[np.float32]
+    sure: NDArray[np.float32]
+    whites: NDArray[np.float32]
+
+
+class GazeReader:
+    """Read the gaze of one face from frame to frame.
+
+    Both eyes move alike: a movement is the mean of both, the better one counting for more; how they stand to each other
+    is learnt slowly.
+    """
+
+    def __init__(self) -> None:
+        self._calm = OneEuro(min_cutoff_hz=3.0, responsiveness=12.0)
+        self._bias: NDArray[np.float32] | None = None
+        self._sure: NDArray[np.float32] | None = None
+        self._whites: NDArray[np.float32] | None = None
+        self._at = 0.0
+
+    def __call__(self, image: Image, mesh: Mesh, *, dt: float) -> Gaze:
+        """Return the gaze.
+
+        Args:
+            image: RGB, before anything is drawn on the eyes.
+            mesh: Landmarks in its pixels.
+            dt: Seconds since the last call.
+        """
+        irises = [find_iris(image, mesh, ring) for ring in EYES]
+        distinct = np.array([iris.distinct for iris in irises], np.float32)
+        # Eyes blink together, and heavy lashes may look like an iris: where one eye is in doubt, so is the other.
+        now = np.repeat(ramp(distinct.min(keepdims=True), _CLOSED, _OPEN), 2)
+        self._sure = now if self._sure is None else self._sure + share(12.0, dt) * (now - self._sure)
+        places = np.array([iris.place for iris in irises], np.float32)
+        weight = np.maximum(distinct, 0.02)[:, None]
+        shared = (places * weight).sum(axis=0) / weight.sum()
+        bias = np.clip(places - shared, -0.12, 0.12)
+        pace = share(_BIAS_HZ, dt) * float(now.min())
+        self._bias = bias if self._bias is None else self._bias + np.float32(pace) * (bias - self._bias)
+        self._at += dt
+        calm = self._calm((shared + self._bias).astype(np.float32), at=self._at, unit=1.0)
+        whites = np.array([iris.white for iris in irises], np.float32)
+        self._whites = whites if self._whites is None else self._whites + share(2.0, dt) * (whites - self._whites)
+        return Gaze(calm, np.minimum(self._sure, now).astype(np.float32), self._whites)
+
+
+def eye_frame(mesh: Mesh, ring: Indices, eye_px: float) -> Affine:
+    """Return the way into an upright picture of an eye, `eye_px` from corner to corner and `SPAN_WH` of that large."""
+    corners = np.asarray(mesh[[ring[0], ring[len(ring) // 2]], :2], np.float32)
+    middle = np.array(picture_wh(eye_px), np.float32) / 2 - 0.5
+    half = np.array([eye_px / 2, 0], np.float32)
+    return fit_similarity(corners, np.stack([middle - half, middle + half]).astype(np.float32))
+
+
+def picture_wh(eye_px: float) -> tuple[int, int]:
+    """Return the size of that picture in pixels."""
+    return round(SPAN_WH[0] * eye_px), round(SPAN_WH[1] * eye_px)
+
+
+def opening(corners: Points, size_wh: tuple[int, int]) -> Matte:
+    """Fill the opening of an eye."""
+    drawn = np.zeros(size_wh[::-1], np.uint8)
+    corners = np.clip(corners, -4096, 4096)  # a mesh gone wild must not leave the range of the fill
+    cv2.fillPoly(drawn, [np.round(corners * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    return drawn * np.float32(1 / 255)
+
+
+def find_iris(image: Image, mesh: Mesh, ring: Indices, *, radius: float = IRIS) -> Iris:
+    """Return the iris of one eye.
+
+    Args:
+        image: RGB.
+        mesh: Landmarks in its pixels.
+        ring: The eye's.
+        radius: Of the iris, in widths of the eye.
+    """
+    if float(np.linalg.norm(mesh[ring[len(ring) // 2], :2] - mesh[ring[0], :2])) < _FEWEST_PX_WIDE:
+        return _NO_IRIS
+    way, size_wh = eye_frame(mesh, ring, EYE_PX), picture_wh(EYE_PX)
+    # Irises of any colour are dark in red; the white is not.
+    picture = cv2.warpAffine(image, way, size_wh, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    red = np.asarray(picture[..., 0], np.uint8)
+    lids = mesh[ring, :2] @ way[:, :2].T + way[:, 2]
+    inside = opening(lids, size_wh)
+    middle = lids.mean(axis=0)
+    values = red[inside > 0.5]
+    if len(values) < _FEWEST_PX:
+        return _NO_IRIS
+    dark, light = np.percentile(values, (5, 75))
+    darkness = np.clip((light - red) / np.float32(max(light - dark, 4)), 0, 1).astype(np.float32) * inside
+    disc = _disc(radius * EYE_PX)
+    area = np.maximum(cv2.filter2D(inside, -1, disc, borderType=cv2.BORDER_CONSTANT), 0)
+    found = cv2.filter2D(darkness, -1, disc, borderType=cv2.BORDER_CONSTANT)
+    within = found / np.maximum(area, 1)
+    around = (darkness.sum() - found) / np.maximum(inside.sum() - area, 1)
+    score = (within - around) * np.sqrt(np.minimum(area / disc.sum(), 1))
+    wanted = score * _usual()
+    y, x = (int(i) for i in np.unravel_index(int(np.argmax(wanted)), wanted.shape))
+    peak = np.array([_peak(wanted[y], x), _peak(wanted[:, x], y)], np.float32)
+    distinct = float(score[y, x]) * _on_skin(red, inside, lids, peak, radius)
+    return Iris((peak - middle) / np.float32(EYE_PX), distinct, float(light))
+
+
+_FEWEST_PX: Final = 16
+_FEWEST_PX_WIDE: Final = 5
+_NO_IRIS: Final = Iris(np.zeros(2, np.float32), 0.0, 255.0)
+
+
+def _on_skin(red: NDArray[np.uint8], inside: Matte, lids: Points, peak: Points, radius: float) -> float:
+    """Return how much darker a disc is than the skin below the eye, as a ratio's logarithm; never below 0."""
+    reach, bottom = radius * EYE_PX, float(lids[:, 1].max())
+    rows = np.s_[int(np.ceil(bottom)) + 1 : int(np.ceil(bottom)) + 5]
+    columns = np.s_[max(int(peak[0] - reach), 0) : int(peak[0] + reach) + 1]
+    skin = red[rows, columns]
+    y, x = np.ogrid[: red.shape[0], : red.shape[1]]
+    disc = red[(np.hypot(x - peak[0], y - peak[1]) < 0.8 * reach) & (inside > 0.5)]
+    if not skin.size or not disc.size:
+        return 0.0
+    return max(float(np.log((np.median(skin) + 8) / (np.median(disc) + 8))), 0.0)
+
+
+def _peak(row: NDArray[np.float32], at: int) -> float:
+    """Return the place of a maximum between pixels."""
+    if not 0 < at < len(row) - 1:
+        return float(at)
+    left, top, right = (float(value) for value in row[at - 1 : at + 2])
+    bend = left - 2 * top + right
+    return at + (float(np.clip(0.5 * (left - right) / bend, -0.5, 0.5)) if bend < -1e-6 else 0.0)
+
+
+@cache
+def _disc(radius_px: float) -> NDArray[np.float32]:
+    reach = int(np.ceil(radius_px)) + 1
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    disc: NDArray[np.float32] = np.clip(radius_px + 0.5 - np.hypot(x, y), 0, 1).astype(np.float32)
+    disc.flags.writeable = False
+    return disc
+
+
+@cache
+def _usual() -> NDArray[np.float32]:
+    """Return how usual each place of an iris is, 0.5 to 1."""
+    width, height = picture_wh(EYE_PX)
+    y, x = np.mgrid[:height, :width]
+    across, along = ((x - width / 2 + 0.5) / EYE_PX, (y - height / 2 + 0.5) / EYE_PX)
+    squares = np.square(across / _USUAL[0]) + np.square(along / _USUAL[1])
+    usual: NDArray[np.float32] = (0.5 + 0.5 * np.exp(-squares / 2)).astype(np.float32)
+    usual.flags.writeable = False
+    return usual

@@ -1,0 +1,93 @@
+"""A persona's eyes: they are the photo's, and look and blink as the live ones do."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from mien.vision.gaze import find_iris
+from mien.vision.photo_eyes import read_eyes
+from mien.vision.swapper import MeshSwapper, persona_from_photo
+from mien.vision.topology import EYE_LEFT, EYE_RIGHT
+from support.drawn_heads import drawn_head, drawn_mesh, with_irises
+
+BROWN, GREEN = (70, 45, 30), (40, 120, 60)
+MESH = drawn_mesh(scale=1.4)
+PHOTO = with_irises(drawn_head(1, MESH), MESH, GREEN)
+PERSONA = persona_from_photo(PHOTO, MESH, "Ada")
+
+
+def swapped(live, persona=PERSONA, *, frames=5):
+    swapper = MeshSwapper(persona, shape=0)
+    for i in range(frames):
+        after = live.copy()
+        assert swapper(after, MESH, at=i / 30)
+    return after
+
+
+def eye(image, ring):
+    """Return the pixels of an eye's opening."""
+    inside = np.zeros(image.shape[:2], np.uint8)
+    cv2.fillPoly(inside, [np.round(MESH[ring, :2]).astype(np.int32)], 1)
+    return image[cv2.erode(inside, np.ones((3, 3))) > 0].astype(float)
+
+
+def greenness(image, ring):
+    pixels = eye(image, ring)
+    return float((pixels[:, 1] - pixels[:, 0]).max())
+
+
+@pytest.mark.parametrize("x", [-0.15, 0.0, 0.15])
+def test_the_personas_eyes_look_where_the_live_ones_look(x):
+    after = swapped(with_irises(drawn_head(2, MESH), MESH, BROWN, look=(x, 0)))
+    for ring in (EYE_LEFT, EYE_RIGHT):
+        assert find_iris(after, MESH, ring).place[0] == pytest.approx(x, abs=0.07)
+        assert greenness(after, ring) > 30
+
+
+def test_eyes_in_which_no_iris_is_seen_stay_live():
+    live = drawn_head(2, MESH)
+    after = swapped(live)
+    for ring in (EYE_LEFT, EYE_RIGHT):
+        assert find_iris(after, MESH, ring).distinct < 0.2
+
+
+def test_where_one_eye_is_closed_both_stay_live():
+    live = with_irises(drawn_head(2, MESH), MESH, BROWN)
+    cv2.fillPoly(live, [np.round(MESH[EYE_LEFT, :2]).astype(np.int32)], (185, 140, 116))
+    without = replace(PERSONA, eyes=None, eye_matte=None)
+    np.testing.assert_array_equal(swapped(live), swapped(live, without))
+
+
+def test_a_glint_on_the_live_eye_is_kept():
+    live = with_irises(drawn_head(2, MESH), MESH, BROWN)
+    x, y = np.round(MESH[EYE_LEFT, :2].mean(axis=0)).astype(int)
+    dull = swapped(live)
+    cv2.circle(live, (int(x) + 2, int(y) - 1), 1, (255, 255, 255), -1)
+    shining = swapped(live)
+    part = np.s_[y - 3 : y + 3, x - 1 : x + 6]
+    assert shining[part].max() > dull[part].max() + 40
+
+
+def test_a_photo_without_clear_irises_gives_no_eyes():
+    assert read_eyes(drawn_head(1, MESH), MESH) is None
+    assert read_eyes(PHOTO, MESH) is not None
+
+
+def test_a_photo_whose_irises_stand_apart_gives_no_eyes():
+    odd = with_irises(drawn_head(1, MESH), MESH, GREEN, look=(-0.15, 0))
+    half = PHOTO.copy()
+    half[:, : PHOTO.shape[1] // 2] = odd[:, : PHOTO.shape[1] // 2]
+    assert read_eyes(half, MESH) is None
+
+
+@settings(max_examples=25, deadline=None)
+@given(arrays(np.float32, (468, 3), elements=st.floats(-5000, 5000, width=32)))
+def test_no_mesh_however_wild_does_harm(mesh):
+    frame = PHOTO.copy()
+    MeshSwapper(PERSONA)(frame, mesh, at=0.0)
+    assert frame.shape == PHOTO.shape
