@@ -17,6 +17,7 @@ from mien.registry.store import State
 
 REFERENCE = json.loads((Path(__file__).parents[1] / "data" / "reference_outputs.json").read_text())
 TOLERANCE = 1e-4  # of an output's amplitude; measured: 3e-6
+ROUNDED = {"centerface-int8"}  # made of centerface, and not equal to it: test_quick_detector.py compares the two
 
 pytestmark = pytest.mark.models
 
@@ -35,7 +36,7 @@ def spread(array: np.ndarray) -> np.ndarray:
 
 
 def test_every_card_has_reference_values():
-    assert REFERENCE.keys() == load_cards().keys()
+    assert REFERENCE.keys() == load_cards().keys() - ROUNDED
 
 
 @pytest.mark.parametrize("card_id", REFERENCE)

@@ -171,7 +171,7 @@ def moving(size_wh: tuple[int, int], pace: Pace = Pace.LIVE) -> LookSchedule:
     long_side = max(size_wh)
     parts = 1 if long_side <= 360 else 2 if long_side <= 800 else 3
     part_side = round(max(part_size(size_wh, parts)) * PART_ZOOM / MULTIPLE) * MULTIPLE
-    parts_in_two, turned_every = {Pace.PATIENT: (4, 1), Pace.LIVE: (4, 2), Pace.THRIFTY: (2, 6)}[pace]
+    parts_in_two, turned_every = {Pace.PATIENT: (4, 1), Pace.LIVE: (3, 2), Pace.THRIFTY: (2, 6)}[pace]
     return LookSchedule(
         size_wh,
         parts=parts,

@@ -143,6 +143,7 @@ class FacePipeline:
         self._altered_at = -LABEL_HOLD_S
         self._last_at = -np.inf
         self._foremost: int | None = None
+        self._scene_at = -np.inf
 
     def __call__(self, image: Image, *, at: float) -> TreatedFrame | None:
         """Take the frame captured at `at`; return the frame to send, or None while the delay line fills.
@@ -197,7 +198,7 @@ class FacePipeline:
         resized = self._schedule is None or self._schedule.size_wh != (width, height)
         if cut or resized:
             self._look_back()
-            self._begin_scene()
+            self._begin_scene(at)
         if self._schedule is None or resized:
             self._schedule, cut = moving((width, height), self._pace), True
         if self._still:
@@ -211,8 +212,9 @@ class FacePipeline:
         with self._span("follow"):
             return self._eyes.tracker(image, found, at)
 
-    def _begin_scene(self) -> None:
-        """Nothing known about the last scene holds for this one."""
+    def _begin_scene(self, at: float) -> None:
+        """Nothing known about the last scene holds for this one, and nothing of this one for the last."""
+        self._scene_at = at
         self._eyes.tracker.forget()
         self._clearances.clear()
         self._swappers.clear()
@@ -261,11 +263,11 @@ class FacePipeline:
         return clearance.identity
 
     def _cover_backwards(self, tracks: list[FaceTrack], at: float) -> None:
-        """Hide a face found now, or found again, in the frames that wait and did not show it."""
+        """Hide a face found now, or found again, in the frames of its scene that wait and did not show it."""
         for track in tracks:
             since = -np.inf if track.last_place is None else track.last_place[1]
             if track.seen and since < at:
-                missed = [held for held in self._held if since < held.at < at]
+                missed = [held for held in self._held if since < held.at < at and self._scene_at <= held.at]
                 self._trace_back(self._held[-1].untreated, track.box_xyxy, track.roll, missed)
 
     def _trace_back(self, image: Image, box: Box, roll: float, frames: list[_Held]) -> None:

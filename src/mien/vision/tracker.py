@@ -227,7 +227,9 @@ class FaceTracker:
         for track in self._tracks:
             if not track.seen:
                 track.mesh, track.mesh_score = None, 0.0
-                track.box_xyxy = track.box_xyxy + track.velocity * np.float32(elapsed)
+                # Its middle only: a box that had just shrunk would go on shrinking, to less than nothing.
+                drift: Box = np.tile((track.velocity[:2] + track.velocity[2:]) / 2, 2)
+                track.box_xyxy = track.box_xyxy + drift * np.float32(elapsed)
                 track.velocity = track.velocity * np.float32(0.8)
             track.stretch(elapsed)
 

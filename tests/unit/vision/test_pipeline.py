@@ -351,6 +351,16 @@ def test_who_enters_just_before_a_cut_is_hidden_though_only_a_part_was_seen_by_t
     assert hidden(frames[3])
 
 
+def test_who_enters_with_a_cut_hides_nothing_of_the_scene_before():
+    script = Fragile([], [], [], [], [], [FACE])  # the fifth answers the look back at frame 3
+    pipe = pipeline(script, Policy(), delay=4)
+    frames = feed(pipe, range(4))
+    frames += feed(pipe, [4], image=np.ascontiguousarray(255 - SCENE // 2))
+    frames = [frame for frame in (*frames, *pipe.flush()) if frame is not None]
+    assert [frame.counts for frame in frames] == [{}] * 4 + [{"mosaic": 1}]
+    assert not any(frame.altered for frame in frames[:4])
+
+
 def test_who_enters_in_the_last_frame_of_all_is_hidden_though_only_a_part_was_seen():
     frames = play(pipeline(Script([], [], [], [], [FACE]), Policy(), delay=2), 4)
     assert hidden(frames[3])

@@ -36,6 +36,13 @@ def test_a_missed_face_stays_where_it_is_heading_and_counts_as_unseen():
     assert track.box_xyxy[0] > 120
 
 
+def test_a_face_lost_while_it_shrank_keeps_its_size():
+    shrinking = [[at(100 + 10 * i, 100 + 10 * i, size=120 - 20 * i)] for i in range(4)]
+    (track,) = follow(FaceTracker(None), *shrinking, *([] for _ in range(20)))
+    assert not track.seen
+    np.testing.assert_allclose(track.box_xyxy[2:] - track.box_xyxy[:2], 60, atol=1e-3)
+
+
 def test_a_face_lost_for_longer_than_a_second_is_forgotten():
     frames = [[at(100)], *([] for _ in range(27))]
     assert follow(FaceTracker(None), *frames) == []
