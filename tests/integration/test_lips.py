@@ -85,7 +85,8 @@ def lateness_of_beeps(watcher: Watcher, light: Reports, noise: Reports) -> list[
         louds += [(begin + n * 0.001, float(loud)) for n, loud in enumerate(samples.reshape(-1, 48).max(axis=1))]
     flashes, beeps = starts(levels, 128), starts(louds, 3000)
     beeps = [at for n, at in enumerate(beeps) if n == 0 or at - beeps[n - 1] > PERIOD_S / 2]
-    return [min((beep - flash for beep in beeps), key=abs) for flash in flashes]
+    # The first flash may be under way when the first pictures arrive: they then show where it is, not where it begins.
+    return [min((beep - flash for beep in beeps), key=abs) for flash in flashes[1:]]
 
 
 @pytest.mark.parametrize("delay_frames", [0, 6])

@@ -68,10 +68,12 @@ class Cover:
     Attributes:
         area_xyxy: (4,) pixels; of a head, what its oval touches.
         cell_px: Side of a cell.
+        strength: 1 hides; less lets through what lies below, which must then be no bare face.
     """
 
     area_xyxy: Box
     cell_px: float
+    strength: float = 1.0
 
 
 def cover_box(box_xyxy: Box, *, grow: float = 1.0, shape: MosaicShape = MosaicShape.BOX) -> Box:
@@ -149,6 +151,7 @@ class _Place:
     area: Area
     cell_px: float
     shape: MosaicShape
+    strength: float
 
 
 def _place(cover: Cover, image: Image, shape: MosaicShape) -> _Place | None:
@@ -164,7 +167,7 @@ def _place(cover: Cover, image: Image, shape: MosaicShape) -> _Place | None:
     left, top, right, bottom = _within(area, image)
     if right <= left or bottom <= top:
         return None
-    return _Place(area, cover.cell_px, shape if area == whole else MosaicShape.BOX)
+    return _Place(area, cover.cell_px, shape if area == whole else MosaicShape.BOX, cover.strength)
 
 
 # --- what can be seen around ---------------------------------------------------------------------------------------
@@ -266,10 +269,12 @@ def _lay(image: Image, painted: Image, place: _Place) -> None:
     left, top, right, bottom = _within(area, image)
     there = image[top:bottom, left:right]
     here = (slice(top - area[1], bottom - area[1]), slice(left - area[0], right - area[0]))
+    share = min(place.strength, 1.0)
     if place.shape is MosaicShape.BOX:
-        there[:] = painted[here]
+        there[:] = painted[here] if share == 1 else cv2.addWeighted(painted[here], share, there, 1 - share, 0)
         return
-    matte = cv2.resize(_oval(), (painted.shape[1], painted.shape[0]), interpolation=cv2.INTER_LINEAR)[here]
+    whole = cv2.resize(_oval(), (painted.shape[1], painted.shape[0]), interpolation=cv2.INTER_LINEAR)
+    matte = whole[here] * np.float32(share)
     there[:] = cv2.blendLinear(painted[here], there, matte, 1 - matte)
 
 

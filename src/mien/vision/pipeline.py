@@ -318,12 +318,13 @@ class FacePipeline:
         foremost = self._foremost_of(held.faces)
         for face in held.faces:
             treatment = self._policy.treatment(face, foremost_id=foremost)
-            refused = isinstance(treatment, Swap) and not self._swap(held, face, treatment)
-            if isinstance(treatment, Show | Swap) and not refused:
+            veil = self._swap(held, face, treatment) if isinstance(treatment, Swap) else 0.0
+            if isinstance(treatment, Show | Swap) and veil < 1:
                 drawn[face.face_track_id] = treatment.name
             else:
-                drawn[face.face_track_id] = Mosaic.name
-                held.covers.append(self._cover(held, face))
+                drawn[face.face_track_id], veil = Mosaic.name, 1.0
+            if veil > 0:
+                held.covers.append(replace(self._cover(held, face), strength=veil))
         held.drawn = drawn
         return drawn
 
@@ -337,17 +338,19 @@ class FacePipeline:
         area = cover_box(box, grow=grow, shape=self._mosaic_shape)
         return Cover(area, cell_size(area))
 
-    def _swap(self, held: _Held, face: Face, swap: Swap) -> bool:
-        """Draw the persona over the face; say so where that cannot be done well enough."""
-        if face.mesh is None or not face.seen:
-            return False
+    def _swap(self, held: _Held, face: Face, swap: Swap) -> float:
+        """Draw the persona over the face; return how much of it must be hidden even so: 1 where it is not drawn."""
         known = self._swappers.get(face.face_track_id)
         if known is None or known[0] is not swap:
             occlusion = self._eyes.occlusion
             known = (swap, MeshSwapper(swap.persona, shape=self._shape, fps=self._fps, occlusion=occlusion))
             self._swappers[face.face_track_id] = known
+        swapper = known[1]
+        if face.mesh is None or not face.seen:
+            swapper.pause(at=held.at)
+            return 1.0
         with self._span("swap"):
-            return known[1](held.image, face.mesh, at=held.at)
+            return swapper.veil if swapper(held.image, face.mesh, at=held.at) else 1.0
 
     def _foremost_of(self, faces: list[Face]) -> int | None:
         """Return the most prominent stranger: the largest face, until it leaves the picture."""

@@ -36,6 +36,10 @@ _EYE_TONE: Final = 0.8
 """The soft light and shade of a photo's eyes make a likeness; a mask has holes there."""
 _NEAR_EYE: Final = 0.02
 """How much around an eye tells its light, as a share of the texture's side."""
+_VEIL_FROM: Final = 0.92
+"""At which share of the largest turn a cover begins to come over the swap, so that it does not end at one blow."""
+_VEIL_S: Final = 0.35
+"""In how many seconds it lifts after a swap was refused."""
 _WARP_STEP: Final = 4
 """A change of shape is smooth: it is drawn at a quarter of the resolution."""
 
@@ -104,6 +108,12 @@ class MeshSwapper:
         self._last_at: float | None = None
         self._last_mesh: Mesh | None = None
         self._refused = False
+        self._veil, self._veil_at = 0.0, -np.inf
+
+    @property
+    def veil(self) -> float:
+        """How much of the face a cover should hide in the last frame, 0 to 1: it comes as the swap nears its end."""
+        return self._veil
 
     def __call__(self, image: Image, mesh: Mesh, *, at: float) -> bool:
         """Draw the persona over the face, in place.
@@ -124,7 +134,18 @@ class MeshSwapper:
         check_mesh(mesh)
         drawn = self._draw(image, mesh, at) if self._within_limits(image, mesh) else False
         self._refused = not drawn
+        lifted = self._veil - (at - self._veil_at) / _VEIL_S
+        self._veil = max(lifted, self._nearly_too_far(mesh)) if drawn else 1.0
+        self._veil_at = at
         return drawn
+
+    def pause(self, *, at: float) -> None:
+        """Take note that the face is hidden in another way in the frame captured at `at`."""
+        self._veil, self._veil_at = 1.0, at
+
+    def _nearly_too_far(self, mesh: Mesh) -> float:
+        most = self._limits.max_turn
+        return float(ramp(np.array([turned_away(mesh)], np.float32), _VEIL_FROM * most, most)[0])
 
     def _covers(self, cover: float) -> bool:
         """Judge how much of the face the persona would cover. Only what was seen to come may hide more of it."""

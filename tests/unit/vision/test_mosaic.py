@@ -97,6 +97,15 @@ def test_nothing_beyond_the_cover_changes(style, shape):
     assert changed[pixels_in(face)].mean() > 0.99
 
 
+@KINDS
+def test_a_weaker_cover_lets_through_what_lies_below(style, shape):
+    area = cover_box(box(60, 50, 90, 80), shape=shape)
+    whole, half = NOISE.copy(), NOISE.copy()
+    draw_covers(whole, [Cover(area, 8.0)], style=style, shape=shape)
+    draw_covers(half, [Cover(area, 8.0, strength=0.5)], style=style, shape=shape)
+    assert np.abs(half - (NOISE / 2 + whole / 2)).max() <= 1
+
+
 def test_the_edge_of_a_head_fades():
     grey = np.full_like(NOISE, 60)
     grey[:60] = 250

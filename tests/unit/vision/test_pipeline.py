@@ -152,6 +152,22 @@ def test_a_face_without_a_mesh_is_hidden_under_a_swap_policy():
     assert hidden(frame)
 
 
+def test_a_cover_lifts_slowly_from_a_swap_that_is_back_and_bares_nothing():
+    mesh = OneMesh()
+    pipe = pipeline(Script(*[[FACE]] * 30), Policy(strangers=Swap(builtin_mask("volto"))), mesh=mesh)
+    frames = []
+    for number in range(30):
+        mesh.score = 0.2 if number == 10 else 0.95
+        frames.append(pipe(SCENE.copy(), at=number / 25))
+    assert [frame.counts for frame in frames] == [{"swap": 1}] * 10 + [{"mosaic": 1}] + [{"swap": 1}] * 19
+    x0, y0, x1, y1 = FACE.astype(int)
+    inner = np.stack([frame.image[y0:y1, x0:x1].astype(np.float32) for frame in frames])
+    from_swap = np.abs(inner - inner[-1]).mean(axis=(1, 2, 3))
+    assert (np.diff(from_swap[10:19]) < 0).all()
+    assert from_swap[20:].max() < 0.2 * from_swap[10]
+    assert all(hidden(frame) for frame in frames[10:15]), "the mask's eyes are open; the cover's are not"
+
+
 ALICE = np.array([1, 0], np.float32)
 SHOW_ALICE = {
     "embed": lambda _image, _mesh: ALICE,

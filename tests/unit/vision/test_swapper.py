@@ -96,6 +96,31 @@ def test_a_refused_face_must_do_clearly_better_before_it_is_swapped_again():
 
 
 @pytest.mark.parametrize("persona", PERSONAS)
+def test_a_cover_comes_before_a_swap_ends_and_lifts_slowly_when_it_is_back(persona):
+    swapper, veils = MeshSwapper(persona), []
+    for i, yaw in enumerate((*range(30, 72), *[0] * 15)):
+        mesh = drawn_mesh(yaw=yaw)
+        made = swapper(drawn_head(2, mesh), mesh, at=i / 30)
+        veils.append(swapper.veil)
+        assert made == (swapper.veil < 1)
+    turning, back = np.array(veils[:42]), np.array(veils[42:])
+    assert turning[0] == 0
+    assert turning[-1] == 1
+    assert (np.diff(turning) >= 0).all(), "ever more of it is hidden"
+    assert np.diff(turning).max() < 0.6, "and not at one blow"
+    assert back[0] > 0.8
+    assert (np.diff(back[:11]) < 0).all()
+    assert back[11:].max() == 0
+
+
+def test_a_swap_that_was_hidden_in_another_way_comes_back_slowly():
+    swapper, mesh = MeshSwapper(MASK), drawn_mesh()
+    swapper.pause(at=0.0)
+    assert swapper(drawn_head(2, mesh), mesh, at=1 / 30)
+    assert 0.8 < swapper.veil < 1
+
+
+@pytest.mark.parametrize("persona", PERSONAS)
 def test_a_face_that_jumps_is_covered_where_it_is_and_not_where_it_was(persona):
     swapper = MeshSwapper(persona)
     for i, x in enumerate((180, 182, 184)):
