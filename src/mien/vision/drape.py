@@ -57,16 +57,24 @@ def drape(
     values = np.column_stack([places, with_skirt(opacity[:, None])[:_COUNT]])
     u, v, open_ = cv2.split(rasterise(with_skirt(mesh)[:_COUNT], values, DRESSED, (width, height)))
     open_ = np.clip(2 * cv2.blur(open_, (3, 3)) - 1, 0, 1)  # the rasteriser draws hard edges
-    face = np.asarray(cv2.remap(texture, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+    worn = cv2.remap(_with_matte(texture, matte), u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    face = np.asarray(cv2.cvtColor(worn, cv2.COLOR_RGBA2RGB), np.uint8)
     if look is not None:
         look(face)
     if finish is not None:
         face = finish(face)
     if eye_tone > 0:
         under = _toned_eyes(under, face, mesh, eye_tone)
-    alpha = cv2.multiply(cv2.remap(matte, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT), open_)
+    alpha = cv2.multiply(cv2.extractChannel(worn, 3), open_, scale=1 / 255, dtype=cv2.CV_32F)
     _open_mouth(np.asarray(alpha, np.float32), mesh)
     return np.asarray(cv2.blendLinear(face, under, alpha, 1 - alpha), np.uint8)
+
+
+def _with_matte(texture: Image, matte: Matte) -> NDArray[np.uint8]:
+    """Return the texture with its matte as the fourth channel: four are warped in less time than three and one."""
+    both = cv2.cvtColor(texture, cv2.COLOR_RGB2RGBA)
+    cv2.insertChannel(cv2.convertScaleAbs(matte, alpha=255), both, 3)
+    return np.asarray(both, np.uint8)
 
 
 def _toned_eyes(under: Image, face: Image, mesh: Mesh, strength: float) -> Image:

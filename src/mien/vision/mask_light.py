@@ -102,9 +102,9 @@ class MaskLight:
         gain = (1 - finish.shade + finish.shade * 1.1 * diffuse)[..., None] * lamp.colour
         size_wh = texture.shape[1::-1]
         full = cv2.resize(gain.astype(np.float32), size_wh, interpolation=cv2.INTER_LINEAR)
-        glow = cv2.resize(255 * shine[..., None] * lamp.colour, size_wh, interpolation=cv2.INTER_LINEAR)
-        lit = cv2.multiply(texture, full, dtype=cv2.CV_32F)
-        return np.asarray(cv2.add(lit, glow.astype(np.float32), dtype=cv2.CV_8U), np.uint8)
+        glow = np.clip(255 * shine[..., None] * lamp.colour, 0, 255).astype(np.uint8)
+        lit = cv2.multiply(texture, full, dtype=cv2.CV_8U)
+        return np.asarray(cv2.add(lit, cv2.resize(glow, size_wh, interpolation=cv2.INTER_LINEAR)), np.uint8)
 
 
 def guess_lamp(live: Image, trust: Matte, normals: NDArray[np.float32]) -> Lamp:

@@ -99,11 +99,10 @@ def _upright(image: Image, mesh: Mesh) -> tuple[NDArray[np.uint8], Affine]:
     margin = 0.3 * (high - low)
     x0, y0 = np.clip(np.floor(low - margin), 0, [image.shape[1] - 2, image.shape[0] - 2]).astype(int)
     x1, y1 = np.clip(np.ceil(high + margin), [x0 + 2, y0 + 2], image.shape[1::-1]).astype(int)
-    part = image[y0:y1, x0:x1]
-    factor = min(1.0, 1.6 * SIDE / max(part.shape[:2]))
+    grey = cv2.cvtColor(image[y0:y1, x0:x1], cv2.COLOR_RGB2GRAY)
+    factor = min(1.0, 1.6 * SIDE / max(grey.shape))
     if factor < 1:
-        part = np.asarray(cv2.resize(part, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
-    grey = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY)
+        grey = cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
     to_picture = fit_similarity(mesh[STEADY, :2], _PLACE)
     from_part = np.array(
         [[1 / factor, 0, x0 + 0.5 / factor - 0.5], [0, 1 / factor, y0 + 0.5 / factor - 0.5], [0, 0, 1]]

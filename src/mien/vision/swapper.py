@@ -20,6 +20,7 @@ from mien.vision.photo_eyes import draw_eyes
 from mien.vision.reference import Persona, check_mesh, persona_from_photo
 from mien.vision.regions import core, ramp, shrink
 from mien.vision.restore import DetailMatch, Restorer
+from mien.vision.scaling import scaled
 from mien.vision.steady import SkinSteady
 from mien.vision.topology import EYES_OF_SIDE, HEM_RING, LANDMARKS, OVAL, SURROUNDED, UV, Vertices, with_skirt
 from mien.vision.unwrap import flatten, rasterise, unwrap
@@ -132,10 +133,11 @@ class MeshSwapper:
         """
         check_image(image)
         check_mesh(mesh)
-        drawn = self._draw(image, mesh, at) if self._within_limits(image, mesh) else False
+        turn = turned_away(mesh)
+        drawn = self._draw(image, mesh, at) if self._within_limits(image, mesh, turn) else False
         self._refused = not drawn
         lifted = self._veil - (at - self._veil_at) / _VEIL_S
-        self._veil = max(lifted, self._nearly_too_far(mesh)) if drawn else 1.0
+        self._veil = max(lifted, self._nearly_too_far(turn)) if drawn else 1.0
         self._veil_at = at
         return drawn
 
@@ -143,9 +145,9 @@ class MeshSwapper:
         """Take note that the face is hidden in another way in the frame captured at `at`."""
         self._veil, self._veil_at = 1.0, at
 
-    def _nearly_too_far(self, mesh: Mesh) -> float:
+    def _nearly_too_far(self, turn: float) -> float:
         most = self._limits.max_turn
-        return float(ramp(np.array([turned_away(mesh)], np.float32), _VEIL_FROM * most, most)[0])
+        return float(ramp(np.array([turn], np.float32), _VEIL_FROM * most, most)[0])
 
     def _covers(self, cover: float) -> bool:
         """Judge how much of the face the persona would cover. Only what was seen to come may hide more of it."""
@@ -154,14 +156,14 @@ class MeshSwapper:
         passing = self._net is not None and not self._refused and seen_to_come
         return cover >= (self._limits.kept_cover if passing else self._limits.min_cover)
 
-    def _within_limits(self, image: Image, mesh: Mesh) -> bool:
+    def _within_limits(self, image: Image, mesh: Mesh, turn: float) -> bool:
         """Judge size, direction and place of the face."""
         slack = self._limits.return_margin if self._refused else 0.0
         height, width = image.shape[:2]
         inside = ((mesh[:, :2] >= 0) & (mesh[:, :2] < (width, height))).all(axis=1).mean()
         return bool(
             mesh_size(mesh) >= self._limits.min_eye_distance_px * (1 + slack)
-            and turned_away(mesh) <= self._limits.max_turn * (1 - slack)
+            and turn <= self._limits.max_turn * (1 - slack)
             and inside >= self._limits.min_inside
         )
 
@@ -322,8 +324,9 @@ class _Area:
 def _small_unwrap(roi: Image, mesh: Mesh, side: int) -> Image:
     """Peel the live face at the resolution in which light and cover are judged."""
     factor = min(1.0, (side + _ANALYSIS_PX) / max(roi.shape[:2]))
-    small = cv2.resize(roi, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-    return unwrap(np.asarray(small, np.uint8), (mesh[:, :2] + 0.5) * factor - 0.5, side)
+    small = scaled(roi, max(1, round(roi.shape[1] * factor)), max(1, round(roi.shape[0] * factor)))
+    zoom = np.array(small.shape[1::-1], np.float32) / roi.shape[1::-1]
+    return unwrap(small, ((mesh[:, :2] + 0.5) * zoom - 0.5).astype(np.float32), side)
 
 
 def _reshaped(roi: Image, source: Mesh, target: Mesh) -> Image:
