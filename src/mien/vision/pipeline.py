@@ -10,7 +10,7 @@ import numpy as np
 
 from mien.errors import ShapeError
 from mien.vision.clearance import Clearance, ClearanceRules, Sight, glimpse_of, sight_of
-from mien.vision.cuts import CutDetector
+from mien.vision.cuts import CutDetector, surely_cut
 from mien.vision.embedder import DlibEmbedder, Gallery
 from mien.vision.faces import Box, Face, Image, Net, TreatedFrame, check_image
 from mien.vision.flow import carried
@@ -267,8 +267,12 @@ class FacePipeline:
         for track in tracks:
             since = -np.inf if track.last_place is None else track.last_place[1]
             if track.seen and since < at:
-                missed = [held for held in self._held if since < held.at < at and self._scene_at <= held.at]
+                missed = [held for held in self._held if since < held.at < at and self._is_of_this_scene(held)]
                 self._trace_back(self._held[-1].untreated, track.box_xyxy, track.roll, missed)
+
+    def _is_of_this_scene(self, held: _Held) -> bool:
+        """Tell whether a face of the newest frame may have been in an older one: an alarm may have been false."""
+        return held.at >= self._scene_at or not surely_cut(held.untreated, self._held[-1].untreated)
 
     def _trace_back(self, image: Image, box: Box, roll: float, frames: list[_Held]) -> None:
         """Follow a face of `image` back through frames that wait, and hide it and its surroundings in them."""

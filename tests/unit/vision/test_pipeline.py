@@ -370,11 +370,28 @@ def test_who_enters_just_before_a_cut_is_hidden_though_only_a_part_was_seen_by_t
 def test_who_enters_with_a_cut_hides_nothing_of_the_scene_before():
     script = Fragile([], [], [], [], [], [FACE])  # the fifth answers the look back at frame 3
     pipe = pipeline(script, Policy(), delay=4)
-    frames = feed(pipe, range(4))
-    frames += feed(pipe, [4], image=np.ascontiguousarray(255 - SCENE // 2))
+    frames = feed(pipe, range(4), image=dark_at_left(SCENE))
+    frames += feed(pipe, [4], image=np.ascontiguousarray(dark_at_left(SCENE)[:, ::-1]))
     frames = [frame for frame in (*frames, *pipe.flush()) if frame is not None]
     assert [frame.counts for frame in frames] == [{}] * 4 + [{"mosaic": 1}]
     assert not any(frame.altered for frame in frames[:4])
+
+
+def test_after_a_flash_that_passed_for_a_cut_a_face_is_hidden_in_the_frames_before_it():
+    script = Fragile([], [], [], [], [], [FACE])  # the fifth answers the look back at frame 3
+    pipe = pipeline(script, Policy(), delay=4)
+    frames = feed(pipe, range(4), image=dark_at_left(SCENE))
+    frames += feed(pipe, [4], image=dark_at_left(SCENE) + np.uint8(60))
+    frames = [frame for frame in (*frames, *pipe.flush()) if frame is not None]
+    assert script.looks[-1] == EVERYTHING, "it was taken for a cut"
+    assert all(frame.altered for frame in frames[:4])
+
+
+def dark_at_left(image):
+    """Give a scene a layout that a thumbnail shows."""
+    image = image.copy()
+    image[:, :320] //= 3
+    return image
 
 
 def test_who_enters_in_the_last_frame_of_all_is_hidden_though_only_a_part_was_seen():
