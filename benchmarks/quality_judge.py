@@ -65,6 +65,7 @@ VERDICTS = (
     Verdict("th_humo_man_red_cheer", 69, 77, (75, 427, 212, 613), "a fist"),
     Verdict("th_intel_asl_20signs_hands", 0, 100_000, (225, 192, 350, 346), "a skull printed on a hoodie"),
     Verdict("th_tos_youngman_dark", 326, 330, (89, 233, 159, 314), "a piece of armour"),
+    Verdict("th_tos_youngman_dark", 331, 334, (125, 213, 196, 285), "a piece of armour"),
     Verdict("th_tos_youngman_dark", 354, 354, (449, 273, 488, 320), "wreckage"),
     Verdict("hd_tos_battle_motionblur", 448, 452, (586, 106, 619, 151), "something dark between trees"),
     Verdict("mp_intel_onebyone_backs_noface", 53, 58, (455, 28, 489, 75), "the back of a head"),

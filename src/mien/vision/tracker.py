@@ -6,7 +6,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from mien.vision.faces import Box, Detection, Image, Mesh
+from mien.vision.alignment import five_landmarks
+from mien.vision.faces import Box, Detection, Image, Mesh, Points
 from mien.vision.glance import roll_of
 from mien.vision.landmarks import MeshLandmarker, box_of_mesh, roi_of_detection, roi_of_mesh
 
@@ -29,10 +30,13 @@ CROSSING = 0.15
 """Overlap (of the smaller box) from which two face tracks could be taken for each other."""
 PEEK = 0.1
 """Where faces cross, each cover grows by this share to every side: who is behind may look out beside the other."""
-FAR_OFF = 0.6
-"""A mesh whose centre lies farther than this share of its box from its detection sits on something else."""
+ASTRAY = 0.22
+"""A mesh whose eyes, nose and mouth lie farther on average than this share of the face from where a look sees them sits
+beside the face, whatever its own score says. Where both are right they differ by 0.03, turned by 0.2."""
 BRIEF_S = 0.2
 """A face followed for less than this that comes to lie on a seen one was that one, badly seen."""
+UNAIDED_FRAMES, LONGEST_UNAIDED_FRAMES = 6, 15
+"""For so many frames a mesh is followed before a glance must agree with it, and before it is given up."""
 GLANCES = 6
 """So many faces that no look showed are glanced at in one frame, those first that were not seen for longest."""
 
@@ -53,7 +57,9 @@ class FaceTrack:
         roll: Radians from upright when last seen, positive clockwise.
         doubtful: True where something happened in this frame that could have exchanged it for another face.
         velocity: Change of the box in pixels a second.
-        last_place: Box and `seen_at` as they were before this frame.
+        last_place: Box and `seen_at` as they were before this frame; if its mesh went astray, when it was last right.
+        agreed_at: When a look last saw the face where the mesh lies.
+        unaided: For how many frames no look did.
     """
 
     id: int
@@ -68,6 +74,12 @@ class FaceTrack:
     doubtful: bool = False
     velocity: Box = field(default_factory=lambda: np.zeros(4, np.float32))
     last_place: tuple[Box, float] | None = None
+    agreed_at: float = -np.inf
+    unaided: int = 0
+
+    def drop_mesh(self) -> None:
+        """Trust the mesh no more, nor that the face below it is the one it was."""
+        self.mesh, self.mesh_score, self.doubtful = None, 0.0, True
 
     def lose(self, *, since: float) -> None:
         """Take back what this frame seemed to show of the face."""
@@ -131,9 +143,11 @@ class FaceTracker:
         """Lay the mesh where the last one was; a poor score ends it."""
         if self._landmarker is None or track.mesh is None:
             return
+        track.unaided += 1
         mesh, score = self._landmarker(image, roi_of_mesh(track.mesh))
-        if score < MESH_SCORE or _overlap(box_of_mesh(mesh), track.box_xyxy) < SAME_FACE:
-            track.mesh, track.mesh_score, track.doubtful = None, 0.0, True
+        is_lost = score < MESH_SCORE or _overlap(box_of_mesh(mesh), track.box_xyxy) < SAME_FACE
+        if is_lost or track.unaided > LONGEST_UNAIDED_FRAMES:
+            track.drop_mesh()
             return
         track.mesh, track.mesh_score, track.roll = mesh, score, roi_of_mesh(mesh).angle
         track.move_to(box_of_mesh(mesh), at)
@@ -165,37 +179,43 @@ class FaceTracker:
         track = FaceTrack(self._next_id, seen.box_xyxy, seen.box_xyxy, seen_at=at, first_at=at, roll=roll_of(seen))
         self._next_id += 1
         self._tracks.append(track)
-        self._lay_mesh(image, track, seen)
+        self._lay_mesh(image, track, seen, at)
 
     def _take(self, image: Image, track: FaceTrack, seen: Detection, at: float) -> None:
-        if track.mesh is None:
-            track.move_to(seen.box_xyxy, at)
-            track.roll = roll_of(seen)
-            self._lay_mesh(image, track, seen)
-        else:
-            track.seen_at, track.seen = at, True
+        if track.mesh is not None and _lies_on(track.mesh, seen):
+            track.seen_at, track.agreed_at, track.unaided, track.seen = at, at, 0, True
+            return
+        if track.mesh is not None:  # it followed something else since a look last agreed with it
+            track.drop_mesh()
+            track.last_place = (track.box_xyxy, track.agreed_at)
+        track.move_to(seen.box_xyxy, at)
+        track.roll = roll_of(seen)
+        self._lay_mesh(image, track, seen, at)
 
     def _glance_at_missing(self, image: Image, at: float) -> None:
         """Look again for faces that no look showed, where their speed should have taken them."""
         if self._glance is None or self._at is None:
             return
         missing = sorted((track for track in self._tracks if not track.seen), key=lambda track: track.seen_at)
-        for track in missing[:GLANCES]:
-            expected = track.box_xyxy + track.velocity * np.float32(at - self._at)
+        unaided = [track for track in self._tracks if track.mesh is not None and track.unaided > UNAIDED_FRAMES]
+        for track in [*missing, *unaided][:GLANCES]:
+            expected = track.box_xyxy + track.velocity * np.float32(0 if track.seen else at - self._at)
             seen = self._glance(image, expected, track.roll)
+            if seen is not None and track.mesh is not None:
+                self._take(image, track, seen, at)
+                continue
             if seen is None or any(_iou(seen.box_xyxy, t.box_xyxy) > SAME_FACE_TWICE for t in self._tracks if t.seen):
                 continue
-            track.move_to(
-                seen.box_xyxy, at
-            )  # the mesh waits for a look: where it does not hold, it would be laid in vain
+            # The mesh waits for a look: where it does not hold, it would be laid in vain.
+            track.move_to(seen.box_xyxy, at)
             track.roll = roll_of(seen)
 
-    def _lay_mesh(self, image: Image, track: FaceTrack, seen: Detection) -> None:
+    def _lay_mesh(self, image: Image, track: FaceTrack, seen: Detection, at: float) -> None:
         if self._landmarker is None:
             return
         mesh, score = self._landmarker.settle(image, roi_of_detection(seen))
-        if score >= MESH_SCORE and _lies_on(mesh, seen.box_xyxy):
-            track.mesh, track.mesh_score = mesh, score
+        if score >= MESH_SCORE and _lies_on(mesh, seen):
+            track.mesh, track.mesh_score, track.agreed_at, track.unaided = mesh, score, at, 0
 
     def _part_twins(self, at: float) -> None:
         """Two meshes on one face: the younger face track is lost, and stays hidden where it was before."""
@@ -259,9 +279,11 @@ def _area(box: Box) -> float:
     return max(float(box[2] - box[0]), 0.0) * max(float(box[3] - box[1]), 0.0)
 
 
-def _lies_on(mesh: Mesh, box: Box) -> bool:
+def _lies_on(mesh: Mesh, seen: Detection) -> bool:
     """Tell whether a mesh sits on the face that was detected, and is of its size."""
-    low, high = mesh[:, :2].min(axis=0), mesh[:, :2].max(axis=0)
-    size = float(max(box[2] - box[0], box[3] - box[1]))
-    apart = float(np.linalg.norm((low + high) / 2 - (box[:2] + box[2:]) / 2))
-    return apart < FAR_OFF * size and 0.4 * size < float((high - low).max()) < 2.5 * size
+    mine = box_of_mesh(mesh)
+    size, my_size = (float((box[2:] - box[:2]).max()) for box in (seen.box_xyxy, mine))
+    middles: Points = (seen.box_xyxy[:2] + seen.box_xyxy[2:] - mine[:2] - mine[2:])[None] / np.float32(2)
+    away = middles if seen.landmarks is None else seen.landmarks - five_landmarks(mesh)
+    apart = float(np.linalg.norm(away, axis=1).mean())
+    return apart < ASTRAY * size and 0.4 * size < my_size < 2.5 * size

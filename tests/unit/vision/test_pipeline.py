@@ -144,6 +144,26 @@ def test_where_a_swap_refuses_the_face_is_hidden_not_bare():
     assert hidden(frame, box)
 
 
+@pytest.mark.parametrize("ahead", [False, True])
+def test_where_a_mesh_went_astray_the_face_is_hidden_in_that_frame_and_in_those_that_wait(ahead):
+    """The mask was drawn on a chin, sure of itself, while forehead and eyes stood bare beside it."""
+    true_place = FACE + np.array([30, 0, 30, 0], np.float32)
+    pipe = pipeline(
+        Script([FACE], [FACE], [], [], [true_place]),
+        Policy(strangers=Swap(builtin_mask("volto"))),
+        mesh=OneMesh(),
+        delay=3,
+    )
+    frames = []
+    for number in range(5):
+        frames.append(pipe(SCENE.copy(), at=number / 25))
+        if ahead:
+            pipe.work_ahead()
+    frames = [frame for frame in (*frames, *pipe.flush()) if frame is not None]
+    assert [hidden(frame, true_place) for frame in frames] == [False, False, True, True, True]
+    assert frames[4].counts == {"mosaic": 1}
+
+
 def test_a_face_without_a_mesh_is_hidden_under_a_swap_policy():
     unsure = OneMesh()
     unsure.score = 0.2

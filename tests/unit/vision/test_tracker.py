@@ -129,6 +129,35 @@ def test_a_mesh_follows_its_face_without_detections():
     assert track.mesh is not None
 
 
+def meshed_tracker(glance=None):
+    return FaceTracker(MeshLandmarker(mesh_net(lambda: 5.0)), glance)
+
+
+def test_a_mesh_beside_the_face_that_a_look_sees_is_laid_anew_and_its_face_is_doubtful():
+    tracker = meshed_tracker()
+    follow(tracker, [at(100)], [at(100)], [])
+    (track,) = tracker(FRAME, [at(120)], 0.12)  # still overlaps: it passed for the same face
+    assert track.mesh is not None
+    assert abs(track.mesh[:, 0].mean() - 150) < 10, "it follows the face"
+    assert track.doubtful
+    assert track.last_place[1] == pytest.approx(0.04), "when a look last agreed with the mesh"
+
+
+def test_a_mesh_may_differ_a_little_from_what_a_look_sees():
+    tracker = meshed_tracker()
+    follow(tracker, [at(100)], [])
+    (track,) = tracker(FRAME, [at(106)], 0.08)
+    assert not track.doubtful
+    assert abs(track.mesh[:, 0].mean() - 130) < 3, "the mesh is the better one"
+
+
+@pytest.mark.parametrize(("answers", "followed"), [([], False), ([at(100)], True)])
+def test_a_mesh_that_no_look_confirms_needs_a_glance(answers, followed):
+    tracker = meshed_tracker(glancing(*[None] * 5, *answers))
+    (track,) = follow(tracker, [at(100)], *[[]] * 18)
+    assert (track.mesh is not None) == followed
+
+
 def test_a_mesh_that_doubts_itself_is_dropped_and_the_face_is_unseen_and_doubtful():
     logits = iter([5.0, 5.0, -5.0, -5.0])
     tracker = FaceTracker(MeshLandmarker(mesh_net(lambda: next(logits))))
