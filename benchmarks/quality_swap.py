@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeAlias
+from unittest import mock
 
 import cv2
 import numpy as np
@@ -41,6 +42,7 @@ from mien.vision.embedder import DlibEmbedder
 from mien.vision.faces import Embedding, Image, Matte, Mesh
 from mien.vision.geometry import head_axes, mesh_size, vertex_normals
 from mien.vision.landmarks import MeshLandmarker, roi_of_detection, roi_of_mesh
+from mien.vision.mosaic import Cover, draw_covers
 from mien.vision.regions import inner, openings
 from mien.vision.topology import BROW_LEFT, BROW_RIGHT, EYE_LEFT, EYE_RIGHT, OVAL, lid_pairs
 from mien.vision.unwrap import flatten, unwrap
@@ -62,7 +64,7 @@ BARE_SHARE: Final = 0.85
 """A face of which less than this share of the skin between brows and chin was changed went out bare."""
 
 HIDDEN_SHARE: Final = 0.3
-"""A face of which more than this share lies under flat cells is hidden by a mosaic, swapped or not."""
+"""A face of which more than this share lies under a cover, whole or lifting, is not counted as swapped."""
 
 Row: TypeAlias = dict[str, Any]
 
@@ -236,15 +238,34 @@ class SwapClock:
             self.spans_ms.append((time.thread_time() - start) * 1e3)
 
 
-def treat(runtime: Runtime, film: Film, photo: FacePhoto) -> tuple[list[Image], list[dict[str, int]], float]:
-    """Return what goes out for a film, which treatments each frame had, and the CPU time of a swap in ms."""
-    clock = SwapClock()
+@dataclass(frozen=True, slots=True)
+class Treated:
+    """What goes out for a film: pictures, how many faces had which treatment, and what was covered in each frame.
+
+    `cpu_ms` is the median CPU time of a swap.
+    """
+
+    images: list[Image]
+    counts: list[dict[str, int]]
+    covers: list[list[Cover]]
+    cpu_ms: float
+
+
+def treat(runtime: Runtime, film: Film, photo: FacePhoto) -> Treated:
+    """Pass a film through the pipeline."""
+    clock, covers = SwapClock(), []
+
+    def noting(image: Image, drawn: Sequence[Cover], **kind: Any) -> None:
+        covers.append(list(drawn))
+        draw_covers(image, drawn, **kind)
+
     maker = EyesMaker(runtime, span=clock)
     pipeline = maker.pipeline(Wishes(swap_to=photo), fps=film.fps)
-    treated = [pipeline(frame.copy(), at=i / film.fps) for i, frame in enumerate(film.frames)]
-    out = [frame for frame in [*treated, *pipeline.flush()] if frame is not None]
+    with mock.patch("mien.vision.pipeline.draw_covers", noting):  # once for each frame that leaves
+        treated = [pipeline(frame.copy(), at=i / film.fps) for i, frame in enumerate(film.frames)]
+        out = [frame for frame in [*treated, *pipeline.flush()] if frame is not None]
     cpu_ms = float(np.median(clock.spans_ms[5:])) if len(clock.spans_ms) > 5 else float("nan")
-    return [frame.image for frame in out], [frame.counts for frame in out], cpu_ms
+    return Treated([frame.image for frame in out], [frame.counts for frame in out], covers, cpu_ms)
 
 
 # --- the measures ----------------------------------------------------------------------------------------------
@@ -310,12 +331,14 @@ def changed_share(before: Image, after: Image, mesh: Mesh) -> float:
     return float((apart[visible] >= 2).mean())
 
 
-def hidden_share(image: Image, mesh: Mesh) -> float:
-    """Return the share of the face that lies under the flat cells of a mosaic, which may be another face's."""
+def hidden_share(covers: Sequence[Cover], image: Image, mesh: Mesh) -> float:
+    """Return the share of the face that lies under covers, which may be other faces'."""
     part = _face_part(mesh, image)
-    flat = (image[part][:, 1:] == image[part][:, :-1]).all(axis=2)
-    flat[1:] &= (image[part][1:, 1:] == image[part][:-1, 1:]).all(axis=2)
-    return float(flat[_filled(mesh, part, 0.9)[:, 1:] > 0].mean())
+    under = np.zeros(image.shape[:2], bool)
+    for cover in covers:
+        x0, y0, x1, y1 = np.round(cover.area_xyxy).astype(int).clip(0, None)
+        under[y0:y1, x0:x1] = True
+    return float(under[part][_filled(mesh, part, 0.9) > 0].mean())
 
 
 def _face_part(mesh: Mesh, image: Image) -> tuple[slice, slice]:
@@ -416,10 +439,11 @@ class Pair:
 def judge(pair: Pair, judges: Judges, runtime: Runtime, sheets: Path | None) -> Row:
     """Swap one pair and measure it."""
     film = pair.film
-    out, counts, cpu_ms = treat(runtime, film, pair.reference)
+    treated = treat(runtime, film, pair.reference)
+    out = treated.images
     seen = [i for i, mesh in enumerate(film.meshes) if mesh is not None]
-    hidden = {i for i in seen if hidden_share(out[i], _mesh(film, i)) > HIDDEN_SHARE}
-    swapped = [frame.get("swap", 0) > 0 and i not in hidden for i, frame in enumerate(counts)]
+    hidden = {i for i in seen if hidden_share(treated.covers[i], out[i], _mesh(film, i)) > HIDDEN_SHARE}
+    swapped = [frame.get("swap", 0) > 0 and i not in hidden for i, frame in enumerate(treated.counts)]
     bare = sum(changed_share(film.frames[i], out[i], _mesh(film, i)) < BARE_SHARE for i in seen)
     there = [i for i in seen if swapped[i]]
     again = {i: judges.again(out[i], _mesh(film, i)) for i in there}
@@ -436,7 +460,7 @@ def judge(pair: Pair, judges: Judges, runtime: Runtime, sheets: Path | None) -> 
         "swapped": len(there) / len(seen) if seen else float("nan"),
         "bare": bare,
         "face_px": _mean([float(np.ptp(_mesh(film, i)[:, 0])) for i in seen]),
-        "cpu_ms": cpu_ms,
+        "cpu_ms": treated.cpu_ms,
     }
     if sheets is not None:
         _write_sheet(sheets / f"{pair.live}_{pair.photo}.png", pair, out, row)
@@ -532,7 +556,7 @@ def cost(runtime: Runtime, name: str, face_px: int) -> Row:
     photo = FacePhoto.from_bytes(as_png(hopper()), name="hopper")
     frames = [astronaut_frame(i / 30, face_px=face_px) for i in range(45)]
     film = Film(frames, Judges(EyesMaker(runtime), runtime).follow(frames[:1]), [], 30.0)
-    _, _, cpu_ms = treat(runtime, film, photo)
+    cpu_ms = treat(runtime, film, photo).cpu_ms
     return {"cost": name, "face_px": float(np.ptp(_mesh(film, 0)[:, 0])), "cpu_ms": cpu_ms}
 
 

@@ -65,7 +65,8 @@ class Reports:
         """Packets say nothing here."""
 
     def reported(self, kind: str, ntp_seconds: float, raw_timestamp: int) -> None:  # noqa: ARG002  # one kind each
-        ticks = (raw_timestamp - first_rtp_timestamp(self._receiver)) % (1 << 32)
+        ahead = (raw_timestamp - first_rtp_timestamp(self._receiver)) % (1 << 32)
+        ticks = ahead - (1 << 32 if ahead >= 1 << 31 else 0)  # a report may speak of a time before the first picture
         self._wall_offsets.append(ntp_seconds - ticks / self._clock_rate)
 
     def wall_time(self, pts: int) -> float:

@@ -39,7 +39,7 @@ _NEAR_EYE: Final = 0.02
 """How much around an eye tells its light, as a share of the texture's side."""
 _VEIL_FROM: Final = 0.92
 """At which share of the largest turn a cover begins to come over the swap, so that it does not end at one blow."""
-_VEIL_S: Final = 0.35
+_VEIL_S: Final = 0.2
 """In how many seconds it lifts after a swap was refused."""
 _WARP_STEP: Final = 4
 """A change of shape is smooth: it is drawn at a quarter of the resolution."""
@@ -72,8 +72,8 @@ class Limits:
     return_margin: float = 0.1
 
 
-PHOTO_LIMITS: Final = Limits(max_turn=48.0)
-MASK_LIMITS: Final = Limits(max_turn=62.0, edge_on=(-0.25, 0.0))
+PHOTO_LIMITS: Final = Limits(max_turn=52.0)
+MASK_LIMITS: Final = Limits(max_turn=65.0, edge_on=(-0.25, 0.0))
 
 
 class MeshSwapper:

@@ -109,8 +109,8 @@ def test_a_cover_comes_before_a_swap_ends_and_lifts_slowly_when_it_is_back(perso
     assert (np.diff(turning) >= 0).all(), "ever more of it is hidden"
     assert np.diff(turning).max() < 0.6, "and not at one blow"
     assert back[0] > 0.8
-    assert (np.diff(back[:11]) < 0).all()
-    assert back[11:].max() == 0
+    assert (np.diff(back[:6]) < 0).all()
+    assert back[6:].max() == 0
 
 
 def test_a_swap_that_was_hidden_in_another_way_comes_back_slowly():

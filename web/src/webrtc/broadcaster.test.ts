@@ -72,6 +72,7 @@ function broadcasting({
         replace: async () => void diary.push("tracks replaced"),
         close: async () => void diary.push("session closed"),
         stats: async () => new Map() as RTCStatsReport,
+        limitFps: async (fps) => void diary.push(`at most ${fps} fps`),
       };
     },
   });
@@ -163,6 +164,16 @@ describe("Broadcaster", () => {
     expect(kinds().at(-1)).toBe("reconnecting");
     await vi.advanceTimersByTimeAsync(200);
     expect(kinds().at(-1)).toBe("live");
+  });
+
+  it("sends fewer frames to a server that treats fewer", async () => {
+    const { broadcaster, diary } = broadcasting();
+    await broadcaster.goLive(MOSAIC, "", ANY);
+    for (let second = 0; second < 6; second++) {
+      broadcaster.heard({ ...news("live"), fps_in: 30, fps_out: 19 });
+      await vi.advanceTimersByTimeAsync(1_000);
+    }
+    expect(diary.filter((line) => line.startsWith("at most")).at(-1)).toBe("at most 25 fps");
   });
 
   it("is off air, camera too, when the broadcast is gone on its return, and makes no other", async () => {

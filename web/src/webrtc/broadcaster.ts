@@ -2,6 +2,7 @@ import type { Api, Broadcast, CreatedBroadcast, Wish } from "../api/client";
 import { Problem } from "../api/problem";
 import { type Camera, CameraError, type Choice } from "./camera";
 import { Comeback } from "./comeback";
+import { FramePace } from "./frame-pace";
 import type { Backoff } from "./retry";
 import { WhipSession } from "./whip";
 
@@ -31,7 +32,7 @@ export interface BroadcasterOptions {
   openSession?: (
     token: string,
     onLost: () => void,
-  ) => Pick<WhipSession, "open" | "replace" | "close" | "stats">;
+  ) => Pick<WhipSession, "open" | "replace" | "close" | "stats" | "limitFps">;
   backoff?: Backoff;
 }
 
@@ -47,6 +48,7 @@ export class Broadcaster {
   private sinceMs = 0;
   private closing = new AbortController();
   private comeback: Comeback;
+  private pace = new FramePace();
 
   constructor(private readonly options: BroadcasterOptions) {
     this.comeback = new Comeback(options.backoff);
@@ -112,6 +114,8 @@ export class Broadcaster {
       // The line is dead, or never comes to life, which the page alone would notice seconds later.
       void this.session?.close();
       this.line?.abort(new Problem("live.lost", 503));
+    } else if (this.isConnected) {
+      void this.session?.limitFps(this.pace.heard(news, performance.now()));
     }
   }
 
@@ -164,6 +168,7 @@ export class Broadcaster {
     const line = new AbortController();
     const session = openSession(broadcast.token, () => line.abort(new Problem("connection.lost", 0)));
     this.session = session;
+    this.pace = new FramePace();
     const { stream } = camera;
     if (stream === null) throw new CameraError("failed");
     await session.open(broadcast.whip_url, stream);

@@ -49,6 +49,18 @@ describe("WhipSession", () => {
     expect(stream.getVideoTracks()[0]?.contentHint).toBe("motion");
   });
 
+  it("sends fewer frames when told to, and changes nothing else", async () => {
+    const { connection, session } = await published(streamOf("video", "audio"));
+    const sender = connection.transceivers[0]?.sender;
+    if (sender === undefined) throw new Error("no sender");
+    sender.parameters = { ...sender.parameters, encodings: [{ maxBitrate: 2_500_000, maxFramerate: 30 }] };
+    await session.limitFps(19);
+    expect(sender.parameters).toMatchObject({
+      encodings: [{ maxBitrate: 2_500_000, maxFramerate: 19 }],
+      degradationPreference: "maintain-resolution",
+    });
+  });
+
   it("only sends, sound too, even where the microphone comes later", async () => {
     const { connection, session } = await published(streamOf("video"));
     expect(connection.transceivers.map(({ init }) => init?.direction)).toEqual(["sendonly", "sendonly"]);

@@ -1,9 +1,9 @@
+import { MAX_FPS } from "./frame-pace";
 import { type MakeConnection, Peer } from "./peer";
 import type { SignallingOptions } from "./signalling";
 
 /** Enough for 720p30 in VP8; the server's answer may allow less. */
 const MAX_VIDEO_BPS = 2_500_000;
-const MAX_FPS = 30;
 
 /** One publisher's session: camera and microphone to the server (WHIP, RFC 9725). */
 export class WhipSession {
@@ -36,6 +36,16 @@ export class WhipSession {
     if (video !== undefined) video.contentHint = "motion";
     await this.video?.replaceTrack(video ?? null);
     await this.audio?.replaceTrack(stream.getAudioTracks()[0] ?? null);
+  }
+
+  /** Send at most so many frames a second from now on. */
+  async limitFps(fps: number): Promise<void> {
+    const parameters = this.video?.getParameters();
+    const [encoding] = parameters?.encodings ?? [];
+    if (this.video === null || parameters === undefined || encoding === undefined) return;
+    if (encoding.maxFramerate === fps) return;
+    encoding.maxFramerate = fps;
+    await this.video.setParameters(parameters).catch(() => undefined);
   }
 
   stats(): Promise<RTCStatsReport> {
