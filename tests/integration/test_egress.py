@@ -95,20 +95,20 @@ async def test_a_viewer_is_no_audience_before_pictures_can_go_out():
 
 
 async def test_what_got_lost_is_sent_again_once():
-    fan_out, losses = FanOut(), set()
-
-    passed = []
+    fan_out, losses, passed, ending = FanOut(), set(), [], False
 
     def lose(payload_type, number):
         passed.append(number)
-        if payload_type == RTX or number % 5 != 3 or len(passed) < 5 or len(passed) > 100:
+        if payload_type == RTX or number % 5 != 3 or not 5 <= len(passed) <= 100 or ending:
             return False
         losses.add(number)
         return True
 
     pictures = encoded_pictures(VideoCodec.VP8, size_wh=(640, 480), count=60, keyframe_every=60)
     async with linked(fan_out, kinds=("video",), lose=lose) as link:
-        await play(fan_out, pictures)
+        await play(fan_out, pictures[:-3])
+        ending = True  # of the last packets of all nobody can tell that they are missing
+        await play(fan_out, pictures[-3:], speed=1000)
         await asyncio.sleep(0.3)
         assert len(losses) > 5
         restored = [int.from_bytes(packet.payload[:2], "big") for packet in link.packets if packet.payload_type == RTX]
