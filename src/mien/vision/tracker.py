@@ -185,12 +185,14 @@ class FaceTracker:
         if track.mesh is not None and _lies_on(track.mesh, seen):
             track.seen_at, track.agreed_at, track.unaided, track.seen = at, at, 0, True
             return
-        if track.mesh is not None:  # it followed something else since a look last agreed with it
+        strayed = track.mesh is not None
+        if strayed:  # it followed something else since a look last agreed with it
             track.drop_mesh()
             track.last_place = (track.box_xyxy, track.agreed_at)
         track.move_to(seen.box_xyxy, at)
         track.roll = roll_of(seen)
-        self._lay_mesh(image, track, seen, at)
+        if not strayed:  # or this is the face beside it: now both places are hidden, and the next look will tell
+            self._lay_mesh(image, track, seen, at)
 
     def _glance_at_missing(self, image: Image, at: float) -> None:
         """Look again for faces that no look showed, where their speed should have taken them."""
