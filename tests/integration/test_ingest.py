@@ -14,8 +14,10 @@ from aiortc.rtp import RtpPacket, is_rtcp
 
 from mien.errors import SdpError
 from mien.media.ingest import Ingest
-from mien.media.sdp import read_offer
+from mien.media.peer import codecs
+from mien.media.sdp import payload_types, read_offer
 from support.live import Camera, Microphone, peer
+from support.on_time import on_time
 from support.rtp import noise
 from support.rtpdump import Recorder, Replay, read, write
 
@@ -62,6 +64,7 @@ def losing(ingest, share, *, seed=3):
     transport._handle_rtp_data = rtp
 
 
+@on_time
 async def test_a_picture_comes_before_the_next_one_is_sent():
     sent = {}
 
@@ -82,6 +85,7 @@ async def test_a_picture_comes_before_the_next_one_is_sent():
 
 
 @pytest.mark.parametrize("share", [0.02, 0.1])
+@on_time
 async def test_lost_packets_freeze_nothing_for_long(share):
     connection = publisher(Camera(noise, size_wh=(320, 240), fps=20.0))
     async with publishing(connection, prepare=lambda ingest: losing(ingest, share)) as ingest:
@@ -131,6 +135,20 @@ async def test_a_publisher_that_says_goodbye_ends_the_pictures():
             if not ingest.gone.is_set():
                 await connection.getSenders()[0].stop()
         assert ingest.gone.is_set()
+
+
+@pytest.mark.parametrize("wishes", [("VP8", "H264"), ("H264", "VP8")], ids="before ".join)
+async def test_a_publisher_sends_what_it_offers_first(wishes):
+    connection = publisher(Camera())
+    connection.getTransceivers()[0].setCodecPreferences(codecs("video", *wishes))
+    async with publishing(connection) as ingest:
+        assert list(dict.fromkeys(payload_types(connection.remoteDescription.sdp, "video").values())) == list(wishes)
+        shown = 0
+        async for _ in ingest.video():
+            shown += 1
+            if shown == 10:
+                break
+        assert ingest.dropped == 0
 
 
 async def test_an_offer_that_fails_leaves_no_decoder_behind():

@@ -24,7 +24,7 @@ from mien.media.encoded import VideoCodec
 from mien.media.newest import Newest
 from mien.media.peer import CLOCK_RATES, IceServer, Peer, codecs
 from mien.media.privates import on_goodbye, take_packets, watch_clock
-from mien.media.sdp import Offer, payload_types, with_start_bitrate
+from mien.media.sdp import Offer, payload_types, video_codecs, with_start_bitrate
 from mien.media.sound import CapturedSound, SoundOrder
 
 log = structlog.get_logger()
@@ -129,7 +129,8 @@ class Ingest(Peer):
     def _prepare(self) -> None:
         for kind in self.offer.kinds:
             transceiver = self.connection.addTransceiver(kind, direction="recvonly")
-            wanted = tuple(VideoCodec) if kind == "video" else ("opus",)
+            # A publisher knows best what it encodes at little cost, so its order counts (RFC 8829, 5.3.1).
+            wanted = video_codecs(self.offer.text) if kind == "video" else ("opus",)
             transceiver.setCodecPreferences(codecs(kind, *wanted))
             self._transceivers[kind] = transceiver
 

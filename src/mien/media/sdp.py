@@ -161,8 +161,8 @@ def payload_types(text: str, kind: str) -> dict[int, str]:
     }
 
 
-def video_codecs(text: str) -> frozenset[VideoCodec]:
-    """Return the codecs of ours that an offer or answer can take.
+def video_codecs(text: str) -> tuple[VideoCodec, ...]:
+    """Return the codecs of ours that an offer or answer can take, in its order.
 
     H.264 counts only where it can be cut over packets (packetization-mode 1, RFC 6184, 6.3) and in a profile
     of which constrained baseline is a part; a higher level than the stated one is no obstacle to any browser.
@@ -170,15 +170,15 @@ def video_codecs(text: str) -> frozenset[VideoCodec]:
     Raises:
         SdpError: It cannot be read.
     """
-    found = set()
+    found = []
     for media in _parse(text).media:
         if media.kind != "video":
             continue
         for codec in media.rtp.codecs:
             name = codec.name.upper()
             if name == VideoCodec.VP8 or (name == VideoCodec.H264 and _takes_baseline(codec.parameters)):
-                found.add(VideoCodec(name))
-    return frozenset(found)
+                found.append(VideoCodec(name))
+    return tuple(dict.fromkeys(found))
 
 
 def choose_codec(preferred: Sequence[VideoCodec], takers: Iterable[Container[VideoCodec]]) -> VideoCodec:

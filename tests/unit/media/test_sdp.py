@@ -154,14 +154,13 @@ def video_of(codec):
 )
 def test_h264_counts_where_what_we_send_can_be_taken(mode, profile, takes):
     found = video_codecs(video_of(CHROMIUM_VIDEO.format(mode=mode, profile=profile)))
-    assert found == ({VideoCodec.VP8, VideoCodec.H264} if takes else {VideoCodec.VP8})
+    assert found == ((VideoCodec.VP8, VideoCodec.H264) if takes else (VideoCodec.VP8,))
 
 
 def test_codecs_that_are_not_ours_do_not_count():
-    assert video_codecs(video_of("a=rtpmap:96 AV1/90000\r\na=rtpmap:97 VP9/90000\r\na=rtpmap:98 vp8/90000\r\n")) == {
-        VideoCodec.VP8
-    }
-    assert video_codecs(offer(audio("0"), mids="0")) == frozenset()
+    strange = "a=rtpmap:96 AV1/90000\r\na=rtpmap:97 VP9/90000\r\na=rtpmap:98 vp8/90000\r\n"
+    assert video_codecs(video_of(strange)) == (VideoCodec.VP8,)
+    assert video_codecs(offer(audio("0"), mids="0")) == ()
 
 
 def test_the_operator_s_order_decides_among_what_everybody_can_take():

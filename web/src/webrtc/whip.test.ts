@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { FakePeerConnection } from "./peer.fake";
-import { vp8First, WhipSession } from "./whip";
+import { h264First, WhipSession } from "./whip";
 
 function streamOf(...kinds: ("video" | "audio")[]) {
   const tracks = kinds.map((kind) => ({ kind, contentHint: "" }));
@@ -30,14 +30,14 @@ async function published(stream: MediaStream) {
 
 describe("WhipSession", () => {
   beforeEach(() => {
-    const codecs = ["video/H264", "video/rtx", "video/VP8", "video/VP9"].map((mimeType) => ({ mimeType }));
+    const codecs = ["video/VP8", "video/rtx", "video/H264", "video/VP9"].map((mimeType) => ({ mimeType }));
     vi.stubGlobal("RTCRtpReceiver", { getCapabilities: () => ({ codecs }) });
   });
   afterEach(() => void vi.unstubAllGlobals());
 
-  it("prefers VP8 and keeps every other codec as a way out", async () => {
+  it("prefers H.264 and keeps every other codec as a way out", async () => {
     const { connection } = await published(streamOf("video", "audio"));
-    expect(connection.transceivers[0]?.codecs).toEqual(["video/VP8", "video/H264", "video/rtx", "video/VP9"]);
+    expect(connection.transceivers[0]?.codecs).toEqual(["video/H264", "video/VP8", "video/rtx", "video/VP9"]);
   });
 
   it("bounds the bit rate, and drops frames rather than lines", async () => {
@@ -81,9 +81,9 @@ describe("WhipSession", () => {
   });
 });
 
-describe("vp8First", () => {
-  it("changes no order but VP8's", () => {
-    const codecs = ["a", "VIDEO/VP8", "b"].map((mimeType) => ({ mimeType }));
-    expect(vp8First(codecs).map(({ mimeType }) => mimeType)).toEqual(["VIDEO/VP8", "a", "b"]);
+describe("h264First", () => {
+  it("changes no order but H.264's", () => {
+    const codecs = ["a", "VIDEO/H264", "b"].map((mimeType) => ({ mimeType }));
+    expect(h264First(codecs).map(({ mimeType }) => mimeType)).toEqual(["VIDEO/H264", "a", "b"]);
   });
 });

@@ -2,7 +2,7 @@ import { MAX_FPS } from "./frame-pace";
 import { type MakeConnection, Peer } from "./peer";
 import type { SignallingOptions } from "./signalling";
 
-/** Enough for 720p30 in VP8; the server's answer may allow less. */
+/** Enough for 720p30; the server's answer may allow less. */
 const MAX_VIDEO_BPS = 2_500_000;
 
 /** One publisher's session: camera and microphone to the server (WHIP, RFC 9725). */
@@ -64,7 +64,7 @@ export class WhipSession {
       sendEncodings: [{ maxBitrate: MAX_VIDEO_BPS, maxFramerate: MAX_FPS }],
     });
     const codecs = RTCRtpReceiver.getCapabilities("video")?.codecs ?? [];
-    transceiver.setCodecPreferences(vp8First(codecs));
+    transceiver.setCodecPreferences(h264First(codecs));
     return transceiver.sender;
   }
 
@@ -83,8 +83,8 @@ export class WhipSession {
   }
 }
 
-/** VP8 is what every server build decodes and what every browser encodes without a patent question. */
-export function vp8First<T extends { mimeType: string }>(codecs: readonly T[]): T[] {
-  const isVp8 = ({ mimeType }: T) => mimeType.toLowerCase() === "video/vp8";
-  return [...codecs.filter(isVp8), ...codecs.filter((codec) => !isVp8(codec))];
+/** H.264 takes a browser two thirds of the time of VP8, and next to none where the machine has an encoder for it. */
+export function h264First<T extends { mimeType: string }>(codecs: readonly T[]): T[] {
+  const isH264 = ({ mimeType }: T) => mimeType.toLowerCase() === "video/h264";
+  return [...codecs.filter(isH264), ...codecs.filter((codec) => !isH264(codec))];
 }
