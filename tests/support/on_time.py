@@ -4,6 +4,11 @@ import asyncio
 import contextlib
 import functools
 import time
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 TICK_S = 0.01
 LATE_S = 0.05
@@ -18,17 +23,17 @@ class Heartbeat:
         late_s: The longest delay.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.late_s = 0.0
 
-    async def beat(self):
+    async def beat(self) -> None:
         while True:
             due = time.monotonic() + TICK_S
             await asyncio.sleep(TICK_S)
             self.late_s = max(self.late_s, time.monotonic() - due)
 
 
-def on_time(test):
+def on_time(test: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
     """Run an async test anew, twice at most, if it failed while its event loop did not run on time.
 
     A failure counts at once where the loop was on time, and the third counts in any case: what holds the loop up
@@ -36,7 +41,7 @@ def on_time(test):
     """
 
     @functools.wraps(test)
-    async def patient(*args, **kwargs):
+    async def patient(*args: P.args, **kwargs: P.kwargs) -> T:
         for attempt in range(1, ATTEMPTS + 1):
             heartbeat = Heartbeat()
             beating = asyncio.create_task(heartbeat.beat())
