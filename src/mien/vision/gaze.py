@@ -37,12 +37,12 @@ class Iris:
         distinct: How clearly it is an iris: the contrast to the rest of the opening times that to the skin below it.
             The less distinct one of a pair reaches 0.26 where they are open in good light and stays below 0.18 where
             they are closed.
-        white: Red level of the lightest quarter of the opening.
+        white: (3,) RGB level of the lightest quarter of the opening.
     """
 
     place: NDArray[np.float32]
     distinct: float
-    white: float
+    white: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Gaze:
     Attributes:
         places: (2, 2) centre of the image-left and the image-right iris, as `Iris.place`.
         sure: (2,) how surely each was read in an open eye, 0 to 1.
-        whites: (2,) red levels of the white.
+        whites: (2, 3) RGB levels of the white.
     """
 
     places: NDArray[np.float32]
@@ -139,10 +139,11 @@ def find_iris(image: Image, mesh: Mesh, ring: Indices, *, radius: float = IRIS) 
     lids = mesh[ring, :2] @ way[:, :2].T + way[:, 2]
     inside = opening(lids, size_wh)
     middle = lids.mean(axis=0)
-    values = red[inside > 0.5]
+    values = picture[inside > 0.5]
     if len(values) < _FEWEST_PX:
         return _NO_IRIS
-    dark, light = np.percentile(values, (5, 75))
+    white = np.percentile(values, 75, axis=0).astype(np.float32)
+    dark, light = float(np.percentile(values[:, 0], 5)), float(white[0])
     darkness = np.clip((light - red) / np.float32(max(light - dark, 4)), 0, 1).astype(np.float32) * inside
     disc = _disc(radius * EYE_PX)
     area = np.maximum(cv2.filter2D(inside, -1, disc, borderType=cv2.BORDER_CONSTANT), 0)
@@ -154,12 +155,12 @@ def find_iris(image: Image, mesh: Mesh, ring: Indices, *, radius: float = IRIS) 
     y, x = (int(i) for i in np.unravel_index(int(np.argmax(wanted)), wanted.shape))
     peak = np.array([_peak(wanted[y], x), _peak(wanted[:, x], y)], np.float32)
     distinct = float(score[y, x]) * _on_skin(red, inside, lids, peak, radius)
-    return Iris((peak - middle) / np.float32(EYE_PX), distinct, float(light))
+    return Iris((peak - middle) / np.float32(EYE_PX), distinct, white)
 
 
 _FEWEST_PX: Final = 16
 _FEWEST_PX_WIDE: Final = 5
-_NO_IRIS: Final = Iris(np.zeros(2, np.float32), 0.0, 255.0)
+_NO_IRIS: Final = Iris(np.zeros(2, np.float32), 0.0, np.full(3, 255, np.float32))
 
 
 def _on_skin(red: NDArray[np.uint8], inside: Matte, lids: Points, peak: Points, radius: float) -> float:

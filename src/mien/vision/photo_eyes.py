@@ -22,7 +22,9 @@ _DISTINCT: Final = 0.22
 _ALIKE, _HIGH = 0.12, 0.16
 """How far the irises of a photo may differ in place, and lie above or below the middle, in widths of an eye: farther,
 what was found is a shadow, or a reflection in glasses."""
-_WHITER: Final = 1.45
+_TINT: Final = 1.3
+"""How much more of a channel the light on the live eye may have than that on the photo's."""
+_WHITER: Final = 1.25
 """How much lighter than the live eye's white the drawn one may be."""
 _RIM: Final = 0.12
 """Softness of the rim of an iris, as a share of its radius."""
@@ -42,12 +44,12 @@ class PhotoEye:
     Attributes:
         white: (H, W, 3) RGB float32, the eye without its iris, spread out below the lids.
         iris: (H, W, 4) RGB and opacity, float32: a whole iris in the middle of an empty picture.
-        level: Red level of the white, as `Iris.white`.
+        level: (3,) RGB level of the white, as `Iris.white`.
     """
 
     white: NDArray[np.float32]
     iris: NDArray[np.float32]
-    level: float
+    level: NDArray[np.float32]
 
 
 PhotoEyes = tuple[PhotoEye, PhotoEye]
@@ -156,9 +158,7 @@ def _usual(ring: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.flo
     return np.asarray(np.median(ring[seen], axis=0), np.float32)
 
 
-def draw_eyes(
-    face: Image, live: Image, mesh: Mesh, eyes: PhotoEyes, gaze: Gaze, gains: Sequence[NDArray[np.float32]]
-) -> None:
+def draw_eyes(face: Image, live: Image, mesh: Mesh, eyes: PhotoEyes, gaze: Gaze, gains: Sequence[float]) -> None:
     """Draw a photo's eyes into the openings of a drawn face, in place.
 
     Args:
@@ -167,7 +167,7 @@ def draw_eyes(
         mesh: Landmarks in pixels of both.
         eyes: What is drawn.
         gaze: Where it looks.
-        gains: For each eye, the live light over the photo's, (3,).
+        gains: For each eye, how much brighter the skin around it is drawn than it is in the photo.
     """
     for eye, ring, place, white, gain in zip(eyes, EYES, gaze.places, gaze.whites, gains, strict=True):
         lids = mesh[ring, :2]
@@ -182,8 +182,7 @@ def draw_eyes(
         part, corner = np.s_[y0:y1, x0:x1], np.array([x0, y0], np.float32)
         way = eye_frame(mesh, ring, EYE_PX)
         centre = (lids @ way[:, :2].T + way[:, 2]).mean(axis=0) + place * EYE_PX
-        # An eye lies deeper than the skin around it, which tells too much light where that shines.
-        drawn = _composed(eye, centre, gain * min(1.0, _WHITER * white / max(eye.level * gain[0], 1.0)))
+        drawn = _composed(eye, centre, _light(eye, white, gain))
         back = np.asarray(cv2.invertAffineTransform(way), np.float32)
         back[:, 2] -= corner
         size_wh = (int(x1 - x0), int(y1 - y0))
@@ -206,6 +205,17 @@ def _composed(eye: PhotoEye, centre: NDArray[np.float32], gain: NDArray[np.float
     iris = cv2.warpAffine(eye.iris, move, (width, height), flags=cv2.INTER_LINEAR)
     there = iris[..., 3:]
     return np.dstack([(eye.white * (1 - there) + iris[..., :3] * there) * gain, there])
+
+
+def _light(eye: PhotoEye, white: NDArray[np.float32], gain: float) -> NDArray[np.float32]:
+    """Return the light on an eye over that in its photo, (3,).
+
+    Its colour is told by the white, since skin has one of its own. Its strength is told by the skin, since the white of
+    a narrow eye lies in the shade; but an eye lies deeper than the skin around it, which may shine.
+    """
+    ratio = (white + 8) / (eye.level + 8)
+    level = float(ratio.mean())
+    return np.asarray(min(gain, _WHITER * level) * np.clip(ratio / level, 1 / _TINT, _TINT), np.float32)
 
 
 def _glints(live: Image, iris: Matte, eye_px: float) -> NDArray[np.float32]:

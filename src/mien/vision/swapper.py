@@ -7,7 +7,6 @@ from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from mien.vision.drape import drape, facing
 from mien.vision.faces import Image, Matte, Mesh, Net, check_image
@@ -220,15 +219,15 @@ class MeshSwapper:
             draw_eyes(face, live, mesh, self._persona.eyes, gaze, _eye_gains(texture, self._persona.texture))
 
 
-def _eye_gains(lit: Image, plain: Image) -> list[NDArray[np.float32]]:
-    """Return how much brighter each eye's surroundings are in the live light than in the photo, by channel."""
+def _eye_gains(lit: Image, plain: Image) -> list[float]:
+    """Return how much brighter each eye's surroundings are in the live light than in the photo."""
     gains = []
     for ring in EYES:
         low, high = bounds(UV[ring])
         means = []
         for texture in (lit, plain):
             x0, y0, x1, y1 = np.round(np.concatenate([low - _NEAR_EYE, high + _NEAR_EYE]) * len(texture)).astype(int)
-            means.append(texture[y0:y1, x0:x1].mean(axis=(0, 1), dtype=np.float32))
+            means.append(float(texture[y0:y1, x0:x1].mean()))
         gains.append((means[0] + 4) / (means[1] + 4))
     return gains
 

@@ -73,6 +73,29 @@ def test_a_glint_on_the_live_eye_is_kept():
     assert shining[part].max() > dull[part].max() + 40
 
 
+def whites(image):
+    """Return the RGB level of the white of both eyes, (2, 3)."""
+    return np.array([np.percentile(eye(image, ring), 75, axis=0) for ring in (EYE_LEFT, EYE_RIGHT)])
+
+
+def test_the_white_takes_the_light_of_the_live_one():
+    live = (with_irises(drawn_head(2, MESH), MESH, BROWN) * np.array((0.8, 0.6, 0.4))).astype(np.uint8)
+    tints = [level / level.mean(axis=1, keepdims=True) for level in (whites(live), whites(swapped(live)))]
+    assert np.abs(tints[0] - 1).max() > 0.3  # a warm lamp
+    assert np.abs(tints[1] - tints[0]).max() < 0.12
+
+
+def test_a_photo_of_darker_skin_gets_no_brighter_eyes():
+    live = (with_irises(drawn_head(2, MESH), MESH, BROWN) * 0.6).astype(np.uint8)
+    eyes = np.zeros(PHOTO.shape[:2], np.uint8)
+    cv2.fillPoly(eyes, [np.round(MESH[ring, :2]).astype(np.int32) for ring in (EYE_LEFT, EYE_RIGHT)], 1)
+    darker = (PHOTO * np.array((0.45, 0.33, 0.25))).astype(np.uint8)
+    persona = persona_from_photo(np.where(eyes[..., None], PHOTO, darker), MESH, "Ada")
+    drawn = whites(swapped(live, persona))
+    assert (drawn < 1.3 * whites(live)).all()
+    assert (drawn.max(axis=1) < 1.1 * drawn.min(axis=1)).all()  # and no bluer ones
+
+
 def test_a_photo_without_clear_irises_gives_no_eyes():
     assert read_eyes(drawn_head(1, MESH), MESH) is None
     assert read_eyes(PHOTO, MESH) is not None
