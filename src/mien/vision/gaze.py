@@ -12,7 +12,7 @@ from mien.vision.alignment import fit_similarity
 from mien.vision.faces import Affine, Image, Matte, Mesh, Points
 from mien.vision.one_euro import OneEuro, share
 from mien.vision.regions import ramp
-from mien.vision.topology import EYE_LEFT, EYE_RIGHT, Indices
+from mien.vision.topology import EYE_LEFT, EYE_RIGHT, Indices, lid_pairs
 
 EYES: Final = (EYE_LEFT, EYE_RIGHT)
 EYE_PX: Final = 28
@@ -26,6 +26,10 @@ _USUAL: Final = (0.22, 0.12)
 _CLOSED, _OPEN = 0.18, 0.27
 """Distinctness of the less distinct iris, as `Iris` gives it, at which eyes surely are closed, and surely open."""
 _BIAS_HZ: Final = 0.5
+_BLINK: Final = 0.94
+_NARROW, _SHUT = 0.86, 0.7
+"""Height of the openings, over that of the same eyes wide open, from which on lids that hide their irises are closing, and
+at which they are shut: the mesh closes less than lids do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +57,13 @@ class Gaze:
         places: (2, 2) centre of the image-left and the image-right iris, as `Iris.place`.
         sure: (2,) how surely each was read in an open eye, 0 to 1.
         whites: (2, 3) RGB levels of the white.
+        shut: (2,) how far the lids are closed, 0 to 1.
     """
 
     places: NDArray[np.float32]
     sure: NDArray[np.float32]
     whites: NDArray[np.float32]
+    shut: NDArray[np.float32]
 
 
 class GazeReader:
@@ -72,6 +78,8 @@ class GazeReader:
         self._bias: NDArray[np.float32] | None = None
         self._sure: NDArray[np.float32] | None = None
         self._whites: NDArray[np.float32] | None = None
+        self._usual_heights: NDArray[np.float32] | None = None
+        self._shut = np.zeros(2, np.float32)
         self._at = 0.0
 
     def __call__(self, image: Image, mesh: Mesh, *, dt: float) -> Gaze:
@@ -97,7 +105,49 @@ class GazeReader:
         calm = self._calm((shared + self._bias).astype(np.float32), at=self._at, unit=1.0)
         whites = np.array([iris.white for iris in irises], np.float32)
         self._whites = whites if self._whites is None else self._whites + share(2.0, dt) * (whites - self._whites)
-        return Gaze(calm, np.minimum(self._sure, now).astype(np.float32), self._whites)
+        sure = np.minimum(self._sure, now).astype(np.float32)
+        seen = ramp(distinct, _CLOSED, _OPEN)
+        return Gaze(calm, sure, self._whites, self._how_shut(mesh, seen, dt))
+
+    def _how_shut(self, mesh: Mesh, seen: NDArray[np.float32], dt: float) -> NDArray[np.float32]:
+        """Return how far the lids of each eye are closed: they hide the iris, and stand lower than where that is seen."""
+        heights = np.array([_height(mesh, ring) for ring in EYES], np.float32)
+        if seen.min() > 0.5:
+            usual = heights if self._usual_heights is None else self._usual_heights
+            self._usual_heights = usual + share(_BIAS_HZ, dt) * (heights - usual)
+        if self._usual_heights is not None:
+            left_of = np.asarray(heights / np.maximum(self._usual_heights, 1e-6), np.float32)
+            # Where both stand lower it is a blink, in which lashes may look like an iris; else a wink.
+            seen = np.repeat(seen.min(keepdims=True), 2) if left_of.max() < _BLINK else seen
+            shut = ramp(left_of, _NARROW, _SHUT) * np.maximum(0, 1 - 2 * seen)
+            self._shut += share(12.0, dt) * (shut - self._shut)
+        return self._shut.copy()
+
+
+def _height(mesh: Mesh, ring: Indices) -> float:
+    """Return the height of an eye's opening over its width."""
+    upper, lower = lid_pairs(ring)
+    width = float(np.linalg.norm(mesh[ring[0]] - mesh[ring[len(ring) // 2]]))
+    return float(np.linalg.norm(mesh[upper[2:5]] - mesh[lower[2:5]], axis=1).mean()) / max(width, 1e-6)
+
+
+def with_shut_lids(mesh: Mesh, shut: NDArray[np.float32]) -> Mesh:
+    """Return the mesh with its upper lids lowered, and the folds above them by less; see `Gaze.shut`."""
+    lowered = mesh.copy()
+    for ring, amount in zip(EYES, shut, strict=True):
+        upper, lower = lid_pairs(ring)
+        way = (mesh[lower] - mesh[upper]) * np.float32(amount * _LID_WAY)
+        lowered[upper] += way
+        lowered[[_FOLDS[int(lid)] for lid in upper]] += way * np.float32(_FOLD_WAY)
+    return lowered
+
+
+_LID_WAY, _FOLD_WAY = 0.92, 0.35
+_FOLDS: Final = {
+    246: 247, 161: 30, 160: 29, 159: 27, 158: 28, 157: 56, 173: 190,
+    466: 467, 388: 260, 387: 259, 386: 257, 385: 258, 384: 286, 398: 414,
+}  # fmt: skip
+"""The landmark in the fold above each one of an upper lid's edge."""
 
 
 def eye_frame(mesh: Mesh, ring: Indices, eye_px: float) -> Affine:

@@ -24,6 +24,9 @@ _ALIKE, _HIGH = 0.12, 0.16
 what was found is a shadow, or a reflection in glasses."""
 _TINT: Final = 1.3
 """How much more of a channel the light on the live eye may have than that on the photo's."""
+_DIM: Final = 0.42
+"""How dark an eye's white may be, over the cheek below: a darker one is behind dark glass."""
+_CHEEKS: Final = (50, 280)
 _WHITER: Final = 1.25
 """How much lighter than the live eye's white the drawn one may be."""
 _RIM: Final = 0.12
@@ -59,15 +62,24 @@ def read_eyes(image: Image, mesh: Mesh) -> PhotoEyes | None:
     """Take the eyes of a photo apart, image-left one first.
 
     Returns:
-        None where one of them does not show its iris clearly: closed, in glare, small or looking far aside.
+        None where one of them does not show its iris clearly: closed, in glare, behind dark glass, small or looking
+        far aside.
     """
     left, right = (_best_iris(image, mesh, ring) for ring in EYES)
     apart = float(np.linalg.norm(left[0].place - right[0].place))
     high = max(abs(float(iris.place[1])) for iris, _ in (left, right))
-    if min(left[0].distinct, right[0].distinct) < _DISTINCT or apart > _ALIKE or high > _HIGH:
+    dim = any(iris.white[0] < _DIM * _red_of(image, mesh, k) for (iris, _), k in zip((left, right), _CHEEKS, strict=True))
+    if dim or min(left[0].distinct, right[0].distinct) < _DISTINCT or apart > _ALIKE or high > _HIGH:
         return None
     eyes = _read_eye(image, mesh, EYE_LEFT, *left), _read_eye(image, mesh, EYE_RIGHT, *right)
     return None if eyes[0] is None or eyes[1] is None else (eyes[0], eyes[1])
+
+
+def _red_of(image: Image, mesh: Mesh, landmark: int) -> float:
+    """Return the red level of the skin at a landmark."""
+    reach = max(1, round(0.05 * float(np.linalg.norm(mesh[EYE_LEFT[0], :2] - mesh[EYE_RIGHT[0], :2]))))
+    x, y = (int(value) for value in np.clip(mesh[landmark, :2], 0, np.array(image.shape[1::-1]) - 1))
+    return float(np.median(image[max(y - reach, 0) : y + reach + 1, max(x - reach, 0) : x + reach + 1, 0]))
 
 
 def _best_iris(image: Image, mesh: Mesh, ring: Indices) -> tuple[Iris, float]:

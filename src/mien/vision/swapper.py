@@ -10,7 +10,7 @@ import numpy as np
 
 from mien.vision.drape import drape, facing
 from mien.vision.faces import Image, Matte, Mesh, Net, check_image
-from mien.vision.gaze import EYES, Gaze, GazeReader
+from mien.vision.gaze import EYES, Gaze, GazeReader, with_shut_lids
 from mien.vision.geometry import ShapeTransfer, bounds, mesh_size, turned_away
 from mien.vision.harmonise import LightMatch, Skin
 from mien.vision.mask_light import Finish, MaskLight
@@ -173,7 +173,7 @@ class MeshSwapper:
         self._steady = SkinSteady()
         self._reshape = None if mesh is None or not self._shape else ShapeTransfer(mesh, amount=self._shape)
         self._paint = _paint(self._persona, self._net)
-        self._gaze = None if self._persona.eyes is None else GazeReader()
+        self._gaze = GazeReader() if self._persona.kind == "photo" else None
         self._restore = self._make_restorer() if self._persona.kind == "photo" else None
 
     def _calmed(self, image: Image, mesh: Mesh, dt: float) -> Mesh:
@@ -198,6 +198,8 @@ class MeshSwapper:
         # Lips, lids and nostrils have sides that look elsewhere on every face: they must not let it show through.
         opacity = np.maximum(ramp(towards, *self._limits.edge_on), core())
         gaze = None if self._gaze is None else self._gaze(roi, source, dt=dt)
+        if gaze is not None and gaze.shut.any():
+            target = with_shut_lids(target, gaze.shut)
         texture, matte = self._paint(_small_unwrap(roi, source, self._paint.side), source, dt, gaze)
         seen = flatten(np.column_stack([np.maximum(towards, 0), opacity, opacity]), SIDE)
         if not self._covers(covered_share(shrink(matte, SIDE) * seen[..., 1], seen[..., 0])):
@@ -206,7 +208,7 @@ class MeshSwapper:
         finish = None if self._restore is None else partial(self._restore, live=under, mesh=target, dt=dt)
         look = (
             None
-            if gaze is None or not gaze.sure.any()
+            if gaze is None or self._persona.eyes is None or not gaze.sure.any()
             else partial(self._look, live=under, mesh=target, texture=texture, gaze=gaze)
         )
         tone = self._eye_tone
