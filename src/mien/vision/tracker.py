@@ -171,7 +171,7 @@ class FaceTracker:
         known = list(self._tracks)
         for d, seen in enumerate(detections):
             if d in owner:
-                self._take(image, known[owner[d]], seen, at)
+                self._settle(image, known[owner[d]], seen, at)
             elif not any(_iou(seen.box_xyxy, t.box_xyxy) > SAME_FACE_TWICE for t in known if t.seen):
                 self._begin(image, seen, at)
 
@@ -180,6 +180,21 @@ class FaceTracker:
         self._next_id += 1
         self._tracks.append(track)
         self._lay_mesh(image, track, seen, at)
+
+    def _settle(self, image: Image, track: FaceTrack, seen: Detection, at: float) -> None:
+        """Take a detection, or a closer one in its stead where it contradicts the mesh.
+
+        A face seen by a look that was turned, or cut by its edge, has its eyes anywhere.
+        """
+        if self._glance is not None and track.mesh is not None and not _lies_on(track.mesh, seen):
+            closer = self._glance(image, track.box_xyxy, track.roll)
+            if closer is not None and _lies_on(track.mesh, closer):
+                beside = _iou(seen.box_xyxy, track.box_xyxy) <= SAME_FACE_TWICE
+                self._take(image, track, closer, at)
+                if beside:
+                    self._begin(image, seen, at)
+                return
+        self._take(image, track, seen, at)
 
     def _take(self, image: Image, track: FaceTrack, seen: Detection, at: float) -> None:
         if track.mesh is not None and _lies_on(track.mesh, seen):

@@ -148,6 +148,34 @@ def test_a_mesh_beside_the_face_that_a_look_sees_is_dropped_both_places_hidden_a
     assert abs(track.mesh[:, 0].mean() - 150) < 10, "it follows the face"
 
 
+def test_a_look_that_contradicts_a_mesh_gives_way_to_a_glance_that_agrees():
+    tracker = meshed_tracker(glancing(at(101)))
+    follow(tracker, [at(100)], [])
+    (track,) = tracker(FRAME, [at(116)], 0.08)
+    assert track.mesh is not None
+    assert not track.doubtful
+    assert track.unaided == 0
+
+
+@pytest.mark.parametrize("closer", [None, at(118)], ids=["none", "beside"])
+def test_a_glance_that_does_not_agree_either_ends_the_mesh(closer):
+    tracker = meshed_tracker(glancing(closer))
+    follow(tracker, [at(100)], [])
+    (track,) = tracker(FRAME, [at(116)], 0.08)
+    assert track.mesh is None
+    assert track.doubtful
+    assert track.reach_xyxy[0] < 105
+    assert track.reach_xyxy[2] >= 176
+
+
+def test_what_a_look_sees_well_beside_a_confirmed_mesh_is_another_face():
+    tracker = meshed_tracker(glancing(at(101)))
+    follow(tracker, [at(100)], [])
+    known, other = tracker(FRAME, [at(135)], 0.08)
+    assert known.mesh is not None
+    assert other.box_xyxy[0] == pytest.approx(135, abs=3)
+
+
 def test_a_mesh_may_differ_a_little_from_what_a_look_sees():
     tracker = meshed_tracker()
     follow(tracker, [at(100)], [])
