@@ -39,7 +39,7 @@ from mien.vision.embedder import DlibEmbedder, Gallery
 from mien.vision.faces import Box, Embedding, Face, Image, Mesh
 from mien.vision.glance import Glance
 from mien.vision.label import Label
-from mien.vision.landmarks import MeshLandmarker, Roi, box_of_mesh
+from mien.vision.landmarks import MeshLandmarker, Roi, box_of_mesh, yaw_of_mesh
 from mien.vision.looks import Finder
 from mien.vision.pipeline import Eyes, FacePipeline
 from mien.vision.policy import Policy, Show, Treatment
@@ -50,6 +50,8 @@ from support.photos import astronaut, hopper
 SHARED = Path(os.environ.get("MIEN_SHARED", ROOT.parent / "shared"))
 ENROLLED = 100
 FPS, SECONDS, PHASES = 12, 2.25, 9
+FRONTAL = 0.25
+"""Largest `yaw_of_mesh` of a photo of somebody who looks ahead: about ten degrees."""
 Row: TypeAlias = dict[str, object]
 Shown: TypeAlias = list[tuple[Box, str | None]]
 
@@ -273,7 +275,11 @@ class Tally:
 
 
 def clips(bench: Bench, only: Sequence[str] = (), *, people: int | None = None) -> Iterator[Row]:
-    """Let everybody sway before the camera, four at a time, in each condition."""
+    """Let everybody sway before the camera, four at a time, in each condition.
+
+    A head cut out of a photo is seen as it stood there, and sways by ten degrees to each side of that: who looks aside in
+    the photo is told of apart.
+    """
     enrolled, strangers = bench.enrolled_and_strangers()
     gallery = bench.gallery_of(enrolled)
     everybody = [name for pair in zip(enrolled, strangers, strict=False) for name in pair]
@@ -286,7 +292,10 @@ def clips(bench: Bench, only: Sequence[str] = (), *, people: int | None = None) 
         per_clip = 4 if look.face_px <= 100 else 3
         for start in range(0, len(everybody), per_clip):
             _one_clip(bench, gallery, everybody[start : start + per_clip], look, tallies)
+        aside = {name for name in everybody if yaw_of_mesh(bench.people[name].portrait.mesh) > FRONTAL}
         yield {"part": "clips", "what": title} | _summary(tallies, set(enrolled))
+        ahead = {name: tally for name, tally in tallies.items() if name not in aside}
+        yield {"part": "clips", "what": f"{title}, who looks ahead in the photo"} | _summary(ahead, set(enrolled))
 
 
 def _one_clip(

@@ -176,6 +176,30 @@ def test_what_a_look_sees_well_beside_a_confirmed_mesh_is_another_face():
     assert other.box_xyxy[0] == pytest.approx(135, abs=3)
 
 
+def seen_lying(x, y=100, size=60):
+    """Return a detection as `at` does, of a face that lies on its side."""
+    marks = np.array([[0.3, 0.7], [0.3, 0.3], [0.5, 0.5], [0.7, 0.7], [0.7, 0.3]], np.float32)
+    box = at(x, y, size).box_xyxy
+    return Detection(box, 0.6, marks * size + box[:2])
+
+
+@pytest.mark.parametrize("looks", [[at(101)], []], ids=["upright look too", "glance only"])
+def test_a_known_face_seen_again_by_a_turned_look_is_no_second_face(looks):
+    tracker = meshed_tracker(glancing(at(101)))
+    follow(tracker, [at(100)], [])
+    (track,) = tracker(FRAME, [seen_lying(70, 70, 115), *looks], 0.08)
+    assert track.mesh is not None
+    assert not track.doubtful
+
+
+def test_a_face_that_lies_beside_a_known_one_is_a_second_face():
+    tracker = meshed_tracker(glancing(at(101)))
+    follow(tracker, [at(100)], [])
+    known, other = tracker(FRAME, [at(101), seen_lying(135)], 0.08)
+    assert known.mesh is not None
+    assert other.box_xyxy[0] == pytest.approx(135, abs=3)
+
+
 def test_a_mesh_may_differ_a_little_from_what_a_look_sees():
     tracker = meshed_tracker()
     follow(tracker, [at(100)], [])
