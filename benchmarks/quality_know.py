@@ -277,8 +277,8 @@ class Tally:
 def clips(bench: Bench, only: Sequence[str] = (), *, people: int | None = None) -> Iterator[Row]:
     """Let everybody sway before the camera, four at a time, in each condition.
 
-    A head cut out of a photo is seen as it stood there, and sways by ten degrees to each side of that: who looks aside in
-    the photo is told of apart.
+    A head cut out of a photo is seen as it stood there, and sways by ten degrees to each side of that: they who look
+    ahead in their photo are told of apart.
     """
     enrolled, strangers = bench.enrolled_and_strangers()
     gallery = bench.gallery_of(enrolled)

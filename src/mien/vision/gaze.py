@@ -26,10 +26,18 @@ _USUAL: Final = (0.22, 0.12)
 _CLOSED, _OPEN = 0.18, 0.27
 """Distinctness of the less distinct iris, as `Iris` gives it, at which eyes surely are closed, and surely open."""
 _BIAS_HZ: Final = 0.5
-_BLINK: Final = 0.94
 _NARROW, _SHUT = 0.86, 0.7
-"""Height of the openings, over that of the same eyes wide open, from which on lids that hide their irises are closing, and
-at which they are shut: the mesh closes less than lids do."""
+"""Height of an opening, over that of the same eye when its iris is seen, from which on lids that hide the iris are
+closing, and at which they are shut: the mesh closes less than lids do."""
+_BLINK: Final = 0.94
+"""Where both openings are lower than this, both eyes are closing."""
+_LID_WAY, _FOLD_WAY = 0.92, 0.35
+"""How far a shut lid comes down, of the opening's height, and the fold above it, of the lid's way."""
+_FOLDS: Final = {
+    246: 247, 161: 30, 160: 29, 159: 27, 158: 28, 157: 56, 173: 190,
+    466: 467, 388: 260, 387: 259, 386: 257, 385: 258, 384: 286, 398: 414,
+}  # fmt: skip
+"""The landmark in the fold above each one of an upper lid's edge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +118,7 @@ class GazeReader:
         return Gaze(calm, sure, self._whites, self._how_shut(mesh, seen, dt))
 
     def _how_shut(self, mesh: Mesh, seen: NDArray[np.float32], dt: float) -> NDArray[np.float32]:
-        """Return how far the lids of each eye are closed: they hide the iris, and stand lower than where that is seen."""
+        """Return how far each eye's lids are closed: they hide the iris, and stand lower than where it is seen."""
         heights = np.array([_height(mesh, ring) for ring in EYES], np.float32)
         if seen.min() > 0.5:
             usual = heights if self._usual_heights is None else self._usual_heights
@@ -140,14 +148,6 @@ def with_shut_lids(mesh: Mesh, shut: NDArray[np.float32]) -> Mesh:
         lowered[upper] += way
         lowered[[_FOLDS[int(lid)] for lid in upper]] += way * np.float32(_FOLD_WAY)
     return lowered
-
-
-_LID_WAY, _FOLD_WAY = 0.92, 0.35
-_FOLDS: Final = {
-    246: 247, 161: 30, 160: 29, 159: 27, 158: 28, 157: 56, 173: 190,
-    466: 467, 388: 260, 387: 259, 386: 257, 385: 258, 384: 286, 398: 414,
-}  # fmt: skip
-"""The landmark in the fold above each one of an upper lid's edge."""
 
 
 def eye_frame(mesh: Mesh, ring: Indices, eye_px: float) -> Affine:

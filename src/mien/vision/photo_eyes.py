@@ -68,9 +68,8 @@ def read_eyes(image: Image, mesh: Mesh) -> PhotoEyes | None:
     left, right = (_best_iris(image, mesh, ring) for ring in EYES)
     apart = float(np.linalg.norm(left[0].place - right[0].place))
     high = max(abs(float(iris.place[1])) for iris, _ in (left, right))
-    dim = any(
-        iris.white[0] < _DIM * _red_of(image, mesh, k) for (iris, _), k in zip((left, right), _CHEEKS, strict=True)
-    )
+    whites = (float(iris.white[0]) for iris, _ in (left, right))
+    dim = any(white < _DIM * _red_of(image, mesh, cheek) for white, cheek in zip(whites, _CHEEKS, strict=True))
     if dim or min(left[0].distinct, right[0].distinct) < _DISTINCT or apart > _ALIKE or high > _HIGH:
         return None
     eyes = _read_eye(image, mesh, EYE_LEFT, *left), _read_eye(image, mesh, EYE_RIGHT, *right)

@@ -23,8 +23,8 @@ SAME_FACE = 0.25
 SAME_FACE_TWICE = 0.5
 """Overlap (of the union) from which a second detection is the same face seen again, not its neighbour."""
 SAME_FACE_ASKEW, ASKEW = 0.7, np.radians(50)
-"""Overlap (of the smaller box) from which a detection that is turned by so much against a face is that face, if its mesh was
-just confirmed: looks that are turned see upright faces too, lying and too large."""
+"""Overlap (of the smaller box) from which a detection that is turned by so much (radians) against a face is that face,
+if its mesh was just confirmed: looks that are turned see upright faces too, lying and too large."""
 TWINS = 0.6
 """Overlap (of the union) from which two face tracks follow one face."""
 REACH_S = 0.2
@@ -175,10 +175,7 @@ class FaceTracker:
         for d, t in owner.items():
             self._settle(image, known[t], detections[d], at)
         for d, seen in enumerate(detections):
-            again = any(
-                _iou(seen.box_xyxy, t.box_xyxy) > SAME_FACE_TWICE or _is_askew(t, seen) for t in known if t.seen
-            )
-            if d not in owner and not again:
+            if d not in owner and not any(t.seen and _is_again(t, seen) for t in known):
                 self._begin(image, seen, at)
 
     def _begin(self, image: Image, seen: Detection, at: float) -> None:
@@ -196,7 +193,7 @@ class FaceTracker:
             closer = self._glance(image, track.box_xyxy, track.roll)
             if closer is not None and _lies_on(track.mesh, closer):
                 self._take(image, track, closer, at)
-                if _iou(seen.box_xyxy, track.box_xyxy) <= SAME_FACE_TWICE and not _is_askew(track, seen):
+                if not _is_again(track, seen):
                     self._begin(image, seen, at)
                 return
         self._take(image, track, seen, at)
@@ -301,8 +298,10 @@ def _area(box: Box) -> float:
     return max(float(box[2] - box[0]), 0.0) * max(float(box[3] - box[1]), 0.0)
 
 
-def _is_askew(track: FaceTrack, seen: Detection) -> bool:
-    """Tell whether a detection is a face that is known better in this frame, seen by a look that was turned."""
+def _is_again(track: FaceTrack, seen: Detection) -> bool:
+    """Tell whether a detection is a face that this frame showed already, perhaps askew by a look that was turned."""
+    if _iou(seen.box_xyxy, track.box_xyxy) > SAME_FACE_TWICE:
+        return True
     turn = abs((roll_of(seen) - track.roll + np.pi) % (2 * np.pi) - np.pi)
     confirmed = track.mesh is not None and track.unaided == 0
     return confirmed and turn > ASKEW and _overlap(seen.box_xyxy, track.box_xyxy) >= SAME_FACE_ASKEW
