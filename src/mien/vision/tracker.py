@@ -193,7 +193,7 @@ class FaceTracker:
             closer = self._glance(image, track.box_xyxy, track.roll)
             if closer is not None and _lies_on(track.mesh, closer):
                 self._take(image, track, closer, at)
-                if not _is_again(track, seen):
+                if not _is_askew(track, seen):  # then two faces overlap
                     self._begin(image, seen, at)
                 return
         self._take(image, track, seen, at)
@@ -299,9 +299,12 @@ def _area(box: Box) -> float:
 
 
 def _is_again(track: FaceTrack, seen: Detection) -> bool:
-    """Tell whether a detection is a face that this frame showed already, perhaps askew by a look that was turned."""
-    if _iou(seen.box_xyxy, track.box_xyxy) > SAME_FACE_TWICE:
-        return True
+    """Tell whether a detection is a face that this frame showed already."""
+    return _iou(seen.box_xyxy, track.box_xyxy) > SAME_FACE_TWICE or _is_askew(track, seen)
+
+
+def _is_askew(track: FaceTrack, seen: Detection) -> bool:
+    """Tell whether a detection is a face that this frame showed better, seen by a look that was turned."""
     turn = abs((roll_of(seen) - track.roll + np.pi) % (2 * np.pi) - np.pi)
     confirmed = track.mesh is not None and track.unaided == 0
     return confirmed and turn > ASKEW and _overlap(seen.box_xyxy, track.box_xyxy) >= SAME_FACE_ASKEW

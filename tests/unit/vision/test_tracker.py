@@ -148,13 +148,29 @@ def test_a_mesh_beside_the_face_that_a_look_sees_is_dropped_both_places_hidden_a
     assert abs(track.mesh[:, 0].mean() - 150) < 10, "it follows the face"
 
 
-def test_a_look_that_contradicts_a_mesh_gives_way_to_a_glance_that_agrees():
+def seen_lying(x, y=100, size=60):
+    """Return a detection as `at` does, of a face that lies on its side."""
+    marks = np.array([[0.3, 0.7], [0.3, 0.3], [0.5, 0.5], [0.7, 0.7], [0.7, 0.3]], np.float32)
+    box = at(x, y, size).box_xyxy
+    return Detection(box, 0.6, marks * size + box[:2])
+
+
+def test_a_turned_look_that_contradicts_a_mesh_gives_way_to_a_glance_that_agrees():
     tracker = meshed_tracker(glancing(at(101)))
     follow(tracker, [at(100)], [])
-    (track,) = tracker(FRAME, [at(116)], 0.08)
+    (track,) = tracker(FRAME, [seen_lying(116)], 0.08)
     assert track.mesh is not None
     assert not track.doubtful
     assert track.unaided == 0
+
+
+def test_an_upright_look_that_contradicts_a_confirmed_mesh_sees_a_second_face():
+    tracker = meshed_tracker(glancing(at(101)))
+    follow(tracker, [at(100)], [])
+    known, other = tracker(FRAME, [at(116)], 0.08)
+    assert known.mesh is not None
+    assert known.doubtful
+    assert other.reach_xyxy[2] >= 176, "it is hidden, too"
 
 
 @pytest.mark.parametrize("closer", [None, at(118)], ids=["none", "beside"])
@@ -174,13 +190,6 @@ def test_what_a_look_sees_well_beside_a_confirmed_mesh_is_another_face():
     known, other = tracker(FRAME, [at(135)], 0.08)
     assert known.mesh is not None
     assert other.box_xyxy[0] == pytest.approx(135, abs=3)
-
-
-def seen_lying(x, y=100, size=60):
-    """Return a detection as `at` does, of a face that lies on its side."""
-    marks = np.array([[0.3, 0.7], [0.3, 0.3], [0.5, 0.5], [0.7, 0.7], [0.7, 0.3]], np.float32)
-    box = at(x, y, size).box_xyxy
-    return Detection(box, 0.6, marks * size + box[:2])
 
 
 @pytest.mark.parametrize("looks", [[at(101)], []], ids=["upright look too", "glance only"])
