@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -138,7 +139,7 @@ def _since(before: int | None, highest: int) -> int:
     return since if since < _MAX_STEP else 0
 
 
-class Outlet:
+class Outlet(ABC):
     """Sends a broadcast over one peer connection, on the rung that its line carries.
 
     Args:
@@ -186,9 +187,9 @@ class Outlet:
         self._requests = Allowance(rate=1.0, burst=3.0)
         self._sent: deque[tuple[float, int]] = deque()
 
+    @abstractmethod
     def leave(self) -> None:
         """Let whoever serves this connection close it."""
-        raise NotImplementedError
 
     def send_over(self, connection: RTCPeerConnection, kinds: Sequence[str]) -> None:
         """Add a sending transceiver for each of `kinds`, "video" and "audio", in this order."""

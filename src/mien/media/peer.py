@@ -1,6 +1,7 @@
 """What both ends of a broadcast share: a peer connection that answers one offer, and closes."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -51,7 +52,7 @@ def codecs(kind: str, *names: str) -> list[RTCRtpCodecCapability]:
     return sorted(found, key=lambda codec: wanted.index(codec.mimeType.lower()))
 
 
-class Peer:
+class Peer(ABC):
     """One peer connection that answers an offer. Subclasses add their transceivers in `_prepare`.
 
     Attributes:
@@ -130,9 +131,9 @@ class Peer:
         self.gone.set()
         self.settled.set()
 
+    @abstractmethod
     def _prepare(self) -> None:
         """Add the transceivers that the answer shall have, in the order of the offer."""
-        raise NotImplementedError
 
     def _follow(self) -> None:
         if self.connection.connectionState == "connected":

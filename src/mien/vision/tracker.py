@@ -22,9 +22,10 @@ SAME_FACE = 0.25
 """Overlap (of the smaller box) from which a detection and a face track are the same face."""
 SAME_FACE_TWICE = 0.5
 """Overlap (of the union) from which a second detection is the same face seen again, not its neighbour."""
-SAME_FACE_ASKEW, ASKEW = 0.7, np.radians(50)
-"""Overlap (of the smaller box) from which a detection that is turned by so much (radians) against a face is that face,
-if its mesh was just confirmed: looks that are turned see upright faces too, lying and too large."""
+SAME_FACE_ASKEW, ASKEW, SEEN_WELL = 0.7, np.radians(50), 0.75
+"""Share of a face, its mesh just confirmed, from which on it lies in a detection that is larger, turned by so much
+(radians) against it and scored lower than this: a look that is turned sees upright faces too, lying and too large. A
+smaller face or one seen well may be somebody else's in front of it."""
 TWINS = 0.6
 """Overlap (of the union) from which two face tracks follow one face."""
 REACH_S = 0.2
@@ -306,8 +307,10 @@ def _is_again(track: FaceTrack, seen: Detection) -> bool:
 def _is_askew(track: FaceTrack, seen: Detection) -> bool:
     """Tell whether a detection is a face that this frame showed better, seen by a look that was turned."""
     turn = abs((roll_of(seen) - track.roll + np.pi) % (2 * np.pi) - np.pi)
-    confirmed = track.mesh is not None and track.unaided == 0
-    return confirmed and turn > ASKEW and _overlap(seen.box_xyxy, track.box_xyxy) >= SAME_FACE_ASKEW
+    if track.mesh is None or track.unaided > 0 or turn <= ASKEW or seen.score >= SEEN_WELL:
+        return False
+    size = _area(track.box_xyxy)
+    return _area(seen.box_xyxy) >= size and _intersection(seen.box_xyxy, track.box_xyxy) >= SAME_FACE_ASKEW * size
 
 
 def _lies_on(mesh: Mesh, seen: Detection) -> bool:
