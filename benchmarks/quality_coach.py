@@ -37,8 +37,9 @@ from mien.vision.embedder import DlibEmbedder
 from mien.vision.faces import Embedding, Image
 from mien.vision.geometry import head_axes, turned_away
 from portraits import Look, Portrait, as_taken, cut_portrait, is_development, seen_as
-from quality_swap import LIVES, Judges, fine_detail, read_film
 from support.photos import astronaut, hopper
+from swap_measures import Judges, fine_detail, read_film
+from swap_pairs import LIVES
 
 SHARED = Path(os.environ.get("MIEN_SHARED", ROOT.parent / "shared"))
 REAL = SHARED / "faces_real_pd"

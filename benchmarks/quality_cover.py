@@ -45,7 +45,7 @@ from mien.vision.faces import Box, Image, Mesh
 from mien.vision.landmarks import box_of_mesh
 from mien.vision.mosaic import GROW_XYXY, HEAD_XYXY, Cover, MosaicShape, MosaicStyle, cell_size, cover_box, draw_covers
 from portraits import Look, Portrait, cut_portrait, seen_as
-from quality_swap import Judges
+from swap_measures import Judges
 
 SHARED = Path(os.environ.get("MIEN_SHARED", ROOT.parent / "shared"))
 PROBES: Final = 200

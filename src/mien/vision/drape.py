@@ -39,8 +39,10 @@ def drape(
     look: Callable[[Image], None] | None = None,
     finish: Callable[[Image], Image] | None = None,
     eye_tone: float = 0.0,
-) -> Image:
-    """Return `under` with the texture laid on the mesh. The inner mouth stays open.
+) -> tuple[Image, Matte]:
+    """Return `under` with the texture laid on the mesh, and how much of each pixel that hides.
+
+    The inner mouth stays open.
 
     Args:
         under: (H, W, 3) RGB.
@@ -65,9 +67,10 @@ def drape(
         face = finish(face)
     if eye_tone > 0:
         under = _toned_eyes(under, face, mesh, eye_tone)
-    alpha = cv2.multiply(cv2.extractChannel(worn, 3), open_, scale=1 / 255, dtype=cv2.CV_32F)
-    _open_mouth(np.asarray(alpha, np.float32), mesh)
-    return np.asarray(cv2.blendLinear(face, under, alpha, 1 - alpha), np.uint8)
+    hides = cv2.multiply(cv2.extractChannel(worn, 3), open_, scale=1 / 255, dtype=cv2.CV_32F)
+    alpha = np.asarray(hides, np.float32)
+    _open_mouth(alpha, mesh)
+    return np.asarray(cv2.blendLinear(face, under, alpha, 1 - alpha), np.uint8), alpha
 
 
 def _with_matte(texture: Image, matte: Matte) -> NDArray[np.uint8]:

@@ -35,7 +35,7 @@ def mask_preview(name: str) -> Image:
     backdrop = np.broadcast_to(np.array(_BACKDROP, np.float32) * rows, (SIDE, SIDE, 3)).astype(np.uint8)
     mesh = turned(nobody(), _TURN, _NOD)
     lit = MaskLight(cast("Finish", mask.surface)).studio(mask.texture, mesh)  # a built-in mask has no other
-    return drape(backdrop, mesh, ramp(facing(mesh), *MASK_LIMITS.edge_on), lit, mask.matte)
+    return drape(backdrop, mesh, ramp(facing(mesh), *MASK_LIMITS.edge_on), lit, mask.matte)[0]
 
 
 def nobody() -> Mesh:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.vision.faces import Box, Image, Matte
+from mien.vision.worn import Worn
 
 CELLS: Final = 6
 """Cells across a face."""
@@ -124,6 +125,7 @@ def draw_covers(
     *,
     style: MosaicStyle = MosaicStyle.CELLS,
     shape: MosaicShape = MosaicShape.BOX,
+    worn: Sequence[Worn] = (),
 ) -> None:
     """Hide all `covers` of a frame, in place.
 
@@ -134,14 +136,20 @@ def draw_covers(
         covers: What to hide; parts outside the frame are ignored.
         style: How.
         shape: The form of each.
+        worn: Personas that stand before the covers, as far as they hide what is there themselves.
     """
     placed = [place for cover in covers if (place := _place(cover, image, shape)) is not None]
     # Every colour is taken before anything is drawn.
     heads = [
         _head(_around(image, place, hidden=[other.area for other in placed if other is not place])) for place in placed
     ]
+    before = [one for one in worn if any(one.meets(place.area) for place in placed)]
+    kept = [image[one.part].copy() for one in before]
     for place, head in zip(placed, heads, strict=True):
         _lay(image, _painted(head, place.area, style), place)
+    for one, pixels in zip(before, kept, strict=True):
+        share = one.opaque()
+        image[one.part] = cv2.blendLinear(pixels, np.ascontiguousarray(image[one.part]), share, 1 - share)
 
 
 @dataclass(frozen=True, slots=True)

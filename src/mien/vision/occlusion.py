@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mien.vision.faces import Image, Matte, Net
 from mien.vision.one_euro import share
-from mien.vision.regions import expressive, inner, openings, polygon, ramp, shrink, soften
+from mien.vision.regions import expressive, eye_surroundings, inner, openings, polygon, ramp, shrink, soften
 from mien.vision.topology import UV
 
 SIDE: Final = 64
@@ -128,14 +128,15 @@ class OcclusionRule:
         return soften(strange.astype(np.float32), 0.023)
 
 
-def covered_share(matte: Matte, facing: Matte) -> float:
+def covered_share(matte: Matte, facing: Matte, *, spectacles: bool = True) -> float:
     """Return how much of the visible inner face, eyes and mouth apart, a persona's matte covers.
 
     Args:
         matte: The persona's opacity in the flat texture, (SIDE, SIDE).
         facing: How much each spot turns to the viewer, 0 to 1, (SIDE, SIDE).
+        spectacles: Whether to count what lies behind large spectacles.
     """
-    weight = inner(SIDE) * (1 - openings(SIDE)) * facing
+    weight = inner(SIDE) * (1 - (openings(SIDE) if spectacles else eye_surroundings(SIDE))) * facing
     return float((weight * np.minimum(matte, 1)).sum() / max(float(weight.sum()), 1e-6))
 
 

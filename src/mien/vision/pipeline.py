@@ -21,7 +21,8 @@ from mien.vision.looks import Finder, Look, LookSchedule, Pace, moving, thorough
 from mien.vision.mosaic import Cover, MosaicShape, MosaicStyle, cell_size, cover_box, draw_covers
 from mien.vision.policy import Mosaic, Policy, Show, Swap
 from mien.vision.swapper import MeshSwapper
-from mien.vision.tracker import HOLD_S, FaceTrack, FaceTracker, Glancing
+from mien.vision.tracker import HOLD_S, TWINS, FaceTrack, FaceTracker, Glancing, iou
+from mien.vision.worn import Worn
 
 Span: TypeAlias = Callable[[str], AbstractContextManager[object]]
 """Times a stage: `with span("find"): ...`. Vision has no clock of its own."""
@@ -76,6 +77,8 @@ class _Held:
         drawn: The name of the treatment that each face got, by face track; None until the swaps are drawn.
         covers: What must be hidden of the faces that were seen in it; drawn last, when it leaves.
         doubted: Faces that lost their name after they were drawn.
+        worn: Where personas were drawn, by face track; they stand before the covers.
+        astray: Face tracks whose persona may have been drawn beside the face.
     """
 
     image: Image
@@ -87,6 +90,8 @@ class _Held:
     drawn: dict[int, str] | None = None
     covers: list[Cover] = field(default_factory=list)
     doubted: list[Face] = field(default_factory=list)
+    worn: dict[int, Worn] = field(default_factory=dict)
+    astray: set[int] = field(default_factory=set)
 
     @property
     def untreated(self) -> Image:
@@ -268,26 +273,46 @@ class FacePipeline:
             since = -np.inf if track.last_place is None else track.last_place[1]
             if track.seen and since < at:
                 missed = [held for held in self._held if since < held.at < at and self._is_of_this_scene(held)]
-                self._trace_back(self._held[-1].untreated, track.box_xyxy, track.roll, missed)
+                for held in missed:
+                    held.astray.add(track.id)
+                self._trace_back(self._held[-1].untreated, track.box_xyxy, track.roll, missed, of=track.id)
 
     def _is_of_this_scene(self, held: _Held) -> bool:
         """Tell whether a face of the newest frame may have been in an older one: an alarm may have been false."""
         return held.at >= self._scene_at or not surely_cut(held.untreated, self._held[-1].untreated)
 
-    def _trace_back(self, image: Image, box: Box, roll: float, frames: list[_Held]) -> None:
-        """Follow a face of `image` back through frames that wait, and hide it and its surroundings in them."""
+    def _trace_back(self, image: Image, box: Box, roll: float, frames: list[_Held], *, of: int | None = None) -> None:
+        """Follow a face of `image` back through frames that wait, and hide it and its surroundings in them.
+
+        Not where the same place showed a known face, which had its treatment: then it was that face, under another
+        number.
+        """
         step, lost = np.zeros(4, np.float32), 0
         for held in reversed(frames):
             expected = box + step
             seen = None if self._eyes.glance is None else self._eyes.glance(held.untreated, expected, roll)
             found = carried(image, box, held.untreated) if seen is None else seen.box_xyxy
             lost = min(lost + 1, LATE_GROWTH_FRAMES) if found is None else 0
+            if found is not None and seen is not None and self._is_treated(held, expected, found, of=of):
+                image, box, step = held.untreated, found, found - box
+                continue
             # Where it should have been is hidden in any case: what was found may be somebody beside it.
             held.late_covers.append(self._late_cover(expected, grow=LATE_GROWTH + lost * LATE_GROWTH_A_FRAME))
             if found is not None:
                 held.late_covers.append(self._late_cover(found, grow=LATE_GROWTH))
                 step = found - box
             image, box = held.untreated, expected if found is None else found
+
+    def _is_treated(self, held: _Held, expected: Box, found: Box, *, of: int | None) -> bool:
+        """Tell whether a face found late is one that `held` showed well, and that it shows to nobody: a stranger's."""
+        return any(
+            face.face_track_id != of
+            and face.seen
+            and face.mesh is not None
+            and face.identity not in self._policy.people
+            and min(iou(face.box_xyxy, expected), iou(face.box_xyxy, found)) >= TWINS
+            for face in held.faces
+        )
 
     def _doubt_backwards(self, faces: list[Face]) -> None:
         """Take back a name in the frames that have not left yet: the doubt may have begun in one of them."""
@@ -309,7 +334,9 @@ class FacePipeline:
         with self._span("mosaic"):
             # All at once and over everything else: none may take its colours from what another hides.
             covers = [*held.covers, *held.late_covers]
-            draw_covers(held.image, covers, style=self._mosaic_style, shape=self._mosaic_shape)
+            astray = held.astray | {face.face_track_id for face in held.doubted}
+            worn = [worn for face_track_id, worn in held.worn.items() if face_track_id not in astray]
+            draw_covers(held.image, covers, style=self._mosaic_style, shape=self._mosaic_shape, worn=worn)
         counts = Counter(drawn.values())
         altered = bool(held.late_covers) or counts[Swap.name] + counts[Mosaic.name] > 0
         self._mark(held, altered=altered)
@@ -354,7 +381,12 @@ class FacePipeline:
             swapper.pause(at=held.at)
             return 1.0
         with self._span("swap"):
-            return swapper.veil if swapper(held.image, face.mesh, at=held.at) else 1.0
+            veil = swapper.veil if swapper(held.image, face.mesh, at=held.at) else 1.0
+        if swapper.worn is not None:
+            held.worn = {number: worn.below(swapper.worn) for number, worn in held.worn.items()}
+            if veil == 0:  # what lies over it now is not its own
+                held.worn[face.face_track_id] = swapper.worn
+        return veil
 
     def _foremost_of(self, faces: list[Face]) -> int | None:
         """Return the most prominent stranger: the largest face, until it leaves the picture."""

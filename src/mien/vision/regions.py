@@ -92,6 +92,13 @@ def openings(side: int) -> Matte:
 
 
 @cache
+def eye_surroundings(side: int) -> Matte:
+    """Return the eyes and as much around them as large spectacles hide."""
+    eyes = np.maximum(ring(EYE_LEFT, side), ring(EYE_RIGHT, side))
+    return _lasting(ramp(reach_outside(eyes), 0.11, 0.09))
+
+
+@cache
 def expressive(side: int) -> Matte:
     """Return the surroundings of eyes and mouth, whose look changes as the face moves."""
     both = np.maximum(np.maximum(ring(EYE_LEFT, side), ring(EYE_RIGHT, side)), ring(LIPS, side))

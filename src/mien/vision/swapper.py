@@ -23,6 +23,7 @@ from mien.vision.scaling import scaled
 from mien.vision.steady import SkinSteady
 from mien.vision.topology import EYES_OF_SIDE, HEM_RING, LANDMARKS, OVAL, SURROUNDED, UV, Vertices, with_skirt
 from mien.vision.unwrap import flatten, rasterise, unwrap
+from mien.vision.worn import Worn
 
 __all__ = ["Limits", "MeshSwapper", "Persona", "persona_from_photo"]
 
@@ -40,6 +41,8 @@ _VEIL_FROM: Final = 0.92
 """At which share of the largest turn a cover begins to come over the swap, so that it does not end at one blow."""
 _VEIL_S: Final = 0.2
 """In how many seconds it lifts after a swap was refused."""
+_BELOW: Final = 0.95
+"""How much of the rest of the face must be covered where spectacles hide the surroundings of the eyes."""
 _WARP_STEP: Final = 4
 """A change of shape is smooth: it is drawn at a quarter of the resolution."""
 
@@ -53,6 +56,7 @@ class Limits:
         min_eye_distance_px: Smallest distance of the outer eye corners.
         min_inside: Smallest share of landmarks inside the frame.
         min_cover: Smallest share of the visible inner face that the persona covers when a swap begins or returns.
+        spectacled_cover: The same where all but the surroundings of the eyes is covered, as behind thick spectacles.
         kept_cover: Smallest share with which a swap goes on while a network sees something pass in front of the face.
         max_fall: How far that share may fall from one frame to the next. What falls farther is no hand: it is a mesh
             that has come to lie beside the face, as after a cut.
@@ -65,6 +69,7 @@ class Limits:
     min_eye_distance_px: float = 12.0
     min_inside: float = 0.75
     min_cover: float = 0.8
+    spectacled_cover: float = 0.65
     kept_cover: float = 0.5
     max_fall: float = 0.25
     edge_on: tuple[float, float] = (0.05, 0.3)
@@ -109,6 +114,12 @@ class MeshSwapper:
         self._last_mesh: Mesh | None = None
         self._refused = False
         self._veil, self._veil_at = 0.0, -np.inf
+        self._worn: Worn | None = None
+
+    @property
+    def worn(self) -> Worn | None:
+        """Where the persona was drawn in the last frame; None where it was not."""
+        return self._worn
 
     @property
     def veil(self) -> float:
@@ -132,6 +143,7 @@ class MeshSwapper:
         """
         check_image(image)
         check_mesh(mesh)
+        self._worn = None
         turn = turned_away(mesh)
         drawn = self._draw(image, mesh, at) if self._within_limits(image, mesh, turn) else False
         self._refused = not drawn
@@ -142,18 +154,23 @@ class MeshSwapper:
 
     def pause(self, *, at: float) -> None:
         """Take note that the face is hidden in another way in the frame captured at `at`."""
+        self._worn = None
         self._veil, self._veil_at = 1.0, at
 
     def _nearly_too_far(self, turn: float) -> float:
         most = self._limits.max_turn
         return float(ramp(np.array([turn], np.float32), _VEIL_FROM * most, most)[0])
 
-    def _covers(self, cover: float) -> bool:
+    def _covers(self, matte: Matte, facing: Matte) -> bool:
         """Judge how much of the face the persona would cover. Only what was seen to come may hide more of it."""
+        limits, cover = self._limits, covered_share(matte, facing)
         last, self._cover = self._cover, cover
-        seen_to_come = last is not None and last - cover <= self._limits.max_fall
-        passing = self._net is not None and not self._refused and seen_to_come
-        return cover >= (self._limits.kept_cover if passing else self._limits.min_cover)
+        seen_to_come = last is not None and last - cover <= limits.max_fall
+        if self._net is not None and not self._refused and seen_to_come:
+            return cover >= limits.kept_cover
+        if limits.spectacled_cover <= cover < limits.min_cover:
+            return covered_share(matte, facing, spectacles=False) >= _BELOW
+        return cover >= limits.min_cover
 
     def _within_limits(self, image: Image, mesh: Mesh, turn: float) -> bool:
         """Judge size, direction and place of the face."""
@@ -202,7 +219,7 @@ class MeshSwapper:
             target = with_shut_lids(target, gaze.shut)
         texture, matte = self._paint(_small_unwrap(roi, source, self._paint.side), source, dt, gaze)
         seen = flatten(np.column_stack([np.maximum(towards, 0), opacity, opacity]), SIDE)
-        if not self._covers(covered_share(shrink(matte, SIDE) * seen[..., 1], seen[..., 0])):
+        if not self._covers(shrink(matte, SIDE) * seen[..., 1], seen[..., 0]):
             return False
         under = roi if self._reshape is None else _reshaped(roi, source, target)
         finish = None if self._restore is None else partial(self._restore, live=under, mesh=target, dt=dt)
@@ -212,7 +229,8 @@ class MeshSwapper:
             else partial(self._look, live=under, mesh=target, texture=texture, gaze=gaze)
         )
         tone = self._eye_tone
-        roi[...] = drape(under, target, opacity, texture, matte, look=look, finish=finish, eye_tone=tone)
+        roi[...], alpha = drape(under, target, opacity, texture, matte, look=look, finish=finish, eye_tone=tone)
+        self._worn = Worn(area.slices, alpha, target)
         return True
 
     def _look(self, face: Image, *, live: Image, mesh: Mesh, texture: Image, gaze: Gaze) -> None:

@@ -163,7 +163,7 @@ class FaceTracker:
                 (overlap, d, t)
                 for d, seen in enumerate(detections)
                 for t, track in enumerate(self._tracks)
-                if (overlap := _iou(seen.box_xyxy, track.box_xyxy)) > 0
+                if (overlap := iou(seen.box_xyxy, track.box_xyxy)) > 0
                 and _overlap(seen.box_xyxy, track.box_xyxy) >= SAME_FACE
             ),
             reverse=True,
@@ -224,7 +224,7 @@ class FaceTracker:
             if seen is not None and track.mesh is not None:
                 self._take(image, track, seen, at)
                 continue
-            if seen is None or any(_iou(seen.box_xyxy, t.box_xyxy) > SAME_FACE_TWICE for t in self._tracks if t.seen):
+            if seen is None or any(iou(seen.box_xyxy, t.box_xyxy) > SAME_FACE_TWICE for t in self._tracks if t.seen):
                 continue
             # The mesh waits for a look: where it does not hold, it would be laid in vain.
             track.move_to(seen.box_xyxy, at)
@@ -241,7 +241,7 @@ class FaceTracker:
         """Two meshes on one face: the younger face track is lost, and stays hidden where it was before."""
         for i, track in enumerate(self._tracks):
             for older in self._tracks[:i]:
-                if older.seen and track.seen and _iou(older.box_xyxy, track.box_xyxy) > TWINS:
+                if older.seen and track.seen and iou(older.box_xyxy, track.box_xyxy) > TWINS:
                     older.doubtful = True  # which of the two faces survives is not known
                     track.lose(since=at)
 
@@ -249,7 +249,7 @@ class FaceTracker:
         """Let the face that is seen hide what a brief, lost face track on it would: it would only be found in turns."""
         for echo in [track for track in self._tracks if not track.seen and track.seen_at - track.first_at < BRIEF_S]:
             for track in self._tracks:
-                if track.seen and _iou(track.box_xyxy, echo.box_xyxy) > SAME_FACE_TWICE:
+                if track.seen and iou(track.box_xyxy, echo.box_xyxy) > SAME_FACE_TWICE:
                     track.reach_xyxy = _around(track.reach_xyxy, echo.reach_xyxy)
                     self._tracks.remove(echo)
                     break
@@ -284,7 +284,8 @@ def _overlap(a: Box, b: Box) -> float:
     return _intersection(a, b) / max(min(_area(a), _area(b)), 1e-6)
 
 
-def _iou(a: Box, b: Box) -> float:
+def iou(a: Box, b: Box) -> float:
+    """Return the share of the union of two boxes that both cover."""
     both = _intersection(a, b)
     return both / max(_area(a) + _area(b) - both, 1e-6)
 
@@ -301,7 +302,7 @@ def _area(box: Box) -> float:
 
 def _is_again(track: FaceTrack, seen: Detection) -> bool:
     """Tell whether a detection is a face that this frame showed already."""
-    return _iou(seen.box_xyxy, track.box_xyxy) > SAME_FACE_TWICE or _is_askew(track, seen)
+    return iou(seen.box_xyxy, track.box_xyxy) > SAME_FACE_TWICE or _is_askew(track, seen)
 
 
 def _is_askew(track: FaceTrack, seen: Detection) -> bool:

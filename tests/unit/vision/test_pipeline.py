@@ -172,6 +172,47 @@ def test_a_face_without_a_mesh_is_hidden_under_a_swap_policy():
     assert hidden(frame)
 
 
+BESIDE = FACE + np.array([70, 20, 70, 20], np.float32)
+VOLTO = Swap(builtin_mask("volto"))
+
+
+class FaceAndDoubt(OneMesh):
+    """Lays a good mesh on the face, and none on what lies beside it."""
+
+    def settle(self, image, roi):
+        mesh, score = self(image, roi)
+        return mesh, score if roi.x < 330 else 0.1
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+def test_a_swapped_face_stands_before_the_cover_of_what_is_beside_it(ahead):
+    def played(*frames):
+        pipe = pipeline(Script(*frames), Policy(strangers=VOLTO), mesh=FaceAndDoubt(), delay=1)
+        out = []
+        for number in range(len(frames)):
+            out.append(pipe(SCENE.copy(), at=number / 25))
+            if ahead:
+                pipe.work_ahead()
+        return [frame for frame in (*out, *pipe.flush()) if frame is not None][-1]
+
+    alone = played(*[[FACE]] * 8)
+    both = played([FACE], *[[FACE, BESIDE]] * 7)
+    assert both.counts == {"swap": 1, "mosaic": 1}
+    mask = np.s_[140:200, 265:315]
+    assert (both.image[mask] == alone.image[mask]).all()
+    assert hidden(both, BESIDE)
+
+
+def test_a_persona_that_may_lie_beside_its_face_is_covered_where_the_face_is_found():
+    """The mesh follows something beside the face until a look finds the face: what was drawn there is no swap."""
+    true_place = FACE + np.array([30, 0, 30, 0], np.float32)
+    script = Script([FACE], [FACE], [], [], [true_place])
+    frames = play(pipeline(script, Policy(strangers=VOLTO), mesh=OneMesh(), delay=3), 5)
+    x0, y0, x1, y1 = true_place.astype(int)
+    colours = [len(np.unique(frame.image[y0:y1, x0:x1].reshape(-1, 3), axis=0)) for frame in frames]
+    assert max(colours[2:]) < 100 < min(colours[:2]), "a mask has many colours, a cover a few cells"
+
+
 def test_a_cover_lifts_slowly_from_a_swap_that_is_back_and_bares_nothing():
     mesh = OneMesh()
     pipe = pipeline(Script(*[[FACE]] * 30), Policy(strangers=Swap(builtin_mask("volto"))), mesh=mesh)
@@ -221,6 +262,19 @@ def test_a_poor_mesh_hides_the_enrolled_face_at_once_and_the_frames_still_held(d
     late = [frame for frame in out if frame is not None and frame.at >= (20 - delay) / 25]
     assert all(frame.counts == {"mosaic": 1} for frame in late)
     assert all(hidden(frame) for frame in late)
+
+
+def test_whoever_loses_a_name_loses_the_mask_that_was_drawn_for_it_ahead_of_time():
+    mesh = OneMesh()
+    policy = Policy(people={"alice": Swap(builtin_mask("volto"))})
+    pipe = pipeline(Script(*ALWAYS_THERE), policy, mesh=mesh, delay=2, **SHOW_ALICE)
+    for number in range(21):
+        mesh.score = 0.95 if number < 20 else 0.3
+        last = pipe(SCENE.copy(), at=number / 25)
+        pipe.work_ahead()
+    assert last.counts == {"mosaic": 1}
+    x0, y0, x1, y1 = FACE.astype(int)
+    assert len(np.unique(last.image[y0:y1, x0:x1].reshape(-1, 3), axis=0)) < 100, "nothing stands before its cover"
 
 
 @pytest.mark.parametrize("ahead", [False, True])
@@ -405,6 +459,23 @@ def test_after_a_flash_that_passed_for_a_cut_a_face_is_hidden_in_the_frames_befo
     frames = [frame for frame in (*frames, *pipe.flush()) if frame is not None]
     assert script.looks[-1] == EVERYTHING, "it was taken for a cut"
     assert all(frame.altered for frame in frames[:4])
+
+
+def seen_at(place):
+    """Glance at nothing but a face at one place."""
+    return lambda _image, box, _roll: Detection(place.copy(), 0.9) if np.abs(box - place).max() < 40 else None
+
+
+@pytest.mark.parametrize(("mesh", "late"), [(OneMesh, False), (lambda: None, True)])
+def test_a_face_with_a_new_number_is_not_hidden_where_it_had_its_treatment(mesh, late):
+    """After the flash the same face is found as if it were new; without a mesh it is not sure to be the same."""
+    script = Fragile(*[[FACE]] * 8)
+    policy = Policy(strangers=VOLTO) if not late else Policy()
+    pipe = pipeline(script, policy, mesh=mesh(), delay=3, glance=seen_at(FACE))
+    feed(pipe, range(4), image=dark_at_left(SCENE))
+    feed(pipe, [4], image=dark_at_left(SCENE) + np.uint8(60))
+    assert script.looks[-1] == EVERYTHING, "it was taken for a cut"
+    assert [bool(held.late_covers) for held in pipe._held] == [late, late, False]
 
 
 def dark_at_left(image):

@@ -264,6 +264,12 @@ def test_a_swap_does_not_begin_behind_a_hand_and_begins_when_it_is_gone():
     assert made[-1]
 
 
+def test_a_swap_begins_behind_spectacles_but_not_behind_as_large_a_hand():
+    spectacles = np.s_[36:58, 22:106]
+    assert all(shown(*[spectacles] * 5)[2])
+    assert not any(shown(*[LOWER_THIRD] * 5)[2])
+
+
 def test_cover_that_is_lost_at_once_is_a_mesh_beside_the_face():
     made = shown(*[None] * 5, *[LOWER_THIRD] * 8)[2]
     assert made == [True] * 5 + [False] * 8
