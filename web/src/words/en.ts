@@ -106,7 +106,7 @@ export const en = {
     ready: (count: number) =>
       count === 1 ? "The photo is ready." : `${count} photos are ready as one face.`,
     someRefused: "Not every photo can be used. Remove or replace those marked above.",
-    couldBeBetter: "It works as it is. Better photos give a better face:",
+    couldBeBetter: "It works as it is; the hints above would make a better face.",
     needsPhoto: "Choose a photo and declare the owner's agreement first.",
     needsMask: "Choose a mask first.",
     changing: "Changing",

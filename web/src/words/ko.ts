@@ -106,7 +106,7 @@ export const ko: Words = {
     uploading: () => "사진을 확인하는 중",
     ready: (count) => (count === 1 ? "사진이 준비됐어요." : `사진 ${count}장을 얼굴 하나로 합쳤어요.`),
     someRefused: "쓸 수 없는 사진이 있어요. 위에 표시된 사진을 빼거나 바꿔 주세요.",
-    couldBeBetter: "이대로도 쓸 수 있어요. 이렇게 고치면 더 좋아져요.",
+    couldBeBetter: "이대로도 쓸 수 있어요. 위의 도움말대로 하면 더 좋아져요.",
     needsPhoto: "먼저 사진을 고르고 주인의 동의를 확인해 주세요.",
     needsMask: "먼저 가면을 골라 주세요.",
     changing: "바꾸는 중",
