@@ -125,6 +125,8 @@ def scored(eyes: Eyes) -> list[Row]:
         print("no ../shared/faces_real_pd: no labelled photos")
         return []
     said = {name: eyes.codes(read(real_portraits()[name])) for name in LABELLED}
+    for name, codes in said.items():  # what the labels do not tell apart
+        said[name] = {Fault.SMILE if code is Fault.TEETH else code for code in codes}
     print(f"{len(said)} labelled portraits\n{'':<16}{'there':>7}{'found':>7}{'missed':>8}{'wrong':>7}")
     rows = []
     for fault in Fault:

@@ -63,6 +63,10 @@ ADVICE: Final[Mapping[Fault, Mapping[Language, str]]] = {
         "en": "The mouth is open. Close it.",
         "ko": "입이 벌어져 있어요. 입을 다물어 주세요.",
     },
+    Fault.TEETH: {
+        "en": "Teeth show: the face would seem to smile all the time. Close the mouth.",
+        "ko": "치아가 보여서 계속 웃는 얼굴처럼 보여요. 입을 다물고 찍어 주세요.",
+    },
     Fault.SMILE: {
         "en": "A broad smile leaves folds in the cheeks. Relax the face.",
         "ko": "활짝 웃으면 볼에 주름이 남아요. 표정에서 힘을 빼 주세요.",

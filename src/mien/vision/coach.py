@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import PhotoFinding
-from mien.vision.faces import Image, Matte, Mesh, Net
+from mien.vision.faces import Image, Matte, Mesh, Net, Points
 from mien.vision.geometry import bounds, head_axes, mesh_size, turned_away, vertex_normals
 from mien.vision.occlusion import FINE_SIDE
 from mien.vision.reference import MAX_PHOTO_TURN, MIN_EYE_DISTANCE_PX, check_mesh, reduced_photo, sharpness
 from mien.vision.regions import brows, forehead, inner, openings, oval, polygon, ramp, reach_outside, ring
-from mien.vision.topology import EYE_LEFT, EYE_RIGHT, UV, Indices, lid_pairs
+from mien.vision.topology import EYE_LEFT, EYE_RIGHT, MOUTH, UV, Indices, lid_pairs
 from mien.vision.unwrap import flatten, unwrap
 
 
@@ -38,6 +38,7 @@ class Fault(StrEnum):
     GLASSES = "glasses"
     EYES_CLOSED = "eyes_closed"
     MOUTH_OPEN = "mouth_open"
+    TEETH = "teeth"
     SMILE = "smile"
     FRINGE = "fringe"
     FACE_TILTED = "face_tilted"
@@ -81,6 +82,7 @@ LIMITS: Final[Mapping[Fault, Limit]] = {
     Fault.GLASSES: Limit(0.12),
     Fault.EYES_CLOSED: Limit(0.12, below=True),
     Fault.MOUTH_OPEN: Limit(0.2),
+    Fault.TEETH: Limit(0.02),
     Fault.SMILE: Limit(0.045),
     Fault.FRINGE: Limit(0.2),
     Fault.FACE_TILTED: Limit(60.0),
@@ -128,8 +130,9 @@ class Coach:
         brightness steps from pixel to pixel that blurring takes away. too_dark: brightness of the brightest skin, 0 to
         255. too_bright: share of the skin that is all but white. light_uneven: how much brighter one side is, in stops.
         covered, glasses, fringe: share of lower face, eye surroundings and forehead that is not face. eyes_closed,
-        mouth_open: opening of the narrower eye, of its width, and of the lips, of the eye distance. smile: height of
-        the mouth's corners over its middle, of the eye distance.
+        mouth_open: opening of the narrower eye, of its width, and of the lips, of the eye distance. teeth: area between
+        the lips that is light and not red, of the square over the eye distance. smile: height of the mouth's corners
+        over its middle, of the eye distance.
         """
         check_mesh(mesh)
         small, small_mesh = reduced_photo(photo, mesh)
@@ -152,6 +155,7 @@ class Coach:
             Fault.BLURRED: sharpness(small, small_mesh),
             Fault.EYES_CLOSED: min(_opening(mesh, EYE_LEFT), _opening(mesh, EYE_RIGHT)),
             Fault.MOUTH_OPEN: float(np.linalg.norm(mesh[13] - mesh[14])) / eyes_apart,
+            Fault.TEETH: _teeth(small, small_mesh),
             Fault.SMILE: float((mesh[[13, 14]].mean(axis=0) - mesh[[61, 291]].mean(axis=0)) @ head_axes(mesh)[1])
             / eyes_apart,
         }
@@ -196,6 +200,37 @@ def _opening(mesh: Mesh, eye: Indices) -> float:
     return float(np.linalg.norm(mesh[upper[2:5]] - mesh[lower[2:5]], axis=1).mean()) / max(width, 1e-6)
 
 
+def _teeth(photo: Image, mesh: Mesh) -> float:
+    """Return the area between the lips that is nearly as light as the cheeks and less red, as `Coach.measure` says."""
+    lips = mesh[MOUTH, :2]
+    (x0, y0), (x1, y1) = np.floor(lips.min(axis=0)).astype(int), np.ceil(lips.max(axis=0)).astype(int) + 1
+    x0, y0 = max(x0, 0), max(y0, 0)
+    mouth = photo[y0:y1, x0:x1]
+    if not mouth.size:
+        return 0.0
+    between = np.zeros(mouth.shape[:2], np.uint8)
+    cv2.fillPoly(between, [np.round((lips - (x0, y0)) * 16).astype(np.int32)], 1, cv2.LINE_8, 4)
+    skin = [_lab(_patch(photo, mesh[cheek, :2])).reshape(-1, 3) for cheek in _CHEEKS]
+    light, red, _yellow = np.median(np.concatenate(skin), axis=0)
+    seen = _lab(mouth)
+    teeth = (seen[..., 0] > _LIGHT * light) & (seen[..., 1] < red - _LESS_RED) & (between > 0)
+    return float(teeth.sum()) / max(mesh_size(mesh) ** 2, 1e-6)
+
+
+def _lab(image: Image) -> NDArray[np.float32]:
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2LAB), np.float32)
+
+
+def _patch(photo: Image, place: Points) -> Image:
+    """Return a few pixels around a place, moved into the photo where it lies outside."""
+    x, y = np.clip(np.round(place), _PATCH, np.array(photo.shape[1::-1]) - 1 - _PATCH).astype(int)
+    return photo[max(y - _PATCH, 0) : y + _PATCH + 1, max(x - _PATCH, 0) : x + _PATCH + 1]
+
+
+_CHEEKS: Final = (50, 280)
+_PATCH: Final = 3
+_LIGHT, _LESS_RED = 0.6, 4.0
+"""How light teeth are, over the cheeks, and by how much less red in Lab of 8 bits."""
 _BRIDGE: Final = (168, 193, 245, 188, 174, 197, 399, 412, 465, 417)
 _EYE_CORNERS: Final = (33, 133, 362, 263)
 

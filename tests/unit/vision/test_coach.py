@@ -8,6 +8,7 @@ from mien.errors import ShapeError
 from mien.sessions.advice import ADVICE
 from mien.vision.coach import LIMITS, Coach, Fault
 from mien.vision.occlusion import FINE_SIDE
+from mien.vision.topology import MOUTH, lid_pairs
 from support.drawn_heads import drawn_head, drawn_mesh
 
 MESH = drawn_mesh()
@@ -101,6 +102,25 @@ def test_closed_eyes_an_open_mouth_and_a_smile_are_read_from_the_mesh():
     assert "eyes_closed" in codes(PHOTO, shut)
     assert "mouth_open" in codes(PHOTO, agape)
     assert "smile" in codes(PHOTO, smiling)
+
+
+@pytest.mark.parametrize(
+    ("colour", "said"), [((235, 228, 210), True), ((60, 20, 20), False), ((225, 120, 120), False)], ids=str
+)
+def test_teeth_are_light_and_not_red(colour, said):
+    """Neither a dark mouth nor a tongue is taken for them."""
+    agape, photo = MESH.copy(), PHOTO.copy()
+    _upper, lower = lid_pairs(MOUTH)
+    agape[lower, 1] += 0.1 * np.linalg.norm(MESH[263] - MESH[33])
+    cv2.fillPoly(photo, [np.round(agape[MOUTH, :2]).astype(np.int32)], colour)
+    assert ("teeth" in codes(photo, agape)) is said
+    assert "teeth" not in codes(PHOTO)
+
+
+@pytest.mark.parametrize("beyond", [(-390, 0), (390, 0), (0, 300), (0, -340)])
+def test_a_mouth_outside_the_picture_does_no_harm(beyond):
+    mesh = MESH + np.array([*beyond, 0], np.float32)
+    assert seeing(BARE).measure(PHOTO, mesh)[Fault.TEETH] == 0
 
 
 def test_without_a_face_or_with_two_nothing_else_is_judged():
