@@ -90,10 +90,9 @@ class LookSchedule:
         self.size_wh = size_wh
         self._whole = Look((0, 0, *size_wh), whole_side)
         self._parts = [Look(part, part_side) for part in overlapping_parts(size_wh, parts)]
-        upright = [self._whole, *self._parts]
-        self.everything = [
-            replace(look, quarter_turns=turns) for turns in range(4 if sweep_turned else 1) for look in upright
-        ]
+        self._upright = [self._whole, *self._parts]
+        self._lying = [replace(look, quarter_turns=turns) for turns in (1, 2, 3) for look in self._upright]
+        self.everything = [*self._upright, *(self._lying if sweep_turned else [])]
         self._waits = np.arange(len(self._parts), 0.0, -1)
         self._turned = _TurnedLooks(self._whole, self._parts)
         self._parts_in_two, self._turned_every, self._sweep_turned = parts_in_two, turned_every, sweep_turned
@@ -129,12 +128,16 @@ class LookSchedule:
         x0, y0, x1, y1 = (np.array(look.part_xyxy) * scale).astype(int)
         return float(change[y0 : y1 + 1, x0 : x1 + 1].max())
 
-    def sweep(self) -> list[Look]:
-        """Return everything, for a frame about which nothing is known."""
+    def sweep(self, *, turned: bool = False) -> list[Look]:
+        """Return everything, for a frame about which nothing is known.
+
+        Args:
+            turned: See everything turned, too, whatever it costs.
+        """
         self._frame += 1
         self._waits[:] = np.arange(len(self._parts), 0.0, -1)
-        self._soon = 0 if self._sweep_turned else len(self._turned)
-        return list(self.everything)
+        self._soon = 0 if self._sweep_turned else len(self._turned)  # who comes next is soon looked for, too
+        return [*self._upright, *(self._lying if turned or self._sweep_turned else [])]
 
 
 class _TurnedLooks:
@@ -171,7 +174,7 @@ def moving(size_wh: tuple[int, int], pace: Pace = Pace.LIVE) -> LookSchedule:
     long_side = max(size_wh)
     parts = 1 if long_side <= 360 else 2 if long_side <= 800 else 3
     part_side = round(max(part_size(size_wh, parts)) * PART_ZOOM / MULTIPLE) * MULTIPLE
-    parts_in_two, turned_every = {Pace.PATIENT: (4, 1), Pace.LIVE: (3, 2), Pace.THRIFTY: (2, 6)}[pace]
+    parts_in_two, turned_every = {Pace.PATIENT: (4, 1), Pace.LIVE: (3, 2), Pace.THRIFTY: (2, 3)}[pace]
     return LookSchedule(
         size_wh,
         parts=parts,

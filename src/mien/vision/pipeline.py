@@ -208,10 +208,11 @@ class FacePipeline:
             self._schedule, cut = moving((width, height), self._pace), True
         if self._still:
             self._looks = thorough((width, height))
+        elif cut or not self._is_sure:
+            # Whoever lies there when the first frame is taken must not be bare until the turned looks come by.
+            self._looks = self._schedule.sweep(turned=resized)
         else:
-            self._looks = (
-                self._schedule.looks(self._is_cut.change) if self._is_sure and not cut else self._schedule.sweep()
-            )
+            self._looks = self._schedule.looks(self._is_cut.change)
         with self._span("find"):
             found = self._eyes.find(image, self._looks)
         with self._span("follow"):

@@ -87,6 +87,12 @@ def test_a_sweep_sees_everything_upright():
     assert {look.part_xyxy for look in schedule.sweep()} == {WHOLE, *overlapping_parts((1280, 720), 3)}
 
 
+def test_a_live_sweep_is_turned_every_way_where_that_is_asked_for():
+    schedule = moving((1280, 720), Pace.LIVE)
+    assert {look.quarter_turns for look in schedule.sweep()} == {0}
+    assert len(set(schedule.sweep(turned=True))) == 4 * 10
+
+
 def test_a_file_begins_with_a_sweep_turned_every_way():
     sweep = moving((1280, 720), Pace.PATIENT).sweep()
     assert len(sweep) == len(set(sweep)) == 4 * 10

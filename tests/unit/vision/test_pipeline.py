@@ -358,10 +358,11 @@ class Fragile(Script):
 
     def __init__(self, *frames):
         super().__init__(*frames)
-        self.looks = []
+        self.looks, self.turned = [], []
 
     def __call__(self, image, looks):
         self.looks.append(sum(not look.quarter_turns for look in looks))  # upright ones
+        self.turned.append(len(looks) - self.looks[-1])
         if self.frames and isinstance(self.frames[0], Exception):
             raise self.frames.pop(0)
         return super().__call__(image, looks)
@@ -421,6 +422,15 @@ def test_a_failure_ends_every_clearance():
     frames = feed(pipe, range(24))
     assert frames[19].counts == {"show": 1}
     assert [frame.counts for frame in frames[20:]] == [{"mosaic": 1}] * 3
+
+
+def test_the_first_frame_of_a_stream_and_of_a_new_size_is_seen_turned_every_way():
+    script = Fragile(*[[]] * 6)
+    pipe = pipeline(script, Policy())
+    feed(pipe, range(2))
+    feed(pipe, [2], image=SCENE[:300])
+    assert script.turned[0] == script.turned[2] == 3 * EVERYTHING
+    assert script.turned[1] < EVERYTHING
 
 
 def test_after_a_second_without_frames_everything_is_searched():
