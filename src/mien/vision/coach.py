@@ -200,6 +200,12 @@ def _opening(mesh: Mesh, eye: Indices) -> float:
     return float(np.linalg.norm(mesh[upper[2:5]] - mesh[lower[2:5]], axis=1).mean()) / max(width, 1e-6)
 
 
+_CHEEKS: Final = (50, 280)
+_PATCH: Final = 3
+_LIGHT, _LESS_RED = 0.6, 4.0
+"""How light teeth are, over the cheeks, and by how much less red in Lab of 8 bits."""
+
+
 def _teeth(photo: Image, mesh: Mesh) -> float:
     """Return the area between the lips that is nearly as light as the cheeks and less red, as `Coach.measure` says."""
     lips = mesh[MOUTH, :2]
@@ -227,10 +233,6 @@ def _patch(photo: Image, place: Points) -> Image:
     return photo[max(y - _PATCH, 0) : y + _PATCH + 1, max(x - _PATCH, 0) : x + _PATCH + 1]
 
 
-_CHEEKS: Final = (50, 280)
-_PATCH: Final = 3
-_LIGHT, _LESS_RED = 0.6, 4.0
-"""How light teeth are, over the cheeks, and by how much less red in Lab of 8 bits."""
 _BRIDGE: Final = (168, 193, 245, 188, 174, 197, 399, 412, 465, 417)
 _EYE_CORNERS: Final = (33, 133, 362, 263)
 

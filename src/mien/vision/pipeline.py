@@ -276,17 +276,17 @@ class FacePipeline:
                 missed = [held for held in self._held if since < held.at < at and self._is_of_this_scene(held)]
                 for held in missed:
                     held.astray.add(track.id)
-                self._trace_back(self._held[-1].untreated, track.box_xyxy, track.roll, missed, of=track.id)
+                self._trace_back(self._held[-1].untreated, track.box_xyxy, track.roll, missed)
 
     def _is_of_this_scene(self, held: _Held) -> bool:
         """Tell whether a face of the newest frame may have been in an older one: an alarm may have been false."""
         return held.at >= self._scene_at or not surely_cut(held.untreated, self._held[-1].untreated)
 
-    def _trace_back(self, image: Image, box: Box, roll: float, frames: list[_Held], *, of: int | None = None) -> None:
+    def _trace_back(self, image: Image, box: Box, roll: float, frames: list[_Held]) -> None:
         """Follow a face of `image` back through frames that wait, and hide it and its surroundings in them.
 
-        Not where the same place showed a known face, which had its treatment: then it was that face, under another
-        number.
+        Not where the same place showed a face that is followed no more and had its treatment: then it was that one,
+        under another number.
         """
         step, lost = np.zeros(4, np.float32), 0
         for held in reversed(frames):
@@ -294,8 +294,8 @@ class FacePipeline:
             seen = None if self._eyes.glance is None else self._eyes.glance(held.untreated, expected, roll)
             found = carried(image, box, held.untreated) if seen is None else seen.box_xyxy
             lost = min(lost + 1, LATE_GROWTH_FRAMES) if found is None else 0
-            if found is not None and seen is not None and self._is_treated(held, expected, found, of=of):
-                image, box, step = held.untreated, found, found - box
+            if seen is not None and self._is_treated(held, expected, seen.box_xyxy):
+                image, box, step = held.untreated, seen.box_xyxy, seen.box_xyxy - box
                 continue
             # Where it should have been is hidden in any case: what was found may be somebody beside it.
             held.late_covers.append(self._late_cover(expected, grow=LATE_GROWTH + lost * LATE_GROWTH_A_FRAME))
@@ -304,10 +304,14 @@ class FacePipeline:
                 step = found - box
             image, box = held.untreated, expected if found is None else found
 
-    def _is_treated(self, held: _Held, expected: Box, found: Box, *, of: int | None) -> bool:
-        """Tell whether a face found late is one that `held` showed well, and that it shows to nobody: a stranger's."""
+    def _is_treated(self, held: _Held, expected: Box, found: Box) -> bool:
+        """Tell whether a face found late is a stranger's that `held` showed well, and that is not followed any more.
+
+        One that still is followed is another face, in front of this one or behind it.
+        """
+        followed = {face.face_track_id for face in self._held[-1].faces}
         return any(
-            face.face_track_id != of
+            face.face_track_id not in followed
             and face.seen
             and face.mesh is not None
             and face.identity not in self._policy.people

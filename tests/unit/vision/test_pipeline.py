@@ -495,6 +495,14 @@ def dark_at_left(image):
     return image
 
 
+def test_a_face_found_late_in_front_of_one_that_is_followed_is_another_one_and_hidden():
+    pipe = pipeline(Script(*[[FACE]] * 4), Policy(strangers=VOLTO), mesh=OneMesh(), delay=3, glance=seen_at(FACE))
+    feed(pipe, range(4))
+    waiting = list(pipe._held)
+    pipe._trace_back(SCENE, FACE, 0.0, waiting)
+    assert all(held.late_covers for held in waiting)
+
+
 def test_who_enters_in_the_last_frame_of_all_is_hidden_though_only_a_part_was_seen():
     frames = play(pipeline(Script([], [], [], [], [FACE]), Policy(), delay=2), 4)
     assert hidden(frames[3])
