@@ -38,6 +38,8 @@ _SOFT: Final = 0.035
 _GLINT: Final = 0.3
 """Largest size of a glint, in radii of the iris."""
 _TURNS, _STEPS = 64, 24
+_POLAR: Final = cv2.INTER_LINEAR | cv2.WARP_FILL_OUTLIERS
+"""Without the second, what lies outside keeps whatever was in that memory before."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,9 +138,9 @@ def _whole_iris(
     """
     reach = radius * (1 + _RIM)
     place = (float(centre[0]), float(centre[1]))
-    drawn = cv2.warpPolar(picture, (_STEPS, _TURNS), place, reach, cv2.INTER_LINEAR)
+    drawn = cv2.warpPolar(picture, (_STEPS, _TURNS), place, reach, _POLAR)
     rings = np.asarray(drawn, np.float32)
-    seen = cv2.warpPolar(inside, (_STEPS, _TURNS), place, reach, cv2.INTER_LINEAR) > 0.6
+    seen = cv2.warpPolar(inside, (_STEPS, _TURNS), place, reach, _POLAR) > 0.6
     usual = np.stack([_usual(rings[:, step], seen[:, step]) for step in range(_STEPS)])
     known = usual.min(axis=1) >= 0
     if not known.any():
@@ -157,7 +159,7 @@ def _whole_iris(
         picture.shape[1::-1],
         middle,
         reach,
-        cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        _POLAR | cv2.WARP_INVERSE_MAP,
     )
     y, x = np.ogrid[: picture.shape[0], : picture.shape[1]]
     distance = np.asarray(np.hypot(x - middle[0], y - middle[1]) / radius, np.float32)

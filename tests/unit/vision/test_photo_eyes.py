@@ -114,3 +114,15 @@ def test_no_mesh_however_wild_does_harm(mesh):
     frame = PHOTO.copy()
     MeshSwapper(PERSONA)(frame, mesh, at=0.0)
     assert frame.shape == PHOTO.shape
+
+
+def test_an_iris_holds_nothing_that_the_photo_does_not():
+    """Around a disc that is turned back from its polar picture OpenCV leaves what was in that memory before."""
+    for _ in range(20):
+        shape = PERSONA.eyes[0].iris[..., :3].shape
+        spoilt = [np.full(shape, np.nan, np.float32) for _ in range(16)]
+        spoilt += [np.full((64, 24, channels), np.nan, np.float32) for channels in (1, 3) for _ in range(8)]
+        del spoilt
+        for read in read_eyes(PHOTO, MESH):
+            assert np.isfinite(read.iris).all()
+            assert (read.iris[0, 0] == 0).all()
