@@ -28,6 +28,7 @@ from mien.registry.runtime import Runtime
 from mien.registry.store import Store
 from mien.vision.detector import CenterFaceDetector, suppress
 from mien.vision.faces import Box, Image
+from mien.vision.tracker import iou
 from quality_scenes import MEDIA, SHARED, Clip, TruthFace, read_video
 
 YUNET = SHARED / "weights" / "yunet_n_dynamic.onnx"
@@ -105,7 +106,7 @@ class Judge:
         ]
         other = self._second(image, closest / side)
         sure = [seen for seen in (*one, *other) if seen[1] >= CLEAR]
-        sure += [seen for seen in one if any(_iou(seen[0], also[0]) > 0.4 for also in other)]
+        sure += [seen for seen in one if any(iou(seen[0], also[0]) > 0.4 for also in other)]
         boxes = np.array([box for box, _score, _roll_ in sure], np.float32).reshape(-1, 4)
         scores = np.array([score for _box, score, _roll_ in sure], np.float32)
         return [(sure[i][0], sure[i][2]) for i in suppress(boxes, scores)]
@@ -129,18 +130,13 @@ def _roll(landmarks: NDArray[np.float32] | None) -> float:
     return float(np.degrees(np.arctan2(-down[0], down[1])))
 
 
-def _iou(a: Box, b: Box) -> float:
-    shared = (np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])).clip(0).prod()
-    return float(shared / ((a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - shared + 1e-6))
-
-
 def link(frames: list[list[tuple[Box, float]]]) -> list[list[Sighting]]:
     """Link what was seen frame by frame into faces, fill their gaps and drop what hardly ever was there."""
     faces: list[list[Sighting]] = []
     for number, seen in enumerate(frames):
         open_faces = [face for face in faces if number - face[-1].frame <= GAP_FRAMES]
         pairs = [
-            (_iou(face[-1].box, box), i, j) for i, face in enumerate(open_faces) for j, (box, _r) in enumerate(seen)
+            (iou(face[-1].box, box), i, j) for i, face in enumerate(open_faces) for j, (box, _r) in enumerate(seen)
         ]
         taken: set[int] = set()
         kept: set[int] = set()
@@ -203,7 +199,7 @@ def _is_settled(clip: str, frame: int, box: Box) -> bool:
     return any(
         verdict.clip == clip
         and verdict.first <= frame <= verdict.last
-        and _iou(box, np.array(verdict.box, np.float32)) > NEAR
+        and iou(box, np.array(verdict.box, np.float32)) > NEAR
         for verdict in VERDICTS
     )
 

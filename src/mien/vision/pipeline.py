@@ -285,8 +285,8 @@ class FacePipeline:
     def _trace_back(self, image: Image, box: Box, roll: float, frames: list[_Held]) -> None:
         """Follow a face of `image` back through frames that wait, and hide it and its surroundings in them.
 
-        Not where the same place showed a face that is followed no more and had its treatment: then it was that one,
-        under another number.
+        Not where, before what passed for a cut, the same place showed a face that had its treatment: then it was that
+        one, under another number.
         """
         step, lost = np.zeros(4, np.float32), 0
         for held in reversed(frames):
@@ -305,14 +305,12 @@ class FacePipeline:
             image, box = held.untreated, expected if found is None else found
 
     def _is_treated(self, held: _Held, expected: Box, found: Box) -> bool:
-        """Tell whether a face found late is a stranger's that `held` showed well, and that is not followed any more.
+        """Tell whether a face found late is a stranger's that `held`, before what passed for a cut, showed well.
 
-        One that still is followed is another face, in front of this one or behind it.
+        Within a scene such a one has its number: there it is another face, in front of this one or behind it.
         """
-        followed = {face.face_track_id for face in self._held[-1].faces}
-        return any(
-            face.face_track_id not in followed
-            and face.seen
+        return held.at < self._scene_at and any(
+            face.seen
             and face.mesh is not None
             and face.identity not in self._policy.people
             and min(iou(face.box_xyxy, expected), iou(face.box_xyxy, found)) >= TWINS
