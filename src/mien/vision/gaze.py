@@ -49,7 +49,7 @@ class Iris:
         distinct: How clearly it is an iris: the contrast to the rest of the opening times that to the skin below it.
             The less distinct one of a pair reaches 0.26 where they are open in good light and stays below 0.18 where
             they are closed.
-        white: (3,) RGB level of the lightest quarter of the opening.
+        white: (3,) RGB level of the lightest quarter of what the iris leaves of the opening.
     """
 
     place: NDArray[np.float32]
@@ -184,8 +184,9 @@ def find_iris(image: Image, mesh: Mesh, ring: Indices, *, radius: float = IRIS) 
         return _NO_IRIS
     way, size_wh = eye_frame(mesh, ring, EYE_PX), picture_wh(EYE_PX)
     # Irises of any colour are dark in red; the white is not.
-    picture = cv2.warpAffine(image, way, size_wh, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    red = np.asarray(picture[..., 0], np.uint8)
+    drawn = cv2.warpAffine(image, way, size_wh, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    picture = np.asarray(drawn, np.uint8)
+    red = picture[..., 0]
     lids = mesh[ring, :2] @ way[:, :2].T + way[:, 2]
     inside = opening(lids, size_wh)
     middle = lids.mean(axis=0)
@@ -206,7 +207,7 @@ def find_iris(image: Image, mesh: Mesh, ring: Indices, *, radius: float = IRIS) 
     y, x = (int(i) for i in np.unravel_index(int(np.argmax(wanted)), wanted.shape))
     peak = np.array([_peak(wanted[y], x), _peak(wanted[:, x], y)], np.float32)
     distinct = float(score[y, x]) * _on_skin(red, inside, lids, peak, radius)
-    return Iris((peak - middle) / np.float32(EYE_PX), distinct, white)
+    return Iris((peak - middle) / np.float32(EYE_PX), distinct, _white(picture, inside, peak, radius, white))
 
 
 _FEWEST_PX: Final = 16
@@ -225,6 +226,18 @@ def _on_skin(red: NDArray[np.uint8], inside: Matte, lids: Points, peak: Points, 
     if not skin.size or not disc.size:
         return 0.0
     return max(float(np.log((np.median(skin) + 8) / (np.median(disc) + 8))), 0.0)
+
+
+def _white(
+    picture: Image, inside: Matte, peak: NDArray[np.float32], radius: float, lightest: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return the level of the white beside an iris; `lightest`, where too little of it shows."""
+    y, x = np.ogrid[: picture.shape[0], : picture.shape[1]]
+    beside = picture[(np.hypot(x - peak[0], y - peak[1]) > 1.15 * radius * EYE_PX) & (inside > 0.9)]
+    if len(beside) < _FEWEST_PX:
+        return lightest
+    ranked = np.sort(beside, axis=0)
+    return np.asarray(np.maximum(ranked[round(0.75 * (len(ranked) - 1))], lightest), np.float32)
 
 
 def _peak(row: NDArray[np.float32], at: int) -> float:

@@ -26,7 +26,7 @@ from mien.vision.topology import (
 _CHEEK_LEFT, _CHEEK_RIGHT, _FOREHEAD, _CHIN = 234, 454, 10, 152
 _FIRM: Final = 1.6
 """How much sooner than brows and lids bones take on the persona's build, as an exponent; see `_weights`."""
-_LIPS: Final = 0.85
+_LIPS: Final = 0.6
 """Lips take on less than brows: their rest position is the one we know least, and what they say must stay readable."""
 _LIVELY_REACH: Final = 0.06
 """How far from brows, lids and lips they still count for more than the bones, as a share of the texture's side."""

@@ -29,9 +29,11 @@ _DIM: Final = 0.42
 _CHEEKS: Final = (50, 280)
 _WHITER: Final = 1.25
 """How much lighter than the live eye's white the drawn one may be."""
+_GLARE: Final = 1.6
+"""How much more light on the white than on the skin is believed."""
 _RIM: Final = 0.12
 """Softness of the rim of an iris, as a share of its radius."""
-_SHADE: Final = 0.45
+_SHADE: Final = 0.6
 """How much darker an eye is at the edge of its upper lid."""
 _SOFT: Final = 0.035
 """Softness of the edge of an opening, in widths of the eye."""
@@ -225,12 +227,13 @@ def _composed(eye: PhotoEye, centre: NDArray[np.float32], gain: NDArray[np.float
 def _light(eye: PhotoEye, white: NDArray[np.float32], gain: float) -> NDArray[np.float32]:
     """Return the light on an eye over that in its photo, (3,).
 
-    Its colour is told by the white, since skin has one of its own. Its strength is told by the skin, since the white of
-    a narrow eye lies in the shade; but an eye lies deeper than the skin around it, which may shine.
+    It is told by the white, which is the same in everybody; skin is not. The skin around speaks where it says more
+    light, since the white of a narrow eye lies in the shade, or so much less that what seems white is a reflection.
     """
     ratio = (white + 8) / (eye.level + 8)
     level = float(ratio.mean())
-    return np.asarray(min(gain, _WHITER * level) * np.clip(ratio / level, 1 / _TINT, _TINT), np.float32)
+    strength = min(max(gain, min(level, _GLARE * gain)), _WHITER * level)
+    return np.asarray(strength * np.clip(ratio / level, 1 / _TINT, _TINT), np.float32)
 
 
 def _glints(live: Image, iris: Matte, eye_px: float) -> NDArray[np.float32]:

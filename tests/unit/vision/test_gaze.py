@@ -44,6 +44,15 @@ def test_the_iris_of_a_turned_head_is_found(yaw):
     assert iris.place[0] == pytest.approx(0.1, abs=0.08)
 
 
+def test_an_iris_that_fills_most_of_the_opening_does_not_count_as_white():
+    frame = looking(0.0)
+    white = find_iris(frame, MESH, EYE_LEFT).white
+    x, y = (float(value) for value in MESH[EYE_LEFT, :2].mean(axis=0))
+    width = float(np.linalg.norm(MESH[EYE_LEFT[len(EYE_LEFT) // 2], :2] - MESH[EYE_LEFT[0], :2]))
+    cv2.circle(frame, (round(x), round(y)), round(0.27 * width), BROWN, -1, cv2.LINE_AA)
+    assert (find_iris(frame, MESH, EYE_LEFT, radius=0.27).white > 0.9 * white).all()
+
+
 def test_eyes_that_are_closed_have_no_sure_gaze():
     assert GazeReader()(closed(), MESH, dt=1 / 30).sure.max() < 0.1
     assert GazeReader()(looking(0.0), MESH, dt=1 / 30).sure.min() > 0.9

@@ -85,15 +85,23 @@ def test_the_white_takes_the_light_of_the_live_one():
     assert np.abs(tints[1] - tints[0]).max() < 0.12
 
 
+def with_darker_skin(image, by=(0.45, 0.33, 0.25)):
+    """Return a picture with all darker but the eyes."""
+    eyes = np.zeros(image.shape[:2], np.uint8)
+    cv2.fillPoly(eyes, [np.round(MESH[ring, :2]).astype(np.int32) for ring in (EYE_LEFT, EYE_RIGHT)], 1)
+    return np.where(eyes[..., None], image, (image * np.array(by)).astype(np.uint8))
+
+
 def test_a_photo_of_darker_skin_gets_no_brighter_eyes():
     live = (with_irises(drawn_head(2, MESH), MESH, BROWN) * 0.6).astype(np.uint8)
-    eyes = np.zeros(PHOTO.shape[:2], np.uint8)
-    cv2.fillPoly(eyes, [np.round(MESH[ring, :2]).astype(np.int32) for ring in (EYE_LEFT, EYE_RIGHT)], 1)
-    darker = (PHOTO * np.array((0.45, 0.33, 0.25))).astype(np.uint8)
-    persona = persona_from_photo(np.where(eyes[..., None], PHOTO, darker), MESH, "Ada")
-    drawn = whites(swapped(live, persona))
+    drawn = whites(swapped(live, persona_from_photo(with_darker_skin(PHOTO), MESH, "Ada")))
     assert (drawn < 1.3 * whites(live)).all()
     assert (drawn.max(axis=1) < 1.1 * drawn.min(axis=1)).all()  # and no bluer ones
+
+
+def test_a_photo_of_paler_skin_gets_no_dull_eyes():
+    live = with_darker_skin(with_irises(drawn_head(2, MESH), MESH, BROWN), (0.65, 0.6, 0.6))
+    assert (whites(swapped(live)) > 0.72 * whites(live)).all()  # an upper lid shades them
 
 
 def test_a_photo_without_clear_irises_gives_no_eyes():
