@@ -12,7 +12,7 @@ from mien.vision.faces import Image, Matte, Mesh
 from mien.vision.gaze import EYES, Gaze, Iris, eye_frame, find_iris, opening, picture_wh
 from mien.vision.geometry import bounds
 from mien.vision.regions import ramp
-from mien.vision.topology import EYE_LEFT, EYE_RIGHT, Indices
+from mien.vision.topology import EYE_LEFT, EYE_RIGHT, UV, Indices
 
 EYE_PX: Final = 64
 """Width of an eye, corner to corner, in the pictures kept of it: more than a near face shows."""
@@ -35,6 +35,8 @@ _RIM: Final = 0.12
 """Softness of the rim of an iris, as a share of its radius."""
 _SHADE: Final = 0.6
 """How much darker an eye is at the edge of its upper lid."""
+_NEAR_EYE: Final = 0.02
+"""How much around an eye tells its light, as a share of the texture's side."""
 _SOFT: Final = 0.035
 """Softness of the edge of an opening, in widths of the eye."""
 _GLINT: Final = 0.3
@@ -72,12 +74,26 @@ def read_eyes(image: Image, mesh: Mesh) -> PhotoEyes | None:
     left, right = (_best_iris(image, mesh, ring) for ring in EYES)
     apart = float(np.linalg.norm(left[0].place - right[0].place))
     high = max(abs(float(iris.place[1])) for iris, _ in (left, right))
-    whites = (float(iris.white[0]) for iris, _ in (left, right))
-    dim = any(white < _DIM * _red_of(image, mesh, cheek) for white, cheek in zip(whites, _CHEEKS, strict=True))
-    if dim or min(left[0].distinct, right[0].distinct) < _DISTINCT or apart > _ALIKE or high > _HIGH:
+    if (
+        _dim(image, mesh, left[0], right[0])
+        or min(left[0].distinct, right[0].distinct) < _DISTINCT
+        or apart > _ALIKE
+        or high > _HIGH
+    ):
         return None
     eyes = _read_eye(image, mesh, EYE_LEFT, *left), _read_eye(image, mesh, EYE_RIGHT, *right)
     return None if eyes[0] is None or eyes[1] is None else (eyes[0], eyes[1])
+
+
+def behind_dark_glass(image: Image, mesh: Mesh) -> bool:
+    """Say whether the eyes of a photo lie behind dark glass: what is lightest in them is dark, over the cheek."""
+    left, right = (_best_iris(image, mesh, ring)[0] for ring in EYES)
+    return _dim(image, mesh, left, right)
+
+
+def _dim(image: Image, mesh: Mesh, left: Iris, right: Iris) -> bool:
+    whites = (float(iris.white[0]) for iris in (left, right))
+    return any(white < _DIM * _red_of(image, mesh, cheek) for white, cheek in zip(whites, _CHEEKS, strict=True))
 
 
 def _red_of(image: Image, mesh: Mesh, landmark: int) -> float:
@@ -213,6 +229,16 @@ def draw_eyes(face: Image, live: Image, mesh: Mesh, eyes: PhotoEyes, gaze: Gaze,
 
 
 _FEWEST_PX: Final = 4
+
+
+def levels_around(texture: Image) -> NDArray[np.float32]:
+    """Return the mean colour of a flat texture around the image-left and the image-right eye, (2, 3) RGB."""
+    levels = []
+    for ring in EYES:
+        low, high = bounds(UV[ring])
+        x0, y0, x1, y1 = np.round(np.concatenate([low - _NEAR_EYE, high + _NEAR_EYE]) * len(texture)).astype(int)
+        levels.append(texture[y0:y1, x0:x1].mean(axis=(0, 1)))
+    return np.asarray(levels, np.float32)
 
 
 def _composed(eye: PhotoEye, centre: NDArray[np.float32], gain: NDArray[np.float32]) -> NDArray[np.float32]:

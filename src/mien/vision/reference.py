@@ -15,8 +15,9 @@ from mien.vision.harmonise import LightMatch, Skin, read_skin
 from mien.vision.mask_light import Finish
 from mien.vision.occlusion import SIDE as COVER_SIDE
 from mien.vision.occlusion import shown_skin, skin_matte
-from mien.vision.photo_eyes import PhotoEyes, read_eyes
-from mien.vision.regions import beard, brows, forehead, openings, oval, ramp, shrink, soften
+from mien.vision.photo_eyes import PhotoEyes, behind_dark_glass, read_eyes
+from mien.vision.photo_lids import PhotoLids, read_lids
+from mien.vision.regions import beard, brows, forehead, openings, oval, ramp, shrink, soften, spread_out
 from mien.vision.topology import LANDMARKS, STEADY
 from mien.vision.unwrap import flatten, unwrap
 
@@ -39,7 +40,8 @@ class Persona:
         surface: What light does to the texture: skin read from a photo, or the finish of a mask.
         mesh: The build of the face in the photo; None keeps the live one.
         eyes: The photo's eyes, taken apart; None keeps the live ones.
-        eye_matte: (S, S) what the persona covers besides where its eyes are drawn.
+        lids: What shuts the photo's eyes; None where they are behind dark glass, which no lid is in front of.
+        eye_matte: (S, S) what the persona covers besides where its eyes are drawn or shut.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Persona:
     surface: Skin | Finish
     mesh: Mesh | None = None
     eyes: PhotoEyes | None = None
+    lids: PhotoLids | None = None
     eye_matte: Matte | None = None
 
     @property
@@ -112,7 +115,8 @@ def persona_from_photos(photos: Sequence[tuple[Image, Mesh]], name: str) -> Pers
     open_ = covers * openings(SIDE)
     build = lead.mesh if not others else _mean_build([lead.mesh, *(other.mesh for other in others)])
     skin = read_skin(texture, skin_matte(texture))
-    return Persona(name, texture, covers - open_, skin, build, read_eyes(*photos[0]), open_)
+    lids = None if behind_dark_glass(*photos[0]) else read_lids(texture)
+    return Persona(name, texture, covers - open_, skin, build, read_eyes(*photos[0]), lids, open_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,26 +210,12 @@ def _without_fringe(texture: Image) -> Image:
     known *= (1 - brows(SIDE)) * (1 - openings(SIDE)) * np.maximum(oval(SIDE), 0.01)
     plain = soften(texture.astype(np.float32), 0.012)
     # Brown hair on brown skin has the skin's hue, but it is darker over more than the width of a wrinkle.
-    known *= 1 - _shade(plain, _spread_out(texture, known * (1 - forehead(SIDE)), (0.2,))[0])
-    painted, sure = _spread_out(texture, known, (0.03, 0.08, 0.2))
+    known *= 1 - _shade(plain, spread_out(texture, known * (1 - forehead(SIDE)), (0.2,))[0])
+    painted, sure = spread_out(texture, known, (0.03, 0.08, 0.2))
     hair = np.maximum(1 - ramp(soften(known, 0.008), 0.3, 0.8), _shade(plain, painted))
     wanted = soften((forehead(SIDE) * hair).astype(np.float32), 0.01) * (1 - brows(SIDE))
     wanted = wanted[..., None] * sure
     return np.asarray(texture * (1 - wanted) + painted * wanted, np.uint8)
-
-
-def _spread_out(
-    texture: Image, known: Matte, reaches: tuple[float, ...]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Let what is known of a texture flow over the rest: (S, S, 3), and how surely, (S, S, 1)."""
-    painted, sure = np.zeros(texture.shape, np.float32), np.zeros((*known.shape, 1), np.float32)
-    for reach in reaches:
-        weight = soften(known, reach)[..., None]
-        near = soften(texture * known[..., None], reach) / np.maximum(weight, 1e-4)
-        share = (1 - sure) * ramp(weight, 0.02, 0.2)
-        painted += share * near
-        sure += share
-    return np.asarray(painted / np.maximum(sure, 1e-4), np.float32), sure
 
 
 def _shade(texture: NDArray[np.float32], skin: NDArray[np.float32]) -> Matte:

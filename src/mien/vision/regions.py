@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.vision.faces import Matte
+from mien.vision.faces import Image, Matte
 from mien.vision.topology import (
     BROW_LEFT,
     BROW_RIGHT,
@@ -63,6 +63,29 @@ def ramp(values: NDArray[np.float32], low: float, high: float) -> NDArray[np.flo
 def soften(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     """Blur by a Gaussian whose sigma is a share of the picture's side."""
     return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma * len(values)), np.float32)
+
+
+def spread_out(
+    texture: Image, known: Matte, reaches: tuple[float, ...]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Let what is known of a texture flow over the rest.
+
+    Args:
+        texture: (S, S, 3) RGB.
+        known: (S, S) how well each place of it is known, 0 to 1.
+        reaches: How far it flows, as shares of the side: what a nearer one fills, a farther one leaves alone.
+
+    Returns:
+        (S, S, 3) RGB, and (S, S, 1) how surely, 0 to 1.
+    """
+    painted, sure = np.zeros(texture.shape, np.float32), np.zeros((*known.shape, 1), np.float32)
+    for reach in reaches:
+        weight = soften(known, reach)[..., None]
+        near = soften(texture * known[..., None], reach) / np.maximum(weight, 1e-4)
+        share = (1 - sure) * ramp(weight, 0.02, 0.2)
+        painted += share * near
+        sure += share
+    return np.asarray(painted / np.maximum(sure, 1e-4), np.float32), sure
 
 
 def shrink(values: NDArray[np.float32], side: int) -> NDArray[np.float32]:

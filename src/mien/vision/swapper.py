@@ -7,21 +7,23 @@ from typing import Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from mien.vision.drape import drape, facing
 from mien.vision.faces import Image, Matte, Mesh, Net, check_image
-from mien.vision.gaze import EYES, Gaze, GazeReader, with_shut_lids
+from mien.vision.gaze import Gaze, GazeReader, with_shut_lids
 from mien.vision.geometry import ShapeTransfer, bounds, mesh_size, turned_away
 from mien.vision.harmonise import LightMatch, Skin
 from mien.vision.mask_light import Finish, MaskLight
 from mien.vision.occlusion import SIDE, LearntOcclusion, OcclusionRule, covered_share, skin_matte
-from mien.vision.photo_eyes import draw_eyes
+from mien.vision.photo_eyes import draw_eyes, levels_around
+from mien.vision.photo_lids import draw_lids
 from mien.vision.reference import Persona, check_mesh, persona_from_photo
 from mien.vision.regions import core, ramp, shrink
 from mien.vision.restore import DetailMatch, Restorer
 from mien.vision.scaling import scaled
 from mien.vision.steady import SkinSteady
-from mien.vision.topology import EYES_OF_SIDE, HEM_RING, LANDMARKS, OVAL, SURROUNDED, UV, Vertices, with_skirt
+from mien.vision.topology import EYES_OF_SIDE, HEM_RING, LANDMARKS, OVAL, SURROUNDED, Vertices, with_skirt
 from mien.vision.unwrap import flatten, rasterise, unwrap
 from mien.vision.worn import Worn
 
@@ -35,14 +37,14 @@ _JUMP: Final = 0.7
 """A mesh that moves so far from one frame to the next, in the same unit, is not the same face in motion."""
 _EYE_TONE: Final = 0.8
 """The soft light and shade of a photo's eyes make a likeness; a mask has holes there."""
-_NEAR_EYE: Final = 0.02
-"""How much around an eye tells its light, as a share of the texture's side."""
 _VEIL_FROM: Final = 0.92
 """At which share of the largest turn a cover begins to come over the swap, so that it does not end at one blow."""
 _VEIL_S: Final = 0.2
 """In how many seconds it lifts after a swap was refused."""
 _BELOW: Final = 0.95
 """How much of the rest of the face must be covered where spectacles hide the surroundings of the eyes."""
+_SHUT: Final = (0.4, 0.9)
+"""How far down lids are from which on an eye is drawn shut, and at which it is."""
 _WARP_STEP: Final = 4
 """A change of shape is smooth: it is drawn at a quarter of the resolution."""
 
@@ -236,20 +238,8 @@ class MeshSwapper:
     def _look(self, face: Image, *, live: Image, mesh: Mesh, texture: Image, gaze: Gaze) -> None:
         """Draw the persona's eyes into its face, in the light around them."""
         if self._persona.eyes is not None:
-            draw_eyes(face, live, mesh, self._persona.eyes, gaze, _eye_gains(texture, self._persona.texture))
-
-
-def _eye_gains(lit: Image, plain: Image) -> list[float]:
-    """Return how much brighter each eye's surroundings are in the live light than in the photo."""
-    gains = []
-    for ring in EYES:
-        low, high = bounds(UV[ring])
-        means = []
-        for texture in (lit, plain):
-            x0, y0, x1, y1 = np.round(np.concatenate([low - _NEAR_EYE, high + _NEAR_EYE]) * len(texture)).astype(int)
-            means.append(float(texture[y0:y1, x0:x1].mean()))
-        gains.append((means[0] + 4) / (means[1] + 4))
-    return gains
+            levels = [levels_around(shown).mean(axis=1) + 4 for shown in (texture, self._persona.texture)]
+            draw_eyes(face, live, mesh, self._persona.eyes, gaze, levels[0] / levels[1])
 
 
 def _apart(one: Mesh, other: Mesh) -> float:
@@ -261,26 +251,32 @@ class _SkinPaint:
     """Light and cover of a photo's face."""
 
     def __init__(self, persona: Persona, skin: Skin, occlusion: Net | None) -> None:
-        self._matte, self._eye_matte = persona.matte, persona.eye_matte
+        self._persona = persona
         self._light = LightMatch(skin)
         self._occlusion = OcclusionRule() if occlusion is None else LearntOcclusion(occlusion)
         self.side = self._occlusion.side
 
     def __call__(self, live: Image, mesh: Mesh, dt: float, gaze: Gaze | None) -> tuple[Image, Matte]:
-        free = cv2.resize(self._occlusion(live, dt=dt), self._matte.shape, interpolation=cv2.INTER_LINEAR)
+        lids, matte = self._persona.lids, self._persona.matte
+        free = cv2.resize(self._occlusion(live, dt=dt), matte.shape, interpolation=cv2.INTER_LINEAR)
         texture = self._light(live, skin_matte(live), dt=dt)
-        matte = self._covers(gaze) * np.asarray(free, np.float32)
+        shut = np.zeros(2, np.float32) if gaze is None or lids is None else ramp(gaze.shut, *_SHUT)
+        if lids is not None and shut.any():
+            draw_lids(texture, lids, shut)
+        matte = self._closed_over(matte, gaze, shut) * np.asarray(free, np.float32)
         while _too_fine(texture, mesh):
             texture, matte = _halved(texture, matte)
         return texture, matte
 
-    def _covers(self, gaze: Gaze | None) -> Matte:
-        """Return the persona's matte, its eyes closed over as far as they can be drawn."""
-        if gaze is None or self._eye_matte is None:
-            return self._matte
-        half = self._matte.shape[1] // 2
-        sure = np.repeat(gaze.sure, (half, self._matte.shape[1] - half))
-        return np.asarray(self._matte + self._eye_matte * sure, np.float32)
+    def _closed_over(self, matte: Matte, gaze: Gaze | None, shut: NDArray[np.float32]) -> Matte:
+        """Return the persona's matte, closed over the eyes as far as they are shut, or drawn."""
+        if gaze is None or self._persona.eye_matte is None:
+            return matte
+        shares = shut if self._persona.eyes is None else np.maximum(shut, gaze.sure)
+        half = matte.shape[1] // 2
+        return np.asarray(
+            matte + self._persona.eye_matte * np.repeat(shares, (half, matte.shape[1] - half)), np.float32
+        )
 
 
 class _MaskPaint:
