@@ -4,7 +4,9 @@
 
 Each frame passes through the whole pipeline. What comes out is judged by what the swap itself does not use: dlib's
 recogniser (which the pipeline uses to know people, never to swap), MobileFaceNet where its file is beside the checkout,
-and a mesh laid anew on the result. Clips and photos come from ../shared/media, or from the folder that MIEN_SHARED
+and a mesh laid anew on the result. *quality* needs no reference: how natural the fine structure of the face is, over
+the live face's own; 1 is alike, below 1 is worse. `face_damage.py` tells what it sees, and that sharpening a soft film
+pleases it: read it beside *detail*. Clips and photos come from ../shared/media, or from the folder that MIEN_SHARED
 names; `swap_pairs.py` says who serves for what. Without the folder, two photos in the public domain are swapped in a
 scene made by code, which says little.
 
@@ -30,6 +32,7 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "tests")]
 
+from face_quality import quality
 from mien.config import Settings
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
@@ -153,6 +156,7 @@ def judge(pair: Pair, judges: Judges, runtime: Runtime, sheets: Path | None) -> 
         "pose": _mean([pose_error(_mesh(film, i), again[i][0]) for i in found]),
         "seam": _mean([seam(film.frames[i], out[i], _mesh(film, i)) for i in there[::5]]),
         "detail": _mean([fine_detail(film.frames[i], out[i], _mesh(film, i)) for i in there[::5]]),
+        "quality": _mean([quality(film.frames[i], out[i], _mesh(film, i)) for i in there[::5]]),
         "found": len(found) / len(there) if there else float("nan"),
         "swapped": len(there) / len(seen) if seen else float("nan"),
         "bare": bare,
@@ -280,7 +284,7 @@ def own_pair(live: str, judges: Judges) -> Pair:
 
 COLUMNS = (
     "before", "dlib", "dlib_live", "mfn", "mfn_live", "mouth", "eyes", "brows", "pose", "flicker", "swims", "seam",
-    "detail", "found", "swapped", "bare", "face_px", "cpu_ms",
+    "detail", "quality", "found", "swapped", "bare", "face_px", "cpu_ms",
 )  # fmt: skip
 
 
