@@ -17,11 +17,11 @@ from mien.vision.topology import EYE_LEFT, EYE_RIGHT, UV, Indices
 EYE_PX: Final = 64
 """Width of an eye, corner to corner, in the pictures kept of it: more than a near face shows."""
 _RADII: Final = (0.17, 0.185, 0.2, 0.215, 0.23)
-_DISTINCT: Final = 0.22
+_DISTINCT: Final = 0.17
 """Distinctness (see `Iris`) below which an iris in the photo is not sure enough to be drawn; pale ones have little."""
-_ALIKE, _HIGH = 0.12, 0.16
-"""How far the irises of a photo may differ in place, and lie above or below the middle, in widths of an eye: farther,
-what was found is a shadow, or a reflection in glasses."""
+_ALIKE, _HIGH = (0.2, 0.08), 0.16
+"""How far the irises of a photo may differ in place across and along the lids, and lie above or below the middle, in
+widths of an eye: farther, what was found is a shadow, or a reflection in glasses. Across, a mesh may be off itself."""
 _TINT: Final = 1.3
 """How much more of a channel the light on the live eye may have than that on the photo's."""
 _DIM: Final = 0.42
@@ -72,14 +72,10 @@ def read_eyes(image: Image, mesh: Mesh) -> PhotoEyes | None:
         far aside.
     """
     left, right = (_best_iris(image, mesh, ring) for ring in EYES)
-    apart = float(np.linalg.norm(left[0].place - right[0].place))
+    apart = bool((np.abs(left[0].place - right[0].place) > _ALIKE).any())
     high = max(abs(float(iris.place[1])) for iris, _ in (left, right))
-    if (
-        _dim(image, mesh, left[0], right[0])
-        or min(left[0].distinct, right[0].distinct) < _DISTINCT
-        or apart > _ALIKE
-        or high > _HIGH
-    ):
+    faint = min(left[0].distinct, right[0].distinct) < _DISTINCT
+    if faint or apart or high > _HIGH or _dim(image, mesh, left[0], right[0]):
         return None
     eyes = _read_eye(image, mesh, EYE_LEFT, *left), _read_eye(image, mesh, EYE_RIGHT, *right)
     return None if eyes[0] is None or eyes[1] is None else (eyes[0], eyes[1])

@@ -109,8 +109,9 @@ def test_a_photo_without_clear_irises_gives_no_eyes():
     assert read_eyes(PHOTO, MESH) is not None
 
 
-def test_a_photo_whose_irises_stand_apart_gives_no_eyes():
-    odd = with_irises(drawn_head(1, MESH), MESH, GREEN, look=(-0.15, 0))
+@pytest.mark.parametrize("look", [(-0.25, 0), (0, 0.2)])
+def test_a_photo_whose_irises_stand_apart_gives_no_eyes(look):
+    odd = with_irises(drawn_head(1, MESH), MESH, GREEN, look=look)
     half = PHOTO.copy()
     half[:, : PHOTO.shape[1] // 2] = odd[:, : PHOTO.shape[1] // 2]
     assert read_eyes(half, MESH) is None
