@@ -5,27 +5,24 @@ it grows by a fragment at a time; whatever ends the process, it plays up to the 
 makes a proper file of it at the next start.
 """
 
-import fcntl
-import io
-import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final
 
 import av
 import structlog
-from av.container import InputContainer, OutputContainer
-from av.stream import Stream
 
 from mien.errors import OutputError
-from mien.media.encoded import PICTURE_CLOCK_RATE, SOUND_CLOCK_RATE, EncodedPicture, EncodedSound, VideoCodec
-from mien.media.files import new_file
+from mien.media.encoded import PICTURE_CLOCK_RATE, EncodedPicture, EncodedSound, VideoCodec
+from mien.media.recording_part import part_of
+from mien.media.recording_recovery import recover
+from mien.media.recording_segment import FILE_KINDS, Segment, shape_of
+
+__all__ = ["KEYFRAME_EVERY_S", "Recorder", "RecordingLimits", "recover"]
 
 log = structlog.get_logger()
 
@@ -37,34 +34,6 @@ _RETRY_S: Final = 5.0
 """So long after the disk refused, another file is begun."""
 _SOUND_KEPT: Final = 150
 """Sound runs ahead of its picture; three seconds of it wait for the keyframe that begins a file."""
-_WRITE_BYTES: Final = 1 << 20
-_PART: Final = ".part"
-_PICTURE_TIME_BASE: Final = Fraction(1, PICTURE_CLOCK_RATE)
-_SOUND_TIME_BASE: Final = Fraction(1, SOUND_CLOCK_RATE)
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """A kind of file."""
-
-    suffix: str
-    container: str
-    codec: str
-    options: dict[str, str]
-
-
-# A fragment is written out when the next one begins; if sound is missing, pictures do not wait for it.
-_AT_ONCE: Final = {"flush_packets": "1", "max_interleave_delta": "500000"}
-_KINDS: Final = {
-    # `hybrid_fragmented`: on a regular close the fragments become one plain MP4 with an index.
-    VideoCodec.H264: _Kind(
-        ".mp4",
-        "mp4",
-        "h264",
-        {"movflags": "hybrid_fragmented+empty_moov+default_base_moof+frag_keyframe", **_AT_ONCE},
-    ),
-    VideoCodec.VP8: _Kind(".webm", "webm", "vp8", _AT_ONCE),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +111,7 @@ class Recorder:
         self._asked_pts: int | None = None
 
         # What belongs to our thread alone.
-        self._segment: _Segment | None = None
+        self._segment: Segment | None = None
         self._recent_sound: deque[EncodedSound] = deque(maxlen=_SOUND_KEPT)
         self._finished_bytes = 0
         self._first_pts: int | None = None
@@ -231,7 +200,7 @@ class Recorder:
 
     def _write_picture(self, picture: EncodedPicture) -> None:
         if picture.is_keyframe:
-            shape = _shape(self._codec, picture.data)
+            shape = shape_of(self._codec, picture.data)
             if self._segment is not None and self._segment.shape != shape:
                 self._finish_segment()
             if self._segment is None and time.monotonic() >= self._retry_at:
@@ -255,7 +224,7 @@ class Recorder:
 
     def _begin_segment(self, keyframe: EncodedPicture, shape: bytes) -> None:
         path = self._free_path()
-        self._segment = _Segment(path, self._codec, keyframe, shape, sound=self._with_sound)
+        self._segment = Segment(path, self._codec, keyframe, shape, sound=self._with_sound)
         for sound in self._recent_sound:
             self._segment.add_sound(sound)
         log.info("recording_began", file=path.name)
@@ -280,7 +249,7 @@ class Recorder:
             segment.abandon()
             self._keep(segment)
 
-    def _keep(self, segment: "_Segment") -> None:
+    def _keep(self, segment: Segment) -> None:
         self._finished_bytes += segment.size
         try:
             if segment.publish():
@@ -297,270 +266,10 @@ class Recorder:
         log.info("recording_ended", why=why)
 
     def _free_path(self) -> Path:
-        suffix = _KINDS[self._codec].suffix
+        suffix = FILE_KINDS[self._codec].suffix
         number = 1
         while True:
             path = self._folder / f"{self._name}{f'-{number}' if number > 1 else ''}{suffix}"
-            if not path.exists() and not _part(path).exists():
+            if not path.exists() and not part_of(path).exists():
                 return path
             number += 1
-
-
-class _Segment:
-    """One file in the making.
-
-    Args:
-        path: What it shall be called at the end.
-        codec: Of the pictures.
-        keyframe: The first picture; its time becomes zero.
-        shape: As `_shape` tells of it.
-        sound: Whether there is a track for sound.
-    """
-
-    def __init__(self, path: Path, codec: VideoCodec, keyframe: EncodedPicture, shape: bytes, *, sound: bool) -> None:
-        kind = _KINDS[codec]
-        self.path = path
-        self.shape = shape
-        self._zero_pts = keyframe.pts
-        self._last: dict[int, int] = {}
-        width, height = _size_wh(kind.codec, keyframe.data)
-        self._file = _PartFile(_part(path))
-        try:
-            self._container: OutputContainer = av.open(
-                self._file, "w", format=kind.container, options=kind.options, buffer_size=_WRITE_BYTES
-            )
-            self._video = self._container.add_mux_stream(kind.codec, width=width, height=height)
-            self._video.time_base = _PICTURE_TIME_BASE
-            self._sound: Stream | None = None
-            if sound:
-                # An encoder that encodes nothing: it writes the header that Opus has in a file (RFC 7845, 5.1).
-                stream = self._container.add_stream("libopus", rate=SOUND_CLOCK_RATE, layout="stereo")
-                stream.time_base = _SOUND_TIME_BASE
-                self._sound = stream
-        except BaseException:
-            self.abandon()
-            raise
-
-    @property
-    def size(self) -> int:
-        """Bytes of whole fragments."""
-        return self._file.whole
-
-    def add_picture(self, picture: EncodedPicture) -> None:
-        """Append a picture."""
-        self._add(self._video, picture.data, picture.pts - self._zero_pts, is_keyframe=picture.is_keyframe)
-
-    def add_sound(self, sound: EncodedSound) -> None:
-        """Append a packet of sound, unless it is from before the first picture."""
-        pts = sound.pts - self._zero_pts * SOUND_CLOCK_RATE // PICTURE_CLOCK_RATE
-        if self._sound is not None and pts >= 0:
-            self._add(self._sound, sound.data, pts, is_keyframe=True)
-
-    def finish(self) -> None:
-        """Write the rest and the index."""
-        self._container.close()
-        self._file.commit()
-
-    def abandon(self) -> None:
-        """Take back what is not whole, and write nothing more."""
-        self._file.abandon()
-        container = getattr(self, "_container", None)
-        if container is not None:
-            with suppress(OSError, av.FFmpegError):
-                container.close()  # into nothing: frees what the muxer holds
-
-    def publish(self) -> bool:
-        """Give the file its name, or remove it if nothing is in it; return whether there is one."""
-        return self._file.publish(self.path)
-
-    def _add(self, stream: Stream, data: bytes, pts: int, *, is_keyframe: bool) -> None:
-        last = self._last.get(stream.index)
-        if last is not None and pts <= last:
-            return  # sound that the network brought out of order; muxers take times that rise only
-        packet: av.Packet[Any] = av.Packet(data)
-        packet.stream = stream
-        packet.time_base = _PICTURE_TIME_BASE if stream is self._video else _SOUND_TIME_BASE
-        packet.pts = packet.dts = pts
-        packet.is_keyframe = is_keyframe
-        if last is not None:
-            packet.duration = pts - last  # the last one's guess at its own; the index uses the true distances
-        self._last[stream.index] = pts
-        self._container.mux(packet)
-        self._file.commit()
-
-
-class _PartFile(io.RawIOBase):
-    """A file that grows by whole fragments, locked as long as its writer lives.
-
-    Muxers write a fragment within one call. What came since the last `commit` can be taken back.
-
-    Attributes:
-        whole: Bytes up to the last commit.
-    """
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.whole = 0
-        self._path = path
-        self._raw = path.open("xb", buffering=0)
-        self._deaf = False
-        fcntl.flock(self._raw, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-    def writable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        """Write all of `data`, or raise: the muxer takes a short count for success."""
-        if not self._deaf:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[self._raw.write(rest) :]
-        return len(data)
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        return self._raw.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._raw.tell()
-
-    def commit(self) -> None:
-        """Keep everything that was written up to now."""
-        self.whole = os.fstat(self._raw.fileno()).st_size
-
-    def abandon(self) -> None:
-        """Take back what came since the last commit and ignore what will come."""
-        self._deaf = True
-        with suppress(OSError):
-            self._raw.truncate(self.whole)
-
-    def publish(self, path: Path) -> bool:
-        """Close the file and give it its name; an empty one is removed."""
-        if not self.whole:
-            self._path.unlink(missing_ok=True)
-        else:
-            with suppress(OSError):
-                os.fsync(self._raw.fileno())
-            self._path.rename(path)
-        self._raw.close()
-        return self.whole > 0
-
-
-def recover(folder: Path) -> list[Path]:
-    """Make proper files of the `*.part` that recorders left in a folder when their process was ended.
-
-    Files of recorders that live, in whatever process, are not touched. Of a file that ends in the middle of a
-    fragment the whole fragments are kept. One without a single picture is removed.
-
-    Returns:
-        The files that there are now, in alphabetical order.
-    """
-    found = []
-    for part in sorted(folder.glob("*" + _PART)):
-        target = part.with_suffix("")
-        if part.name.startswith(".") or target.suffix not in {kind.suffix for kind in _KINDS.values()}:
-            continue
-        with part.open("rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            if _recover(part, target):
-                found.append(target)
-    return found
-
-
-def _recover(part: Path, target: Path) -> bool:
-    try:
-        with new_file(target, overwrite=False) as fresh:
-            pictures = _copy_whole_packets(part, fresh, target.suffix)
-    except _NothingThereError:
-        part.unlink()
-        log.warning("recording_was_empty", file=target.name)
-        return False
-    except (OutputError, OSError) as error:
-        # No room for a copy: as it is it plays too, only without an index.
-        log.warning("recording_not_indexed", file=target.name, error=type(error).__name__)
-        if target.exists():
-            return False
-        part.rename(target)
-        return True
-    part.unlink()
-    log.info("recording_recovered", file=target.name, pictures=pictures)
-    return True
-
-
-class _NothingThereError(Exception):
-    """A file holds no picture."""
-
-
-def _copy_whole_packets(source: Path, target: Path, suffix: str) -> int:
-    """Copy every packet that is whole, and return the number of pictures.
-
-    Raises:
-        _NothingThereError: There is none.
-    """
-    container = "mp4" if suffix == ".mp4" else "matroska,webm"
-    pictures = 0
-    with _opened(source, container) as old:
-        if old is None:
-            raise _NothingThereError
-        with av.open(str(target), "w", format=suffix[1:]) as new:
-            streams = {stream.index: new.add_stream_from_template(stream) for stream in old.streams}
-            for packet in _whole_packets(old):
-                pictures += packet.stream.type == "video"
-                packet.stream = streams[packet.stream.index]
-                new.mux(packet)
-    if not pictures:
-        raise _NothingThereError
-    return pictures
-
-
-@contextmanager
-def _opened(source: Path, container: str) -> Iterator[InputContainer | None]:
-    """Open a file that may have been cut off anywhere; None if not even its head is there."""
-    try:
-        opened = av.open(str(source), format=container)
-    except (av.error.InvalidDataError, av.error.EOFError):
-        yield None
-        return
-    with opened:
-        yield opened
-
-
-def _whole_packets(container: InputContainer) -> "Iterator[av.Packet[Any]]":
-    try:
-        for packet in container.demux():
-            if packet.dts is None:
-                continue  # the end of a stream
-            if packet.is_corrupt:
-                return
-            yield cast("av.Packet[Any]", packet)
-    except av.FFmpegError:
-        return  # cut off; all before it is good
-
-
-def _part(path: Path) -> Path:
-    return path.with_name(path.name + _PART)
-
-
-def _shape(codec: VideoCodec, keyframe: bytes) -> bytes:
-    r"""Return the part of a keyframe that a file can have only one of: size, or SPS and PPS.
-
-    Example:
-        >>> _shape(VideoCodec.H264, b"\0\0\0\1\x67abc\0\0\0\1\x68d\0\0\1\x65picture")
-        b'gabchd'
-    """
-    if codec is VideoCodec.VP8:
-        return keyframe[6:10]  # RFC 6386, 9.1
-    units = keyframe.split(b"\0\0\1", 5)[1:]
-    return b"".join(unit.rstrip(b"\0") for unit in units if unit and unit[0] & 31 in {7, 8})
-
-
-def _size_wh(codec: str, keyframe: bytes) -> tuple[int, int]:
-    """Return width and height of an encoded picture, as its decoder says."""
-    decoder = cast("av.VideoCodecContext", av.CodecContext.create(codec, "r"))
-    frames = [*decoder.decode(av.Packet(keyframe)), *decoder.decode(None)]
-    return frames[0].width, frames[0].height
