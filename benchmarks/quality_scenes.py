@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -30,6 +30,10 @@ STILLS = ("sfhq_000", "sfhq_002", "sfhq_004", "sfhq_006", "sfhq_009", "sfhq_014"
 SIZE_WH, FPS = (1280, 720), 25.0
 HEAD = 1.75
 """A head with its hair is so much larger than its face."""
+SHOTS, SHOT_S = 8, 0.48
+
+Shape: TypeAlias = tuple[NDArray[np.float64], tuple[int, int, int]]
+"""A polygon, (N, 2) in pixels, and its colour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +149,7 @@ class Scene:
         seconds: How long it is.
         actors: Painted in this order, the last in front.
         backdrop: The background at a time.
-        front: Shapes painted in front of everybody: polygons in pixels, and their colour.
+        front: Shapes painted in front of everybody.
         finish: What the camera does to the picture.
         cuts_s: When a new scene begins.
         light: See `Clip`.
@@ -155,7 +159,7 @@ class Scene:
     seconds: float
     actors: list[Actor]
     backdrop: Callable[[float], Image]
-    front: Callable[[float], list[tuple[NDArray[np.float64], tuple[int, int, int]]]] = field(default=lambda _second: [])
+    front: Callable[[float], list[Shape]] = field(default=lambda _second: [])
     finish: Callable[[Image, float], Image] = field(default=lambda image, _second: image)
     cuts_s: tuple[float, ...] = ()
     light: str = "day"
@@ -257,20 +261,34 @@ def moving_camera(second: float, *, name: str = "rocket") -> Image:
     return _wall(name)[y : y + SIZE_WH[1], x : x + SIZE_WH[0]]
 
 
-def walking(
-    x0: float, x1: float, y: float, width: float, *, seconds: float, start: float = 0.0
-) -> Callable[[float], Place]:
-    """Return a walk from `x0` to `x1` that bobs a little."""
-
-    def place(second: float) -> Place:
-        t = np.clip((second - start) / seconds, 0, 1)
-        return Place(x0 + (x1 - x0) * t, y + 0.08 * width * np.sin(second * 9), width, 4 * np.sin(second * 4))
-
-    return place
+def shots(second: float) -> Image:
+    """Return the background of the shot that is on."""
+    return still_room(second, name=("coffee", "rocket", "retina", "brick")[int(second / SHOT_S) % 4])
 
 
-def _bar(x0: float, y0: float, x1: float, y1: float) -> NDArray[np.float64]:
-    return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float64)
+HALF_HIDDEN = (
+    (150, 210, 90, (-60, 10, 60, 80)),  # a mask over mouth and chin
+    (450, 210, 90, (-60, -30, 60, -6)),  # a bar over the eyes
+    (760, 210, 90, (-70, -80, -8, 80)),  # half behind a door
+    (1060, 210, 90, (-60, -80, 60, -34)),  # a hat
+    (300, 520, 48, (-40, 6, 40, 50)),
+    (640, 520, 48, (-40, -14, 40, -2)),
+    (980, 520, 48, (-4, -50, 40, 50)),
+)
+"""Faces, by x, y and width, and the bar before each, from its middle."""
+
+
+def _bars(_second: float) -> list[Shape]:
+    return [_shape((x + x0, y + y0, x + x1, y + y1), (70, 60, 80)) for x, y, _width, (x0, y0, x1, y1) in HALF_HIDDEN]
+
+
+def _pillar(_second: float) -> list[Shape]:
+    return [_shape((560, 0, 760, 720), (96, 88, 80))]
+
+
+def _shape(box_xyxy: tuple[float, float, float, float], colour: tuple[int, int, int]) -> Shape:
+    x0, y0, x1, y1 = box_xyxy
+    return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float64), colour
 
 
 def _darken(image: Image, second: float) -> Image:
@@ -288,142 +306,135 @@ def _smear(image: Image, _second: float, *, length: int = 15) -> Image:
     return np.asarray(cv2.blur(image, (length, 1)), np.uint8)
 
 
+# --- who moves how -----------------------------------------------------------------------------------------------
+
+
+def walking(
+    x0: float, x1: float, y: float, width: float, *, seconds: float, start: float = 0.0
+) -> Callable[[float], Place]:
+    """Return a walk from `x0` to `x1` that bobs a little."""
+
+    def place(second: float) -> Place:
+        t = np.clip((second - start) / seconds, 0, 1)
+        return Place(x0 + (x1 - x0) * t, y + 0.08 * width * np.sin(second * 9), width, 4 * np.sin(second * 4))
+
+    return place
+
+
+def rolling(x: float, y: float, width: float, *, per_s: float, begin: float = 0.0) -> Callable[[float], Place]:
+    """Return somebody who turns over and over, by `per_s` degrees a second."""
+    return lambda second: Place(x + 12 * np.sin(second * 2), y, width, begin + per_s * second)
+
+
+def appearing(x: float, y: float, width: float, *, at: float, roll: float = 0.0) -> Callable[[float], Place | None]:
+    """Return somebody who is suddenly there, as from behind a corner, and sways."""
+    return lambda s: None if s < at else Place(x + 0.2 * width * np.sin(s * 3), y, width, roll + 5 * np.sin(s * 2))
+
+
+def in_shot(number: int, place: Place) -> Callable[[float], Place | None]:
+    """Return somebody who stands still in one shot and is in no other."""
+    return lambda second: place if int(second / SHOT_S) == number else None
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """The heads there are, and the actors who wear them; with more actors than heads, some look alike."""
+
+    heads: list[Cutout]
+
+    def actor(self, number: int, place: Callable[[float], Place | None]) -> Actor:
+        """Return one actor."""
+        return Actor(f"{number}", self.heads[number % len(self.heads)], place)
+
+    def crowd(self, start: int, widths: tuple[float, ...], *, speed: float = 4.0, seconds: float = 4.0) -> list[Actor]:
+        """Return people who walk in from both sides, one below the other; `speed` is in pixels a frame."""
+        people = []
+        for i, width in enumerate(widths):
+            y, way = 70 + i * 580 / max(1, len(widths) - 1), speed * FPS * seconds
+            x0, x1 = (-width, way - width) if i % 2 else (SIZE_WH[0] + width, SIZE_WH[0] + width - way)
+            people.append(self.actor(start + i, walking(x0, x1, y, width, seconds=seconds, start=0.12 * i)))
+        return people
+
+
 # --- the clips ---------------------------------------------------------------------------------------------------
 
 
 def composed(maker: EyesMaker) -> list[Clip]:
     """Return the hard clips."""
-    cast = cast_of(maker)
-
-    def actor(number: int, place: Callable[[float], Place | None]) -> Actor:
-        return Actor(f"{number}", cast[number % len(cast)], place)
-
-    def crowd(start: int, widths: tuple[float, ...], *, speed: float = 4.0, seconds: float = 4.0) -> list[Actor]:
-        """Return people who walk in from both sides, one below the other."""
-        people = []
-        for i, width in enumerate(widths):
-            y, way = 70 + i * 580 / max(1, len(widths) - 1), speed * FPS * seconds
-            x0, x1 = (-width, way - width) if i % 2 else (SIZE_WH[0] + width, SIZE_WH[0] + width - way)
-            people.append(actor(start + i, walking(x0, x1, y, width, seconds=seconds, start=0.12 * i)))
-        return people
-
-    def rolling(x: float, y: float, width: float, *, per_s: float, begin: float = 0.0) -> Callable[[float], Place]:
-        return lambda second: Place(x + 12 * np.sin(second * 2), y, width, begin + per_s * second)
-
-    def appearing(x: float, y: float, width: float, *, at: float, roll: float = 0.0) -> Callable[[float], Place | None]:
-        """Return somebody who is suddenly there, as from behind a corner, and sways."""
-        return lambda s: None if s < at else Place(x + 0.2 * width * np.sin(s * 3), y, width, roll + 5 * np.sin(s * 2))
-
-    def shots(second: float) -> Image:
-        return still_room(second, name=("coffee", "rocket", "retina", "brick")[int(second / 0.48) % 4])
-
-    def in_shot(number: int, place: Place) -> Callable[[float], Place | None]:
-        return lambda second: place if int(second / 0.48) == number else None
-
-    shades = [
-        (150, 210, 90, 0.0, _bar(-60, 10, 60, 80)),  # a mask over mouth and chin
-        (450, 210, 90, 0.0, _bar(-60, -30, 60, -6)),  # a bar over the eyes
-        (760, 210, 90, 0.0, _bar(-70, -80, -8, 80)),  # half behind a door
-        (1060, 210, 90, 0.0, _bar(-60, -80, 60, -34)),  # a hat
-        (300, 520, 48, 0.0, _bar(-40, 6, 40, 50)),
-        (640, 520, 48, 0.0, _bar(-40, -14, 40, -2)),
-        (980, 520, 48, 0.0, _bar(-4, -50, 40, 50)),
-    ]
-
-    def over_faces(_second: float) -> list[tuple[NDArray[np.float64], tuple[int, int, int]]]:
-        return [(bar + np.array([x, y]), (70, 60, 80)) for x, y, _width, _roll, bar in shades]
-
-    def pillar(_second: float) -> list[tuple[NDArray[np.float64], tuple[int, int, int]]]:
-        return [(_bar(560, 0, 760, 720), (96, 88, 80))]
-
+    cast = Cast(cast_of(maker))
+    small = (24, 28, 32, 36, 40, 48, 56, 64)
     scenes = [
-        Scene("small", 4, crowd(0, (24, 28, 32, 36, 40, 48, 56, 64)), still_room),
-        Scene("small, moving camera", 4, crowd(1, (24, 28, 32, 36, 40, 48, 56, 64)), moving_camera),
-        Scene(
-            "appearing",
-            3,
-            [
-                actor(i, appearing(110 + 150 * i, 160 + 130 * (i * 2 % 5), w, at=0.33 + 0.21 * i))
-                for i, w in enumerate((24, 32, 32, 40, 48, 64, 80, 110))
-            ],
-            still_room,
-        ),
-        Scene(
-            "turning over",
-            6,
-            [
-                actor(0, rolling(250, 220, 120, per_s=60)),
-                actor(3, rolling(640, 220, 64, per_s=-60)),
-                actor(4, rolling(1020, 220, 40, per_s=60)),
-                actor(5, rolling(250, 560, 90, per_s=30, begin=90)),
-                actor(6, rolling(640, 560, 64, per_s=-30, begin=180)),
-                actor(7, rolling(1020, 560, 32, per_s=30, begin=180)),
-            ],
-            still_room,
-        ),
-        Scene(
-            "turned from the start",
-            3,
-            [
-                actor(
-                    i,
-                    appearing(
-                        130 + 200 * (i % 6),
-                        130 + 230 * (i // 6),
-                        (110, 64, 40)[i // 6],
-                        at=0.13 * i,
-                        roll=45 + 45 * (i % 6),
-                    ),
-                )
-                for i in range(18)
-            ],
-            still_room,
-        ),
-        Scene("dark", 4, crowd(2, (32, 40, 48, 64, 80, 110)), still_room, finish=_darken, light="dark"),
-        Scene("black and white", 4, crowd(3, (28, 32, 40, 48, 64, 80)), moving_camera, finish=_grey, light="grey"),
-        Scene("motion blur", 3, crowd(4, (48, 64, 80, 110), speed=15), still_room, finish=_smear),
-        Scene("fast", 3, crowd(5, (48, 64, 90, 120, 150), speed=36), still_room),
-        Scene(
-            "half hidden",
-            3,
-            [actor(i, appearing(x, y, w, at=0.2 * i, roll=r)) for i, (x, y, w, r, _bar_) in enumerate(shades)],
-            still_room,
-            front=over_faces,
-        ),
-        Scene(
-            "cuts",
-            0.48 * 8,
-            [
-                actor(
-                    n, in_shot(n, Place(150 + 97 * n, 140 + 60 * n, (64, 32, 110, 48, 36, 90, 40, 180)[n], 12 * n - 40))
-                )
-                for n in range(8)
-            ]
-            + [actor(8 + n, in_shot(n, Place(1100 - 80 * n, 560 - 50 * n, 44 + 6 * n))) for n in range(8)],
-            shots,
-            cuts_s=tuple(0.48 * n for n in range(1, 8)),
-        ),
-        Scene(
-            "behind a pillar",
-            5,
-            [
-                actor(1, walking(380, 940, 180, 60, seconds=4.5)),
-                actor(2, walking(900, 420, 360, 90, seconds=4.5)),
-                actor(3, walking(420, 1100, 560, 40, seconds=4.0)),
-            ],
-            still_room,
-            front=pillar,
-        ),
-        Scene(
-            "crossing",
-            4,
-            [
-                actor(4, walking(240, 1040, 200, 70, seconds=3.6)),
-                actor(5, walking(1040, 240, 215, 90, seconds=3.6)),
-                actor(6, walking(300, 900, 520, 44, seconds=3.6)),
-                actor(7, walking(900, 300, 525, 52, seconds=3.6)),
-            ],
-            still_room,
-        ),
+        Scene("small", 4, cast.crowd(0, small), still_room),
+        Scene("small, moving camera", 4, cast.crowd(1, small), moving_camera),
+        Scene("appearing", 3, _who_appear(cast), still_room),
+        Scene("turning over", 6, _who_turn_over(cast), still_room),
+        Scene("turned from the start", 3, _who_are_turned(cast), still_room),
+        Scene("dark", 4, cast.crowd(2, (32, 40, 48, 64, 80, 110)), still_room, finish=_darken, light="dark"),
+        Scene("black and white", 4, cast.crowd(3, (28, 32, 40, 48, 64, 80)), moving_camera, finish=_grey, light="grey"),
+        Scene("motion blur", 3, cast.crowd(4, (48, 64, 80, 110), speed=15), still_room, finish=_smear),
+        Scene("fast", 3, cast.crowd(5, (48, 64, 90, 120, 150), speed=36), still_room),
+        Scene("half hidden", 3, _who_are_half_hidden(cast), still_room, front=_bars),
+        Scene("cuts", SHOT_S * SHOTS, _who_are_cut_to(cast), shots, cuts_s=tuple(SHOT_S * n for n in range(1, SHOTS))),
+        Scene("behind a pillar", 5, _who_pass_behind(cast), still_room, front=_pillar),
+        Scene("crossing", 4, _who_cross(cast), still_room),
     ]
     return [scene.clip() for scene in scenes]
+
+
+def _who_appear(cast: Cast) -> list[Actor]:
+    return [
+        cast.actor(i, appearing(110 + 150 * i, 160 + 130 * (i * 2 % 5), width, at=0.33 + 0.21 * i))
+        for i, width in enumerate((24, 32, 32, 40, 48, 64, 80, 110))
+    ]
+
+
+def _who_turn_over(cast: Cast) -> list[Actor]:
+    return [
+        cast.actor(0, rolling(250, 220, 120, per_s=60)),
+        cast.actor(3, rolling(640, 220, 64, per_s=-60)),
+        cast.actor(4, rolling(1020, 220, 40, per_s=60)),
+        cast.actor(5, rolling(250, 560, 90, per_s=30, begin=90)),
+        cast.actor(6, rolling(640, 560, 64, per_s=-30, begin=180)),
+        cast.actor(7, rolling(1020, 560, 32, per_s=30, begin=180)),
+    ]
+
+
+def _who_are_turned(cast: Cast) -> list[Actor]:
+    """Return three rows, each of smaller people, who are turned by 45 degrees more from left to right."""
+    return [
+        cast.actor(
+            6 * row + column,
+            appearing(130 + 200 * column, 130 + 230 * row, width, at=0.13 * (6 * row + column), roll=45 + 45 * column),
+        )
+        for row, width in enumerate((110, 64, 40))
+        for column in range(6)
+    ]
+
+
+def _who_are_half_hidden(cast: Cast) -> list[Actor]:
+    return [cast.actor(i, appearing(x, y, width, at=0.2 * i)) for i, (x, y, width, _bar) in enumerate(HALF_HIDDEN)]
+
+
+def _who_are_cut_to(cast: Cast) -> list[Actor]:
+    """Return two people for each shot."""
+    widths = (64, 32, 110, 48, 36, 90, 40, 180)
+    ones = [Place(150 + 97 * n, 140 + 60 * n, width, 12 * n - 40) for n, width in enumerate(widths)]
+    others = [Place(1100 - 80 * n, 560 - 50 * n, 44 + 6 * n) for n in range(SHOTS)]
+    return [cast.actor(i, in_shot(i % SHOTS, place)) for i, place in enumerate(ones + others)]
+
+
+def _who_pass_behind(cast: Cast) -> list[Actor]:
+    return [
+        cast.actor(1, walking(380, 940, 180, 60, seconds=4.5)),
+        cast.actor(2, walking(900, 420, 360, 90, seconds=4.5)),
+        cast.actor(3, walking(420, 1100, 560, 40, seconds=4.0)),
+    ]
+
+
+def _who_cross(cast: Cast) -> list[Actor]:
+    return [
+        cast.actor(4, walking(240, 1040, 200, 70, seconds=3.6)),
+        cast.actor(5, walking(1040, 240, 215, 90, seconds=3.6)),
+        cast.actor(6, walking(300, 900, 520, 44, seconds=3.6)),
+        cast.actor(7, walking(900, 300, 525, 52, seconds=3.6)),
+    ]
