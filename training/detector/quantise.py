@@ -39,13 +39,13 @@ HEADS: Final = ("heatmap", "scale", "offset", "landmarks")
 
 def compose(rng: np.random.Generator, stills: Sequence[NDArray[np.uint8]], walls: Sequence[str]) -> NDArray[np.float32]:
     """Return a batch of one picture: some of `stills`, of any size, some turned, in any light; (1, 3, 192, 320)."""
-    wall = np.asarray(getattr(data, walls[rng.integers(len(walls))])())[..., :3]
+    wall = np.asarray(getattr(data, walls[int(rng.integers(len(walls)))])())[..., :3]
     image = cv2.resize(wall, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
     for _ in range(rng.integers(1, 6)):
-        still = stills[rng.integers(len(stills))]
+        still = stills[int(rng.integers(len(stills)))]
         scale = float(rng.integers(24, 180)) / still.shape[0]
         person = cv2.resize(still, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        person = np.rot90(person, rng.integers(4) if rng.random() < 0.3 else 0)[:HEIGHT, :WIDTH]
+        person = np.rot90(person, int(rng.integers(4)) if rng.random() < 0.3 else 0)[:HEIGHT, :WIDTH]
         height, width = person.shape[:2]
         y, x = rng.integers(0, HEIGHT + 1 - height), rng.integers(0, WIDTH + 1 - width)
         image[y : y + height, x : x + width] = person

@@ -42,7 +42,7 @@ def faces(clip: Path, runtime: Runtime) -> Iterator[tuple[Image, Mesh, int, floa
     with av.open(str(clip)) as container:
         fps = float(container.streams.video[0].average_rate or 25)
         for k, frame in enumerate(container.decode(video=0)):
-            image = frame.to_ndarray(format="rgb24")
+            image = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
             whole = Look((0, 0, image.shape[1], image.shape[0]), 640)
             tracks = [t for t in follow(image, find(image, [whole]), k / fps) if t.seen and t.mesh is not None]
             if tracks:

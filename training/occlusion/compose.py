@@ -90,7 +90,7 @@ def _pose(rng: Rng, still: Still, others: Sequence[Still]) -> tuple[Image, Matte
     middle = still.mesh.mean(axis=0)
     turned = (_express(rng, still.mesh) - middle) @ (about_z @ about_y @ about_x).T * rng.uniform(0.8, 1.1) + middle
     turned = turned.astype(np.float32)
-    behind = others[rng.integers(len(others))].scenery if rng.random() < 0.5 else cv2.blur(still.crop, (41, 41))
+    behind = others[int(rng.integers(len(others)))].scenery if rng.random() < 0.5 else cv2.blur(still.crop, (41, 41))
     picture, face, known = turn(still, turned, np.asarray(behind, np.uint8))
     return picture, face, known, turned
 
@@ -174,29 +174,30 @@ def camera(rng: Rng, picture: Image) -> Image:
     """Take the picture with some camera: light, colour, focus, motion, size, grain, compression."""
     out = picture.astype(np.float32)
     if rng.random() < 0.7:
-        out = 255 * np.power(out / 255, rng.uniform(0.65, 1.5)) * rng.uniform(0.45, 1.2)
+        out = np.asarray(255 * np.power(out / 255, rng.uniform(0.65, 1.5)) * rng.uniform(0.45, 1.2), np.float32)
         out *= rng.normal(1, 0.07, 3)
     if rng.random() < 0.07:
         out = np.repeat(out.mean(axis=2, keepdims=True), 3, axis=2)
     if rng.random() < 0.6:
         small = int(CROP * rng.uniform(0.35, 1.0))
-        out = cv2.resize(cv2.resize(out, (small, small), interpolation=cv2.INTER_AREA), (CROP, CROP))
+        shrunk = cv2.resize(out, (small, small), interpolation=cv2.INTER_AREA)
+        out = np.asarray(cv2.resize(shrunk, (CROP, CROP)), np.float32)
     if rng.random() < 0.2:
         length, angle = int(rng.integers(3, 12)), rng.uniform(0, np.pi)
         kernel = np.zeros((length, length), np.float32)
         middle = (length - 1) / 2
-        ends = [
+        start, end = [
             (round(middle + s * middle * np.cos(angle)), round(middle + s * middle * np.sin(angle))) for s in (-1, 1)
         ]
-        cv2.line(kernel, *ends, 1.0)
-        out = cv2.filter2D(out, -1, kernel / kernel.sum())
+        cv2.line(kernel, start, end, 1.0)
+        out = np.asarray(cv2.filter2D(out, -1, kernel / kernel.sum()), np.float32)
     if rng.random() < 0.5:
         out += rng.normal(0, rng.uniform(1, 9), out.shape)
     taken = np.clip(out, 0, 255).astype(np.uint8)
     if rng.random() < 0.6:
         _ok, data = cv2.imencode(".jpg", taken, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 95))])
-        taken = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    return np.asarray(taken, np.uint8)
+        taken = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    return taken
 
 
 def _draws(rng: Rng) -> list[Draw]:
@@ -204,6 +205,10 @@ def _draws(rng: Rng) -> list[Draw]:
     how_many = int(rng.choice([0, 1, 2], p=[0.2, 0.5, 0.3]))
     draws, weights = zip(*KINDS.values(), strict=True)
     return [draws[k] for k in rng.choice(len(draws), how_many, replace=False, p=weights)]
+
+
+def _always(draws: list[Draw]) -> Callable[[Rng], list[Draw]]:
+    return lambda _rng: draws
 
 
 def write(
@@ -252,9 +257,7 @@ def main() -> None:
     tests: dict[str, list[Draw]] = {"nothing": []} | {kind: [draw] for kind, (draw, _) in KINDS.items()}
     tests |= {kind: [draw] for kind, draw in NEVER_TRAINED.items()}
     for k, (kind, draws) in enumerate(tests.items()):
-        write(
-            options.work / f"test-{kind}.npz", PER_TEST, 9_000 + k, people.held_out, lambda _rng, d=draws: d, landmarks
-        )
+        write(options.work / f"test-{kind}.npz", PER_TEST, 9_000 + k, people.held_out, _always(draws), landmarks)
     for k in range(options.shards):
         write(options.work / f"train-{k:03}.npz", PER_SHARD, k, people.training, _draws, landmarks)
 

@@ -32,6 +32,7 @@ from mien.vision.occlusion import LearntOcclusion, OcclusionRule
 from mien.vision.regions import inner, openings, polygon
 from mien.vision.topology import OVAL, UV
 from mien.vision.unwrap import unwrap
+from stills import read_picture
 
 SIDE = 128
 Judge: TypeAlias = Callable[[Image, Image], Matte]
@@ -47,7 +48,8 @@ def learnt(network: Path) -> Judge:
 def ruled(texture: Image, before: Image) -> Matte:
     """Return the judgement of the rule."""
     rule = OcclusionRule()
-    small = [np.asarray(cv2.resize(t, (RULE_SIDE, RULE_SIDE), interpolation=cv2.INTER_AREA)) for t in (before, texture)]
+    size = (RULE_SIDE, RULE_SIDE)
+    small = [np.asarray(cv2.resize(t, size, interpolation=cv2.INTER_AREA), np.uint8) for t in (before, texture)]
     for frame, times in zip(small, (30, 10), strict=True):
         for _ in range(times):
             free = rule(frame, dt=1 / 30)
@@ -88,7 +90,7 @@ def portraits(judges: dict[str, Judge], folder: Path) -> dict[str, dict[str, flo
     solid = (inner(SIDE) > 0.5) & (openings(SIDE) < 0.5)
     hidden: dict[str, list[float]] = {name: [] for name in judges}
     for path in sorted([*folder.rglob("*.jpg"), *folder.rglob("*.png")]):
-        image = np.asarray(cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB), np.uint8)
+        image = read_picture(path)
         try:
             mesh = maker.one_face(image, name=path.name).mesh
         except FacePhotoError:

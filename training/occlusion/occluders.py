@@ -28,7 +28,7 @@ def _fill(corners: NDArray[np.float32]) -> NDArray[np.float32]:
     return drawn * np.float32(1 / 255)
 
 
-def _layer(colour: NDArray[np.float32], alpha: NDArray[np.float32]) -> Layer:
+def _layer(colour: NDArray[np.number], alpha: NDArray[np.number]) -> Layer:
     colour = np.broadcast_to(colour, (CROP, CROP, 3))
     return np.dstack([np.clip(colour, 0, 255), alpha]).astype(np.float32)
 
@@ -49,7 +49,7 @@ def some_texture(rng: Rng, others: Sequence[Still]) -> NDArray[np.float32]:
     """Return (CROP, CROP, 3): a plain or shaded colour, stripes, noise, or a piece of another still."""
     kind = rng.integers(5)
     if kind == 0:
-        image = others[rng.integers(len(others))].scenery
+        image = others[int(rng.integers(len(others)))].scenery
         zoom, x, y = rng.uniform(1, 3), *rng.uniform(0, CROP / 2, 2)
         matrix = np.array([[zoom, 0, -x], [0, zoom, -y]], np.float32)
         piece = cv2.warpAffine(image, matrix, (CROP, CROP), borderMode=cv2.BORDER_REFLECT)
@@ -71,7 +71,7 @@ def some_texture(rng: Rng, others: Sequence[Still]) -> NDArray[np.float32]:
 def skin_tone(rng: Rng, still: Still, others: Sequence[Still]) -> NDArray[np.float32]:
     """Return a colour of skin: mostly close to that of the face itself, which is the hard case."""
     own = np.median(still.patch.reshape(-1, 3), axis=0)
-    other = np.median(others[rng.integers(len(others))].patch.reshape(-1, 3), axis=0)
+    other = np.median(others[int(rng.integers(len(others)))].patch.reshape(-1, 3), axis=0)
     mix = 0.0 if rng.random() < 0.6 else rng.uniform(0, 1)
     tone = own * (1 - mix) + other * mix
     return np.asarray(tone * rng.uniform(0.7, 1.3) * rng.normal(1, 0.03, 3), np.float32)
@@ -79,7 +79,7 @@ def skin_tone(rng: Rng, still: Still, others: Sequence[Still]) -> NDArray[np.flo
 
 def _skin_detail(rng: Rng, others: Sequence[Still]) -> NDArray[np.float32]:
     """Return (CROP, CROP) the fine relief of another person's skin, around 1."""
-    patch = others[rng.integers(len(others))].patch.mean(axis=2)
+    patch = others[int(rng.integers(len(others)))].patch.mean(axis=2)
     relief = patch - cv2.GaussianBlur(patch, (0, 0), 4) + 128
     wide = cv2.resize(relief, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
     tiles = -(-CROP // len(wide))

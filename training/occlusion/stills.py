@@ -67,6 +67,18 @@ class People:
     held_out: list[Still]
 
 
+def read_picture(path: Path) -> Image:
+    """Return a picture file as RGB.
+
+    Raises:
+        ValueError: It is none.
+    """
+    bgr = cv2.imread(str(path))
+    if bgr is None:
+        raise ValueError(f"{path} is no picture")
+    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+
+
 def load_people(folder: Path, notes: Path) -> People:
     """Read every still of a folder.
 
@@ -76,7 +88,8 @@ def load_people(folder: Path, notes: Path) -> People:
     """
     said = tomllib.loads(notes.read_text("utf-8"))
     maker = EyesMaker(Runtime(Store(Settings().models_dir)))
-    training, held_out = [], []
+    training: list[Still] = []
+    held_out: list[Still] = []
     for still in _read_all(folder, maker, set(said["unclear"])):
         (held_out if still.name in said["held_out"] else training).append(still)
     return People(training, held_out)
@@ -84,7 +97,7 @@ def load_people(folder: Path, notes: Path) -> People:
 
 def _read_all(folder: Path, maker: EyesMaker, unclear: set[str]) -> Iterator[Still]:
     for path in sorted([*folder.glob("*.jpg"), *folder.glob("*.png")]):
-        image = np.asarray(cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB), np.uint8)
+        image = read_picture(path)
         try:
             mesh = maker.one_face(image, name=path.name).mesh
         except FacePhotoError as error:
@@ -143,7 +156,7 @@ def turn(still: Still, turned: Mesh, behind: Image) -> tuple[Image, Matte, Matte
     x, y, there = cv2.split(rasterise(with_skirt(turned)[:VERTICES], values, DRESSED, (CROP, CROP)))
     picture = cv2.remap(still.crop, x, y, cv2.INTER_LINEAR)
     there = cv2.blur(there, (3, 3))[..., None]
-    drawn = cv2.remap(np.dstack([still.face, still.known]), x, y, cv2.INTER_LINEAR)
+    drawn = np.asarray(cv2.remap(np.dstack([still.face, still.known]), x, y, cv2.INTER_LINEAR), np.float32)
     mixed = picture * there + behind * (1 - there)
     # Outside the mesh is background, which is surely not face; along its edge nobody knows.
     outside = there[..., 0] < 0.01
@@ -161,7 +174,8 @@ def peel(picture: Image, face: Matte, known: Matte, mesh: Mesh, side: int) -> tu
     x, y, there = cv2.split(places)
     texture = cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     truth = cv2.remap(np.dstack([face, known]), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    return np.asarray(texture, np.uint8), truth[..., 0], (truth[..., 1] > 0.99) * there
+    face, trusted = (np.asarray(truth[..., k], np.float32) for k in (0, 1))
+    return np.asarray(texture, np.uint8), face, np.asarray((trusted > 0.99) * there, np.float32)
 
 
 def find_hands(image: Image, mesh: Mesh) -> Iterator[NDArray[np.uint8]]:
@@ -190,9 +204,10 @@ def find_hands(image: Image, mesh: Mesh) -> Iterator[NDArray[np.uint8]]:
         marks[cv2.dilate(blob, np.ones((15, 15))) > 0] = cv2.GC_PR_BGD
         marks[blob > 0] = cv2.GC_PR_FGD
         marks[cv2.erode(blob, np.ones((7, 7))) > 0] = cv2.GC_FGD
-        cv2.grabCut(part, marks, None, np.zeros((1, 65)), np.zeros((1, 65)), 3, cv2.GC_INIT_WITH_MASK)
+        unread = (0, 0, 0, 0)  # a rectangle would stand for the mask
+        cv2.grabCut(part, marks, unread, np.zeros((1, 65)), np.zeros((1, 65)), 3, cv2.GC_INIT_WITH_MASK)
         hand = np.isin(marks, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
-        hand = cv2.morphologyEx(hand, cv2.MORPH_OPEN, np.ones((3, 3)))
+        hand = np.asarray(cv2.morphologyEx(hand, cv2.MORPH_OPEN, np.ones((3, 3))), np.uint8)
         x, y, w, h = cv2.boundingRect(hand)
         alpha = cv2.GaussianBlur(cv2.erode(hand, np.ones((3, 3))) * 255.0, (0, 0), 0.8)
         rgba = np.dstack([part, alpha.astype(np.uint8)])[y : y + h, x : x + w]

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -27,14 +28,14 @@ AVERAGE = 0.998
 """The network that ships is a running average of the trained one."""
 
 
-def load(paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:
+def load(paths: list[Path]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Return textures (N, SIDE, SIDE, 3) and truths (N, 2, SIDE, SIDE), uint8."""
     files = [np.load(path) for path in paths]
     return np.concatenate([f["textures"] for f in files]), np.concatenate([f["truths"] for f in files])
 
 
 def batch_of(
-    textures: np.ndarray, truths: np.ndarray, chosen: np.ndarray, random: torch.Generator | None
+    textures: NDArray[np.uint8], truths: NDArray[np.uint8], chosen: NDArray[np.int64], random: torch.Generator | None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return inputs -1 to 1, `face` and `known`; varied where `random` is given."""
     x = torch.from_numpy(textures[chosen]).permute(0, 3, 1, 2).float() / 127.5 - 1
