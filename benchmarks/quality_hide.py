@@ -1,6 +1,7 @@
 """What a mosaic leaves bare: every face of every frame of clips whose truth is known, under the settings in use.
 
     python benchmarks/quality.py hide
+    python benchmarks/quality_hide.py [--only WORD ...] [--settings NAME ...]
 
 A face frame counts where a face of at least 24 px of width is at least half in the picture and unhidden; it is *bare*
 when less than 90 % of the face's seen pixels were changed. A *leak event* is a run of bare frames of one person. All
@@ -8,10 +9,11 @@ settings run side by side over the same frames. Real clips follow where `quality
 breakdown the judge's word stands for the truth.
 """
 
+import argparse
 import sys
 import zlib
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -105,13 +107,16 @@ class SharedLooks(Runtime):
         return answer
 
 
-def measure() -> list[dict[str, Any]]:
+def measure(only: Sequence[str] = (), settings: Sequence[str] = tuple(SETTINGS)) -> list[dict[str, Any]]:
+    """Play the clips whose names hold one of the words of `only`, or all of them."""
     cv2.setNumThreads(1)
     maker = EyesMaker(SharedLooks(Store(Settings().models_dir)))
-    results = []
+    results: list[Result] = []
     for clip in [*clips_with_truth(), *composed(maker), *real_clips()]:
-        results += play(maker, clip)
-        _print_clip(results[-len(SETTINGS) :], header=len(results) == len(SETTINGS))
+        if only and not any(word in clip.name for word in only):
+            continue
+        results += play(maker, clip, settings)
+        _print_clip(results[-len(settings) :], header=len(results) == len(settings))
     _print_breakdown(results)
     return [row_of(result) for result in results]
 
@@ -267,9 +272,10 @@ def _print_breakdown(results: list[Result]) -> None:
         "roll": lambda seen: _bin(abs(seen.roll), ROLLS, "°"),
         "light": lambda seen: seen.light,
     }
-    print(f"\n{'bare / all face frames':<24}" + "".join(f"{name:>16}" for name in SETTINGS))
+    settings = [name for name in SETTINGS if any(result.setting == name for result in results)]
+    print(f"\n{'bare / all face frames':<24}" + "".join(f"{name:>16}" for name in settings))
     for kind, name_of in kinds.items():
-        counts: dict[str, dict[str, list[int]]] = defaultdict(lambda: {name: [0, 0] for name in SETTINGS})
+        counts: dict[str, dict[str, list[int]]] = defaultdict(lambda: {name: [0, 0] for name in settings})
         for result in results:
             for seen in result.face_frames:
                 if kind != "size" and seen.size_px < MUST_HIDE_FROM_PX:
@@ -289,5 +295,13 @@ def _bin(value: float, edges: tuple[int, ...], unit: str) -> str:
     return f"{edges[-1]}- {unit}"
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="*", default=(), help="words of the clips' names")
+    parser.add_argument("--settings", nargs="+", choices=tuple(SETTINGS), default=tuple(SETTINGS))
+    options = parser.parse_args()
+    measure(options.only, options.settings)
+
+
 if __name__ == "__main__":
-    measure()
+    main()

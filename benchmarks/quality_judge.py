@@ -9,6 +9,7 @@ between. Its findings are kept in benchmarks/results/judge, since they take minu
 though it is none is listed in `VERDICTS`, by people who looked at the pictures.
 """
 
+import argparse
 import json
 import sys
 from collections.abc import Iterator
@@ -205,11 +206,14 @@ def _is_settled(clip: str, frame: int, box: Box) -> bool:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clips", nargs="*", metavar="clip", help="names of files in ../shared/media; all, if none")
+    wanted = set(parser.parse_args().clips)
     cv2.setNumThreads(1)
     judge = Judge()
     KEPT.mkdir(parents=True, exist_ok=True)
     for path in sorted(MEDIA.glob("video_*/*.mp4")):
-        if path.with_suffix(".gt.json").exists() or (sys.argv[1:] and path.stem not in sys.argv[1:]):
+        if path.with_suffix(".gt.json").exists() or (wanted and path.stem not in wanted):
             continue
         images = list(read_video(path))
         every = 2 if len(images) > LONG_FRAMES else 1
