@@ -11,6 +11,7 @@ from mien.vision.alignment import fit_similarity
 from mien.vision.faces import Affine, Image, Mesh, Points
 from mien.vision.geometry import bounds, mesh_size
 from mien.vision.one_euro import OneEuro, share
+from mien.vision.scaling import scaled
 from mien.vision.topology import BROW_LEFT, BROW_RIGHT, EYE_LEFT, EYE_RIGHT, LIPS, MOUTH, STEADY, UV
 
 SIDE: Final = 160
@@ -100,13 +101,13 @@ def _upright(image: Image, mesh: Mesh) -> tuple[NDArray[np.uint8], Affine]:
     x0, y0 = np.clip(np.floor(low - margin), 0, [image.shape[1] - 2, image.shape[0] - 2]).astype(int)
     x1, y1 = np.clip(np.ceil(high + margin), [x0 + 2, y0 + 2], image.shape[1::-1]).astype(int)
     grey = cv2.cvtColor(image[y0:y1, x0:x1], cv2.COLOR_RGB2GRAY)
-    factor = min(1.0, 1.6 * SIDE / max(grey.shape))
-    if factor < 1:
-        grey = cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    large_wh = np.array(grey.shape[::-1])
+    if (factor := 1.6 * SIDE / max(grey.shape)) < 1:
+        width, height = np.maximum(np.round(factor * large_wh), 1).astype(int)
+        grey = scaled(np.asarray(grey, np.uint8), int(width), int(height))
     to_picture = fit_similarity(mesh[STEADY, :2], _PLACE)
-    from_part = np.array(
-        [[1 / factor, 0, x0 + 0.5 / factor - 0.5], [0, 1 / factor, y0 + 0.5 / factor - 0.5], [0, 0, 1]]
-    )
+    across, down = large_wh / grey.shape[::-1]
+    from_part = np.array([[across, 0, x0 + 0.5 * across - 0.5], [0, down, y0 + 0.5 * down - 0.5], [0, 0, 1]])
     way = (np.vstack([to_picture, [0, 0, 1]]) @ from_part)[:2]
     upright = cv2.warpAffine(grey, way, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(upright, np.uint8), to_picture

@@ -110,6 +110,7 @@ class MeshSwapper:
         self._shape = shape
         self._make_restorer = restorer
         self._eye_tone = _EYE_TONE if persona.kind == "photo" else 0.0
+        self._plain_levels = levels_around(persona.texture).mean(axis=1) + 4
         self._begin()
         self._frame_s = 1 / fps
         self._last_at: float | None = None
@@ -238,8 +239,8 @@ class MeshSwapper:
     def _look(self, face: Image, *, live: Image, mesh: Mesh, texture: Image, gaze: Gaze) -> None:
         """Draw the persona's eyes into its face, in the light around them."""
         if self._persona.eyes is not None:
-            levels = [levels_around(shown).mean(axis=1) + 4 for shown in (texture, self._persona.texture)]
-            draw_eyes(face, live, mesh, self._persona.eyes, gaze, levels[0] / levels[1])
+            gains = (levels_around(texture).mean(axis=1) + 4) / self._plain_levels
+            draw_eyes(face, live, mesh, self._persona.eyes, gaze, gains)
 
 
 def _apart(one: Mesh, other: Mesh) -> float:
@@ -354,8 +355,9 @@ def _reshaped(roi: Image, source: Mesh, target: Mesh) -> Image:
     height, width = roi.shape[:2]
     size_wh = (-(-width // _WARP_STEP), -(-height // _WARP_STEP))
     places = ((goal + 0.5) / _WARP_STEP - 0.5).astype(np.float32)
-    moves = rasterise(places, shift, SURROUNDED, size_wh)
+    moves = np.ascontiguousarray(rasterise(places, shift, SURROUNDED, size_wh)[..., :2])
     full = cv2.resize(moves, (size_wh[0] * _WARP_STEP, size_wh[1] * _WARP_STEP), interpolation=cv2.INTER_LINEAR)
-    x = full[:height, :width, 0] + np.arange(width, dtype=np.float32)
-    y = full[:height, :width, 1] + np.arange(height, dtype=np.float32)[:, None]
-    return np.asarray(cv2.remap(roi, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+    part = full[:height, :width]
+    how = cv2.INTER_LINEAR | cv2.WARP_RELATIVE_MAP
+    drawn = cv2.remap(roi, part, None, how, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]  # one map, of both axes
+    return np.asarray(drawn, np.uint8)
