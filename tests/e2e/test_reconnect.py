@@ -69,11 +69,15 @@ def noted(page, state, *, since_s):
     )
 
 
-def moves(page):
-    """Whether the picture changes."""
+def moves(page, *, within_s=6):
+    """Whether the picture changes, at the latest when `within_s` are over: it has just come back."""
     before = screen(page).astype(int)
-    time.sleep(1)
-    return abs(screen(page) - before).mean() > 0.5
+    end = time.monotonic() + within_s
+    while time.monotonic() < end:
+        time.sleep(0.5)
+        if abs(screen(page) - before).mean() > 0.5:
+            return True
+    return False
 
 
 @pytest.fixture
