@@ -1,12 +1,13 @@
 """`/api/broadcasts`: make, list, change on air, end."""
 
+import re
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated, Final, Self, TypedDict
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from mien.config import Settings
 from mien.server.access import bearer_token, check_operator
@@ -241,13 +242,22 @@ async def thumbnail(request: Request, broadcast_id: str) -> Response:
     return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
 
+def _sendable(token: SecretStr) -> SecretStr:
+    """Let a token pass that a header can carry."""
+    if not re.fullmatch(r"[\x21-\x7e]+", token.get_secret_value()):
+        raise ValueError("a bearer token has visible ASCII characters only")
+    return token
+
+
 class PushIn(BaseModel):
     """A WHIP server to push a broadcast to."""
 
     model_config = ConfigDict(extra="forbid")
 
     url: str = Field(max_length=2048, description="Its WHIP endpoint.")
-    token: SecretStr | None = Field(default=None, max_length=4096, description="Bearer token for it.")
+    token: Annotated[SecretStr, AfterValidator(_sendable)] | None = Field(
+        default=None, max_length=4096, description="Bearer token for it: visible ASCII characters."
+    )
 
 
 class PushOut(BaseModel):
