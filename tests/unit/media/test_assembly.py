@@ -130,7 +130,7 @@ def kinds_of(data):
 
 @pytest.mark.parametrize("first", [pytest.param(0, id="from-the-start"), pytest.param(40, id="joined-later")])
 def test_parameter_sets_before_every_slice_cut_no_picture(receiver, first):
-    encoded = encode(VideoCodec.H264, 12, keyframes=(0, 6), options={"x264-params": "slices=3:sliced-threads=0"})
+    encoded = encode(VideoCodec.H264, 12, keyframes=(0, 6), options={"x264-params": "slices=3:threads=1"})
     frames = packets_of(VideoCodec.H264, encoded, payloads_of=gstreamer_payloads)
     assert sum(packet.payload[0] & 31 == 7 for packet in frames[0]) >= 3, "the input is what it says"
     for packet in list(flat(frames))[first:]:
@@ -140,7 +140,7 @@ def test_parameter_sets_before_every_slice_cut_no_picture(receiver, first):
 
 
 def test_parameter_sets_before_every_slice_cut_no_picture_after_a_loss(receiver):
-    encoded = encode(VideoCodec.H264, 12, keyframes=(0, 6), options={"x264-params": "slices=3:sliced-threads=0"})
+    encoded = encode(VideoCodec.H264, 12, keyframes=(0, 6), options={"x264-params": "slices=3:threads=1"})
     frames = packets_of(VideoCodec.H264, encoded, payloads_of=gstreamer_payloads)
     frames[3].pop(1)
     for packets in frames:
