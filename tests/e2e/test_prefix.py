@@ -11,6 +11,8 @@ from playwright.sync_api import expect
 from support.browser import browser
 from support.prefix_proxy import proxied
 
+pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(240)]
+
 PREFIX = "/mien"
 
 
@@ -50,12 +52,10 @@ def test_a_broadcast_is_made_and_watched_below_a_stripped_prefix(playwright, cam
         live.on("dialog", lambda dialog: dialog.accept())
         live.goto(f"{proxy}{PREFIX}/live")
         live.get_by_role("button", name="Go live").click()
-        live.wait_for_function(
-            "document.querySelector('video').videoWidth > 0 && !document.querySelector('video').paused"
-        )
+        expect(live.locator("main")).to_have_attribute("data-state", "live", timeout=20_000)
         watch.goto(f"{proxy}{PREFIX}/")
         watch.locator("a.card").first.click()
-        watch.wait_for_function("document.querySelector('video').videoWidth > 0")
+        watch.wait_for_function("() => document.querySelector('video')?.videoWidth > 2")
         assert urlsplit(watch.url).path.startswith(f"{PREFIX}/watch/")
         watch.get_by_role("link", name="mien").first.click()
         expect(watch).to_have_url(f"{proxy}{PREFIX}/")

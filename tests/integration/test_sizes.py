@@ -33,8 +33,8 @@ def treat(eyes, policy, sizes):
 
 
 def middle_of_the_face(number, size_wh):
-    box = astronaut_boxes(number / FPS, size_wh=BASE_WH, face_px=130)[0].reshape(2, 2)
-    (x0, y0), (x1, y1) = ((box + [[15, 15], [-15, -15]]) * np.array(size_wh) / BASE_WH).astype(int)
+    box = astronaut_boxes(number / FPS, size_wh=BASE_WH, face_px=130)[0] + np.array([15, 15, -15, -15])
+    x0, y0, x1, y1 = (box * np.tile(np.array(size_wh) / BASE_WH, 2)).astype(int)
     return np.s_[y0:y1, x0:x1]
 
 
