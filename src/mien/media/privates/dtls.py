@@ -105,7 +105,7 @@ class _Handshake:
         self._set_up_srtp = transport._setup_srtp  # noqa: SLF001  # as above
 
     def take_over(self) -> None:
-        transport: Any = self._transport  # it is no friend of strangers' methods, nor is mypy
+        transport: Any = self._transport  # mypy does not let methods be replaced
         transport._do_handshake = self.run  # noqa: SLF001  # as above
         transport._validate_peer_identity = self.identify  # noqa: SLF001  # as above
         transport._setup_srtp = self.set_up_srtp  # noqa: SLF001  # as above
@@ -220,7 +220,12 @@ def _reason(error: SSL.Error) -> str:
 
 
 _rsa: list[RTCCertificate] = []
-"""The last RSA certificate; making one takes a tenth of a second and more, so it serves for some days."""
+"""The last RSA certificate; it serves all peers of this process for some weeks."""
+
+
+def prepare_dtls() -> None:
+    """Make the RSA certificate now, before anybody waits: it holds the thread for a tenth of a second."""
+    _rsa_certificate()
 
 
 def _rsa_certificate() -> RTCCertificate:
