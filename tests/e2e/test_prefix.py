@@ -2,16 +2,19 @@
 
 import asyncio
 import threading
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect
 
+from mien.server.app import WEB_DIR
 from support.browser import browser
+from support.live import serving
+from support.pipelines import SmallFactory
 from support.prefix_proxy import proxied
 
-pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 PREFIX = "/mien"
 
@@ -32,9 +35,18 @@ def running(make):
         loop.close()
 
 
+@asynccontextmanager
+async def served():
+    async with (
+        serving(SmallFactory(), web_dir=WEB_DIR) as client,
+        proxied(str(client.base_url).rstrip("/"), PREFIX) as address,
+    ):
+        yield address
+
+
 @pytest.fixture
-def proxy(server):
-    with running(lambda: proxied(server.address, PREFIX)) as address:
+def proxy():
+    with running(served) as address:
         yield address
 
 
@@ -53,7 +65,7 @@ def test_a_broadcast_is_made_and_watched_below_a_stripped_prefix(playwright, cam
         live.goto(f"{proxy}{PREFIX}/live")
         live.get_by_role("button", name="Go live").click()
         expect(live.locator("main")).to_have_attribute("data-state", "live", timeout=20_000)
-        watch.goto(f"{proxy}{PREFIX}/")
+        watch.goto(f"{proxy}{PREFIX}/", wait_until="domcontentloaded")
         watch.locator("a.card").first.click()
         watch.wait_for_function("() => document.querySelector('video')?.videoWidth > 2")
         assert urlsplit(watch.url).path.startswith(f"{PREFIX}/watch/")
