@@ -24,6 +24,7 @@ from mien.server.bucket import Bucket
 from mien.server.documented import ANYWHERE, answers, with_problems_of
 from mien.server.eyes import LateEyes
 from mien.server.middleware import AnswerHeaders, BodyLimit
+from mien.server.paths import Paths
 from mien.server.routes import broadcasts, events, frames, pages, personas, recordings
 from mien.server.signalling import CORS
 from mien.sessions.broadcasts import Broadcasts
@@ -131,6 +132,8 @@ def create_app(
         docs_url=None,  # its page fetches scripts from elsewhere; /openapi.json stays
         redoc_url=None,
         responses=answers(*ANYWHERE),
+        redirect_slashes=False,  # clients drop the body or the token when they follow; `Paths` takes both forms
+        servers=[{"url": settings.root_path}] if settings.root_path else None,
     )
     app.openapi = with_problems_of(app.openapi)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     app.state.settings = settings
@@ -150,6 +153,8 @@ def create_app(
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts)  # a page elsewhere cannot rebind its name to us
 
     app.add_middleware(AnswerHeaders, headers_of=_headers)
+    # The outermost: everybody else sees the paths that we know.
+    app.add_middleware(Paths, root_path=settings.root_path, trusts_header=settings.believes_forwarded_prefix)
     return app
 
 

@@ -281,7 +281,10 @@ class FacePipeline:
 
     def _is_of_this_scene(self, held: _Held) -> bool:
         """Tell whether a face of the newest frame may have been in an older one: an alarm may have been false."""
-        return held.at >= self._scene_at or not surely_cut(held.untreated, self._held[-1].untreated)
+        newest = self._held[-1].untreated
+        if held.untreated.shape != newest.shape:
+            return False  # a place in one is no place in the other
+        return held.at >= self._scene_at or not surely_cut(held.untreated, newest)
 
     def _trace_back(self, image: Image, box: Box, roll: float, frames: list[_Held]) -> None:
         """Follow a face of `image` back through frames that wait, and hide it and its surroundings in them.
