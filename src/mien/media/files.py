@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from mien.errors import OutputError
 
@@ -28,6 +29,20 @@ def check_target(target: Path, *, source: Path, overwrite: bool) -> None:
         raise OutputError(f"{target} is not a plain file")
     if not overwrite:
         raise OutputError(f"{target} exists already; it is replaced only with --force")
+
+
+_REASONS = MappingProxyType(
+    {
+        errno.ENOSPC: "the disk is full",
+        errno.EDQUOT: "the disk is full",
+        errno.EFBIG: "the file grew larger than files may be here",
+        errno.EROFS: "the file system is read-only",
+        errno.EACCES: "the folder may not be written to",
+        errno.EPERM: "the folder may not be written to",
+        errno.ENAMETOOLONG: "its name is too long",
+        errno.EINVAL: "what was to be written does not fit into this kind of file",
+    }
+)
 
 
 @contextmanager
@@ -54,16 +69,15 @@ def new_file(target: Path, *, overwrite: bool) -> Iterator[Path]:
             _rename_to_new(part, target)
         _sync(target.parent)
     except OSError as error:
-        raise OutputError(f"cannot write {target}: {_explain(error)}") from error
+        raise OutputError(f"cannot write {target}: {explain(error)}") from error
     finally:
         part.unlink(missing_ok=True)
 
 
-def _explain(error: OSError) -> str:
-    """Say in plain words why a file operation failed."""
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return "the disk is full"
-    return error.strerror or str(error)
+def explain(error: Exception) -> str:
+    """Say in plain words why a file cannot be written: no error numbers, and no names but the target's own."""
+    number = getattr(error, "errno", None)
+    return _REASONS.get(number or 0) or getattr(error, "strerror", None) or str(error)
 
 
 def _rename_to_new(part: Path, target: Path) -> None:

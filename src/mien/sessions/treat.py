@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 from mien.errors import OutputError, ShapeError
+from mien.media.containers import WRITABLE_VIDEO_SUFFIXES, check_video_suffix
 from mien.media.conveyor import ReadAhead, WriteBehind
 from mien.media.files import check_target, new_file
 from mien.media.images import (
@@ -20,7 +21,7 @@ from mien.media.images import (
     read_picture,
 )
 from mien.media.video_reader import MAX_FRAME_PIXELS, CarriedPacket, VideoImage, VideoReader
-from mien.media.video_writer import WRITABLE_VIDEO_SUFFIXES, VideoWriter, check_video_suffix
+from mien.media.video_writer import VideoWriter
 from mien.sessions.ports import Pipeline
 from mien.vision.faces import Image, TreatedFrame
 
@@ -214,7 +215,7 @@ def _treat_video(
         began = time.monotonic()
         with (
             new_file(target, overwrite=overwrite) as part,
-            VideoWriter(part, suffix=target.suffix, origin=reader) as writer,
+            VideoWriter(part, suffix=target.suffix, origin=reader, name=target.name) as writer,
             WriteBehind(partial(_write, writer), size=_BELT) as put,
             ReadAhead(reader, size=_BELT) as pieces,
         ):
@@ -249,6 +250,9 @@ def _treated(pieces: "ReadAhead[VideoImage | CarriedPacket]", pipeline: Pipeline
         if not isinstance(piece, VideoImage):
             yield piece
             continue
+        if piece.cut:  # whoever is followed in the frames that wait is searched anew in this one
+            for held in pipeline.flush():
+                yield _pair(held, places)
         places.append(piece)
         frame = pipeline(piece.image, at=piece.at)
         if frame is not None:

@@ -190,8 +190,9 @@ class FacePipeline:
             self._draw(self._held[-1])
 
     def flush(self) -> Iterator[TreatedFrame]:
-        """Return the frames that the delay line still holds, oldest first."""
+        """Return the frames that the delay line still holds, oldest first; the next one in is searched as the first."""
         self._look_back()
+        self._schedule = None
         while self._held:
             yield self._treat(self._held.popleft())
 
