@@ -15,7 +15,7 @@ from av.stream import Disposition, Stream
 from av.subtitles.stream import SubtitleStream
 
 from mien.errors import MediaError, MediaTruncatedError
-from mien.media.file_kinds import check_supported, may_be_film
+from mien.media.file_kinds import check_supported, may_be_film, read_head
 from mien.media.frame_times import is_raw
 
 # Demuxers named one by one: FFmpeg also has formats that are lists of other files or addresses.
@@ -27,7 +27,6 @@ _LEAP, _LONG_LEAP = Fraction(10), Fraction(660)
 A frame of a GIF can last 655 s."""
 _TS_DISCONT = 0x0200  # AVFMT_TS_DISCONT
 _CONFIGURED_ONCE = frozenset({"aac", "opus", "vorbis", "flac", "alac"})
-_HEAD_BYTES = 4096
 _PLAIN_TAGS = frozenset(
     {
         *("title", "encoder", "major_brand", "minor_version", "compatible_brands", "duration", "creation_time"),
@@ -81,7 +80,7 @@ def open_video(path: Path) -> InputContainer:
         MediaTruncatedError: An MP4 without its index.
         MediaError: It is none of them, or cannot be read.
     """
-    head = _head(path)
+    head = read_head(path)
     check_supported(head, path)
     try:
         return av.open(
@@ -98,23 +97,6 @@ def open_video(path: Path) -> InputContainer:
         if may_be_film(head):
             raise MediaTruncatedError(f"{path} begins like a video but cannot be read on: {why(error)}") from error
         raise MediaError(f"{path} is not a picture or video mien can read ({why(error)})") from error
-
-
-def _head(path: Path) -> bytes:
-    try:
-        if path.is_dir():
-            raise MediaError(f"{path} is a folder; name one picture or video in it")
-        if not path.is_file() and path.exists():
-            raise MediaError(f"{path} is not a plain file")
-        with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
-    except FileNotFoundError as error:
-        raise MediaError(f"there is no file {path}") from error
-    except OSError as error:
-        raise MediaError(f"{path} may not be read: {why(error)}") from error
-    if not head:
-        raise MediaError(f"{path} is empty (0 bytes)")
-    return head
 
 
 def why(error: Exception) -> str:

@@ -1,6 +1,6 @@
 """Kinds of files by their first bytes: those that look like pictures or videos to a library, but are something else."""
 
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from types import MappingProxyType
 from typing import Literal
 
@@ -15,6 +15,7 @@ _RAW_SUFFIXES = frozenset(
 _RAW_MARKS = (b"FUJIFILMCCD-RAW", b"IIU\x00", b"IIRO", b"IIRS", b"MMOR", b"FOVb", b"\x00MRM")
 _DNG_VERSION, _SUB_IFDS = 50706, 330
 _REDUCED, _NEW_SUBFILE = 1, 254
+_HEAD_BYTES = 4096
 _EXPORT = "export it as JPEG or PNG first"
 _SUFFIXES = MappingProxyType(
     {
@@ -50,6 +51,28 @@ _MARKS = (
     (b"fLaC", "a sound file"),
 )
 _FILM_MARKS = (b"\x1aE\xdf\xa3", b"FLV\x01", b"OggS", b"\x00\x00\x01\xba", b"0&\xb2u\x8ef\xcf\x11", b"DKIF", b"nut/")
+
+
+def read_head(path: Path) -> bytes:
+    """Return the first bytes of a file that is to be read.
+
+    Raises:
+        MediaError: There is none, it is a folder or empty, or may not be read.
+    """
+    try:
+        if path.is_dir():
+            raise MediaError(f"{path} is a folder; name one picture or video")
+        if path.exists() and not path.is_file():
+            raise MediaError(f"{path} is not a plain file")
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except FileNotFoundError as error:
+        raise MediaError(f"there is no file {path}") from error
+    except (OSError, ValueError) as error:
+        raise MediaError(f"{path} may not be read: {getattr(error, 'strerror', None) or error}") from error
+    if not head:
+        raise MediaError(f"{path} is empty (0 bytes)")
+    return head
 
 
 def unsupported_kind(head: bytes, name: str) -> str | None:

@@ -11,9 +11,10 @@ from typing import Literal, Protocol, TypeAlias
 from mien.errors import OutputError, ShapeError
 from mien.media.containers import WRITABLE_VIDEO_SUFFIXES, check_video_suffix
 from mien.media.conveyor import ReadAhead, WriteBehind
+from mien.media.demuxing import open_video, select
 from mien.media.files import check_target, new_file
 from mien.media.images import (
-    MAX_IMAGE_PIXELS,
+    DEFAULT_IMAGE_PIXELS,
     WRITABLE_SUFFIXES,
     encode_picture,
     is_still,
@@ -46,7 +47,7 @@ class MakePipeline(Protocol):
 class Limits:
     """What a hostile or huge file may not exceed."""
 
-    image_pixels: int = MAX_IMAGE_PIXELS
+    image_pixels: int = DEFAULT_IMAGE_PIXELS
     frame_pixels: int = MAX_FRAME_PIXELS
     seconds: float | None = None
 
@@ -82,6 +83,7 @@ class TreatReport:
         seconds: From the first to the last frame.
         elapsed_s: Time the job took.
         notes: Plain sentences about what the reader should know.
+        recognised: The enrolled people who were recognised in any frame.
     """
 
     kind: Literal["image", "video"]
@@ -92,6 +94,7 @@ class TreatReport:
     seconds: float
     elapsed_s: float
     notes: tuple[str, ...]
+    recognised: frozenset[str] = frozenset()
 
     @property
     def fps(self) -> float:
@@ -145,6 +148,8 @@ def check_files(source: Path, target: Path, *, overwrite: bool) -> Literal["imag
         picture_format(suffix)
         return "image"
     if suffix in WRITABLE_SUFFIXES:
+        with open_video(source) as container:
+            select(container, source)  # what is no video either gets no advice to make one of it
         raise OutputError(f"{source.name} is no still picture: not {suffix}, but {' '.join(WRITABLE_VIDEO_SUFFIXES)}")
     check_video_suffix(suffix)
     return "video"
@@ -173,6 +178,7 @@ def _treat_picture(
         seconds=0.0,
         elapsed_s=time.monotonic() - started,
         notes=(*picture.notes, *tally.notes()),
+        recognised=frozenset(tally.recognised),
     )
 
 
@@ -233,6 +239,7 @@ def _treat_video(
             seconds=tally.seconds,
             elapsed_s=time.monotonic() - started,
             notes=(*reader.notes, *writer.notes, *tally.notes()),
+            recognised=frozenset(tally.recognised),
         )
 
 
@@ -282,6 +289,7 @@ class _Tally:
     frames: int = 0
     frames_with_faces: int = 0
     faces: Counter[str] = field(default_factory=Counter)
+    recognised: set[str] = field(default_factory=set)
     first_at: float | None = None
     last_at: float = 0.0
 
@@ -289,6 +297,7 @@ class _Tally:
         self.frames += 1
         self.frames_with_faces += sum(frame.counts.values()) > 0
         self.faces.update(frame.counts)
+        self.recognised |= frame.recognised
         self.first_at = frame.at if self.first_at is None else self.first_at
         self.last_at = frame.at
 

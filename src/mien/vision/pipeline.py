@@ -345,7 +345,8 @@ class FacePipeline:
         altered = bool(held.late_covers) or counts[Swap.name] + counts[Mosaic.name] > 0
         self._mark(held, altered=altered)
         self._drop_old_state(held.faces)
-        return TreatedFrame(held.image, held.at, dict(counts), altered)
+        known = frozenset(face.identity for face in held.faces if face.identity is not None)
+        return TreatedFrame(held.image, held.at, dict(counts), altered, known)
 
     def _draw(self, held: _Held) -> dict[int, str]:
         """Draw the swaps of a frame and note what must be hidden."""
