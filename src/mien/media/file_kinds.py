@@ -127,7 +127,9 @@ def is_heif(head: bytes) -> bool:
 
 
 def may_be_film(head: bytes) -> bool:
-    """Say whether a file that cannot be opened begins like a video."""
+    """Say whether a file begins like a video."""
+    if head[4:8] == b"ftyp":
+        return not is_heif(head) and head[8:12] not in {b"avif", b"avis"}
     return head.startswith(_FILM_MARKS) or (head[:4] == b"RIFF" and head[8:12] == b"AVI ")
 
 

@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 from PIL import ImageCms, ImageOps, UnidentifiedImageError
 
 from mien.errors import InputError, MediaError, MediaTooLargeError, MediaTruncatedError, OutputError
-from mien.media.file_kinds import check_supported, is_heif, read_head
+from mien.media.file_kinds import check_supported, is_heif, may_be_film, read_head
 from mien.media.heif import HeifPicture, decode_heif
 from mien.vision.faces import Image, TreatedFrame
 
@@ -97,7 +97,7 @@ def is_still(path: Path) -> bool:
         return True
     except _DECODE_ERRORS:
         # No header that makes sense: by its name, `decode_picture` or the video reader shall say what is wrong.
-        return is_image_name(path.name) and path.suffix.lower() != ".gif"
+        return not may_be_film(head) and is_image_name(path.name) and path.suffix.lower() != ".gif"
 
 
 def decode_image(
