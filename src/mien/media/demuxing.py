@@ -2,6 +2,9 @@
 
 from __future__ import annotations  # av.Packet takes a type only in its stubs
 
+import errno
+import re
+from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -27,13 +30,25 @@ _LEAP, _LONG_LEAP = Fraction(10), Fraction(660)
 A frame of a GIF can last 655 s."""
 _TS_DISCONT = 0x0200  # AVFMT_TS_DISCONT
 _CONFIGURED_ONCE = frozenset({"aac", "opus", "vorbis", "flac", "alac"})
-_PLAIN_TAGS = frozenset(
+_TOLD_TAGS = frozenset(
     {
-        *("title", "encoder", "major_brand", "minor_version", "compatible_brands", "duration", "creation_time"),
-        *("handler_name", "vendor_id", "service_name", "service_provider", "variant_bitrate", "software", "language"),
+        *(
+            "album",
+            "artist",
+            "author",
+            "comment",
+            "composer",
+            "copyright",
+            "creation",
+            "date",
+            "description",
+            "director",
+        ),
+        *("genre", "keywords", "location", "lyrics", "make", "model", "performer", "publisher", "rating", "show"),
+        *("subtitle", "summary", "synopsis", "xyz", "year"),
     }
 )
-"""Tags that tools write by themselves, and the title, which travels."""
+"""Words in the names of tags that say something to people; what tools write of themselves is not missed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +111,8 @@ def open_video(path: Path) -> InputContainer:
             ) from error
         if may_be_film(head):
             raise MediaTruncatedError(f"{path} begins like a video but cannot be read on: {why(error)}") from error
-        raise MediaError(f"{path} is not a picture or video mien can read ({why(error)})") from error
+        reason = "a kind of file that is not read" if getattr(error, "errno", None) == errno.EINVAL else why(error)
+        raise MediaError(f"{path} is not a picture or video mien can read ({reason})") from error
 
 
 def why(error: Exception) -> str:
@@ -137,11 +153,12 @@ def _left_out(container: InputContainer, film: av.VideoStream) -> list[str]:
         unknown = [str(place) for place, stream in enumerate(streams, 1) if not _decodes(stream)]
         if unknown:
             notes.append(f"{name} track {', '.join(unknown)} of {len(streams)} cannot be decoded here and was left out")
-    if container.streams.data or container.streams.attachments:
+    # The muxers of MP4 and MOV write chapters as a data stream besides.
+    if len(container.streams.data) > bool(container.chapters()) or container.streams.attachments:
         notes.append("data streams and attachments (positions, fonts, pictures) were left out")
     if film.metadata.get("alpha_mode") == "1":
         notes.append("the video's transparency was left out: every frame is opaque")
-    tags = sorted({key.lower() for key in container.metadata} - _PLAIN_TAGS)
+    tags = sorted(key.lower() for key in container.metadata if _TOLD_TAGS & set(re.split(r"[^a-z]", key.lower())))
     if tags:
         notes.append(f"tags other than the title were left out ({', '.join(tags[:8])}{' ...' if tags[8:] else ''})")
     return notes
@@ -204,15 +221,16 @@ def sound_kinds(path: Path, stream: AudioStream) -> list[SoundKind]:
     is_told_once = {"mov", "matroska"} & set(stream.container.format.name.split(","))
     if is_told_once and (context.name in _CONFIGURED_ONCE or context.name.startswith("pcm_")):
         return [said]
-    found: dict[SoundKind, None] = {}
+    found: Counter[SoundKind] = Counter()
     with open_video(path) as container:
         try:
             for packet in container.demux(container.streams[stream.index]):
                 for frame in decode_sound(cast("av.Packet[AudioStream]", packet)):
-                    found[SoundKind(frame.layout.name, frame.sample_rate)] = None
+                    found[SoundKind(frame.layout.name, frame.sample_rate)] += 1
         except (av.FFmpegError, OSError):
-            return list(found)  # the reader will come to the same place and say so
-    return list(found)
+            pass  # the reader will come to the same place and say so
+    # At a change some decoders say the old rate of one new frame.
+    return [kind for kind, frames in found.items() if frames > 1] or list(found)
 
 
 def decode_sound(packet: av.Packet[AudioStream]) -> list[AudioFrame]:

@@ -46,7 +46,6 @@ _MARKS = (
     (b"PK\x03\x04", "a ZIP archive or office document"),
     (b"Rar!", "an archive"),
     (b"7z\xbc\xaf\x27\x1c", "an archive"),
-    (b"\x1f\x8b", "a compressed file"),
     (b"ID3", "a sound file"),
     (b"fLaC", "a sound file"),
 )
@@ -108,7 +107,9 @@ def check_supported(head: bytes, path: PurePath) -> None:
         MediaError: It is one.
     """
     kind = unsupported_kind(head, path.name)
-    if kind is None and not _is_known(head):
+    if head.startswith(b"\x1f\x8b"):
+        kind = _SUFFIXES.get(path.suffix.lower(), "a compressed file")
+    elif kind is None and not _is_known(head):
         kind = _SUFFIXES.get(path.suffix.lower())
     if kind is not None:
         way_out = "" if kind.startswith(("a sound", "a text")) else f"; {_EXPORT}"

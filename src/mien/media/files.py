@@ -21,6 +21,9 @@ def check_target(target: Path, *, source: Path, overwrite: bool) -> None:
         raise OutputError(f"{target} is a folder; name a file")
     if not target.parent.is_dir():
         raise OutputError(f"there is no folder {target.parent} to write {target.name} into")
+    if not os.access(target.parent, os.W_OK):
+        read_only = os.statvfs(target.parent).f_flag & os.ST_RDONLY
+        raise OutputError(f"cannot write {target}: {_REASONS[errno.EROFS if read_only else errno.EACCES]}")
     if not target.exists():
         return
     if source.exists() and target.samefile(source):
@@ -58,7 +61,8 @@ def new_file(target: Path, *, overwrite: bool) -> Iterator[Path]:
     Raises:
         OutputError: The folder cannot be written to, is full, or `target` came to exist meanwhile.
     """
-    part = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.part")
+    name = target.name.encode()[:200].decode(errors="ignore")  # file systems count bytes, at most 255
+    part = target.with_name(f".{name}.{secrets.token_hex(4)}.part")
     try:
         part.touch(exist_ok=False)
         yield part

@@ -3,6 +3,7 @@
 from __future__ import annotations  # av.Packet takes a type only in its stubs
 
 import heapq
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Protocol
 
@@ -25,6 +26,22 @@ class FrameTimes(Protocol):
     def __call__(self, frame: av.VideoFrame) -> int:
         """Return the frame's time in the stream's time base."""
         ...
+
+
+def backdate(frames: Sequence[av.VideoFrame], step: Fraction) -> bool:
+    """Give frames without a time, before the first that has one, the times at which they come before it.
+
+    Some demuxers leave out the times below 0.
+
+    Returns:
+        Whether there was such a frame; if not, none was changed.
+    """
+    stamped = next((place for place, frame in enumerate(frames) if frame.pts is not None), None)
+    if stamped is None:
+        return False
+    for place, frame in enumerate(frames[:stamped]):
+        frame.pts = (frames[stamped].pts or 0) - round((stamped - place) * max(step, Fraction(1)))
+    return True
 
 
 def is_raw(format_name: str) -> bool:

@@ -40,6 +40,8 @@ WRITABLE_SUFFIXES = MappingProxyType(
     }
 )
 _READABLE_SUFFIXES = frozenset({*WRITABLE_SUFFIXES, ".gif", ".jp2", ".ppm", ".pgm", ".heic", ".heif", ".hif"})
+_FILM_SUFFIXES = frozenset({".mjpeg", ".mjpg"})
+"""Raw streams that begin like a single picture."""
 _SAVE_OPTIONS: MappingProxyType[str, dict[str, Any]] = MappingProxyType(
     {
         # 4:4:4, because the label's thin strokes and the edges of mosaic cells bleed in 4:2:0.
@@ -90,6 +92,8 @@ def is_still(path: Path) -> bool:
     check_supported(head, path)
     if is_heif(head):
         return True
+    if path.suffix.lower() in _FILM_SUFFIXES:
+        return False
     try:
         with Pillow.open(path, formats=_for_pillow(READABLE_FORMATS)) as opened:
             return opened.format != "GIF" or getattr(opened, "n_frames", 1) == 1

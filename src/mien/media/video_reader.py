@@ -28,7 +28,7 @@ from mien.media.demuxing import (
     sound_kinds,
     why,
 )
-from mien.media.frame_times import frame_times
+from mien.media.frame_times import backdate, frame_times, is_raw
 from mien.media.timeline import Timeline
 from mien.media.upright import (
     display_matrix,
@@ -44,6 +44,9 @@ from mien.vision.faces import Image
 
 MAX_FRAME_PIXELS = 8192 * 4320
 _END_SLACK_S = 0.5
+_MAX_UNTIMED = 16
+_END_SHARE, _END_BYTES = 0.75, 2**16
+"""Where reading ends before this share of a file, something lies behind it; indexes are smaller."""
 
 CarriedPacket: TypeAlias = "av.Packet[Any]"
 """A packet of sound or subtitles, as it came."""
@@ -203,7 +206,10 @@ class VideoReader:
         self._rate, said = rate_of(self._container, self._film)
         if not said:
             self._notes.append(f"the file does not say its frame rate; {self._rate} frames a second were assumed")
-        self._time_of = frame_times(self._container.format.name, 1 / (self._rate * self._time_base))
+        self._step = 1 / (self._rate * self._time_base)
+        self._time_of = frame_times(self._container.format.name, self._step)
+        self._untimed: list[av.VideoFrame] | None = None if is_raw(self._container.format.name) else []
+        self._read_to = 0
         self._waiting: deque[VideoImage | CarriedPacket] = deque()
         while not self._ended and self._first is None:
             self._waiting.extend(self._next_pieces())
@@ -248,12 +254,23 @@ class VideoReader:
             self._remember_time(packet)
             if packet.stream.index != self._film.index:
                 return [packet]
-            pieces = [self._see(frame) for frame in self._decode(cast("av.Packet[av.VideoStream]", packet))]
+            pieces = [self._see(frame) for frame in self._timed(cast("av.Packet[av.VideoStream]", packet))]
             if pieces:
                 return [*pieces]
         if not self._ended:
             self._ended = True
             self._note_the_end()
+        return []
+
+    def _timed(self, packet: av.Packet[av.VideoStream]) -> list[av.VideoFrame]:
+        """Decode a packet; hold the first frames until one of them has a time."""
+        frames = self._decode(packet)
+        if self._untimed is None:
+            return frames
+        self._untimed += frames
+        if backdate(self._untimed, self._step) or len(self._untimed) > _MAX_UNTIMED or not packet.size:
+            frames, self._untimed = self._untimed, None
+            return frames
         return []
 
     def _decode(self, packet: av.Packet[av.VideoStream]) -> list[av.VideoFrame]:
@@ -266,6 +283,8 @@ class VideoReader:
             return []
 
     def _remember_time(self, packet: av.Packet[Any]) -> None:
+        if packet.pos is not None:
+            self._read_to = max(self._read_to, packet.pos + packet.size)
         if packet.pts is not None and packet.time_base:
             end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
             self._last_s = max(self._last_s, end)
@@ -280,6 +299,12 @@ class VideoReader:
             self._notes.append(
                 f"the picture changes its size or shape {len(self._changes)} time(s), first to {then}; "
                 f"it was fitted into {first}, with bars where they differ"
+            )
+        size = self._container.size
+        if self._read_to < _END_SHARE * size and size - self._read_to > _END_BYTES:
+            share = round(100 * self._read_to / size)
+            self._notes.append(
+                f"only the first {share} % of the file could be read as one video; the rest was left out"
             )
         if self._timeline.repairs:
             self._notes.append(

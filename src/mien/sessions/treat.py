@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
-from mien.errors import OutputError, ShapeError
+from mien.errors import InputError, OutputError, ShapeError
 from mien.media.containers import WRITABLE_VIDEO_SUFFIXES, check_video_suffix
 from mien.media.conveyor import ReadAhead, WriteBehind
 from mien.media.demuxing import open_video, select
@@ -273,6 +273,8 @@ def _treated(pieces: "ReadAhead[VideoImage | CarriedPacket]", pipeline: Pipeline
 def _pair(frame: TreatedFrame, places: "deque[VideoImage]") -> _Ready:
     if not places:
         raise ShapeError(f"the pipeline returned more frames than it was given, the last at {frame.at} s")
+    if not isinstance(frame, TreatedFrame):
+        raise InputError(f"only a TreatedFrame may be written, got {type(frame).__name__}")
     place = places.popleft()
     if frame.at != place.at:
         raise ShapeError(f"the pipeline changed the order: wanted the frame of {place.at} s, got {frame.at} s")
