@@ -17,6 +17,13 @@ def check_target(target: Path, *, source: Path, overwrite: bool) -> None:
     Raises:
         OutputError: The target is the source itself, exists, is no plain file, or has no folder to lie in.
     """
+    try:
+        _check_target(target, source=source, overwrite=overwrite)
+    except OSError as error:
+        raise OutputError(f"cannot write {target}: {explain(error)}") from error
+
+
+def _check_target(target: Path, *, source: Path, overwrite: bool) -> None:
     if target.is_dir():
         raise OutputError(f"{target} is a folder; name a file")
     if not target.parent.is_dir():

@@ -63,6 +63,17 @@ def may_hide_a_picture(header: bytes | None) -> bool:
     return len(header) > _MAX_PLAIN_HEADER or any(mark in low for mark in _PICTURE_MARKS)
 
 
+def _layout_for(layouts: Sequence[str]) -> str:
+    """Return the layout every encoder takes that holds the most channels of any of `layouts`.
+
+    Example:
+        >>> _layout_for(["mono", "5.1(side)"]), _layout_for(["quad"]), _layout_for(["mono"])
+        ('5.1', 'stereo', 'mono')
+    """
+    most = max(av.AudioLayout(layout).nb_channels for layout in layouts)
+    return max((name for name, channels in _CHANNELS.items() if channels <= most), key=_CHANNELS.__getitem__)
+
+
 class Copied:
     """Passes packets on as they are, but for those that would go back in time: no container takes them."""
 
@@ -99,8 +110,7 @@ class Converted:
         self._rate = max((kind.rate for kind in kinds), default=source.codec_context.sample_rate)
         if codec != "aac" or self._rate not in _AAC_RATES:
             self._rate = _OPUS_RATE
-        known = [kind.layout for kind in kinds if kind.layout in _CHANNELS]
-        self._layout = max(known, key=_CHANNELS.__getitem__) if known and len(known) == len(kinds) else "stereo"
+        self._layout = _layout_for([kind.layout for kind in kinds] or [source.codec_context.layout.name])
         self.target = cast("AudioStream", container.add_stream(codec, rate=self._rate, layout=self._layout))
         self.target.bit_rate = 96_000 * max(self.target.layout.nb_channels, 1)
         self._kind: tuple[str, str, int] | None = None
