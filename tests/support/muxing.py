@@ -2,7 +2,7 @@
 
 from __future__ import annotations  # av.Packet takes a type only in its stubs
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -46,6 +46,7 @@ class Film:
         disposition: What the track is for.
         words: Tags of the track.
         alpha: How opaque each frame is, 0 to 255; None where it has no such plane.
+        picture: Makes each frame's RGB.
     """
 
     codec: str = "libx264"
@@ -63,6 +64,7 @@ class Film:
     disposition: Disposition = DEFAULT
     words: dict[str, str] = field(default_factory=dict)
     alpha: int | None = None
+    picture: Callable[[tuple[int, int], int], Image] = patches
 
     def add(self, container: av.container.OutputContainer) -> VideoStream:
         """Announce the stream."""
@@ -89,7 +91,7 @@ class Film:
         """Encode it."""
         made: list[av.Packet[Any]] = []
         for index, pts in enumerate(self.pts):
-            frame = self._frame(patches(self.size_wh, self.first + index))
+            frame = self._frame(self.picture(self.size_wh, self.first + index))
             frame.pts, frame.time_base = pts, self.time_base
             made += stream.encode(frame)
         return made + stream.encode(None)

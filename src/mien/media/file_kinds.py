@@ -49,6 +49,7 @@ _MARKS = (
     (b"ID3", "a sound file"),
     (b"fLaC", "a sound file"),
 )
+_AVIF = frozenset({b"avif", b"avis"})
 _FILM_MARKS = (b"\x1aE\xdf\xa3", b"FLV\x01", b"OggS", b"\x00\x00\x01\xba", b"0&\xb2u\x8ef\xcf\x11", b"DKIF", b"nut/")
 
 
@@ -118,20 +119,24 @@ def check_supported(head: bytes, path: PurePath) -> None:
 
 def is_heif(head: bytes) -> bool:
     """Say whether a file is a HEIF picture coded in HEVC, as phones take them (HEIC)."""
-    if head[4:8] != b"ftyp":
-        return False
-    size = min(int.from_bytes(head[:4], "big"), len(head))
-    brands = {head[at : at + 4] for at in (8, *range(16, size - 3, 4))}
-    return bool(brands & {b"heic", b"heix", b"heim", b"heis"}) or (
-        head[8:12] in {b"mif1", b"msf1"} and not brands & {b"avif", b"avis"}
-    )
+    brands = _brands(head)
+    named = brands & {b"heic", b"heix", b"heim", b"heis"}
+    return bool(named) or (head[8:12] in {b"mif1", b"msf1"} and not brands & _AVIF)
 
 
 def may_be_film(head: bytes) -> bool:
     """Say whether a file begins like a video."""
     if head[4:8] == b"ftyp":
-        return not is_heif(head) and head[8:12] not in {b"avif", b"avis"}
+        return not is_heif(head) and not _brands(head) & _AVIF
     return head.startswith(_FILM_MARKS) or (head[:4] == b"RIFF" and head[8:12] == b"AVI ")
+
+
+def _brands(head: bytes) -> set[bytes]:
+    """Return what a file of ISO/IEC 14496-12 says that it can be read as."""
+    if head[4:8] != b"ftyp":
+        return set()
+    size = min(int.from_bytes(head[:4], "big"), len(head))
+    return {head[at : at + 4] for at in (8, *range(16, size - 3, 4))}
 
 
 def _is_known(head: bytes) -> bool:
