@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+import warnings
 from typing import Any
 
 import click
@@ -53,6 +54,8 @@ def main(arguments: list[str] | None = None) -> None:
     Exit codes: 2 where the caller can mend it (input, settings, consent), 1 for the rest, 130 after Ctrl-C.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    # What Pillow finds odd in a file but reads, nobody can mend; what it cannot read becomes one of our errors.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
         outcome: Any = group.main(arguments, prog_name="mien", standalone_mode=False)
     except click.exceptions.Exit as ending:

@@ -53,8 +53,21 @@ _SAVE_OPTIONS: MappingProxyType[str, dict[str, Any]] = MappingProxyType(
         "BMP": {},
     }
 )
-# What Pillow's decoders raise on damaged files, besides UnidentifiedImageError (an OSError).
-_DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, struct.error, zlib.error)
+# What Pillow's decoders raise on damaged files, besides UnidentifiedImageError (an OSError): tens of thousands of spoilt
+# files were tried, and each of its plugins stumbles in its own way.
+_DECODE_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True, slots=True)
