@@ -53,8 +53,8 @@ _SAVE_OPTIONS: MappingProxyType[str, dict[str, Any]] = MappingProxyType(
         "BMP": {},
     }
 )
-# What Pillow's decoders raise on damaged files, besides UnidentifiedImageError (an OSError): tens of thousands of spoilt
-# files were tried, and each of its plugins stumbles in its own way.
+# What Pillow's decoders raise on damaged files, besides UnidentifiedImageError (an OSError): each of its plugins
+# stumbles in its own way.
 _DECODE_ERRORS = (
     OSError,
     SyntaxError,

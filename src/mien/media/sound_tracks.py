@@ -25,6 +25,8 @@ _OPUS_RATE = 48_000
 _CHANNELS = {"mono": 1, "stereo": 2, "5.1": 6, "7.1": 8}
 _JITTER_S = 0.04
 """Stamps of sound that are off by less are rounding and jitter; below what anybody hears as out of step."""
+_LONGEST_SILENCE_S = 30
+"""Longer gaps stay gaps: players bridge them, and a hostile file could ask for hours."""
 _KEPT = (
     Disposition.default
     | Disposition.dub
@@ -129,6 +131,8 @@ class Converted:
             yield from self._take(frame)
 
     def _take(self, frame: AudioFrame) -> Iterator[_Packet]:
+        if frame.sample_rate <= 0 or not frame.samples:
+            return
         start = self._until if frame.pts is None or not frame.time_base else frame.pts * frame.time_base
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
         astray = self._until is not None and start is not None and abs(start - self._until) > _JITTER_S
@@ -159,7 +163,7 @@ class Converted:
 
     def _go_to(self, sample: int) -> Iterator[_Packet]:
         """Make `sample` the next one: fill a gap with silence, or leave out what overlaps."""
-        if self._next is None:
+        if self._next is None or sample - self._next > _LONGEST_SILENCE_S * self._rate:
             self._next = sample
         self._skip = max(self._next - sample, 0)
         while self._next < sample:
