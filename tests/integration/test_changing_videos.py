@@ -108,6 +108,19 @@ def test_several_changes_are_counted_and_a_return_to_the_first_size_needs_no_bar
     assert inner(pipeline.images[-1])[0] == 0
 
 
+def test_a_picture_that_is_turned_midway_by_its_matrix_alone_is_fitted_and_searched_anew(tmp_path, monkeypatch):
+    def matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
+        """Ask for a quarter turn from the seventh frame on, as a phone's SEI would: no encoder here writes one."""
+        return (0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30) if (frame.time or 0) > 0.22 else None
+
+    monkeypatch.setattr("mien.media.video_reader.display_matrix", matrix)
+    source, pipeline = mux(tmp_path / "in.mkv", Film(size_wh=(160, 96), pts=range(12))), Flushed(4)
+    report = treat(source, tmp_path / "out.mp4", pipeline)
+    assert pipeline.emptied_after == [6, 12]
+    assert inner(pipeline.images[-1])[0] >= 50
+    assert "first to 96x160" in note_of(report, "changes its size")
+
+
 def test_other_pixels_of_the_same_size_are_no_change(tmp_path):
     parts = [
         mux(tmp_path / f"{kind}.mjpeg", Film("mjpeg", pix_fmt=kind, pts=range(3), first=3 * n), form="mjpeg")

@@ -25,9 +25,9 @@ from mien.media.frame_times import is_raw
 _DEMUXERS = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,mxf,ivf,gif,nut,h264,hevc,mjpeg,m4v,mpegvideo,obu,dv,yuv4mpegpipe"
 _NO_FILM = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 _OWN_CLOCKS = frozenset({"mpegts", "mpeg"})
-_LEAP, _LONG_LEAP = Fraction(10), Fraction(660)
+_LEAP, _LONG_LEAP = Fraction(10), Fraction(1800)
 """Seconds of silence of every stream that are a jump of the clock: in broadcast streams, and in files that may pause.
-A frame of a GIF can last 655 s."""
+A frame of a GIF can last 655 s, a screen recording may stand still for longer."""
 _TS_DISCONT = 0x0200  # AVFMT_TS_DISCONT
 _CONFIGURED_ONCE = frozenset({"aac", "opus", "vorbis", "flac", "alac"})
 _TOLD_TAGS = frozenset(
@@ -177,7 +177,7 @@ def clock_of(container: InputContainer) -> tuple[Fraction, Fraction]:
     """
     own = container.format.name in _OWN_CLOCKS
     start = Fraction(container.start_time or 0, av.time_base) if own else Fraction(0)
-    discontinuous = bool(container.format.flags & _TS_DISCONT)
+    discontinuous = bool(container.format.flags & _TS_DISCONT) or container.format.name == "flv"
     return start, _LEAP if discontinuous else _LONG_LEAP
 
 
