@@ -13,8 +13,9 @@ from typing import Generic, Protocol, TypeVar
 
 _BACK = Fraction(1, 10)
 """A decoding time that falls back by more is a discontinuity; less is jitter."""
-_UNSORTED = Fraction(1)
-"""By how much a decoding time may lie below the presentation time, where that alone is known."""
+_UNSORTED = Fraction(20)
+"""By how much a decoding time may lie below the presentation time, where that alone is known: frames are stored in
+another order than they are shown, and in a film of one frame a second four of them are long."""
 _RECENT = Fraction(2)
 """Streams that spoke within so many seconds are waited for at a discontinuity."""
 _MAX_HELD = 1500

@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mien.media.timeline import Timeline
@@ -79,8 +79,9 @@ def test_frames_stored_in_another_order_than_shown_are_no_jump():
     assert (offsets(out), timeline.repairs) == ([0], 0)
 
 
-def test_frames_with_presentation_times_alone_are_no_jump():
-    out, timeline = on_one_clock([Packet(VIDEO, n * FRAME, None) for n in [0, 4, 2, 1, 3, 8, 6, 5, 7]])
+@pytest.mark.parametrize("step", [FRAME, 90_000])
+def test_frames_with_presentation_times_alone_are_no_jump(step):
+    out, timeline = on_one_clock([Packet(VIDEO, n * step, None) for n in [0, 4, 2, 1, 3, 8, 6, 5, 7]])
     assert (offsets(out), timeline.repairs) == ([0], 0)
 
 
@@ -183,16 +184,18 @@ def test_what_was_read_before_an_error_comes_before_it():
     assert len(got) == len(take(90_000, 25)) + 1
 
 
+@settings(deadline=None)  # a busy machine takes its time
 @given(
     starts=st.lists(st.integers(0, (1 << 33) - 1), min_size=2, max_size=5),
     frames=st.integers(26, 60),
     lag=st.integers(0, 20_000),
 )
-def test_however_takes_are_joined_each_stream_grows_and_each_take_is_in_step(starts, frames, lag):
+def test_however_takes_are_joined_no_stream_falls_back_and_each_take_is_in_step(starts, frames, lag):
     takes = [take(start + lag, frames, lag=lag) for start in starts]
     steps = {id(packet): number for number, one in enumerate(takes) for packet in one}
     out, _ = on_one_clock([packet for one in takes for packet in one], start=starts[0])
     for stream in (VIDEO, AUDIO):
-        assert is_growing(times(out, stream))
+        # A tenth of a second is jitter: writers leave out what overlaps.
+        assert all(after > before - 9000 for before, after in pairwise(times(out, stream)))
     for number in range(len(takes)):
         assert len(offsets([packet for packet in out if steps[id(packet)] == number])) == 1
