@@ -280,6 +280,7 @@ def test_where_the_declaration_cannot_be_recorded_nothing_is_treated(folder, cap
         pytest.param(("letter.txt", "out.jpg", "--mosaic"), "media.unreadable", id="no media, to picture"),
         pytest.param(("logo.svg", "out.jpg", "--mosaic"), "media.unreadable", id="svg"),
         pytest.param((".", "out.mp4", "--mosaic"), "media.unreadable", id="folder"),
+        pytest.param(("a\nb.mp4", "out.mp4", "--mosaic"), "media.unreadable", id="a name of two lines"),
         pytest.param(("astronaut.png", "data", "--mosaic"), "output", id="no suffix"),
         pytest.param(("astronaut.png", "nowhere/out.png", "--mosaic"), "output", id="no such folder"),
         pytest.param(("astronaut.png", "letter.txt/out.png", "--mosaic"), "output", id="a file as folder"),

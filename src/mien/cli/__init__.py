@@ -69,6 +69,7 @@ def main(arguments: list[str] | None = None) -> None:
     except MienError as error:
         if "--debug" in arguments:
             raise
-        click.echo(f"error[{error.code}]: {error}", err=True)
+        # One line, though a file's name may hold several.
+        click.echo(f"error[{error.code}]: {' '.join(str(error).split())}", err=True)
         sys.exit(2 if isinstance(error, InputError | SettingsError | ConsentError) else 1)
     sys.exit(outcome if isinstance(outcome, int) else 0)
