@@ -141,7 +141,12 @@ def select(container: InputContainer, path: Path) -> Selection:
 
 
 def _decodes(stream: Stream) -> bool:
-    return cast("object", stream.codec_context) is not None  # PyAV opens no context where there is no decoder
+    if cast("object", stream.codec_context) is None:  # PyAV opens no context where there is no decoder
+        return False
+    # Where too little of the sound could be read to tell what it is made of, there is none.
+    return not isinstance(stream, AudioStream) or (
+        stream.codec_context.sample_rate > 0 and stream.codec_context.layout.nb_channels > 0
+    )
 
 
 def _left_out(container: InputContainer, film: av.VideoStream) -> list[str]:

@@ -72,8 +72,15 @@ def _layout_for(layouts: Sequence[str]) -> str:
         >>> _layout_for(["mono", "5.1(side)"]), _layout_for(["quad"]), _layout_for(["mono"])
         ('5.1', 'stereo', 'mono')
     """
-    most = max(av.AudioLayout(layout).nb_channels for layout in layouts)
+    most = max(1, *map(_channels, layouts))
     return max((name for name, channels in _CHANNELS.items() if channels <= most), key=_CHANNELS.__getitem__)
+
+
+def _channels(layout: str) -> int:
+    try:
+        return av.AudioLayout(layout).nb_channels
+    except (av.FFmpegError, ValueError):
+        return 2  # a layout without a name
 
 
 class Copied:

@@ -92,3 +92,8 @@ def test_kinds_may_alternate():
     _, samples = converted(frames, SoundKind("stereo", RATE), SoundKind("mono", 32_000))
     assert samples.size == pytest.approx(1.2 * RATE, abs=2500)
     assert min(level(samples, 0.1 + n * 0.2) for n in range(6)) > 0.2
+
+
+def test_a_layout_that_has_no_name_becomes_one_that_has():
+    _, samples = converted([frame(0, 0.5)], SoundKind("0 channels", RATE))
+    assert samples.size == pytest.approx(0.5 * RATE, abs=2100)
