@@ -22,9 +22,9 @@ from mien.media.clock import CaptureClock
 from mien.media.decoder import DecoderThread
 from mien.media.encoded import VideoCodec
 from mien.media.newest import Newest
-from mien.media.peer import CLOCK_RATES, IceServer, Peer, codecs
+from mien.media.peer import CLOCK_RATES, IceServer, Peer
 from mien.media.privates import on_goodbye, take_packets, watch_clock
-from mien.media.sdp import Offer, payload_types, video_codecs, with_start_bitrate
+from mien.media.sdp import Offer, payload_types, with_start_bitrate
 from mien.media.sound import CapturedSound, SoundOrder
 
 log = structlog.get_logger()
@@ -128,11 +128,9 @@ class Ingest(Peer):
 
     def _prepare(self) -> None:
         for kind in self.offer.kinds:
-            transceiver = self.connection.addTransceiver(kind, direction="recvonly")
-            # A publisher knows best what it encodes at little cost, so its order counts (RFC 8829, 5.3.1).
-            wanted = video_codecs(self.offer.text) if kind == "video" else ("opus",)
-            transceiver.setCodecPreferences(codecs(kind, *wanted))
-            self._transceivers[kind] = transceiver
+            # Without preferences of ours its own order counts: a publisher knows best what it encodes at little
+            # cost (RFC 9429, 5.3.1). `read_offer` left in what we decode and nothing else.
+            self._transceivers[kind] = self.connection.addTransceiver(kind, direction="recvonly")
 
     # Video ----------------------------------------------------------------------------------------------------
 

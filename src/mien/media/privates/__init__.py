@@ -3,7 +3,9 @@
 `tests/integration/test_aiortc_privates.py` notices when one of them changes.
 """
 
-from mien.media.privates.ice import gather_within
+from mien.media.privates.checks import allow_checks
+from mien.media.privates.formats import take_dynamic_types
+from mien.media.privates.ice import gather_within, neighbours
 from mien.media.privates.receiving import Clock, harden, on_goodbye, take_packets, watch_clock
 from mien.media.privates.sending import Feedback, Line, StreamReport, StreamTerms, round_trip_s, take_over
 
@@ -13,11 +15,15 @@ __all__ = [
     "Line",
     "StreamReport",
     "StreamTerms",
+    "allow_checks",
     "gather_within",
     "harden",
+    "neighbours",
     "on_goodbye",
     "round_trip_s",
     "take_over",
     "take_packets",
     "watch_clock",
 ]
+
+take_dynamic_types()
