@@ -44,6 +44,7 @@ class OfferedSection:
         is_taken: False where the answer refuses it.
         parameters: What the answer says of the H.264 formats, by payload type.
         layers: Names of simulcast layers that are taken, as offered.
+        has_sim_group: Whether layers are offered by their sources, as browsers did before they had names.
     """
 
     kind: str
@@ -53,6 +54,7 @@ class OfferedSection:
     is_taken: bool
     parameters: dict[str, str] = field(default_factory=dict)
     layers: tuple[str, ...] = ()
+    has_sim_group: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,11 @@ class Offer:
     candidates: tuple[Candidate, ...]
     takes: tuple[VideoCodec, ...]
     octets: int
+
+    @property
+    def is_simulcast(self) -> bool:
+        """Whether the video comes in several sizes."""
+        return any(len(section.layers) > 1 or section.has_sim_group for section in self.sections)
 
 
 def read_offer(text: str, *, direction: str) -> Offer:
@@ -202,11 +209,15 @@ def _sources(section: Section) -> list[str]:
     named = dict.fromkeys(value.partition(" ")[0] for value in section.all("ssrc"))
     found = [each for each in named if each.isascii() and each.isdigit() and int(each) < 1 << 32]
     pairs = [value.split()[1:] for value in section.all("ssrc-group") if value.startswith("FID ")]
-    if section.has("simulcast") or any(value.startswith("SIM ") for value in section.all("ssrc-group")):
+    if section.has("simulcast") or _has_sim_group(section):
         return []  # several media: they are told apart as they come
     if len(pairs) == 1 and len(pairs[0]) == 2 and set(pairs[0]) <= set(found):
         return pairs[0]
     return found if len(found) <= 2 else found[:1]
+
+
+def _has_sim_group(section: Section) -> bool:
+    return any(value.startswith("SIM ") for value in section.all("ssrc-group"))
 
 
 def _takes(section: Section) -> tuple[VideoCodec, ...]:
@@ -262,6 +273,7 @@ def extensions_of(description: Description, section: Section) -> Iterator[tuple[
 
 def _as_offered(section: Section, formats: Sequence[Format] | None, direction: str) -> OfferedSection:
     h264 = [each for each in formats or () if each.name == VideoCodec.H264]
+    is_video_in = formats is not None and direction == "sendonly" and section.kind == "video"
     return OfferedSection(
         section.kind,
         section.protocol,
@@ -269,7 +281,8 @@ def _as_offered(section: Section, formats: Sequence[Format] | None, direction: s
         section.first("mid"),
         formats is not None,
         {str(each.number): each.answered_parameters for each in h264},
-        _layers(section) if formats is not None and direction == "sendonly" and section.kind == "video" else (),
+        _layers(section) if is_video_in else (),
+        is_video_in and _has_sim_group(section),
     )
 
 
