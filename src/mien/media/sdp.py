@@ -40,7 +40,7 @@ __all__ = [
 _Wishes = ParamSpec("_Wishes")
 _Read = TypeVar("_Read")
 _READ_S: Final = 5.0
-_READER: Final = ThreadPoolExecutor(1, "mien-sdp")
+_READER: Final = ThreadPoolExecutor(1, "sdp-reader")
 """One thread: readers hold the interpreter, so more would only take it from the event loop."""
 
 

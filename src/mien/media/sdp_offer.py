@@ -22,6 +22,8 @@ _PROTOCOL: Final = re.compile(r"((UDP|TCP)/(D?TLS)/)?RTP/SAVPF?")
 _MID: Final = re.compile(r"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]{1,64}")
 _RID: Final = re.compile(r"[A-Za-z0-9_-]{1,16}")
 _MAX_LAYERS: Final = 4
+_MOST_ALIKE: Final = 8
+"""Payload types of one codec; Chromium has six for H.264. What aiortc does with them grows with their square."""
 _EXTENSIONS: Final = frozenset(
     {
         "urn:ietf:params:rtp-hdrext:sdes:mid",
@@ -193,15 +195,19 @@ def _spoken(section: Section, direction: str) -> list[Format]:
     """Return the formats that we speak, and those that send them again."""
     known = formats_of(section)
     if section.kind == "audio":
-        return [each for each in known if (each.name, each.clock_rate) == ("OPUS", 48_000)]
-    media = {
-        each.number
+        return [each for each in known if (each.name, each.clock_rate) == ("OPUS", 48_000)][:_MOST_ALIKE]
+    ours = [
+        each
         for each in known
         if each.clock_rate == 90_000
         and (each.takes_ours if direction == "recvonly" else each.name == VideoCodec.VP8 or each.is_h264)
+    ]
+    media = {
+        each.number for codec in VideoCodec for each in [each for each in ours if each.name == codec][:_MOST_ALIKE]
     }
-    again = direction == "recvonly" or len(_sources(section)) == 2
-    return [each for each in known if each.number in media or (again and each.retransmits in media)]
+    again = {each.retransmits: each.number for each in reversed(known) if each.retransmits in media}
+    repeats = set(again.values()) if direction == "recvonly" or len(_sources(section)) == 2 else set()
+    return [each for each in known if each.number in media | repeats]
 
 
 def _sources(section: Section) -> list[str]:
