@@ -8,7 +8,7 @@ from mien.media.candidates import Candidate, is_fit
 from mien.media.encoded import VideoCodec
 from mien.media.sdp_formats import Format, formats_of
 from mien.media.sdp_limits import MAX_CANDIDATES
-from mien.media.sdp_offer import Offer, OfferedSection, candidates_of, direction_of, extensions_of
+from mien.media.sdp_offer import LAYER_EXTENSION, Offer, OfferedSection, candidates_of, direction_of, extensions_of
 from mien.media.sdp_text import Attribute, Description, Section, attributes, read_description, write_description
 from mien.media.sdp_transport import Transport, transport_of
 
@@ -46,6 +46,7 @@ def _answered(offered: OfferedSection, section: Section) -> Section:
             continue
         kept.append(each)
     if offered.layers:
+        kept.append(Attribute("extmap", f"{offered.layer_extension} {LAYER_EXTENSION}"))
         kept += attributes(("rid", f"{name} recv") for name in offered.layers)
         kept.append(Attribute("simulcast", f"recv {';'.join(offered.layers)}"))
     section.attributes = kept

@@ -5,7 +5,7 @@ each section, one transport is named in all of them, and nothing that was not un
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -32,6 +32,8 @@ _EXTENSIONS: Final = frozenset(
     }
 )
 """What aiortc knows."""
+LAYER_EXTENSION: Final = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"
+"""Names a packet's layer. Nobody here reads it, but browsers refuse an answer that has layers without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class OfferedSection:
         is_taken: False where the answer refuses it.
         parameters: What the answer says of the H.264 formats, by payload type.
         layers: Names of simulcast layers that are taken, as offered.
+        layer_extension: The number of the header extension that names them.
         has_sim_group: Whether layers are offered by their sources, as browsers did before they had names.
     """
 
@@ -56,6 +59,7 @@ class OfferedSection:
     is_taken: bool
     parameters: dict[str, str] = field(default_factory=dict)
     layers: tuple[str, ...] = ()
+    layer_extension: int | None = None
     has_sim_group: bool = False
 
 
@@ -129,7 +133,7 @@ def read_offer(text: str, *, direction: str) -> Offer:
         text=write_description(normal),
         kinds=tuple(section.kind for section in kept),
         sections=tuple(
-            _as_offered(section, formats[section.kind] if section in kept else None, direction)
+            _as_offered(description, section, formats[section.kind] if section in kept else None, direction)
             for section in description.sections
         ),
         bundle=tuple(mid for each in bundled if (mid := each.first("mid")) is not None and mid in group),
@@ -267,18 +271,23 @@ def _normal(
     return Section(section.kind, 9, "UDP/TLS/RTP/SAVPF", numbers, attributes(pairs), "IN IP4 0.0.0.0")
 
 
-def extensions_of(description: Description, section: Section) -> Iterator[tuple[int, str]]:
-    """Yield the header extensions that we know, each number once (RFC 8285, 5)."""
+def extensions_of(
+    description: Description, section: Section, known: Container[str] = _EXTENSIONS
+) -> Iterator[tuple[int, str]]:
+    """Yield the header extensions that are known, each number once (RFC 8285, 5)."""
     seen = set()
     for value in (*section.all("extmap"), *description.all("extmap")):
         match = re.match(r"([0-9]{1,3})(?:/[a-z]{1,8})? +([!-~]{1,256})", value)
-        if match and match[2] in _EXTENSIONS and 1 <= int(match[1]) <= 255 and match[1] not in seen:  # RFC 8285, 4.3
+        if match and match[2] in known and 1 <= int(match[1]) <= 255 and match[1] not in seen:  # RFC 8285, 4.3
             seen.add(match[1])
             yield int(match[1]), match[2]
 
 
-def _as_offered(section: Section, formats: Sequence[Format] | None, direction: str) -> OfferedSection:
+def _as_offered(
+    description: Description, section: Section, formats: Sequence[Format] | None, direction: str
+) -> OfferedSection:
     h264 = [each for each in formats or () if each.name == VideoCodec.H264]
+    extension = next((number for number, _ in extensions_of(description, section, {LAYER_EXTENSION})), None)
     is_video_in = formats is not None and direction == "sendonly" and section.kind == "video"
     return OfferedSection(
         section.kind,
@@ -287,7 +296,8 @@ def _as_offered(section: Section, formats: Sequence[Format] | None, direction: s
         section.first("mid"),
         formats is not None,
         {str(each.number): each.answered_parameters for each in h264},
-        _layers(section) if is_video_in else (),
+        _layers(section) if is_video_in and extension else (),
+        extension,
         is_video_in and _has_sim_group(section),
     )
 

@@ -305,6 +305,9 @@ async def test_every_simulcast_layer_is_taken(name):
     assert f"a=simulcast:recv {offered}\r\n" in answer
     for layer in offered.split(";"):
         assert f"a=rid:{layer} recv\r\n" in answer
+    number = re.search(r"a=extmap:(\d+)\S* urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id", text)[1]
+    extension = f"a=extmap:{number} urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n"
+    assert extension in answer, "browsers refuse layers without it"
     assert "rtx" not in read.text, "which layer a retransmission belongs to is not told"
 
 
@@ -322,7 +325,8 @@ async def test_every_simulcast_layer_is_taken(name):
     ],
 )
 async def test_simulcast_is_read_by_its_grammar(simulcast, layers):
-    rids = "a=rid:a send\r\na=rid:b send pt=96;max-width=640\r\na=rid:c send\r\na=rid:x recv\r\n"
+    rids = "a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n"
+    rids += "a=rid:a send\r\na=rid:b send pt=96;max-width=640\r\na=rid:c send\r\na=rid:x recv\r\n"
     _, answer = await answered(offer(video("0") + rids + f"a=simulcast:{simulcast}\r\n"))
     assert re.findall(r"a=simulcast:recv (\S+)", answer) == ([layers] if layers else [])
 
