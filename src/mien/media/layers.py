@@ -64,7 +64,8 @@ class Layers:
     def add(self, packet: RtpPacket, now: float) -> list[EncodedFrame]:
         """Take a packet that came at `now`; return the frames that it completes, of the layer that goes on."""
         layer = self._layer(packet.ssrc, now)
-        layer.heard_at = now
+        if packet.payload:
+            layer.heard_at = now  # to a layer that is switched off browsers send padding, to probe the line
         frames = layer.assembler.add(packet, now)
         for frame in frames:
             if size_wh := key_frame_size_wh(frame):

@@ -3,6 +3,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from aiortc.rtp import RtpPacket
 
 from mien.media.assembly import EncodedFrame
 from mien.media.encoded import VideoCodec
@@ -84,6 +85,22 @@ def test_a_smaller_layer_takes_over_at_a_key_frame_once_the_largest_was_switched
     sender.send(range(15, 30), of=(11, 22, 33))
     assert sender.layers.source == 33
     assert sender.sizes[-10:] == [LARGE] * 10
+
+
+def test_padding_is_no_sign_of_life():
+    """Browsers probe the line with it, on the layer that they may switch on again."""
+    sender = Sender(VideoCodec.VP8, (11, 22))
+    sender.send(range(10))
+    (last, *_) = FRAMES[VideoCodec.VP8, 22][10]
+    for step in range(60):
+        padding = RtpPacket(
+            payload_type=96, sequence_number=last.sequence_number + step, timestamp=last.timestamp, ssrc=22
+        )
+        sender.layers.add(padding, sender.now)
+        sender.send([11] if step % 2 else [12], of=(11,))
+    assert sender.asked[11] > 0
+    sender.send(range(15, 18), of=(11,))
+    assert sender.layers.source == 11
 
 
 @pytest.mark.parametrize("codec", CODECS)
