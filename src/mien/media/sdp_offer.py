@@ -24,11 +24,12 @@ _RID: Final = re.compile(r"[A-Za-z0-9_-]{1,16}")
 _MAX_LAYERS: Final = 4
 _MOST_ALIKE: Final = 8
 """Payload types of one codec; Chromium has six for H.264. What aiortc does with them grows with their square."""
+SEND_TIME: Final = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 _EXTENSIONS: Final = frozenset(
     {
         "urn:ietf:params:rtp-hdrext:sdes:mid",
         "urn:ietf:params:rtp-hdrext:ssrc-audio-level",
-        "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
+        SEND_TIME,
     }
 )
 """What aiortc knows."""
@@ -219,7 +220,7 @@ def _sources(section: Section) -> list[str]:
     named = dict.fromkeys(value.partition(" ")[0] for value in section.all("ssrc"))
     found = [each for each in named if each.isascii() and each.isdigit() and int(each) < 1 << 32]
     pairs = [value.split()[1:] for value in section.all("ssrc-group") if value.startswith("FID ")]
-    if section.has("simulcast") or _has_sim_group(section):
+    if _is_simulcast(section):
         return []  # several media: they are told apart as they come
     if len(pairs) == 1 and len(pairs[0]) == 2 and set(pairs[0]) <= set(found):
         return pairs[0]
@@ -228,6 +229,10 @@ def _sources(section: Section) -> list[str]:
 
 def _has_sim_group(section: Section) -> bool:
     return any(value.startswith("SIM ") for value in section.all("ssrc-group"))
+
+
+def _is_simulcast(section: Section) -> bool:
+    return section.has("simulcast") or _has_sim_group(section)
 
 
 def _takes(section: Section) -> tuple[VideoCodec, ...]:
@@ -261,7 +266,10 @@ def _normal(
     """Return a section in the form that aiortc takes, of known words only."""
     pairs: list[tuple[str, str | None]] = [("mid", mid), (direction_of(description, section), None), ("rtcp-mux", None)]
     pairs += transport.lines()
-    for number, uri in extensions_of(description, section):
+    # aiortc's estimate, which it makes of send times, follows what comes. Where a still picture needs little, browsers
+    # switch the larger layers off for it and never on again; without it they go by the loss that we report.
+    known = _EXTENSIONS - {SEND_TIME} if direction == "sendonly" and _is_simulcast(section) else _EXTENSIONS
+    for number, uri in extensions_of(description, section, known):
         pairs.append(("extmap", f"{number} {uri}"))
     for each in formats:
         pairs += each.lines()

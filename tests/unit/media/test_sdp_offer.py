@@ -309,6 +309,9 @@ async def test_every_simulcast_layer_is_taken(name):
     extension = f"a=extmap:{number} urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n"
     assert extension in answer, "browsers refuse layers without it"
     assert "rtx" not in read.text, "which layer a retransmission belongs to is not told"
+    assert "abs-send-time" not in read.text.partition("m=video")[2], (
+        "an estimate from it would keep the larger layers off"
+    )
 
 
 @pytest.mark.parametrize(
