@@ -20,8 +20,8 @@ from aiortc import (
 from mien.errors import IceRestartError, MienError, SdpError, SdpLimitError
 from mien.media.candidates import Candidate, is_fit
 from mien.media.encoded import PICTURE_CLOCK_RATE, SOUND_CLOCK_RATE
-from mien.media.privates import allow_checks, harden, neighbours
-from mien.media.sdp import MAX_CANDIDATES, Fragment, Offer, answer_to
+from mien.media.privates import allow_checks, harden, neighbours, widen_dtls
+from mien.media.sdp import MAX_CANDIDATES, Fragment, Offer, answer_to, is_dtls_client
 
 log = structlog.get_logger()
 
@@ -68,6 +68,7 @@ class Peer(ABC):
         self.connection = RTCPeerConnection(
             RTCConfiguration(iceServers=servers, bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
         )
+        widen_dtls(self.connection, rsa_too=is_dtls_client(offer.text))
         self.offer = offer
         self.connected = asyncio.Event()
         self.gone = asyncio.Event()

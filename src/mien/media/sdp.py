@@ -28,6 +28,7 @@ __all__ = [
     "Offer",
     "answer_to",
     "choose_codec",
+    "is_dtls_client",
     "payload_types",
     "read_answer",
     "read_fragment",
@@ -113,6 +114,11 @@ def _trickled_ufrag(value: str) -> str:
     if not UFRAG.fullmatch(value):
         raise SdpError("an ICE user fragment is 4 to 256 letters, digits, + or /")
     return value
+
+
+def is_dtls_client(text: str) -> bool:
+    """Whether an offer insists on the client's part in the DTLS handshake (RFC 8842); most leave it to us."""
+    return re.search(r"^a=setup:active\s*$", text, re.MULTILINE) is not None
 
 
 def payload_types(text: str, kind: str) -> dict[int, str]:

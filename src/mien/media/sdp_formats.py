@@ -14,6 +14,7 @@ _RTPMAP: Final = re.compile(r"([0-9]{1,3}) +([!-.0-~]{1,64})/([0-9]{1,6})(?:/[0-
 _NUMBERED: Final = re.compile(r"([0-9]{1,3}|\*) +(.+)")
 _FEEDBACK: Final = frozenset({"nack", "nack pli", "ccm fir", "goog-remb"})
 _PROFILE: Final = re.compile(r"[0-9a-f]{6}")
+_PARAMETER_SETS: Final = re.compile(r"[A-Za-z0-9+/=,]{1,2000}")
 _BASELINE: Final = "42"
 _DEFAULT_PROFILE: Final = "42000a"
 """RFC 6184, 8.1: baseline at level 1 where nothing is said."""
@@ -83,7 +84,9 @@ class Format:
         for each in self.feedback:
             yield "rtcp-fb", f"{self.number} {each}"
         if self.name == VideoCodec.H264:
-            yield "fmtp", f"{self.number} {_AIORTC_H264}"
+            sets = self.parameters.get("sprop-parameter-sets", "")
+            kept = f";sprop-parameter-sets={sets}" if _PARAMETER_SETS.fullmatch(sets) else ""
+            yield "fmtp", f"{self.number} {_AIORTC_H264}{kept}"
         elif self.retransmits is not None:
             yield "fmtp", f"{self.number} apt={self.retransmits}"
 

@@ -234,6 +234,15 @@ async def test_h264_of_every_profile_and_mode_is_taken_for_ingest_and_answered_a
     assert [sorted(each.split(";")) for each in told] == ([sorted(said)] if said else [])
 
 
+async def test_parameter_sets_that_are_in_the_offer_alone_go_on_to_the_decoder():
+    sets = "sprop-parameter-sets=Z0LAH9kAUAW7ARAAAAMAEAAAAwPI8YMkgA==,aMuDyyA="
+    read, answer = await answered(offer(video("0", H264.format(f"a=fmtp:96 packetization-mode=1;{sets}\r\n"))))
+    assert sets in read.text
+    assert sets not in answer
+    read, _ = await answered(offer(video("0", H264.format("a=fmtp:96 sprop-parameter-sets=a b;c=d\r\n"))))
+    assert "sprop" not in read.text
+
+
 @pytest.mark.parametrize("profile", PROFILES)
 def test_what_a_viewer_takes_of_h264_is_baseline_in_packets(profile):
     for mode in ("0", "1"):

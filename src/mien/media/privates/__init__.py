@@ -4,6 +4,7 @@
 """
 
 from mien.media.privates.checks import allow_checks
+from mien.media.privates.dtls import prepare_dtls, widen_dtls
 from mien.media.privates.formats import take_dynamic_types
 from mien.media.privates.ice import gather_within, neighbours
 from mien.media.privates.receiving import Clock, harden, on_goodbye, take_packets, watch_clock
@@ -20,10 +21,12 @@ __all__ = [
     "harden",
     "neighbours",
     "on_goodbye",
+    "prepare_dtls",
     "round_trip_s",
     "take_over",
     "take_packets",
     "watch_clock",
+    "widen_dtls",
 ]
 
 take_dynamic_types()
