@@ -1,7 +1,7 @@
 """Settings: one frozen tree, read once from the environment (`MIEN_...`) and passed down as plain values."""
 
 import re
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -18,6 +18,10 @@ def _port_range(text: str) -> str:
     if not 1024 <= first <= last <= 65_535:
         raise ValueError(f"ports go from 1024 to 65535 and the first is not above the last, got {text}")
     return text
+
+
+def _network(text: str) -> str:
+    return str(ip_network(text))
 
 
 def _announced(entry: str) -> str:
@@ -122,6 +126,11 @@ class LiveSettings(BaseModel):
     )
     udp_ports: Annotated[str, StringConstraints(pattern=r"^\d{4,5}-\d{4,5}$"), AfterValidator(_port_range)] | None = (
         Field(default=None, description="Ports that media use, as in `50000-50100`; by default any.")
+    )
+    peer_networks: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
+        default=(),
+        description="Networks, as in `10.0.0.0/8`, that publishers and viewers may name addresses of although they are "
+        "neither public nor the ones that media listen in.",
     )
 
 

@@ -35,6 +35,8 @@
     │   ├── PushRefusedError      a server elsewhere will not have the broadcast
     │   ├── TokenError
     │   └── SdpError              an offer or fragment cannot be used
+    │       ├── SdpLimitError     it has more of something than is taken
+    │       └── IceRestartError   a fragment asks for new ICE credentials
     └── SettingsError             a setting is wrong
 
 Each class carries a stable `code`; `server/problems.py` alone turns codes into HTTP answers.
@@ -285,6 +287,18 @@ class SdpError(LiveError):
     """An offer, answer or fragment cannot be used."""
 
     code = "live.sdp"
+
+
+class SdpLimitError(SdpError):
+    """An offer, answer or fragment has more of something than is taken, or more than any client sends."""
+
+    code = "live.sdp_limit"
+
+
+class IceRestartError(SdpError):
+    """A fragment belongs to other ICE credentials than the session's: a restart, which is not supported."""
+
+    code = "live.no_ice_restart"
 
 
 class SettingsError(MienError):
