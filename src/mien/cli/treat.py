@@ -16,7 +16,7 @@ from mien.cli.models import show_progress
 from mien.cli.settings import read_settings
 from mien.config import Settings
 from mien.errors import ConsentError, MediaTooLargeError
-from mien.media.images import DEFAULT_IMAGE_PIXELS, MAX_IMAGE_PIXELS, is_still
+from mien.media.images import MAX_IMAGE_PIXELS, is_still
 from mien.registry.runtime import Runtime
 from mien.registry.store import State, Store
 from mien.sessions.advice import ADVICE, NEVER_RECOGNISED, SPOILS_RECOGNITION
@@ -61,7 +61,7 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--max-megapixels",
     type=click.FloatRange(0, MAX_IMAGE_PIXELS / 1e6, min_open=True),
-    default=DEFAULT_IMAGE_PIXELS / 1e6,
+    default=MAX_IMAGE_PIXELS / 1e6,
     show_default=True,
     help="The largest picture to read, in millions of pixels.",
 )

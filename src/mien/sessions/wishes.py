@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from mien.errors import MediaError, PersonaError, PolicyError, TooManyPhotosError
-from mien.media.images import decode_image, is_image_name
+from mien.media.images import MAX_IMAGE_PIXELS, decode_image, is_image_name
 from mien.vision.faces import Image
 from mien.vision.mosaic import MosaicShape, MosaicStyle
 
@@ -53,7 +53,8 @@ class FacePhoto:
         Raises:
             MediaError: The bytes are not a picture that can be used.
         """
-        return cls(name=name, sha256=hashlib.sha256(data).hexdigest(), image=decode_image(data, name=name))
+        image = decode_image(data, name=name, max_pixels=MAX_IMAGE_PIXELS)
+        return cls(name=name, sha256=hashlib.sha256(data).hexdigest(), image=image)
 
     @classmethod
     def read(cls, path: Path) -> "FacePhoto":
