@@ -17,7 +17,7 @@ Place: TypeAlias = tuple[float, float] | None
 def events(bench: Bench) -> Iterator[Row]:
     """Exchange an enrolled person for a stranger, in four ways, and count the frames that show the stranger."""
     enrolled, strangers = bench.enrolled_and_strangers()
-    pairs = list(zip(enrolled, _nearest(bench, enrolled, strangers), strict=True))[:: max(1, len(enrolled) // 12)]
+    pairs = list(zip(enrolled, nearest(bench, enrolled, strangers), strict=True))[:: max(1, len(enrolled) // 12)]
     gallery = bench.gallery_of(enrolled)
     for title, scene in EVENTS.items():
         leaked, longest, shown_before = 0, 0, 0
@@ -39,7 +39,7 @@ def events(bench: Bench) -> Iterator[Row]:
                "stranger shown": leaked, "longest, ms": 40 * longest}  # fmt: skip
 
 
-def _nearest(bench: Bench, enrolled: Sequence[str], strangers: Sequence[str]) -> list[str]:
+def nearest(bench: Bench, enrolled: Sequence[str], strangers: Sequence[str]) -> list[str]:
     """Return for each enrolled person the stranger who resembles them most: the worst to be exchanged for."""
     theirs = np.stack([bench.people[name].vector for name in strangers])
     return [strangers[int(np.argmax(theirs @ bench.people[name].vector))] for name in enrolled]

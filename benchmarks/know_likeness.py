@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from know_people import ENROLLED, Bench
 from know_tally import Row, rounded
 from mien.vision import looks as detector_looks
-from mien.vision.clearance import ClearanceRules, Glimpse, glimpse_of
+from mien.vision.clearance import ClearanceRules
+from mien.vision.continuity import Glimpse, glimpse_of
 from mien.vision.faces import Embedding, Mesh
 from mien.vision.landmarks import Roi, box_of_mesh
 from mien.vision.tracker import FaceTracker

@@ -1,6 +1,6 @@
 """How surely the enrolled are shown and strangers are not: false clearances, time to clearance, time to loss.
 
-    python benchmarks/quality_know.py [--only 'looks;clips;given;events'] [--split held-out] [--out rows.json]
+    python benchmarks/quality_know.py [--only 'looks;clips;given;events;grimaces'] [--split held-out] [--out rows.json]
 
 Everything runs through the real chain: detector, tracker, mesh, alignment, recogniser, clearance. People are the stills
 and clips of ../shared (MIEN_SHARED names another folder), 100 of them enrolled by one photo each, all others strangers,
@@ -23,6 +23,7 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "benchmarks")]
 from know_clips import clips
 from know_events import events
 from know_given import given
+from know_grimaces import grimaces
 from know_likeness import glimpses, looks
 from know_people import Bench
 from know_tally import Row
@@ -33,6 +34,7 @@ PARTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "clips": clips,
     "given": given,
     "events": events,
+    "grimaces": grimaces,
     "glimpses": glimpses,
 }
 

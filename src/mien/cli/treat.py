@@ -88,7 +88,7 @@ def treat(
     \b
     --mosaic                    everybody is hidden
     --swap-to X                 everybody becomes X
-    --swap-to X --mosaic        the most prominent face becomes X, the others are hidden
+    --swap-to X --mosaic        who is largest at first becomes X, the others are hidden
     --show A [--show B]         A and B stay once surely recognised, the others are hidden
     --show A --swap-to X        A stays, the others become X
     --swap-only A --swap-to X   A becomes X, the others are hidden

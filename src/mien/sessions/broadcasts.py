@@ -45,7 +45,7 @@ class BroadcastWish:
         title: For people.
         treatment: "mosaic" or "swap".
         persona: Id of the face to swap in: "mask:..." or "reference:...".
-        others: In a swap, what other faces than the most prominent one get.
+        others: In a swap, what all but the one who was largest when it began get.
         delay_frames: As in `LivePolicy`.
         mosaic_style: As in `LivePolicy`.
         mosaic_shape: As in `LivePolicy`.

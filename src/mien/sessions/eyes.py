@@ -171,11 +171,10 @@ class EyesMaker:
     def _eyes(self, policy: Policy, people: Sequence[Person], rules: ClearanceRules) -> Eyes:
         landmarker = self._landmarker if policy.needs_mesh else None
         occlusion = self._occlusion if policy.needs_mesh else None
-        if not people:
-            return Eyes(self._finder, FaceTracker(landmarker, self._glance), self._glance, occlusion=occlusion)
+        embedder = self._embedder if people or policy.needs_embedder else None
         gallery = Gallery({person.name: self._embeddings(person) for person in people})
         tracker = FaceTracker(landmarker, self._glance)
-        return Eyes(self._finder, tracker, self._glance, self._embedder, gallery, rules, occlusion)
+        return Eyes(self._finder, tracker, self._glance, embedder, gallery, rules, occlusion)
 
     # --- personas --------------------------------------------------------------------------------------------
 

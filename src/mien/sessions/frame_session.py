@@ -7,7 +7,7 @@ import structlog
 
 from mien.errors import LiveError, MienError
 from mien.media.frame_codec import FrameFormat, decode_frame, encode_frame
-from mien.sessions.ports import LivePolicy, Pipeline, TreatedPicture
+from mien.sessions.ports import LivePolicy, Pipeline, TakesOver, TreatedPicture
 
 log = structlog.get_logger()
 
@@ -68,6 +68,8 @@ class LocalFrameSession:
         """
         pipeline = await asyncio.to_thread(self._build, policy)
         async with self._busy:
+            if isinstance(pipeline, TakesOver):
+                pipeline.take_over(self._pipeline)
             self._pipeline = pipeline
 
     def end(self) -> None:

@@ -31,7 +31,7 @@ from mien.media.peer import CONNECT_TIMEOUT_S, IceServer, Peer
 from mien.media.sdp import Fragment, Offer
 from mien.sessions.encoder_thread import EncoderThread
 from mien.sessions.output import LiveOutput
-from mien.sessions.ports import Connected, LivePolicy, Pipeline, Role
+from mien.sessions.ports import Connected, LivePolicy, Pipeline, Role, TakesOver
 from mien.sessions.sound_line import SoundLine
 from mien.sessions.states import BroadcastState, LiveCounts, LiveLimits, LiveReport, LiveStats
 from mien.sessions.vision_thread import VisionThread
@@ -429,6 +429,8 @@ class LiveSession:
     def _change_vision(self, pipeline: Pipeline) -> None:
         old = self._vision
         old.retire()
+        if isinstance(pipeline, TakesOver):
+            pipeline.take_over(old.pipeline)
         self._dropped_before += old.frames.dropped
         self._vision_errors_before += old.errors
         self._vision = self._start_vision(pipeline)

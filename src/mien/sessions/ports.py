@@ -37,6 +37,15 @@ class WorksAhead(Protocol):
         ...
 
 
+@runtime_checkable
+class TakesOver(Protocol):
+    """A pipeline that knows something which must outlive a change of the policy: whom the swap is bound to."""
+
+    def take_over(self, previous: object) -> None:
+        """Learn it from the pipeline that treated the stream so far."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Declaration:
     """Somebody's word that the owner of a face agreed to its use.
@@ -108,7 +117,7 @@ class LivePolicy:
     Attributes:
         treatment: "mosaic" hides every face; "swap" needs a persona.
         persona: A built-in persona's id ("mask:volto"), photos that `read_reference` accepted, or None.
-        others: In a swap, what faces beside the most prominent one get.
+        others: In a swap, what all but the one who was largest when it began get.
         delay_frames: For so many frames a picture waits, so that a face found late is hidden from its first frame;
             None lets the factory choose what the treatment needs.
         mosaic_style: How hidden faces are painted over.

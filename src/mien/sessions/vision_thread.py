@@ -13,7 +13,7 @@ import structlog
 from mien.media.frames import to_image
 from mien.media.meters import DurationMeter
 from mien.media.newest import Newest
-from mien.sessions.ports import Pipeline, WorksAhead
+from mien.sessions.ports import Pipeline, TakesOver, WorksAhead
 from mien.vision.faces import TreatedFrame
 
 log = structlog.get_logger()
@@ -68,6 +68,11 @@ class VisionThread:
             self.frames.clear()
         self.frames.nudge()
 
+    @property
+    def pipeline(self) -> Pipeline:
+        """The pipeline that treats pictures now."""
+        return self._pipeline
+
     def busy_s(self, now: float) -> float:
         """Return for how long the present picture has been under treatment."""
         since = self._busy_since
@@ -98,8 +103,10 @@ class VisionThread:
     def _take_up_next(self) -> None:
         with self._gate:
             if self._next is not None:
-                self._pipeline, done = self._next
-                self._next = None
+                pipeline, done = self._next
+                if isinstance(pipeline, TakesOver):
+                    pipeline.take_over(self._pipeline)
+                self._pipeline, self._next = pipeline, None
                 done.set()
 
     def _treat(self, frame: av.VideoFrame, at: float, era: int) -> None:

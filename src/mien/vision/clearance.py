@@ -7,16 +7,17 @@ have an identity, so a stranger's treatment is what doubt gets.
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TypeAlias
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from mien.vision.alignment import crop_aligned, five_landmarks
+from mien.vision.continuity import Continuity
 from mien.vision.embedder import Match
-from mien.vision.faces import Box, Image, Mesh, Points
-from mien.vision.landmarks import box_of_mesh, eye_distance, yaw_of_mesh
+from mien.vision.faces import Embedding, Image, Mesh
+from mien.vision.landmarks import box_of_mesh, eye_distance, gape_of_mesh, yaw_of_mesh
+
+_REMEMBERED = 6
+"""So many looks that kept a clearance are compared with the next ones."""
 
 
 class Sight(IntEnum):
@@ -25,8 +26,10 @@ class Sight(IntEnum):
     POOR = 0
     """Nobody can be told by it."""
     FAIR = 1
-    """Turned or small: it can speak against somebody known, or for them, but clears nobody."""
-    GOOD = 2
+    """Small: it can speak against somebody known, or for them, but clears nobody."""
+    LOPSIDED = 2
+    """Turned, or pulling a face: it clears as a good look does, and says little against anybody."""
+    GOOD = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +45,13 @@ class ClearanceRules:
         spacing_s: Least time between two looks that count.
         renew_s: A cleared track is looked at again after this long.
         keep: Smallest cosine of a look that confirms a clearance; a good look below it ends the clearance.
-        refute: A fair look below this ends the clearance; one between this and `keep` says nothing.
-        expire_s: Without a look that confirms it for this long, clearance ends.
+        refute: A fair or lopsided look below this ends the clearance; one between this and `keep` says nothing alone.
+        keep_own: A lopsided look keeps the clearance too where it is so alike to one of the last looks that kept it.
+        expire_s: Without a look that keeps it for this long, clearance ends.
+        carry_s: It also ends after this long without a look of `keep` at the enrolled person.
         min_eye_px: Least distance between the eyes of a good look.
         max_yaw: Largest `yaw_of_mesh` of a good look.
+        max_gape: Widest `gape_of_mesh` of a good look.
         fair_eye_px: The same for a fair look.
         fair_yaw: The same for a fair look.
         min_sharpness: Least variance of the Laplacian of the face, at 64 px.
@@ -66,9 +72,12 @@ class ClearanceRules:
     renew_s: float = 0.4
     keep: float = 0.94
     refute: float = 0.9
+    keep_own: float = 0.965
     expire_s: float = 2.0
+    carry_s: float = 8.0
     min_eye_px: float = 18.0
     max_yaw: float = 0.45
+    max_gape: float = 0.18
     fair_eye_px: float = 14.0
     fair_yaw: float = 0.65
     min_sharpness: float = 30.0
@@ -92,24 +101,18 @@ STILL = ClearanceRules(similarity=0.965, slack=0.0, margin=0.02, looks=1, spacin
 """A still gives one look only, so the look must be better."""
 
 
-Glimpse: TypeAlias = NDArray[np.float32]
-"""A small grey picture of an aligned face, less its mean, of L2 norm 1."""
-_GLIMPSE = 32
-_GLIMPSE_TEMPLATE: Points = np.array([[10, 12], [22, 12], [16, 18], [11.5, 24], [20.5, 24]], np.float32)
-
-
 @dataclass(slots=True)
-class Clearance:
+class Clearance(Continuity):
     """The evidence about one face track."""
 
     identity: str | None = None
     _candidate: str | None = None
     _likeness: list[float] = field(default_factory=list)
+    _unanimous: list[float] = field(default_factory=list)
+    _kept_by: list[Embedding] = field(default_factory=list)
     _last_look: float = field(default=-1e9)
     _last_agreement: float = field(default=-1e9)
-    _place: tuple[Box, float] | None = None
-    _glimpse: Glimpse | None = None
-    _startled: bool = False
+    _last_kept: float = field(default=-1e9)
 
     def wants_look(self, sight: Sight, at: float, rules: ClearanceRules) -> bool:
         """Tell whether a look is due and this frame good enough for it.
@@ -118,12 +121,22 @@ class Clearance:
         the clearance keeps it.
         """
         if self.identity is None:
-            return sight is Sight.GOOD and at - self._last_look >= rules.spacing_s
+            wanted = Sight.LOPSIDED if rules.looks > 1 else Sight.GOOD
+            return sight >= wanted and at - self._last_look >= rules.spacing_s
         if self._startled:
             return True
         return sight >= Sight.FAIR and at - self._last_look >= rules.renew_s
 
-    def weigh(self, match: Match | None, sight: Sight, at: float, rules: ClearanceRules, *, enrolled: int) -> None:
+    def weigh(
+        self,
+        match: Match | None,
+        sight: Sight,
+        at: float,
+        rules: ClearanceRules,
+        *,
+        enrolled: int,
+        embedding: Embedding | None = None,
+    ) -> None:
         """Take the result of one look.
 
         Args:
@@ -132,75 +145,89 @@ class Clearance:
             at: When, in seconds.
             rules: What it takes.
             enrolled: How many people it was compared with.
+            embedding: The look itself, to compare later looks of this face track with; None compares none.
         """
-        agrees = self._confirms if self.identity is not None else self._adds_up
-        if match is None or not agrees(match, sight, at, rules, enrolled):
+        if match is None:
+            self.revoke()
+        elif self.identity is None:
+            self._add_up(match, sight, at, rules, enrolled, embedding)
+        elif not self._confirms(match, sight, at, rules, embedding):
             self.revoke()
         self._last_look = at
 
-    def _adds_up(self, match: Match, sight: Sight, at: float, rules: ClearanceRules, enrolled: int) -> bool:
-        """Add one look to the evidence; tell whether it agrees with what there is."""
+    def _add_up(
+        self,
+        match: Match,
+        sight: Sight,
+        at: float,
+        rules: ClearanceRules,
+        enrolled: int,
+        embedding: Embedding | None,
+    ) -> None:
+        """Add one look to the evidence, or forget it all where it disagrees.
+
+        A lopsided look that disagrees leaves the good ones, unless it speaks for somebody else: turned faces and
+        grimaces are less alike to a calm photo.
+        """
         wanted = rules.wanted(enrolled)
         alike = match.similarity >= wanted - rules.slack and match.margin >= rules.margin
-        if sight is not Sight.GOOD or not alike or self._candidate not in {None, match.identity}:
-            return False
+        same = self._candidate in {None, match.identity}
+        if sight is Sight.LOPSIDED and not alike and match.similarity >= rules.refute and same:
+            self._unanimous.clear()
+            return
+        if sight < Sight.LOPSIDED or not alike or not same:
+            self.revoke()
+            return
         self._candidate = match.identity
-        self._likeness.append(match.similarity)
+        self._unanimous.append(match.similarity)
+        if sight is Sight.GOOD:
+            self._likeness.append(match.similarity)
         # The mean of all looks, not of the last few: who tries for long gets no more chances than who is brief.
-        if len(self._likeness) >= rules.looks and float(np.mean(self._likeness)) >= wanted:
-            self.identity = match.identity
-        self._last_agreement = at
-        return True
+        for evidence in (self._likeness, self._unanimous):
+            if len(evidence) >= rules.looks and float(np.mean(evidence)) >= wanted:
+                self.identity = match.identity
+        self._last_agreement = self._last_kept = at
+        self._remember(embedding)
 
-    def _confirms(self, match: Match, sight: Sight, at: float, rules: ClearanceRules, _enrolled: int) -> bool:
-        """Tell whether a look at a cleared face leaves no doubt, and let it renew the clearance if it confirms it."""
+    def _confirms(
+        self, match: Match, sight: Sight, at: float, rules: ClearanceRules, embedding: Embedding | None
+    ) -> bool:
+        """Tell whether a look at a cleared face leaves no doubt, and let it renew the clearance if it confirms it.
+
+        Looks of this very face track are compared too, since a grimace is more alike to the last moment's than to a
+        photo. They only keep what the enrolled person's photo has cleared, for `carry_s`, and are forgotten with it.
+        """
         if match.identity != self.identity or sight is Sight.POOR:
             return False
         if match.similarity >= rules.keep:
+            self._last_agreement = self._last_kept = at
+        elif sight is Sight.GOOD or match.similarity < rules.refute:
+            return False
+        elif sight is Sight.LOPSIDED and self._is_like_before(embedding, rules):
             self._last_agreement = at
-            return True
-        return sight is Sight.FAIR and match.similarity >= rules.refute and not self._startled
+        else:
+            return not self._startled
+        self._remember(embedding)
+        return True
 
-    def follows(self, box: Box, at: float, rules: ClearanceRules) -> bool:
-        """Take the face's place in this frame; tell whether the face of the last frame can have moved there.
+    def _is_like_before(self, embedding: Embedding | None, rules: ClearanceRules) -> bool:
+        return embedding is not None and any(float(np.vdot(own, embedding)) >= rules.keep_own for own in self._kept_by)
 
-        Args:
-            box: (4,) pixels.
-            at: When, in seconds.
-            rules: `max_leap` and `max_gap_s`.
-        """
-        last, self._place = self._place, (box, at)
-        if last is None:
-            return True
-        before, seen_at = last
-        size_before, size = float(np.ptp(before[[1, 3]])), float(np.ptp(box[[1, 3]]))
-        smaller, larger = sorted((max(size_before, 1.0), max(size, 1.0)))
-        moved = float(np.linalg.norm((box[:2] + box[2:] - before[:2] - before[2:]) / 2))
-        near = moved <= rules.max_leap * smaller and larger <= (1 + rules.max_leap) * smaller
-        return near and at - seen_at <= rules.max_gap_s
-
-    def watch(self, glimpse: Glimpse, rules: ClearanceRules) -> None:
-        """Compare the face's picture with the last frame's: another face in the same place startles."""
-        last, self._glimpse = self._glimpse, glimpse
-        self._startled = last is None or float(np.vdot(last, glimpse)) < rules.same_picture
+    def _remember(self, embedding: Embedding | None) -> None:
+        if embedding is not None:
+            self._kept_by = [*self._kept_by, embedding][-_REMEMBERED:]
 
     def tick(self, at: float, rules: ClearanceRules) -> None:
         """Forget evidence, and with it a clearance, that nothing has confirmed for too long."""
-        if at - self._last_agreement > rules.expire_s:
+        if at - self._last_agreement > rules.expire_s or at - self._last_kept > rules.carry_s:
             self.revoke()
 
     def revoke(self) -> None:
         """Forget all evidence: whoever this is starts again as a stranger."""
         self.identity = self._candidate = None
         self._likeness.clear()
-
-
-def glimpse_of(image: Image, mesh: Mesh) -> Glimpse:
-    """Return the face as a picture that changes little from frame to frame, however it moves."""
-    crop = crop_aligned(image, five_landmarks(mesh), _GLIMPSE_TEMPLATE, _GLIMPSE)
-    grey = cv2.GaussianBlur(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), (3, 3), 0).astype(np.float32)[4:, 3:-3]
-    grey -= grey.mean()
-    return np.asarray(grey / max(float(np.linalg.norm(grey)), 1e-6), np.float32)
+        self._unanimous.clear()
+        self._kept_by.clear()
 
 
 def sight_of(image: Image, mesh: Mesh, mesh_score: float, rules: ClearanceRules) -> Sight:
@@ -210,7 +237,9 @@ def sight_of(image: Image, mesh: Mesh, mesh_score: float, rules: ClearanceRules)
         return Sight.POOR
     if sharpness(image, mesh) < rules.min_sharpness:
         return Sight.POOR
-    return Sight.GOOD if eyes_px >= rules.min_eye_px and yaw <= rules.max_yaw else Sight.FAIR
+    if eyes_px < rules.min_eye_px:
+        return Sight.FAIR
+    return Sight.GOOD if yaw <= rules.max_yaw and gape_of_mesh(mesh) <= rules.max_gape else Sight.LOPSIDED
 
 
 def sharpness(image: Image, mesh: Mesh) -> float:

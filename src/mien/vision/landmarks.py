@@ -12,6 +12,7 @@ CROP = 192  # the network's input side
 MARGIN = 1.5  # the network was trained on faces that fill two thirds of the crop
 EYE_OUTER_LEFT, EYE_OUTER_RIGHT = 33, 263
 CHEEK_LEFT, CHEEK_RIGHT, NOSE_TIP = 234, 454, 1
+LIP_UPPER, LIP_LOWER = 13, 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,12 @@ def yaw_of_mesh(mesh: Mesh) -> float:
     nose, left, right = mesh[NOSE_TIP, :2], mesh[CHEEK_LEFT, :2], mesh[CHEEK_RIGHT, :2]
     to_left, to_right = float(np.linalg.norm(nose - left)), float(np.linalg.norm(right - nose))
     return abs(to_left - to_right) / max(to_left + to_right, 1e-6)
+
+
+def gape_of_mesh(mesh: Mesh) -> float:
+    """Return how far the lips are apart, as a share of the distance of the eyes' outer corners: 0 is closed."""
+    lips = float(np.linalg.norm(mesh[LIP_LOWER] - mesh[LIP_UPPER]))
+    return lips / max(float(np.linalg.norm(mesh[EYE_OUTER_RIGHT] - mesh[EYE_OUTER_LEFT])), 1e-6)
 
 
 def eye_distance(mesh: Mesh) -> float:

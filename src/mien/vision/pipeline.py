@@ -8,8 +8,10 @@ from typing import TypeAlias
 
 import numpy as np
 
-from mien.errors import ShapeError
-from mien.vision.clearance import Clearance, ClearanceRules, Sight, glimpse_of, sight_of
+from mien.errors import PolicyError, ShapeError
+from mien.vision.chosen import Chosen, ChosenPerson, LargestInStill, Verdict
+from mien.vision.clearance import Clearance, ClearanceRules, Sight, sight_of
+from mien.vision.continuity import glimpse_of
 from mien.vision.cuts import CutDetector, surely_cut
 from mien.vision.embedder import DlibEmbedder, Gallery
 from mien.vision.faces import Box, Face, Image, Net, TreatedFrame, check_image
@@ -49,7 +51,7 @@ class Eyes:
         find: Detects faces.
         tracker: Follows them; holds state.
         glance: Follows a face found late back through the frames that wait; None covers its surroundings in them.
-        embed: Turns a face into a vector; None where nobody is to be recognised.
+        embed: Turns a face into a vector; None where nobody is to be recognised, and no swap is bound to one person.
         gallery: The enrolled people.
         rules: When a face counts as recognised.
         occlusion: Tells what is in front of a face that is swapped; None leaves it to a rule.
@@ -80,6 +82,7 @@ class _Held:
         doubted: Faces that lost their name after they were drawn.
         worn: Where personas were drawn, by face track; they stand before the covers.
         astray: Face tracks whose persona may have been drawn beside the face.
+        wearer: The face track that surely is the chosen person, or None.
     """
 
     image: Image
@@ -93,11 +96,17 @@ class _Held:
     doubted: list[Face] = field(default_factory=list)
     worn: dict[int, Worn] = field(default_factory=dict)
     astray: set[int] = field(default_factory=set)
+    wearer: int | None = None
 
     @property
     def untreated(self) -> Image:
         """The picture as it was captured."""
         return self.image if self.before is None else self.before
+
+    def undo(self) -> None:
+        """Take back what was drawn ahead of time."""
+        self.image, self.before = self.untreated, None
+        self.drawn, self.covers, self.worn = None, [], {}
 
 
 class FacePipeline:
@@ -117,6 +126,9 @@ class FacePipeline:
         mosaic_shape: How much of a head is hidden.
         still: Every frame is a picture by itself, to be searched as thoroughly as can be.
         span: Times the stages.
+
+    Raises:
+        PolicyError: A swap is to be bound to one person, and nothing can tell who that is.
     """
 
     def __init__(
@@ -148,8 +160,22 @@ class FacePipeline:
         self._swappers: dict[int, tuple[Swap, MeshSwapper]] = {}
         self._altered_at = -LABEL_HOLD_S
         self._last_at = -np.inf
-        self._foremost: int | None = None
         self._scene_at = -np.inf
+        self._chosen: Chosen | LargestInStill | None = None
+        if policy.foremost is not None:
+            if eyes.embed is None:
+                raise PolicyError("a swap that is bound to one person needs an embedder")
+            self._chosen = LargestInStill() if still else Chosen(eyes.embed)
+
+    @property
+    def chosen_person(self) -> ChosenPerson | None:
+        """Whom the swap is bound to; None where it is not bound to anybody, or not yet."""
+        return None if self._chosen is None else self._chosen.person
+
+    def take_over(self, previous: object) -> None:
+        """Keep the swap bound to whom `previous`, the pipeline of this stream so far, had bound it to."""
+        if self._chosen is not None and isinstance(previous, FacePipeline):
+            self._chosen.person = previous.chosen_person
 
     def __call__(self, image: Image, *, at: float) -> TreatedFrame | None:
         """Take the frame captured at `at`; return the frame to send, or None while the delay line fills.
@@ -170,6 +196,7 @@ class FacePipeline:
             tracks = self._see(image, at)
             with self._span("know"):
                 faces = [self._know(image, track, at) for track in tracks]
+                verdict = self._choose(image, tracks, faces, at)
         except Exception:
             self._lose_sight()
             raise
@@ -177,18 +204,20 @@ class FacePipeline:
             self._last_at = at
         self._is_sure = True
         self._held.append(_Held(image, at, faces, {t.id: at - t.seen_at for t in tracks}))
+        self._judge_backwards(verdict)
         self._cover_backwards(tracks, at)
         self._doubt_backwards(faces)
         return self._treat(self._held.popleft()) if len(self._held) > self._delay else None
 
     def work_ahead(self) -> None:
-        """Draw what the newest frame needs, while there is time: it then leaves sooner, if nothing is found since.
+        """Draw what the frames that wait need, while there is time: they then leave sooner, if nothing is found since.
 
         What comes out is the same without it.
         """
-        if self._held and self._held[-1].drawn is None:
-            self._held[-1].before = self._held[-1].image.copy()
-            self._draw(self._held[-1])
+        for held in self._held:
+            if held.drawn is None:
+                held.before = held.image.copy()
+                self._draw(held)
 
     def flush(self) -> Iterator[TreatedFrame]:
         """Return the frames that the delay line still holds, oldest first; the next one in is searched as the first."""
@@ -226,7 +255,8 @@ class FacePipeline:
         self._eyes.tracker.forget()
         self._clearances.clear()
         self._swappers.clear()
-        self._foremost = None
+        if self._chosen is not None:
+            self._chosen.forget_tracks()
 
     def _look_back(self) -> None:
         """See what was not looked at in the last frame of a scene: no later frame will tell who entered."""
@@ -249,10 +279,13 @@ class FacePipeline:
         self._is_sure = False
         self._held.clear()
         self._clearances.clear()
+        if self._chosen is not None:
+            self._chosen.forget_tracks()
 
     def _know(self, image: Image, track: FaceTrack, at: float) -> Face:
         """Weigh the evidence about who this is. Doubt of any kind makes a stranger."""
-        identity = None if self._eyes.embed is None else self._identify(image, track, at, self._eyes.embed)
+        embed = self._eyes.embed if len(self._eyes.gallery) else None
+        identity = None if embed is None else self._identify(image, track, at, embed)
         return Face(track.id, track.box_xyxy, track.reach_xyxy, track.mesh, track.mesh_score, track.seen, identity)
 
     def _identify(self, image: Image, track: FaceTrack, at: float, embed: DlibEmbedder) -> str | None:
@@ -266,9 +299,27 @@ class FacePipeline:
         if clearance.wants_look(Sight.GOOD, at, rules):  # is one due at all? sharpness costs time
             sight = sight_of(image, mesh, track.mesh_score, rules)
             if clearance.wants_look(sight, at, rules):
-                clearance.weigh(gallery.match(embed(image, mesh)), sight, at, rules, enrolled=len(gallery))
+                vector = embed(image, mesh)
+                clearance.weigh(gallery.match(vector), sight, at, rules, enrolled=len(gallery), embedding=vector)
         clearance.tick(at, rules)
         return clearance.identity
+
+    def _choose(self, image: Image, tracks: list[FaceTrack], faces: list[Face], at: float) -> Verdict:
+        """Tell which face is the person whom the swap is bound to."""
+        if self._chosen is None:
+            return Verdict()
+        return self._chosen(image, tracks, at, [f.face_track_id for f in faces if f.identity in self._policy.people])
+
+    def _judge_backwards(self, verdict: Verdict) -> None:
+        """Let the newest frame decide in those that wait, too, who wears the persona."""
+        for held in self._held:
+            if verdict.refuted is not None and held.wearer == verdict.refuted:
+                held.wearer = None
+                if held.drawn is not None:
+                    held.doubted += [face for face in held.faces if face.face_track_id == verdict.refuted]
+            if held.wearer is None and held.at >= verdict.since:
+                held.wearer = verdict.wearer
+                held.undo()
 
     def _cover_backwards(self, tracks: list[FaceTrack], at: float) -> None:
         """Hide a face found now, or found again, in the frames of its scene that wait and did not show it."""
@@ -355,9 +406,8 @@ class FacePipeline:
     def _draw(self, held: _Held) -> dict[int, str]:
         """Draw the swaps of a frame and note what must be hidden."""
         drawn: dict[int, str] = {}
-        foremost = self._foremost_of(held.faces)
         for face in held.faces:
-            treatment = self._policy.treatment(face, foremost_id=foremost)
+            treatment = self._policy.treatment(face, foremost_id=held.wearer)
             veil = self._swap(held, face, treatment) if isinstance(treatment, Swap) else 0.0
             if isinstance(treatment, Show | Swap) and veil < 1:
                 drawn[face.face_track_id] = treatment.name
@@ -395,14 +445,6 @@ class FacePipeline:
                 held.worn[face.face_track_id] = swapper.worn
         return veil
 
-    def _foremost_of(self, faces: list[Face]) -> int | None:
-        """Return the most prominent stranger: the largest face, until it leaves the picture."""
-        strangers = {f.face_track_id: f for f in faces if f.identity not in self._policy.people}
-        if self._foremost not in strangers:
-            largest = max(strangers.values(), key=_size, default=None)
-            self._foremost = None if largest is None else largest.face_track_id
-        return self._foremost
-
     def _mark(self, held: _Held, drawn: dict[int, str], *, altered: bool) -> None:
         if altered:
             self._altered_at = held.at
@@ -425,7 +467,3 @@ def _holds(outer: Box, box: Box) -> bool:
     """Tell whether the middle of `box` lies in `outer`."""
     middle = (box[:2] + box[2:]) / 2
     return bool((outer[:2] <= middle).all() and (middle <= outer[2:]).all())
-
-
-def _size(face: Face) -> float:
-    return float((face.box_xyxy[2] - face.box_xyxy[0]) * (face.box_xyxy[3] - face.box_xyxy[1]))

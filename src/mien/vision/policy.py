@@ -41,7 +41,8 @@ class Policy:
     Attributes:
         strangers: For every face that is not cleared as somebody named in `people`. Never `Show`.
         people: For those who are surely recognised.
-        foremost: For the most prominent stranger, if given; the other strangers get `strangers`. Never `Show`.
+        foremost: For one person, if given: the most prominent stranger when it began, known again by the embedding
+            (`chosen.Chosen`). The other strangers get `strangers`. Never `Show`.
 
     Raises:
         PolicyError: A stranger would be shown.
@@ -66,12 +67,22 @@ class Policy:
         return bool(self.people) or any(isinstance(t, Swap) for t in (self.strangers, self.foremost))
 
     @property
+    def needs_embedder(self) -> bool:
+        """True where somebody must be known again."""
+        return bool(self.people) or self.foremost is not None
+
+    @property
     def shows_anybody(self) -> bool:
         """True where some face may leave untreated."""
         return any(isinstance(treatment, Show) for treatment in self.people.values())
 
     def treatment(self, face: Face, *, foremost_id: int | None) -> Treatment:
-        """Return the treatment of `face`. A face not seen in this very frame is never shown."""
+        """Return the treatment of `face`. A face not seen in this very frame is never shown.
+
+        Args:
+            face: A face of the frame.
+            foremost_id: The face track that surely is the person whom `foremost` is for.
+        """
         if face.identity is not None and face.identity in self.people:
             wanted = self.people[face.identity]
             if not isinstance(wanted, Show) or (face.seen and face.mesh is not None):

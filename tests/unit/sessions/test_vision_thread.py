@@ -107,6 +107,26 @@ def test_a_replaced_pipeline_treats_no_further_picture(start, sink):
     assert sink.next().image[0, 0, 0] == 2
 
 
+def test_a_replaced_pipeline_is_handed_to_the_next_before_its_first_picture(start, sink):
+    class Heir(Paint):
+        took_over = None
+
+        def take_over(self, previous):
+            self.took_over = previous
+
+        def __call__(self, image, *, at):
+            assert self.took_over is first
+            return super().__call__(image, at=at)
+
+    first, heir = Paint((1, 1, 1)), Heir((2, 2, 2))
+    thread = start(first)
+    assert thread.pipeline is first
+    assert thread.replace(heir).wait(5)
+    thread.frames.put((FRAME, 1.0))
+    assert sink.next().image[0, 0, 0] == 2
+    assert thread.pipeline is heir
+
+
 def test_a_retired_thread_hands_on_nothing_that_it_still_finishes(start, sink):
     entered, leave = threading.Event(), threading.Event()
 

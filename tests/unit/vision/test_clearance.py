@@ -6,14 +6,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.errors import ShapeError
-from mien.vision.clearance import STILL, Clearance, ClearanceRules, Sight, glimpse_of, sight_of
+from mien.vision.clearance import STILL, Clearance, ClearanceRules, Sight, sight_of
+from mien.vision.continuity import glimpse_of
 from mien.vision.embedder import Gallery, Match
 from mien.vision.mask_preview import nobody
 
 RULES = ClearanceRules()
 ALICE = Match("alice", 0.98, 0.05)
 BOB = Match("bob", 0.98, 0.05)
-GOOD, FAIR, POOR = Sight.GOOD, Sight.FAIR, Sight.POOR
+GOOD, LOPSIDED, FAIR, POOR = Sight.GOOD, Sight.LOPSIDED, Sight.FAIR, Sight.POOR
+
+
+def unit(*values):
+    vector = np.array(values, np.float32)
+    return vector / np.linalg.norm(vector)
 
 
 def after(*looks, sight=GOOD, enrolled=1, clearance=None, start=0.0):
@@ -94,6 +100,95 @@ def test_a_fair_look_keeps_a_clearance_says_nothing_or_ends_it():
         assert clearance.identity == identity_at_2_7
     clearance = cleared()
     clearance.weigh(Match("alice", 0.89, 0.0), FAIR, 1.5, RULES, enrolled=1)
+    assert clearance.identity is None
+
+
+def test_turned_faces_and_grimaces_clear_by_the_same_limits():
+    assert after(*[ALICE] * 3, sight=LOPSIDED).identity is None
+    assert after(*[ALICE] * 4, sight=LOPSIDED).identity == "alice"
+    just = Match("alice", RULES.wanted(1) - 0.9 * RULES.slack, 0.05)
+    assert after(*[just] * 30, sight=LOPSIDED).identity is None
+    assert Clearance().wants_look(LOPSIDED, 0.0, RULES)
+    assert not Clearance().wants_look(LOPSIDED, 0.0, STILL)
+
+
+def test_good_and_lopsided_looks_clear_together_where_all_of_them_agree():
+    clearance = after(ALICE, ALICE)
+    after(ALICE, sight=LOPSIDED, clearance=clearance, start=0.4)
+    assert clearance.identity is None
+    assert after(ALICE, clearance=clearance, start=0.6).identity == "alice"
+
+
+def test_a_lopsided_look_that_disagrees_a_little_takes_no_good_look_with_it():
+    unlike = Match("alice", 0.93, 0.05)
+    clearance = after(ALICE, ALICE, ALICE)
+    after(unlike, sight=LOPSIDED, clearance=clearance, start=0.6)
+    assert after(ALICE, ALICE, ALICE, sight=LOPSIDED, clearance=clearance, start=0.8).identity is None
+    assert after(ALICE, clearance=clearance, start=1.6).identity == "alice"
+
+
+@pytest.mark.parametrize("doubt", [BOB, None, Match("alice", 0.89, 0.05)])
+def test_a_lopsided_look_that_speaks_against_it_forgets_everything(doubt):
+    clearance = after(ALICE, ALICE, ALICE)
+    after(doubt, sight=LOPSIDED, clearance=clearance, start=0.6)
+    assert after(ALICE, clearance=clearance, start=0.8).identity is None
+
+
+CALM, SHOUT, STRANGER = unit(1.0, 0.0, 0.0), unit(0.97, 0.24, 0.0), unit(0.93, 0.0, 0.37)
+SHOUTING = Match("alice", 0.92, 0.0)
+
+
+def shouting(seconds, *, embedding, start=1.0, startle=False, clearance=None):
+    """Return a clearance that was calm until 0.6 s and then had such looks."""
+    clearance = clearance or Clearance()
+    if clearance.identity is None:
+        for i in range(4):
+            clearance.weigh(ALICE, GOOD, 0.2 * i, RULES, enrolled=1, embedding=CALM)
+    for i in range(round(seconds / 0.4)):
+        if startle:
+            clearance.watch(OTHER, RULES)
+            clearance.watch(SAME, RULES)
+        clearance.weigh(SHOUTING, LOPSIDED, start + 0.4 * i, RULES, enrolled=1, embedding=embedding)
+        clearance.tick(start + 0.4 * i, RULES)
+    return clearance
+
+
+@pytest.mark.parametrize("startle", [False, True])
+def test_a_grimace_keeps_the_clearance_while_it_is_like_the_last_moments_of_the_same_track(startle):
+    assert shouting(6, embedding=SHOUT, startle=startle).identity == "alice"
+
+
+def test_small_faces_are_too_much_alike_to_be_carried_so():
+    clearance = after(ALICE, ALICE, ALICE, ALICE)
+    clearance.weigh(ALICE, GOOD, 1.0, RULES, enrolled=1, embedding=CALM)
+    for i in range(7):
+        clearance.weigh(SHOUTING, FAIR, 1.4 + 0.4 * i, RULES, enrolled=1, embedding=CALM)
+        clearance.tick(1.4 + 0.4 * i, RULES)
+    assert clearance.identity is None
+
+
+def test_a_grimace_does_not_keep_it_for_ever():
+    assert shouting(RULES.carry_s + 2, embedding=SHOUT).identity is None
+
+
+def test_a_stranger_in_the_place_of_somebody_who_shouts_does_not_inherit_the_clearance():
+    clearance = shouting(2, embedding=SHOUT, startle=True)
+    assert shouting(0.4, embedding=STRANGER, start=3.0, startle=True, clearance=clearance).identity is None
+
+
+def test_without_a_startle_a_stranger_lasts_no_longer_than_before():
+    clearance = shouting(2, embedding=SHOUT)
+    assert shouting(RULES.expire_s + 0.8, embedding=STRANGER, start=3.0, clearance=clearance).identity is None
+
+
+def test_what_kept_a_clearance_is_forgotten_with_it():
+    clearance = shouting(2, embedding=SHOUT)
+    clearance.revoke()
+    for i in range(4):
+        clearance.weigh(ALICE, GOOD, 4 + 0.2 * i, RULES, enrolled=1)
+    clearance.watch(SAME, RULES)
+    clearance.watch(OTHER, RULES)
+    clearance.weigh(SHOUTING, LOPSIDED, 5.0, RULES, enrolled=1, embedding=SHOUT)
     assert clearance.identity is None
 
 
@@ -190,7 +285,7 @@ STEPS = st.lists(
         st.sampled_from(["alice", "bob"]),
         st.floats(0.85, 1.0),
         st.floats(0.0, 0.06),
-        st.sampled_from([GOOD, FAIR]),
+        st.sampled_from([GOOD, LOPSIDED, FAIR]),
         st.floats(0.03, 1.2),
     ),
     max_size=60,
@@ -214,14 +309,20 @@ def test_no_sequence_of_looks_clears_or_keeps_anybody_against_a_doubt(steps, enr
             continue
         if taken[-1][-1] == at:
             assert identity == now
-            assert similarity >= (RULES.refute if sight is FAIR else min(RULES.keep, wanted - RULES.slack))
+            assert similarity >= (RULES.refute if sight < GOOD else min(RULES.keep, wanted - RULES.slack))
         confirmed = [t for who, alike, _m, _s, t in taken if who == now and alike >= RULES.keep]
         assert at - confirmed[-1] <= RULES.expire_s
         if was is None:
+            assert sight in {GOOD, LOPSIDED}
+            good = [look for look in taken if look[3] is GOOD][-RULES.looks :]
             last = taken[-RULES.looks :]
+            if any(x < wanted - RULES.slack or m < RULES.margin for _w, x, m, *_ in last):
+                last = good
             assert len(last) == RULES.looks
             assert {who for who, *_ in last} == {now}
-            assert all(s is GOOD and m >= RULES.margin and x >= wanted - RULES.slack for _w, x, m, s, _t in last)
+            assert all(m >= RULES.margin and x >= wanted - RULES.slack for _w, x, m, _s, _t in last)
+            since = [look for look in taken if look[-1] >= last[0][-1]]
+            assert all(who == now and x >= RULES.refute for who, x, *_ in since)
             assert last[-1][-1] - last[0][-1] >= (RULES.looks - 1) * RULES.spacing_s - 1e-9
         elif was != now:
             pytest.fail("a clearance went from one person to another")
@@ -238,6 +339,13 @@ def squeezed(mesh, share):
     return turned
 
 
+def gaping(mesh):
+    """Move the lower lip down by a third of the eyes' distance."""
+    wide = mesh.copy()
+    wide[14, 1] += 0.33 * float(np.linalg.norm(mesh[33] - mesh[263]))
+    return wide
+
+
 @pytest.mark.parametrize(
     ("mesh", "score", "image", "sight"),
     [
@@ -245,7 +353,9 @@ def squeezed(mesh, share):
         pytest.param(FACE, 0.7, SHARP, POOR, id="a doubtful mesh"),
         pytest.param(FACE, 0.99, SHARP // 255 + 90, POOR, id="blurred or dark"),
         pytest.param((FACE * 0.2).astype(np.float32), 0.99, SHARP, POOR, id="far"),
-        pytest.param(squeezed(FACE, 0.55), 0.99, SHARP, FAIR, id="turned"),
+        pytest.param((FACE * 0.5).astype(np.float32), 0.99, SHARP, FAIR, id="small"),
+        pytest.param(squeezed(FACE, 0.55), 0.99, SHARP, LOPSIDED, id="turned"),
+        pytest.param(gaping(FACE), 0.99, SHARP, LOPSIDED, id="shouting"),
         pytest.param(squeezed(FACE, 0.9), 0.99, SHARP, POOR, id="turned away"),
     ],
 )
@@ -259,11 +369,6 @@ def test_a_glimpse_follows_the_face_and_tells_another_one():
     here = glimpse_of(SHARP, FACE)
     assert float(np.vdot(here, glimpse_of(shifted, moved))) > RULES.same_picture
     assert float(np.vdot(here, glimpse_of(SHARP[::-1].copy(), FACE))) < RULES.same_picture
-
-
-def unit(*values):
-    vector = np.array(values, np.float32)
-    return vector / np.linalg.norm(vector)
 
 
 def test_the_gallery_names_the_nearest_person_by_their_best_photo_and_the_lead():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mien.errors import ShapeError
+from mien.errors import PolicyError, ShapeError
 from mien.vision.clearance import ClearanceRules
 from mien.vision.embedder import Gallery
 from mien.vision.faces import Detection
@@ -342,11 +342,11 @@ def test_what_is_not_a_picture_is_refused():
 @pytest.mark.parametrize("swap", [False, True])
 def test_what_is_drawn_ahead_of_time_looks_the_same(delay, swap):
     def seen(*, ahead):
-        script = Script([FACE], [FACE], [FACE, FACE + 200], [], [FACE], [FACE + 200])
+        script = Script(*[[FACE]] * 6, [FACE, FACE + 200], [], [FACE], [FACE + 200])
         policy = Policy(foremost=Swap(builtin_mask("volto"))) if swap else Policy()
-        pipe = pipeline(script, policy, mesh=OneMesh(), delay=delay)
+        pipe = pipeline(script, policy, mesh=OneMesh(), delay=delay, embed=lambda _image, _mesh: ALICE)
         out = []
-        for number in range(8):
+        for number in range(12):
             out.append(pipe(SCENE.copy(), at=number / 25))
             if ahead:
                 pipe.work_ahead()
@@ -355,6 +355,83 @@ def test_what_is_drawn_ahead_of_time_looks_the_same(delay, swap):
     for plain, early in zip(seen(ahead=False), seen(ahead=True), strict=True):
         assert (plain.image == early.image).all()
         assert (plain.counts, plain.altered, plain.at) == (early.counts, early.altered, early.at)
+
+
+ONE_PERSON = Policy(foremost=VOLTO)
+
+
+def by_call(*vectors):
+    """Return an embedder that gives these vectors in turn, the last one for ever."""
+    left = list(vectors)
+    return lambda _image, _mesh: left.pop(0) if len(left) > 1 else left[0]
+
+
+def test_a_swap_of_one_person_needs_an_embedder():
+    with pytest.raises(PolicyError):
+        pipeline(Script(), ONE_PERSON)
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+def test_with_a_delay_the_chosen_one_wears_the_persona_from_the_first_frame(ahead):
+    pipe = pipeline(Script(*[[FACE]] * 12), ONE_PERSON, mesh=OneMesh(), delay=4, embed=by_call(ALICE))
+    out = []
+    for number in range(12):
+        out.append(pipe(SCENE.copy(), at=number / 25))
+        if ahead:
+            pipe.work_ahead()
+    frames = [frame for frame in (*out, *pipe.flush()) if frame is not None]
+    assert [frame.counts for frame in frames] == [{"swap": 1}] * 12
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+def test_who_turns_out_to_be_somebody_else_loses_the_persona_in_the_frames_that_wait_too(ahead):
+    vectors, delay = [ALICE], 4
+    embed = lambda _image, _mesh: vectors[0]  # noqa: E731
+    pipe = pipeline(Script(*[[FACE]] * 60), ONE_PERSON, mesh=OneMesh(), delay=delay, embed=embed)
+    out, taken_by = [], None
+    for number in range(60):
+        if number == 20:
+            vectors[0] = np.array([0.8, 0.6], np.float32)
+        out.append(pipe(SCENE.copy(), at=number / 25))
+        if taken_by is None and number >= 20 and pipe.chosen_person is not None and out[-1].counts == {"mosaic": 1}:
+            taken_by = number
+        if ahead:
+            pipe.work_ahead()
+    counts = [frame.counts for frame in (*out, *pipe.flush()) if frame is not None]
+    assert taken_by is not None
+    assert counts[taken_by - delay - 1] == {"swap": 1}
+    assert counts[taken_by - delay :] == [{"mosaic": 1}] * (60 - taken_by + delay)
+
+
+def test_after_a_failure_the_chosen_one_is_known_again_and_nobody_else():
+    broken = RuntimeError("the network died")
+    for vector, counts in ((ALICE, {"swap": 1}), (np.array([0.8, 0.6], np.float32), {"mosaic": 1})):
+        script = Fragile(*[[FACE]] * 10, broken, *[[FACE]] * 10)
+        vectors = [ALICE]
+        embed = lambda _image, _mesh, vectors=vectors: vectors[0]  # noqa: E731
+        pipe = pipeline(script, ONE_PERSON, mesh=OneMesh(), embed=embed)
+        feed(pipe, range(10))
+        vectors[0] = vector
+        assert [frame.counts for frame in feed(pipe, range(10, 21))] == [counts] * 10
+
+
+def test_a_pipeline_that_takes_over_keeps_the_persona_on_the_same_person():
+    old = pipeline(Script(*[[FACE]] * 10), ONE_PERSON, mesh=OneMesh(), embed=by_call(ALICE))
+    assert feed(old, range(10))[-1].counts == {"swap": 1}
+    for vector, counts in ((ALICE, {"swap": 1}), (np.array([0.8, 0.6], np.float32), {"mosaic": 1})):
+        new = pipeline(Script(*[[FACE]] * 40), ONE_PERSON, mesh=OneMesh(), embed=by_call(vector))
+        new.take_over(old)
+        assert [frame.counts for frame in feed(new, range(40))] == [counts] * 40
+
+
+def test_a_swap_that_is_switched_on_anew_chooses_anew():
+    old = pipeline(Script(), ONE_PERSON, embed=by_call(ALICE))
+    between, new = pipeline(Script(), Policy()), pipeline(Script(), ONE_PERSON, embed=by_call(ALICE))
+    feed(old, range(1))
+    between.take_over(old)
+    new.take_over(between)
+    new.take_over(object())
+    assert new.chosen_person is None
 
 
 class Fragile(Script):

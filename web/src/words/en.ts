@@ -112,7 +112,8 @@ export const en = {
     changing: "Changing",
     changed: "Changed on air.",
     everybody: "Give this face to everyone in the picture",
-    everybodyMore: "Off: you get it, everyone else gets a mosaic.",
+    everybodyMore:
+      "Off: only one person gets it, whoever is largest when it begins. Everyone else gets a mosaic.",
     mosaicStyle: "Hidden faces look like",
     mosaicStyles: { cells: "Cells", blur: "A blur", solid: "One colour" },
     mosaicShape: "Hide",

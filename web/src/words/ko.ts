@@ -112,7 +112,7 @@ export const ko: Words = {
     changing: "바꾸는 중",
     changed: "방송에 반영됐어요.",
     everybody: "화면 속 모두에게 이 얼굴 씌우기",
-    everybodyMore: "끄면 나만 바뀌고 다른 사람은 모자이크돼요.",
+    everybodyMore: "끄면 시작할 때 가장 크게 보이는 한 사람만 바뀌고, 다른 사람은 모자이크돼요.",
     mosaicStyle: "가려진 얼굴의 모양",
     mosaicStyles: { cells: "모자이크 칸", blur: "흐림", solid: "한 가지 색" },
     mosaicShape: "가리는 범위",

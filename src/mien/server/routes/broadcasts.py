@@ -55,7 +55,9 @@ class BroadcastIn(BaseModel):
     title: Title | None = Field(default=None, description="For people.")
     treatment: LiveTreatment = Field(default="mosaic", description="What happens to faces.")
     persona: PersonaId | None = Field(default=None, description="The face to swap in: `mask:...` or `reference:...`.")
-    others: OtherFaces = Field(default="mosaic", description="In a swap, what faces beside the most prominent one get.")
+    others: OtherFaces = Field(
+        default="mosaic", description="What all but the one who is largest at first get in a swap."
+    )
     delay_frames: DelayFrames = None
     mosaic_style: WantedStyle = None
     mosaic_shape: WantedShape = None

@@ -1,0 +1,98 @@
+"""An enrolled person who shouts and turns stays shown; a stranger who takes their place meanwhile is hidden."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from mien.sessions.wishes import FacePhoto, Person, Wishes
+from mien.vision.landmarks import gape_of_mesh, yaw_of_mesh
+from support.photos import as_png, astronaut, hopper
+
+pytestmark = pytest.mark.models
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+FPS = 20
+WHOLE = (0, 0, 1280, 720)
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    """Return the benchmarks' modules that set portraits in motion."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(BENCHMARKS)
+        yield {name: importlib.import_module(name) for name in ("grimaces", "know_heads", "portraits")}
+
+
+@pytest.fixture(scope="module")
+def portraits(eyes, scenes):
+    photos = {"alice": astronaut(), "grace": hopper()}
+    return {
+        name: scenes["portraits"].cut_portrait(name, photo, eyes.one_face(photo, name=name).mesh)
+        for name, photo in photos.items()
+    }
+
+
+@pytest.fixture
+def pipeline(eyes):
+    photo = FacePhoto.from_bytes(as_png(astronaut()), name="alice.png")
+    return eyes.pipeline(Wishes(show=(Person("alice", (photo,)),), delay_frames=0), fps=FPS)
+
+
+@pytest.fixture
+def counts(pipeline, scenes):
+    """Return what treats one frame for each mover, all in the same place, and tells what the faces got."""
+
+    def play(movers):
+        out = []
+        for i, mover in enumerate(movers):
+            frame = scenes["know_heads"].background()
+            mover.draw(frame, (640, 360), WHOLE, i)
+            out.append(pipeline(frame, at=i / FPS).counts)
+        return out
+
+    return play
+
+
+@pytest.fixture
+def heads(scenes, portraits):
+    """Return what makes a head for each width of the mouth, turned by degrees."""
+
+    def make(name, *wide, yaw=0.0):
+        posed = scenes["portraits"].turned(portraits[name], yaw=yaw, pitch=0)
+        look = scenes["portraits"].Look(face_px=130, noise=2, jpeg=85)
+        wider = [scenes["grimaces"].grimacing(posed, mouth=mouth, squint=2 * mouth) for mouth in wide]
+        return [scenes["know_heads"].Mover(portrait, look, seed=1) for portrait in wider]
+
+    return make
+
+
+def test_composed_grimaces_are_grimaces_and_turned_heads_are_turned(eyes, scenes, portraits):
+    alice = portraits["alice"]
+    wide = scenes["grimaces"].grimacing(alice, mouth=0.14)
+    aside = scenes["portraits"].turned(alice, yaw=-30, pitch=0)
+    meshes = [eyes.one_face(portrait.image, name="portrait").mesh for portrait in (alice, wide, aside)]
+    assert [gape_of_mesh(mesh) > 0.18 for mesh in meshes] == [False, True, False]
+    assert [yaw_of_mesh(mesh) > 0.45 for mesh in meshes] == [False, False, True]
+
+
+def test_who_shouts_for_seconds_stays_shown(counts, heads):
+    calm, wide, wider = heads("alice", 0.0, 0.08, 0.16)
+    shouting = [(wide, wider, wider, wide)[i // 3 % 4] for i in range(3 * FPS)]
+    got = counts([calm] * 30 + shouting)
+    assert got[29] == {"show": 1}
+    assert sum(one == {"show": 1} for one in got[30:]) >= 0.9 * len(shouting)
+
+
+def test_a_stranger_who_takes_the_place_of_somebody_who_shouts_is_never_shown(counts, heads):
+    calm, wide = heads("alice", 0.0, 0.14)
+    (stranger,) = heads("grace", 0.14)
+    got = counts([calm] * 30 + [wide] * 12 + [stranger] * 2 * FPS)
+    assert got[41] == {"show": 1}
+    assert all("show" not in one for one in got[42:])
+
+
+@pytest.mark.parametrize(("name", "shown"), [("alice", True), ("grace", False)])
+def test_who_looks_aside_and_shouts_all_the_time_is_recognised_and_a_stranger_is_not(counts, heads, name, shown):
+    got = counts(heads(name, 0.1, yaw=-26) * 50)
+    assert (got[-1] == {"show": 1}) is shown
+    assert shown or all("show" not in one for one in got)
