@@ -147,6 +147,17 @@ class ReferenceSettings(BaseModel):
     max_count: int = Field(default=64, ge=1, le=10_000, description="Keep at most so many photos.")
     max_bytes: int = Field(default=12 * 2**20, ge=1024, le=64 * 2**20, description="Refuse larger photos.")
     ttl_s: float = Field(default=4 * 3600.0, gt=0, description="Forget a photo that nobody used for so long.")
+    max_pixels: int = Field(
+        default=24_000_000, ge=64 * 64, le=80_000_000, description="Refuse photos of more pixels, by their header."
+    )
+    max_memory_bytes: int = Field(
+        default=1536 * 2**20,
+        ge=2**30,
+        description="Memory of the process that reads a face's photos; raise it together with max_pixels.",
+    )
+    timeout_s: float = Field(default=60.0, gt=0, le=600, description="Give up photos that take longer to be read.")
+    readers: int = Field(default=1, ge=1, le=8, description="Read the photos of so many faces at a time.")
+    waiting: int = Field(default=3, ge=0, le=64, description="So many more uploads may wait; refuse further ones.")
 
 
 class RecordingSettings(BaseModel):

@@ -5,6 +5,7 @@
     │   ├── ShapeError            an array has the wrong shape, type or range
     │   ├── MediaError            a picture or video cannot be read
     │   │   ├── MediaTooLargeError
+    │   │   ├── MediaTooCostlyError   decoding it took more memory or time than it may
     │   │   └── MediaTruncatedError
     │   ├── OutputError           the result cannot be written where it was asked for
     │   ├── PolicyError           the treatments asked for contradict each other
@@ -35,6 +36,7 @@
     │   ├── PushRefusedError      a server elsewhere will not have the broadcast
     │   ├── TokenError
     │   └── SdpError              an offer or fragment cannot be used
+    ├── BusyError                 too much of the same is being done; later there will be room
     └── SettingsError             a setting is wrong
 
 Each class carries a stable `code`; `server/problems.py` alone turns codes into HTTP answers.
@@ -72,6 +74,12 @@ class MediaTooLargeError(MediaError):
     """A picture or video is larger than the configured limit."""
 
     code = "media.too_large"
+
+
+class MediaTooCostlyError(MediaError):
+    """Decoding a picture took more memory or time than it may."""
+
+    code = "media.too_costly"
 
 
 class MediaTruncatedError(MediaError):
@@ -285,6 +293,12 @@ class SdpError(LiveError):
     """An offer, answer or fragment cannot be used."""
 
     code = "live.sdp"
+
+
+class BusyError(MienError):
+    """Too much of the same is being done already; later there will be room."""
+
+    code = "busy"
 
 
 class SettingsError(MienError):

@@ -1,5 +1,6 @@
 """`mien serve`: the live platform on this machine."""
 
+import math
 import sys
 from collections.abc import Sequence
 
@@ -14,7 +15,7 @@ from mien.sessions.ports import PipelineFactory
 from mien.sessions.states import LiveLimits
 from mien.storage.consents import JsonLinesConsentLedger
 from mien.telemetry import set_up_logging
-from mien.workers import ProcessRunner
+from mien.workers import PhotoReader, ProcessRunner
 
 _GRACEFUL_S = 3
 _WS_OVERHEAD_BYTES = 1024
@@ -58,6 +59,23 @@ def _open_runner(settings: Settings, limits: LiveLimits, ice_servers: Sequence[I
         ice_servers=ice_servers,
         reach=reach_of(settings.live),
         spares=settings.live.spare_workers,
+        photos=photo_reader(settings),
+    )
+
+
+def photo_reader(settings: Settings) -> PhotoReader:
+    """Return what reads photos by these settings."""
+    references = settings.references
+    command = [sys.executable, "-m", "mien", "photo-worker", "--models-dir", str(settings.models_dir)]
+    command += ["--max-pixels", str(references.max_pixels), "--memory-bytes", str(references.max_memory_bytes)]
+    command += ["--cpu-s", str(math.ceil(references.timeout_s))]
+    command += ["--log-level", settings.log.level, "--log-form", settings.log.form]
+    return PhotoReader(
+        command,
+        max_pixels=references.max_pixels,
+        timeout_s=references.timeout_s,
+        at_once=references.readers,
+        waiting=references.waiting,
     )
 
 

@@ -355,6 +355,17 @@ class Runner(Protocol):
         """
         ...
 
+    async def read_reference(self, photos: Sequence[bytes]) -> ReferenceFace:
+        """Read photo files of one face as a persona. Their number and sizes were checked; nothing else was.
+
+        Raises:
+            BusyError: As many are being read as may.
+            MediaError: A file is no photo that can be used, or takes more memory or time than it may.
+            FacePhotoError: A photo cannot serve as a face; it carries what was found in every one.
+            ModelError: A model cannot be had.
+        """
+        ...
+
     async def start_frames(self, policy: LivePolicy, *, form: FrameFormat, name: str) -> FrameSession:
         """Return a session that treats single pictures.
 

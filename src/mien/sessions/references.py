@@ -1,10 +1,11 @@
 """Photos lent as personas: kept in memory only, bounded, for a while."""
 
+import asyncio
 import hashlib
 import secrets
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
@@ -18,7 +19,7 @@ from mien.errors import (
     TooManyPhotosError,
 )
 from mien.sessions.consent import STATEMENTS, Language
-from mien.sessions.ports import ConsentLedger, Declaration, PipelineFactory, ReferenceFace
+from mien.sessions.ports import ConsentLedger, Declaration, ReferenceFace
 from mien.sessions.wishes import MAX_PHOTOS_OF_A_PERSONA
 
 REFERENCE_PREFIX: Final = "reference:"
@@ -62,16 +63,16 @@ class References:
         self._kept: dict[str, _Kept] = {}
         self._lock = threading.Lock()
 
-    def add(
+    async def add(
         self,
         photos: Sequence[bytes],
         *,
         owner_agrees: bool,
         declared_by: str,
         language: Language,
-        factory: PipelineFactory,
+        read: Callable[[Sequence[bytes]], Awaitable[ReferenceFace]],
     ) -> tuple[str, Findings]:
-        """Read photos of one face with `factory`, record the declaration for each, keep the face for a while. Blocks.
+        """Have photos of one face read, record the declaration for each, and keep the face for a while.
 
         The declaration is recorded in the words of `language`, in which it was shown.
 
@@ -82,6 +83,7 @@ class References:
             ConsentError: Nobody declared that the owner agreed.
             TooManyPhotosError: There are more than `MAX_PHOTOS_OF_A_PERSONA`.
             MediaTooLargeError: A photo has too many bytes.
+            BusyError: Too many are being read.
             MediaError: One is no picture that can be used.
             FacePhotoError: One cannot serve as a face, or they show different people.
             OutputError: The declaration could not be kept.
@@ -98,10 +100,8 @@ class References:
         largest = max(map(len, photos), default=0)
         if largest > self._max_bytes:
             raise MediaTooLargeError(f"a photo may have {self._max_bytes} bytes, got {largest}")
-        face = factory.read_reference(photos)
-        at = datetime.now(UTC)
-        digests = dict.fromkeys(hashlib.sha256(photo).hexdigest() for photo in photos)
-        self._ledger.record([Declaration(digest, "swap", declared_by, STATEMENTS[language], at) for digest in digests])
+        face = await read(photos)
+        await asyncio.to_thread(self._declare, photos, declared_by, language)
         persona_id = REFERENCE_PREFIX + secrets.token_urlsafe(16)
         with self._lock:
             self._forget_expired()
@@ -123,6 +123,11 @@ class References:
                 raise PersonaError("there is no such reference photo; it may have expired, so add it again")
             self._kept[persona_id] = _Kept(kept.face, self._now())  # now the youngest
             return kept.face
+
+    def _declare(self, photos: Sequence[bytes], declared_by: str, language: Language) -> None:
+        at = datetime.now(UTC)
+        digests = dict.fromkeys(hashlib.sha256(photo).hexdigest() for photo in photos)
+        self._ledger.record([Declaration(digest, "swap", declared_by, STATEMENTS[language], at) for digest in digests])
 
     def _forget_expired(self) -> None:
         oldest = self._now() - self._ttl_s

@@ -1,3 +1,4 @@
+import asyncio
 import hashlib
 
 import pytest
@@ -18,10 +19,13 @@ class Clock:
         return self.at
 
 
+async def read(photos):
+    return SmallFactory().read_reference(photos)
+
+
 def add(references, *photos, by="Kim", language="en"):
-    persona_id, _findings = references.add(
-        photos or [PHOTO], owner_agrees=True, declared_by=by, language=language, factory=SmallFactory()
-    )
+    adding = references.add(photos or [PHOTO], owner_agrees=True, declared_by=by, language=language, read=read)
+    persona_id, _findings = asyncio.run(adding)
     return persona_id
 
 
@@ -65,9 +69,9 @@ def test_one_declaration_covers_all_photos_of_a_face_each_by_its_own_digest():
     assert len({(d.declared_by, d.at) for d in ledger.declarations}) == 1
 
 
-def test_what_was_found_is_told_for_each_photo():
-    _id, findings = References(ListLedger()).add(
-        [PHOTO, PHOTO], owner_agrees=True, declared_by="Kim", language="en", factory=SmallFactory()
+async def test_what_was_found_is_told_for_each_photo():
+    _id, findings = await References(ListLedger()).add(
+        [PHOTO, PHOTO], owner_agrees=True, declared_by="Kim", language="en", read=read
     )
     assert [[finding.code for finding in photo] for photo in findings] == [["face_small"], ["face_small"]]
 
@@ -105,10 +109,9 @@ def test_a_photo_whose_declaration_cannot_be_kept_is_not_used():
 
 
 @pytest.mark.parametrize(("agrees", "by"), [(False, "Kim"), (True, ""), (True, "   ")])
-def test_without_a_declaration_the_photo_is_not_even_read(agrees, by):
-    class Unread(SmallFactory):
-        def read_reference(self, photos):  # noqa: ARG002  # it must not be asked
-            pytest.fail("read without consent")
+async def test_without_a_declaration_the_photo_is_not_even_read(agrees, by):
+    async def unread(_photos):
+        pytest.fail("read without consent")
 
     with pytest.raises(ConsentError):
-        References(ListLedger()).add([PHOTO], owner_agrees=agrees, declared_by=by, language="en", factory=Unread())
+        await References(ListLedger()).add([PHOTO], owner_agrees=agrees, declared_by=by, language="en", read=unread)

@@ -21,8 +21,9 @@ from starlette.websockets import WebSocketState
 
 from mien.config import Settings
 from mien.errors import InputError, LiveError, LiveLostError, MediaTooLargeError, MienError, TooManySessionsError
-from mien.media.frame_codec import FrameFormat
+from mien.media.frame_codec import FRAME_FORMATS, FrameFormat
 from mien.media.meters import DurationMeter, RateMeter
+from mien.media.picture_header import check_photo_header
 from mien.server.access import bearer_token, check_operator_token, is_from_elsewhere
 from mien.server.problems import HttpError
 from mien.server.routes.broadcasts import DelayFrames, PersonaId, WantedShape, WantedStyle, mosaic_of
@@ -185,6 +186,10 @@ class _Exchange:
     async def _treat_one(self, session: FrameSession, waiting: Waiting) -> None:
         self._numbers[waiting.at] = waiting.number
         try:
+            # The worker decodes; what its header gives away need not even get there.
+            check_photo_header(
+                waiting.picture, name="frame", max_pixels=self._settings.live.max_pixels, formats=FRAME_FORMATS
+            )
             async with asyncio.timeout(self._settings.live.hang_after_s):
                 treated = await session.treat(waiting.picture, at=waiting.at)
         except TimeoutError:

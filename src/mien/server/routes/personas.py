@@ -13,7 +13,7 @@ from mien.server.photos import PhotoOut, TextOut, photos_out
 from mien.sessions.advice import ADVICE
 from mien.sessions.consent import BILINGUAL_STATEMENT, Language
 from mien.sessions.ports import PipelineFactory
-from mien.sessions.references import Findings, References
+from mien.sessions.references import References
 from mien.sessions.wishes import MAX_PHOTOS_OF_A_PERSONA
 from mien.vision.coach import Fault
 
@@ -80,12 +80,13 @@ async def add_reference(
     references: References = request.app.state.references
     data = [await one.read() for one in photo[: MAX_PHOTOS_OF_A_PERSONA + 1]]
 
-    def add() -> tuple[str, Findings]:
-        return references.add(
-            data, owner_agrees=owner_agrees, declared_by=declared_by, language=language, factory=_eyes(request)
-        )
-
-    persona_id, findings = await asyncio.to_thread(add)
+    persona_id, findings = await references.add(
+        data,
+        owner_agrees=owner_agrees,
+        declared_by=declared_by,
+        language=language,
+        read=request.app.state.runner.read_reference,
+    )
     codes = dict.fromkeys(Fault(finding.code) for found in findings for finding in found)
     return ReferenceOut(id=persona_id, notes=[ADVICE[code][language] for code in codes], photos=photos_out(findings))
 
