@@ -160,6 +160,31 @@ class ReferenceSettings(BaseModel):
     waiting: int = Field(default=3, ge=0, le=64, description="So many more uploads may wait; refuse further ones.")
 
 
+class HttpSettings(BaseModel):
+    """What strangers' connections and requests may take."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    head_timeout_s: float = Field(
+        default=10.0, gt=0, le=600, description="Close a connection whose request's head takes longer."
+    )
+    body_timeout_s: float = Field(
+        default=30.0,
+        gt=0,
+        le=600,
+        description="Refuse a request whose body takes longer; photos get more by their size.",
+    )
+    body_pause_s: float = Field(
+        default=10.0, gt=0, le=600, description="Refuse a request whose body does not go on for so long."
+    )
+    max_connections_per_address: int = Field(
+        default=512, ge=1, le=100_000, description="Close further connections of an address."
+    )
+    max_waiting_per_address: int = Field(
+        default=64, ge=1, le=100_000, description="Of them, so many may be without a request; the oldest is closed."
+    )
+
+
 class RecordingSettings(BaseModel):
     """Recordings of treated broadcasts."""
 
@@ -220,6 +245,7 @@ class Settings(BaseSettings):
     live: LiveSettings = Field(default=LiveSettings(), description="How live sessions behave.")
     mosaic: MosaicSettings = Field(default=MosaicSettings(), description="How faces are hidden where nobody says how.")
     frames: FramesSettings = Field(default=FramesSettings(), description="Pictures over a WebSocket.")
+    http: HttpSettings = Field(default=HttpSettings(), description="What connections and requests may take.")
     recordings: RecordingSettings = Field(default=RecordingSettings(), description="Recordings of treated broadcasts.")
     references: ReferenceSettings = Field(default=ReferenceSettings(), description="Photos lent as personas.")
     log: LogSettings = Field(default=LogSettings(), description="What is logged, and how.")

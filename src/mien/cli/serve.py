@@ -10,7 +10,7 @@ import uvicorn
 from mien.cli.settings import read_settings
 from mien.config import Settings
 from mien.media.peer import IceServer
-from mien.server.app import create_app, reach_of
+from mien.server.app import connections, create_app, reach_of
 from mien.sessions.ports import PipelineFactory
 from mien.sessions.states import LiveLimits
 from mien.storage.consents import JsonLinesConsentLedger
@@ -46,6 +46,7 @@ def serve(host: str | None, port: int | None) -> None:
         access_log=False,  # its lines would carry session URLs, which are keys
         timeout_graceful_shutdown=_GRACEFUL_S,
         server_header=False,
+        http=connections(settings.http),
         ws_max_size=settings.frames.max_bytes + _WS_OVERHEAD_BYTES,
     )
 

@@ -1,16 +1,19 @@
 """The ASGI application: parts put together, in the order in which they close."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from starlette.formparsers import MultiPartParser
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from mien.config import LiveSettings, Settings
+from mien.config import HttpSettings, LiveSettings, Settings
 from mien.media.encoded import VideoCodec
 from mien.media.peer import IceServer
 from mien.media.privates import gather_within
@@ -20,8 +23,10 @@ from mien.media.sdp import MAX_SDP_BYTES
 from mien.media.targets import Targets
 from mien.server import metrics, problems, whep, whip
 from mien.server.bucket import Bucket
+from mien.server.connections import ConnectionGuard, ConnectionLimits, GuardedConnection
 from mien.server.eyes import LateEyes
-from mien.server.middleware import AnswerHeaders, BodyLimit
+from mien.server.middleware import AnswerHeaders, BodyBounds, BodyLimit
+from mien.server.places import Places
 from mien.server.routes import broadcasts, events, frames, pages, personas, recordings
 from mien.server.signalling import CORS
 from mien.sessions.broadcasts import Broadcasts
@@ -35,6 +40,9 @@ RunnerOpener: TypeAlias = Callable[[LiveLimits, Sequence[IceServer]], AbstractAs
 """Opens the runner of live sessions that have these limits and ICE servers."""
 
 _FORM_OVERHEAD: Final = 64 * 1024
+_MAX_JSON_BYTES: Final = 16 * 1024
+_SLOWEST_UPLOAD: Final = 256 * 1024
+"""Bytes a second that photos come with at least."""
 _SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -102,6 +110,14 @@ def create_app(
     app.state.web_dir = web_dir
     app.state.listeners = set()
     app.state.frame_sessions = set()
+    app.state.uploads = Places(
+        settings.references.readers + settings.references.waiting,
+        full="other photos are being read; try again in a moment",
+    )
+    # Photos are promised to stay in memory; above this size Starlette would write them to the disk.
+    MultiPartParser.spool_max_size = max(
+        MultiPartParser.spool_max_size, _body_bounds("/api/references", settings).max_bytes + 1
+    )
     problems.install(app)
     app.include_router(whip.router)
     app.include_router(whep.router)
@@ -114,7 +130,7 @@ def create_app(
     app.include_router(pages.router)
     if (web_dir / "assets").is_dir():
         app.mount("/assets", StaticFiles(directory=web_dir / "assets"), name="assets")
-    app.add_middleware(BodyLimit, limit_of=lambda path: _body_limit(path, settings))
+    app.add_middleware(BodyLimit, bounds_of=lambda path: _body_bounds(path, settings))
     hosts = list(settings.allowed_hosts) or (["localhost", "127.0.0.1", "[::1]"] if settings.is_local else ["*"])
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts)  # a page elsewhere cannot rebind its name to us
 
@@ -122,13 +138,25 @@ def create_app(
     return app
 
 
+def connections(http: HttpSettings) -> type[asyncio.Protocol]:
+    """Return what makes connections with these deadlines and bounds, for uvicorn's `http`."""
+    guard = ConnectionGuard(
+        ConnectionLimits(http.head_timeout_s, http.max_connections_per_address, http.max_waiting_per_address)
+    )
+    return cast("type[asyncio.Protocol]", partial(GuardedConnection, guard=guard))
+
+
 def _headers(path: str) -> dict[str, str]:
     return _SECURITY_HEADERS | CORS if path.startswith(("/whip", "/whep")) else _SECURITY_HEADERS
 
 
-def _body_limit(path: str, settings: Settings) -> int:
-    photos = MAX_PHOTOS_OF_A_PERSONA * settings.references.max_bytes
-    return photos + _FORM_OVERHEAD if path == "/api/references" else MAX_SDP_BYTES
+def _body_bounds(path: str, settings: Settings) -> BodyBounds:
+    http = settings.http
+    if path == "/api/references":
+        size = MAX_PHOTOS_OF_A_PERSONA * settings.references.max_bytes + _FORM_OVERHEAD
+        return BodyBounds(size, http.body_timeout_s + size / _SLOWEST_UPLOAD, http.body_pause_s)
+    is_sdp = path.startswith(("/whip", "/whep"))
+    return BodyBounds(MAX_SDP_BYTES if is_sdp else _MAX_JSON_BYTES, http.body_timeout_s, http.body_pause_s)
 
 
 def _ice_servers(settings: Settings) -> list[IceServer]:

@@ -4,19 +4,31 @@ from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated, Final, Self, TypedDict
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from mien.config import Settings
 from mien.server.access import bearer_token, check_operator
+from mien.server.guards import GuardedRoute, guarded
 from mien.server.problems import HttpError
 from mien.sessions.broadcasts import MAX_TITLE_LENGTH, Broadcast, Broadcasts, BroadcastWish
 from mien.sessions.ports import MAX_LIVE_DELAY_FRAMES, LiveTreatment, OtherFaces
 from mien.sessions.states import BroadcastState, LiveReport, PushReport
 from mien.vision.mosaic import MosaicShape, MosaicStyle
 
-router = APIRouter(prefix="/api/broadcasts", tags=["broadcasts"])
+router = APIRouter(prefix="/api/broadcasts", tags=["broadcasts"], route_class=GuardedRoute)
+
+
+def _check_owner(request: Request) -> None:
+    """Let the owner of the broadcast through that the path names."""
+    _owned(request, request.path_params["broadcast_id"])
+
+
+def _check_known(request: Request) -> None:
+    """Let through who names a broadcast that is there."""
+    _all(request).get(request.path_params["broadcast_id"])
+
 
 Title = Annotated[str, Field(max_length=MAX_TITLE_LENGTH)]
 DelayFrames = Annotated[
@@ -161,7 +173,8 @@ class BroadcastOut(BaseModel):
         )
 
 
-@router.post("", status_code=HTTPStatus.CREATED, dependencies=[Depends(check_operator)])
+@router.post("", status_code=HTTPStatus.CREATED)
+@guarded(check_operator)
 async def create_broadcast(request: Request, body: BroadcastIn, response: Response) -> CreatedOut:
     """Make a broadcast that waits for its publisher."""
     wish = BroadcastWish(
@@ -198,6 +211,7 @@ async def get_broadcast(request: Request, broadcast_id: str) -> BroadcastOut:
 
 
 @router.patch("/{broadcast_id}")
+@guarded(_check_owner)
 async def change_broadcast(request: Request, broadcast_id: str, body: BroadcastPatch) -> BroadcastOut:
     """Change a broadcast on air, with its own bearer token."""
     broadcast = _owned(request, broadcast_id)
@@ -225,6 +239,7 @@ async def end_broadcast(request: Request, broadcast_id: str) -> None:
         }
     },
 )
+@guarded(_check_known)
 async def end_broadcast_from_a_closing_page(request: Request, broadcast_id: str) -> None:
     """End a broadcast, with its own token as the body: all that a page can send for sure while it is being closed."""
     broadcast = _all(request).get(broadcast_id)
@@ -262,6 +277,7 @@ class PushOut(BaseModel):
 
 
 @router.post("/{broadcast_id}/pushes", status_code=HTTPStatus.CREATED)
+@guarded(_check_owner)
 async def push(request: Request, broadcast_id: str, body: PushIn) -> PushOut:
     """Push a broadcast, treated as it is, to a WHIP server elsewhere, with its own bearer token."""
     token = body.token.get_secret_value() if body.token else None

@@ -1,15 +1,18 @@
 """`/api/personas` and `/api/references`: the faces that can be swapped in."""
 
 import asyncio
+from contextlib import AbstractContextManager
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
+from fastapi import APIRouter, File, Form, Request, UploadFile
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from mien.server.access import check_operator
+from mien.server.guards import GuardedRoute, guarded
 from mien.server.photos import PhotoOut, TextOut, photos_out
+from mien.server.places import Places
 from mien.sessions.advice import ADVICE
 from mien.sessions.consent import BILINGUAL_STATEMENT, Language
 from mien.sessions.ports import PipelineFactory
@@ -17,7 +20,12 @@ from mien.sessions.references import References
 from mien.sessions.wishes import MAX_PHOTOS_OF_A_PERSONA
 from mien.vision.coach import Fault
 
-router = APIRouter(prefix="/api", tags=["personas"])
+router = APIRouter(prefix="/api", tags=["personas"], route_class=GuardedRoute)
+
+
+def _one_of_few(request: Request) -> AbstractContextManager[None]:
+    places: Places = request.app.state.uploads
+    return places.taken()
 
 
 class PersonaOut(BaseModel):
@@ -59,7 +67,8 @@ async def preview_persona(request: Request, persona_id: str) -> Response:
     return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "public, max-age=86400"})
 
 
-@router.post("/references", status_code=HTTPStatus.CREATED, dependencies=[Depends(check_operator)])
+@router.post("/references", status_code=HTTPStatus.CREATED)
+@guarded(check_operator, _one_of_few)
 async def add_reference(
     request: Request,
     photo: Annotated[
