@@ -1,6 +1,6 @@
 """Settings: one frozen tree, read once from the environment (`MIEN_...`) and passed down as plain values."""
 
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -23,6 +23,11 @@ def _announced(entry: str) -> str:
     if len(addresses) > 2 or len({address.version for address in addresses}) > 1:
         raise ValueError(f"wanted ADDRESS or PUBLIC/LOCAL of one family, got {entry}")
     return entry
+
+
+def _network(text: str) -> str:
+    ip_network(text)
+    return text
 
 
 class IceServerSettings(BaseModel):
@@ -234,6 +239,10 @@ class Settings(BaseSettings):
         default=(),
         description="Host names the server answers to; by default this machine's own when it listens only to "
         "itself, else any.",
+    )
+    trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
+        default=("127.0.0.0/8", "::1/128"),
+        description="Reverse proxies, as addresses or networks, whose `X-Forwarded-*` and `Forwarded` are believed.",
     )
     data_dir: Path = Field(
         default_factory=lambda: user_data_path("mien"),

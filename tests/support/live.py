@@ -58,7 +58,9 @@ async def serving(
         consents=ledger or ListLedger(),
         web_dir=web_dir or Path("no-such-folder"),
     )
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", http=connections(read.http)))
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_config=None, lifespan="on", proxy_headers=False, http=connections(read.http))
+    )
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(listener)
         group = await stack.enter_async_context(asyncio.TaskGroup())
@@ -152,6 +154,17 @@ class Microphone(MediaStreamTrack):
 def peer() -> RTCPeerConnection:
     """Return a peer connection that asks no STUN server."""
     return RTCPeerConnection(RTCConfiguration(iceServers=[]))
+
+
+async def an_offer(*kinds: str, direction: str = "sendonly") -> str:
+    """Return the offer of a peer that then goes away."""
+    connection = peer()
+    for kind in kinds:
+        connection.addTransceiver(kind, direction=direction)
+    await connection.setLocalDescription(await connection.createOffer())
+    sdp: str = connection.localDescription.sdp
+    await connection.close()
+    return sdp
 
 
 @dataclass

@@ -1,6 +1,8 @@
 """`mien serve`: the live platform on this machine."""
 
+import ctypes
 import math
+import os
 import sys
 from collections.abc import Sequence
 
@@ -18,6 +20,7 @@ from mien.telemetry import set_up_logging
 from mien.workers import PhotoReader, ProcessRunner
 
 _GRACEFUL_S = 3
+_PR_SET_DUMPABLE = 4  # linux/prctl.h
 _WS_OVERHEAD_BYTES = 1024
 
 
@@ -30,6 +33,7 @@ def serve(host: str | None, port: int | None) -> None:
     Everything else is set in the environment: MIEN_WHIP_TOKEN, MIEN_LIVE__MAX_BROADCASTS and so on.
     """
     settings = read_settings(host=host, port=port)
+    _keep_to_ourselves()
     set_up_logging(level=settings.log.level, form=settings.log.form)
     app = create_app(
         settings,
@@ -46,9 +50,21 @@ def serve(host: str | None, port: int | None) -> None:
         access_log=False,  # its lines would carry session URLs, which are keys
         timeout_graceful_shutdown=_GRACEFUL_S,
         server_header=False,
+        proxy_headers=False,  # the app looks at them itself, see `server.proxies`
         http=connections(settings.http),
         ws_max_size=settings.frames.max_bytes + _WS_OVERHEAD_BYTES,
     )
+
+
+def _keep_to_ourselves() -> None:
+    """Let other people of this machine read nothing that we write, and our workers nothing that we know.
+
+    Workers run as the same user as this process, and what strangers send is decoded in them. Without this they could
+    read its environment, tokens included, under `/proc`, and its memory.
+    """
+    os.umask(0o077)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def _open_runner(settings: Settings, limits: LiveLimits, ice_servers: Sequence[IceServer]) -> ProcessRunner:

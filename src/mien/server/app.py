@@ -1,17 +1,18 @@
 """The ASGI application: parts put together, in the order in which they close."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.formparsers import MultiPartParser
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import Scope
 
 from mien.config import HttpSettings, LiveSettings, Settings
 from mien.media.encoded import VideoCodec
@@ -26,7 +27,9 @@ from mien.server.bucket import Bucket
 from mien.server.connections import ConnectionGuard, ConnectionLimits, GuardedConnection
 from mien.server.eyes import LateEyes
 from mien.server.middleware import AnswerHeaders, BodyBounds, BodyLimit
+from mien.server.origins import SameOrigin, is_below, route_path
 from mien.server.places import Places
+from mien.server.proxies import Proxies
 from mien.server.routes import broadcasts, events, frames, pages, personas, recordings
 from mien.server.signalling import CORS
 from mien.sessions.broadcasts import Broadcasts
@@ -51,7 +54,11 @@ _SECURITY_HEADERS: Final = {
         "style-src 'self' 'unsafe-inline'; frame-ancestors 'self'; base-uri 'none'; form-action 'self'"
     ),
     "Permissions-Policy": "camera=(self), microphone=(self)",
+    "Cross-Origin-Opener-Policy": "same-origin",
 }
+_OWN_PAGES_ONLY: Final = {"Cross-Origin-Resource-Policy": "same-origin"}
+_OVER_TLS: Final = {"Strict-Transport-Security": "max-age=31536000"}
+"""A year (RFC 6797); said only to who came that way, or a machine without TLS could not be reached any more."""
 
 
 def create_app(
@@ -83,6 +90,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
+            _running(references.watch_over()),
             open_runner(_limits(settings), _ice_servers(settings)) as app.state.runner,
             Broadcasts(
                 app.state.runner,
@@ -134,8 +142,22 @@ def create_app(
     hosts = list(settings.allowed_hosts) or (["localhost", "127.0.0.1", "[::1]"] if settings.is_local else ["*"])
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts)  # a page elsewhere cannot rebind its name to us
 
+    app.add_middleware(SameOrigin, needs_token=settings.whip_token is not None)
     app.add_middleware(AnswerHeaders, headers_of=_headers)
+    app.add_middleware(Proxies, trusted=settings.trusted_proxies)
     return app
+
+
+@asynccontextmanager
+async def _running(what: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Let something run beside the body and end with it."""
+    task = asyncio.create_task(what)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 def connections(http: HttpSettings) -> type[asyncio.Protocol]:
@@ -146,8 +168,10 @@ def connections(http: HttpSettings) -> type[asyncio.Protocol]:
     return cast("type[asyncio.Protocol]", partial(GuardedConnection, guard=guard))
 
 
-def _headers(path: str) -> dict[str, str]:
-    return _SECURITY_HEADERS | CORS if path.startswith(("/whip", "/whep")) else _SECURITY_HEADERS
+def _headers(scope: Scope) -> dict[str, str]:
+    is_signalling = any(is_below(route_path(scope), top) for top in ("/whip", "/whep"))
+    headers = _SECURITY_HEADERS | (CORS if is_signalling else _OWN_PAGES_ONLY)
+    return headers | _OVER_TLS if scope["scheme"] == "https" else headers
 
 
 def _body_bounds(path: str, settings: Settings) -> BodyBounds:
@@ -155,7 +179,7 @@ def _body_bounds(path: str, settings: Settings) -> BodyBounds:
     if path == "/api/references":
         size = MAX_PHOTOS_OF_A_PERSONA * settings.references.max_bytes + _FORM_OVERHEAD
         return BodyBounds(size, http.body_timeout_s + size / _SLOWEST_UPLOAD, http.body_pause_s)
-    is_sdp = path.startswith(("/whip", "/whep"))
+    is_sdp = is_below(path, "/whip") or is_below(path, "/whep")
     return BodyBounds(MAX_SDP_BYTES if is_sdp else _MAX_JSON_BYTES, http.body_timeout_s, http.body_pause_s)
 
 

@@ -11,6 +11,7 @@ from typing import Final
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mien.server.origins import route_path
 from mien.server.problems import problem
 
 _DRAIN_BYTES: Final = 4 * 2**20
@@ -87,7 +88,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        bounds = self._bounds_of(scope["path"])
+        bounds = self._bounds_of(route_path(scope))
         body = _Body(receive, bounds)
         answered = False
 
@@ -123,10 +124,10 @@ class AnswerHeaders:
 
     Args:
         app: What answers.
-        headers_of: Returns the headers for a path.
+        headers_of: Returns the headers for a request's scope.
     """
 
-    def __init__(self, app: ASGIApp, *, headers_of: Callable[[str], Mapping[str, str]]) -> None:
+    def __init__(self, app: ASGIApp, *, headers_of: Callable[[Scope], Mapping[str, str]]) -> None:
         self._app = app
         self._headers_of = headers_of
 
@@ -138,7 +139,7 @@ class AnswerHeaders:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in self._headers_of(scope["path"]).items():
+                for name, value in self._headers_of(scope).items():
                     headers.setdefault(name, value)
             await send(message)
 

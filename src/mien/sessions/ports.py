@@ -196,12 +196,13 @@ class Live(Protocol):
         """
         ...
 
-    async def watch(self, offer: Offer, *, is_audience: bool = True) -> Connected:
+    async def watch(self, offer: Offer, *, is_audience: bool = True, source: str = "") -> Connected:
         """Take a viewer.
 
         Args:
             offer: What their browser offers.
             is_audience: False where the broadcaster looks at their own picture; it does not count.
+            source: Stands for the address that they come from; who shares one shares its places to connect in.
 
         Raises:
             TooManySessionsError: There are as many viewers as may be.

@@ -5,15 +5,18 @@ from contextlib import AbstractContextManager
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, Request, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
+from mien.errors import PersonaError
 from mien.server.access import check_operator
 from mien.server.guards import GuardedRoute, guarded
 from mien.server.photos import PhotoOut, TextOut, photos_out
 from mien.server.places import Places
+from mien.server.problems import HttpError
 from mien.sessions.advice import ADVICE
+from mien.sessions.broadcasts import Broadcasts
 from mien.sessions.consent import BILINGUAL_STATEMENT, Language
 from mien.sessions.ports import PipelineFactory
 from mien.sessions.references import References
@@ -98,6 +101,19 @@ async def add_reference(
     )
     codes = dict.fromkeys(Fault(finding.code) for found in findings for finding in found)
     return ReferenceOut(id=persona_id, notes=[ADVICE[code][language] for code in codes], photos=photos_out(findings))
+
+
+@router.delete("/references/{persona_id}", status_code=HTTPStatus.NO_CONTENT, dependencies=[Depends(check_operator)])
+async def forget_reference(request: Request, persona_id: str) -> None:
+    """Forget photos at once; broadcasts that wear the face go on with a mosaic, exchanges of frames end."""
+    broadcasts: Broadcasts = request.app.state.broadcasts
+    try:
+        await broadcasts.withdraw(persona_id)
+    except PersonaError as error:
+        raise HttpError(HTTPStatus.NOT_FOUND, str(error), code=error.code) from error
+    finally:
+        for session in tuple(request.app.state.frame_sessions):
+            session.take_off(persona_id)
 
 
 def _eyes(request: Request) -> PipelineFactory:
