@@ -127,6 +127,9 @@ class TestHeads:
             pytest.param(HEAD + b"X-a: " + b"a" * 200_000 + b"\r\n\r\n", id="a head of 200 kB"),
             pytest.param(HEAD + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n", id="a length of 5000 digits"),
             pytest.param(HEAD + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\n", id="two lengths"),
+            pytest.param(
+                HEAD + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", id="a length and chunks"
+            ),
         ],
     )
     async def test_heads_that_nobody_writes_are_refused_and_the_server_lives(self, head):

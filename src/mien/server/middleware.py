@@ -98,6 +98,11 @@ class BodyLimit:
                 answered = True
                 await send(message)  # else the framework answers our own error; what follows below is the truth
 
+        if _is_ambiguous(scope):
+            detail = "a body has a length or is chunked, not both"
+            answer = problem(HTTPStatus.BAD_REQUEST, "http.bad_request", detail, headers={"Connection": "close"})
+            await answer(scope, receive, send)
+            return
         if _declared_length(scope) > bounds.max_bytes:
             body.fault = _TooLargeError
         else:
@@ -156,6 +161,11 @@ async def _drain(receive: Receive) -> None:
                 message = await receive()
                 read += len(message.get("body", b""))
                 more = message.get("more_body", False)
+
+
+def _is_ambiguous(scope: Scope) -> bool:
+    """Tell whether a proxy might see another end of the body than we do (RFC 9112, 6.1)."""
+    return {b"content-length", b"transfer-encoding"} <= {name for name, _ in scope["headers"]}
 
 
 def _declared_length(scope: Scope) -> int:
