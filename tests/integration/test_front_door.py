@@ -159,10 +159,30 @@ class TestThisMachineAlone:
 
     async def test_a_name_that_was_bound_anew_is_not_answered(self):
         async with serving(SmallFactory()) as client:
+            bound_anew = f"evil.example:{client.base_url.port}"
             for path in ("/api/broadcasts", "/", "/api/health"):
-                assert (
-                    await client.get(path, headers={"Host": f"evil.example:{client.base_url.port}"})
-                ).status_code == 400
+                assert is_problem(await client.get(path, headers={"Host": bound_anew}), 400, "http.host")
+            host, port = client.base_url.host, client.base_url.port
+            with pytest.raises(InvalidStatus):
+                await connect(f"ws://{bound_anew}/api/broadcasts/x/events", host=host, port=port)
+
+    @pytest.mark.parametrize(
+        ("host", "status"),
+        [
+            ("live.example.org", 200),
+            ("LIVE.example.org:8000", 200),
+            ("a.tv.example.org", 200),
+            ("tv.example.org", 400),
+            ("evil.org", 400),
+            ("live.example.org.evil.org", 400),
+            ("evil.org/live.example.org", 400),
+            ("[::1", 400),
+            ("", 400),
+        ],
+    )
+    async def test_only_the_hosts_that_were_named_are_answered(self, host, status):
+        async with serving(SmallFactory(), allowed_hosts=["live.example.org", "*.tv.example.org"]) as client:
+            assert (await client.get("/api/health", headers={"Host": host})).status_code == status
 
     async def test_with_a_token_a_proxy_is_welcome(self):
         async with serving(SmallFactory(), whip_token=OPERATOR) as client:

@@ -78,7 +78,7 @@ def _is_at_home(request: HTTPConnection, settings: Settings) -> bool:
     A proxy on this machine speaks for the whole world from a loopback address. It shows by the headers that it adds, or
     by a host name of the operator's own.
     """
-    if not settings.is_local or not LOOPBACK_NAMES.issuperset(settings.allowed_hosts):
+    if not settings.is_local or {host.strip("[]") for host in settings.allowed_hosts} - LOOPBACK_NAMES:
         return False
     if request.scope.get(PROXIED, False) or is_cross_site(request):
         return False

@@ -11,10 +11,9 @@ from typing import Any, Final, TypeAlias, cast
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.formparsers import MultiPartParser
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import Scope
 
-from mien.config import HttpSettings, LiveSettings, Settings
+from mien.config import LOOPBACK_NAMES, HttpSettings, LiveSettings, Settings
 from mien.media.encoded import VideoCodec
 from mien.media.peer import IceServer
 from mien.media.privates import gather_within
@@ -27,7 +26,7 @@ from mien.server.bucket import Bucket
 from mien.server.connections import ConnectionGuard, ConnectionLimits, GuardedConnection
 from mien.server.eyes import LateEyes
 from mien.server.middleware import AnswerHeaders, BodyBounds, BodyLimit
-from mien.server.origins import SameOrigin, is_below, route_path
+from mien.server.origins import KnownHosts, SameOrigin, is_below, route_path
 from mien.server.places import Places
 from mien.server.proxies import Proxies
 from mien.server.routes import broadcasts, events, frames, pages, personas, recordings
@@ -139,9 +138,8 @@ def create_app(
     if (web_dir / "assets").is_dir():
         app.mount("/assets", StaticFiles(directory=web_dir / "assets"), name="assets")
     app.add_middleware(BodyLimit, bounds_of=lambda path: _body_bounds(path, settings))
-    hosts = list(settings.allowed_hosts) or (["localhost", "127.0.0.1", "[::1]"] if settings.is_local else ["*"])
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts)  # a page elsewhere cannot rebind its name to us
-
+    own = (*LOOPBACK_NAMES, settings.host) if settings.is_local else ("*",)
+    app.add_middleware(KnownHosts, hosts=settings.allowed_hosts or own)
     app.add_middleware(SameOrigin, needs_token=settings.whip_token is not None)
     app.add_middleware(AnswerHeaders, headers_of=_headers)
     app.add_middleware(Proxies, trusted=settings.trusted_proxies)

@@ -4,6 +4,7 @@ A browser says who makes a request (`Sec-Fetch-Site`, `Origin`) and pages cannot
 browser say neither, and nobody can make them ask for something unknowingly.
 """
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
@@ -66,6 +67,37 @@ def _split(origin: str) -> tuple[str, str | None, int | None]:
         return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
     except ValueError:
         return "", None, None
+
+
+class KnownHosts:
+    """Refuses requests for other hosts than this server's: a page elsewhere can bind its own name to our address.
+
+    Args:
+        app: What answers.
+        hosts: Names and addresses; "*.example.org" stands for all below a domain, "*" for any at all.
+    """
+
+    def __init__(self, app: ASGIApp, *, hosts: Sequence[str]) -> None:
+        self._app = app
+        self._hosts = frozenset(host.lower().strip("[]") for host in hosts)
+        self._domains = tuple(host[1:] for host in self._hosts if host.startswith("*."))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102  # ASGI's one verb
+        if scope["type"] not in {"http", "websocket"} or "*" in self._hosts or self._knows(scope):
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})  # before the handshake is done, this is a 403
+        else:
+            detail = "this server does not answer to that host name; MIEN_ALLOWED_HOSTS names those that it does"
+            await problem(HTTPStatus.BAD_REQUEST, "http.host", detail)(scope, receive, send)
+
+    def _knows(self, scope: Scope) -> bool:
+        named = [value for name, value in scope["headers"] if name == b"host"]
+        if len(named) != 1:
+            return False
+        _, host, _ = _split(f"http://{named[0].decode('latin-1')}")
+        return host is not None and (host in self._hosts or host.endswith(self._domains or ("\0",)))
 
 
 class SameOrigin:

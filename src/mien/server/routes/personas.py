@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import AbstractContextManager
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
 from fastapi.responses import Response
@@ -24,6 +24,8 @@ from mien.sessions.wishes import MAX_PHOTOS_OF_A_PERSONA
 from mien.vision.coach import Fault
 
 router = APIRouter(prefix="/api", tags=["personas"], route_class=GuardedRoute)
+
+_MAX_PARTS: Final = 16
 
 
 def _one_of_few(request: Request) -> AbstractContextManager[None]:
@@ -70,7 +72,11 @@ async def preview_persona(request: Request, persona_id: str) -> Response:
     return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "public, max-age=86400"})
 
 
-@router.post("/references", status_code=HTTPStatus.CREATED)
+@router.post(
+    "/references",
+    status_code=HTTPStatus.CREATED,
+    form_limits={"max_files": _MAX_PARTS, "max_fields": _MAX_PARTS},  # each costs the event loop some microseconds
+)
 @guarded(check_operator, _one_of_few)
 async def add_reference(
     request: Request,
