@@ -182,6 +182,12 @@ class HttpSettings(BaseModel):
     body_pause_s: float = Field(
         default=10.0, gt=0, le=600, description="Refuse a request whose body does not go on for so long."
     )
+    write_pause_s: float = Field(
+        default=30.0,
+        gt=0,
+        le=600,
+        description="Close a connection whose client takes nothing of an answer for so long.",
+    )
     max_connections_per_address: int = Field(
         default=512, ge=1, le=100_000, description="Close further connections of an address."
     )

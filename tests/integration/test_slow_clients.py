@@ -141,6 +141,26 @@ class TestHeads:
             assert (await client.get("/api/health")).status_code == 200
 
 
+class TestAnswers:
+    @pytest.mark.parametrize("reads", [True, False])
+    async def test_who_reads_nothing_of_an_answer_is_let_go_and_who_reads_gets_it(self, tmp_path, reads):
+        (tmp_path / "assets").mkdir()
+        size = 40_000_000
+        (tmp_path / "assets" / "large.js").write_bytes(bytes(size))
+        settings = {"web_dir": tmp_path, "http": {"write_pause_s": 0.5}}
+        async with serving(SmallFactory(), **settings) as client, connected(client) as (line,):
+            await line.send(b"GET /assets/large.js HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+            if not reads:
+                line.reader._transport.pause_reading()
+                await asyncio.sleep(1.5)
+                line.reader._transport.resume_reading()
+            got = 0
+            with contextlib.suppress(ConnectionError):
+                while data := await line.reader.read(1 << 20):
+                    got += len(data)
+            assert (got >= size) is reads
+
+
 class TestBodies:
     @pytest.mark.parametrize(
         ("verb", "path"),

@@ -161,7 +161,9 @@ async def _running(what: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 def connections(http: HttpSettings) -> type[asyncio.Protocol]:
     """Return what makes connections with these deadlines and bounds, for uvicorn's `http`."""
     guard = ConnectionGuard(
-        ConnectionLimits(http.head_timeout_s, http.max_connections_per_address, http.max_waiting_per_address)
+        ConnectionLimits(
+            http.head_timeout_s, http.max_connections_per_address, http.max_waiting_per_address, http.write_pause_s
+        )
     )
     return cast("type[asyncio.Protocol]", partial(GuardedConnection, guard=guard))
 

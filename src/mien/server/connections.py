@@ -20,6 +20,7 @@ log = structlog.get_logger()
 _LINGER_S: Final = 3.0
 """So long we take, and forget, the rest of a body that was answered before it had come: closing at once resets the
 connection, and the client might never read why."""
+_SWEEP_AT: Final = 1024
 _HOME_OF_IPV6: Final = 64
 """Bits of an IPv6 address that its owner does not choose freely."""
 
@@ -33,11 +34,13 @@ class ConnectionLimits:
             on a connection that carried one before.
         max_per_address: Further connections of an address are closed.
         max_waiting: Of an address's connections so many may be waiting for a first head; the oldest goes.
+        write_pause_s: A client that takes nothing of its answer for so long is gone.
     """
 
     head_timeout_s: float = 10.0
     max_per_address: int = 512
     max_waiting: int = 64
+    write_pause_s: float = 30.0
 
 
 def home_of(address: str) -> str:
@@ -65,11 +68,13 @@ class ConnectionGuard:
         self.limits = limits
         self._open: dict[str, set[asyncio.BaseTransport]] = {}
         self._waiting: dict[str, dict[GuardedConnection, None]] = {}
+        self._sweep_at = _SWEEP_AT
 
     def enter(self, home: str, connection: "GuardedConnection") -> bool:
         """Count a new connection; return whether it may stay."""
+        if len(self._open) >= self._sweep_at:
+            self._sweep()
         known = self._open.setdefault(home, set())
-        # A connection that became a WebSocket tells nobody here that it has ended.
         known -= {transport for transport in known if transport.is_closing()}
         if len(known) >= self.limits.max_per_address:
             return False
@@ -93,6 +98,14 @@ class ConnectionGuard:
         known.discard(connection.transport)
         if not known:
             self._open.pop(home, None)
+
+    def _sweep(self) -> None:
+        """Forget what has ended: a connection that became a WebSocket tells nobody here."""
+        for home, known in tuple(self._open.items()):
+            known -= {transport for transport in known if transport.is_closing()}
+            if not known:
+                del self._open[home]
+        self._sweep_at = max(_SWEEP_AT, 2 * len(self._open))
 
     @staticmethod
     def _forget(
@@ -122,6 +135,7 @@ class GuardedConnection(H11Protocol):
         self._heard = False
         self._lingers = False
         self._deadline: asyncio.TimerHandle | None = None
+        self._stalled: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
         """Count the connection and begin to wait for a head."""
@@ -136,6 +150,7 @@ class GuardedConnection(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._relax()
+        self._flows_again()
         self._guard.leave(self._home, self)
         super().connection_lost(exc)
 
@@ -166,8 +181,25 @@ class GuardedConnection(H11Protocol):
     def handle_websocket_upgrade(self, event: Any) -> None:
         """Hand the connection over."""
         self._relax()
+        self._flows_again()
         self._guard.begun(self._home, self)
         super().handle_websocket_upgrade(event)
+
+    def pause_writing(self) -> None:
+        """Wait for a client that reads slowly, as long as it reads at all."""
+        super().pause_writing()
+        self._flows_again()
+        self._stalled = self.loop.call_later(self._guard.limits.write_pause_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        super().resume_writing()
+        self._flows_again()
+
+    def _flows_again(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
 
     def _expect(self, within_s: float, late: Callable[[], None]) -> None:
         self._deadline = self.loop.call_later(within_s, late)
