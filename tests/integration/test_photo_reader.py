@@ -71,9 +71,9 @@ async def test_a_photo_that_takes_too_much_memory_is_refused_and_the_server_live
 
 
 async def test_a_photo_that_takes_too_long_of_the_processor_is_refused():
-    spinning = endless_progressive_jpeg((6000, 4000), 3000)
+    spinning = endless_progressive_jpeg((3000, 2000), 6000)
     with pytest.raises(MediaTooCostlyError):
-        await reader(cpu_s=3).read([spinning])
+        await reader(cpu_s=2).read([spinning])
     assert not readers_running()
 
 
@@ -104,8 +104,8 @@ async def test_too_many_pixels_are_refused_by_the_header_and_a_lying_header_by_t
     with pytest.raises(MediaTooLargeError, match="320x240"):
         await photos.read([PHOTO])
     assert not readers_running()
-    with pytest.raises(MediaTooLargeError, match="9000x8000"):
-        await reader().read([lying_png((9000, 8000), (10, 10))])
+    with pytest.raises(MediaTooLargeError, match="9000x3000"):
+        await reader().read([lying_png((9000, 3000), (10, 10))])
 
 
 @pytest.mark.parametrize("form", ["GIF", "TIFF", "BMP", "PPM", "JPEG2000"])
@@ -147,5 +147,5 @@ class TestWithRealModels:
 
     async def test_what_the_coach_says_comes_back_with_the_refusal(self):
         with pytest.raises(NoFaceError) as refused:
-            await photo_reader(Settings(host="127.0.0.1")).read([flat_photo("AVIF", (6000, 4000), speed=10)])
+            await photo_reader(Settings(host="127.0.0.1")).read([flat_photo("AVIF", (640, 480), speed=10)])
         assert [finding.code for finding in refused.value.findings[0]] == ["no_face"]
