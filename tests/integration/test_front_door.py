@@ -258,6 +258,28 @@ class TestReferences:
             assert is_problem(refused, 422, "persona.unknown")
             assert is_problem(await client.delete(f"/api/references/{persona}"), 404, "persona.unknown")
 
+    @pytest.mark.parametrize("while_it", ["is made", "is changed"])
+    async def test_a_photo_that_is_deleted_while_a_broadcast_puts_it_on_is_not_worn(self, while_it):
+        factory = SmallFactory()
+        async with serving(factory) as client:
+            persona = await lend(client)
+            swap = {"treatment": "swap", "persona": persona}
+            if while_it == "is changed":
+                made = (await client.post("/api/broadcasts", json={})).json()
+                at = f"/api/broadcasts/{made['id']}"
+                putting_on = client.patch(at, json=swap, headers=bearer(made["token"]))
+            else:
+                putting_on = client.post("/api/broadcasts", json=swap)
+            factory.open_s, before = 0.5, factory.opening
+            wearing = asyncio.create_task(putting_on)
+            while factory.opening == before:  # noqa: ASYNC110  # a counter has no event
+                await asyncio.sleep(0.01)
+            assert (await client.delete(f"/api/references/{persona}")).status_code == 204
+            await wearing
+            for broadcast in (await client.get("/api/broadcasts")).json():
+                assert (broadcast["treatment"], broadcast["persona"]) == ("mosaic", None)
+            assert factory.built[-1].treatment == ("mosaic" if while_it == "is changed" else "swap")
+
     async def test_deleting_needs_the_operators_token(self):
         async with serving(SmallFactory(), whip_token=OPERATOR) as client:
             persona = await lend(client, **bearer(OPERATOR))

@@ -7,6 +7,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Final, Self
@@ -19,6 +20,7 @@ from mien.errors import (
     MienError,
     NoSuchBroadcastError,
     OutputError,
+    PersonaError,
     PolicyError,
     TokenError,
     TooManySessionsError,
@@ -220,7 +222,7 @@ class Broadcasts:
             hold = Hold(self._references)
             hold.move_to(wish.persona)
             try:
-                live = await self._begin(policy, broadcast_id, record=wish.record)
+                live = await self._begin(wish, policy, broadcast_id)
             except BaseException:
                 hold.move_to(None)
                 raise
@@ -240,10 +242,11 @@ class Broadcasts:
             self._making -= 1
         return broadcast
 
-    async def _begin(self, policy: LivePolicy, name: str, *, record: bool) -> Live:
+    async def _begin(self, wish: BroadcastWish, policy: LivePolicy, name: str) -> Live:
         live = await self._runner.start(policy, name=name)
         try:
-            await live.record(on=record)
+            await live.record(on=wish.record)
+            policy_of(wish, self._references)  # the photo may have been withdrawn meanwhile
         except BaseException:
             live.end()
             raise
@@ -286,11 +289,20 @@ class Broadcasts:
                 broadcast.wish = replace(broadcast.wish, record=wish.record)
             if replace(wish, title=broadcast.wish.title) != broadcast.wish:
                 policy = policy_of(wish, self._references)
-                await broadcast.live.use(policy)
+                # First the hold: a photo that is withdrawn while the session changes is then taken off afterwards.
+                self._hold(broadcast, wish.persona)
+                try:
+                    await broadcast.live.use(policy)
+                except BaseException:
+                    with suppress(PersonaError):
+                        self._hold(broadcast, broadcast.wish.persona)
+                    raise
                 broadcast.policy = policy
-                if self.has(broadcast):  # else nobody would release it
-                    broadcast.hold.move_to(wish.persona)
             broadcast.wish = wish
+
+    def _hold(self, broadcast: Broadcast, persona: str | None) -> None:
+        if self.has(broadcast):  # else nobody would release it
+            broadcast.hold.move_to(persona)
 
     async def withdraw(self, persona_id: str) -> None:
         """Forget a reference photo, and hide the faces of every broadcast that wears it.
