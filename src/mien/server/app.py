@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
+from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, TypeAlias, cast
@@ -24,9 +25,11 @@ from mien.media.targets import Targets
 from mien.server import metrics, problems, whep, whip
 from mien.server.bucket import Bucket
 from mien.server.connections import ConnectionGuard, ConnectionLimits, GuardedConnection
+from mien.server.documented import ANYWHERE, answers, with_problems_of
 from mien.server.eyes import LateEyes
 from mien.server.middleware import AnswerHeaders, BodyBounds, BodyLimit
 from mien.server.origins import KnownHosts, SameOrigin, is_below, route_path
+from mien.server.paths import Paths
 from mien.server.places import Places
 from mien.server.proxies import Proxies
 from mien.server.routes import broadcasts, events, frames, pages, personas, recordings
@@ -36,6 +39,40 @@ from mien.sessions.ports import ConsentLedger, PipelineFactory, Runner
 from mien.sessions.references import References
 from mien.sessions.states import LiveLimits
 from mien.sessions.wishes import MAX_PHOTOS_OF_A_PERSONA
+
+_OPERATORS: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+_OF_SOMETHING: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
+_SIGNALLING: Final = (
+    *_OPERATORS,
+    *_OF_SOMETHING,
+    HTTPStatus.NOT_ACCEPTABLE,
+    HTTPStatus.CONFLICT,
+    HTTPStatus.PRECONDITION_FAILED,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    HTTPStatus.PRECONDITION_REQUIRED,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+_ROUTERS: Final = (
+    (whip.router, _SIGNALLING),
+    (whep.router, _SIGNALLING),
+    (
+        broadcasts.router,
+        (
+            *_OPERATORS,
+            *_OF_SOMETHING,
+            HTTPStatus.CONFLICT,
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+        ),
+    ),
+    (events.router, ()),
+    (frames.router, ()),
+    (recordings.router, (*_OPERATORS, *_OF_SOMETHING)),
+    (personas.router, (*_OPERATORS, *_OF_SOMETHING, HTTPStatus.SERVICE_UNAVAILABLE)),
+    (metrics.router, _OPERATORS),
+    (pages.router, (HTTPStatus.SERVICE_UNAVAILABLE,)),
+)
+"""Every part of the API, and with which statuses its routes may refuse."""
 
 WEB_DIR: Final = Path(__file__).parent / "web"
 RunnerOpener: TypeAlias = Callable[[LiveLimits, Sequence[IceServer]], AbstractAsyncContextManager[Runner]]
@@ -109,7 +146,11 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,  # its page fetches scripts from elsewhere; /openapi.json stays
         redoc_url=None,
+        responses=answers(*ANYWHERE),
+        redirect_slashes=False,  # clients drop the body or the token when they follow; `Paths` takes both forms
+        servers=[{"url": settings.root_path}] if settings.root_path else None,
     )
+    app.openapi = with_problems_of(app.openapi)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     app.state.settings = settings
     app.state.references = references
     app.state.eyes = eyes
@@ -126,15 +167,8 @@ def create_app(
         MultiPartParser.spool_max_size, _body_bounds("/api/references", settings).max_bytes + 1
     )
     problems.install(app)
-    app.include_router(whip.router)
-    app.include_router(whep.router)
-    app.include_router(broadcasts.router)
-    app.include_router(events.router)
-    app.include_router(frames.router)
-    app.include_router(recordings.router)
-    app.include_router(personas.router)
-    app.include_router(metrics.router)
-    app.include_router(pages.router)
+    for router, refusals in _ROUTERS:
+        app.include_router(router, responses=answers(*refusals))
     if (web_dir / "assets").is_dir():
         app.mount("/assets", StaticFiles(directory=web_dir / "assets"), name="assets")
     app.add_middleware(BodyLimit, bounds_of=lambda path: _body_bounds(path, settings))
@@ -143,6 +177,8 @@ def create_app(
     app.add_middleware(SameOrigin, needs_token=settings.whip_token is not None)
     app.add_middleware(AnswerHeaders, headers_of=_headers)
     app.add_middleware(Proxies, trusted=settings.trusted_proxies)
+    # The outermost: everybody else sees the paths that we know.
+    app.add_middleware(Paths, root_path=settings.root_path, trusts_header=settings.believes_forwarded_prefix)
     return app
 
 

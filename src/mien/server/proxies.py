@@ -15,13 +15,14 @@ FORWARDED_HOST: Final = "mien.forwarded_host"
 _TELLS: Final = frozenset(
     {
         *(b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-port"),
-        *(b"x-forwarded-server", b"x-forwarded-prefix", b"x-forwarded", b"forwarded-for", b"x-real-ip", b"x-client-ip"),
+        *(b"x-forwarded-server", b"x-forwarded", b"forwarded-for", b"x-real-ip", b"x-client-ip"),
         *(b"x-original-host", b"x-original-forwarded-for", b"x-cluster-client-ip", b"true-client-ip"),
         *(b"cf-connecting-ip", b"cf-ray", b"fly-client-ip", b"fastly-client-ip", b"x-envoy-external-address"),
         *(b"x-appengine-user-ip", b"x-azure-clientip", b"cdn-loop", b"x-amzn-trace-id"),
     }
 )
-"""Headers that proxies add, and that nobody sends who speaks to us directly."""
+"""Headers that proxies add for whom they speak, and that nobody sends who speaks to us directly. `X-Forwarded-Prefix`
+says where pages lie, and a proxy that says no more than that may well serve this machine alone."""
 _PAIR: Final = re.compile(r'(for|host|proto)=("[^"]*"|[^;,\s]*)', re.IGNORECASE)
 _SECURE: Final = {"http": ("http", "ws"), "https": ("https", "wss")}
 Network = IPv4Network | IPv6Network

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from mien.errors import PersonaError
 from mien.server.access import check_operator
 from mien.server.guards import GuardedRoute, guarded
+from mien.server.paths import OwnPath
 from mien.server.photos import PhotoOut, TextOut, photos_out
 from mien.server.places import Places
 from mien.server.problems import HttpError
@@ -39,7 +40,7 @@ class PersonaOut(BaseModel):
     id: str = Field(description="For `persona` of a broadcast.")
     kind: str = Field(description="`mask` for one that mien draws itself.")
     title: TextOut = Field(description="Its name.")
-    preview_url: str = Field(description="A JPEG of it.")
+    preview_url: OwnPath = Field(description="A JPEG of it.")
 
 
 class ReferenceOut(BaseModel):
