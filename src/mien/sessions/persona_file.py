@@ -20,14 +20,16 @@ from mien.vision.photo_eyes import PhotoEye
 from mien.vision.photo_lids import PhotoLids
 from mien.vision.reference import SIDE, Persona, check_mesh
 
-MAX_PERSONA_BYTES: Final = 16 * 2**20
-"""One of five photos takes 5 MB."""
+MAX_PERSONA_BYTES: Final = 8 * 2**20
+"""A persona takes 2 MB, however many photos it was read from."""
 
 _LENGTH: Final = struct.Struct("!I")
 _CLASSES: Final[dict[str, type[Any]]] = {kind.__name__: kind for kind in (Persona, Skin, PhotoEye, PhotoLids)}
 _DTYPES: Final = frozenset({"uint8", "float32", "int64"})
 _MAX_DEPTH: Final = 12
 _ROUNDING: Final = 1e-3
+_LEAST_COVER: Final = 0.05
+"""Of the texture that a persona covers, as a mean; a face from the front covers 0.3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +153,13 @@ def _checked(persona: Any) -> Persona:
     _expect(persona.surface, Skin)
     _check_array(persona.texture, (SIDE, SIDE, 3), np.uint8)
     _check_array(persona.surface.detail, (SIDE, SIDE, 3), np.float32)
-    # A matte beyond its range would leave the live face bare and call it swapped.
+    # A matte beyond its range, or of nothing, would leave the live face bare and call it swapped.
     for matte in (persona.matte,) if persona.eye_matte is None else (persona.matte, persona.eye_matte):
         _check_array(matte, (SIDE, SIDE), np.float32)
         if matte.min() < -_ROUNDING or matte.max() > 1 + _ROUNDING:
             raise ShapeError("a matte goes from 0 to 1")
+    if persona.matte.mean() < _LEAST_COVER:
+        raise ShapeError("the persona covers next to nothing")
     if persona.mesh is not None:
         _expect(persona.mesh, np.ndarray)
         check_mesh(persona.mesh)

@@ -101,6 +101,12 @@ def test_too_long_a_persona_is_refused(persona):
         unpack_persona(pack_persona(persona) + bytes(MAX_PERSONA_BYTES))
 
 
+def test_a_persona_that_covers_nothing_is_refused(persona):
+    bare = dataclasses.replace(persona, matte=np.zeros_like(persona.matte))
+    with pytest.raises(MienError, match="covers next to nothing"):
+        unpack_persona(pack_persona(bare))
+
+
 def test_a_matte_beyond_its_range_is_refused(persona):
     with pytest.raises(MienError, match="0 to 1"):
         unpack_persona(pack_persona(dataclasses.replace(persona, matte=persona.matte + 1)))
