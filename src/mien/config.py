@@ -20,16 +20,15 @@ def _port_range(text: str) -> str:
     return text
 
 
+def _network(text: str) -> str:
+    return str(ip_network(text))
+
+
 def _announced(entry: str) -> str:
     addresses = [ip_address(part) for part in entry.split("/")]
     if len(addresses) > 2 or len({address.version for address in addresses}) > 1:
         raise ValueError(f"wanted ADDRESS or PUBLIC/LOCAL of one family, got {entry}")
     return entry
-
-
-def _network(text: str) -> str:
-    ip_network(text)
-    return text
 
 
 def _root_path(text: str) -> str:
@@ -127,6 +126,11 @@ class LiveSettings(BaseModel):
     )
     udp_ports: Annotated[str, StringConstraints(pattern=r"^\d{4,5}-\d{4,5}$"), AfterValidator(_port_range)] | None = (
         Field(default=None, description="Ports that media use, as in `50000-50100`; by default any.")
+    )
+    peer_networks: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
+        default=(),
+        description="Networks, as in `10.0.0.0/8`, that publishers and viewers may name addresses of although they are "
+        "neither public nor the ones that media listen in.",
     )
 
 

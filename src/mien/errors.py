@@ -36,6 +36,8 @@
     │   ├── PushRefusedError      a server elsewhere will not have the broadcast
     │   ├── TokenError
     │   └── SdpError              an offer or fragment cannot be used
+    │       ├── SdpLimitError     it has more of something than is taken
+    │       └── IceRestartError   a fragment asks for new ICE credentials
     ├── BusyError                 too much of the same is being done; later there will be room
     └── SettingsError             a setting is wrong
 
@@ -293,6 +295,18 @@ class SdpError(LiveError):
     """An offer, answer or fragment cannot be used."""
 
     code = "live.sdp"
+
+
+class SdpLimitError(SdpError):
+    """An offer, answer or fragment has more of something than is taken, or more than any client sends."""
+
+    code = "live.sdp_limit"
+
+
+class IceRestartError(SdpError):
+    """A fragment belongs to other ICE credentials than the session's: a restart, which is not supported."""
+
+    code = "live.no_ice_restart"
 
 
 class BusyError(MienError):

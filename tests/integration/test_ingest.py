@@ -6,6 +6,7 @@ import itertools
 import random
 import statistics
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -154,8 +155,9 @@ async def test_a_publisher_sends_what_it_offers_first(wishes):
 async def test_an_offer_that_fails_leaves_no_decoder_behind():
     connection = publisher(Camera())
     await connection.setLocalDescription(await connection.createOffer())
-    text = connection.localDescription.sdp.replace("VP8/90000", "VP9/90000").replace("H264/90000", "AV1/90000")
-    ingest = Ingest(read_offer(text, direction="sendonly"), [], start_kbps=1000, max_kbps=2000, max_pixels=10**6)
+    offer = read_offer(connection.localDescription.sdp, direction="sendonly")
+    offer = replace(offer, text=offer.text.replace("VP8/90000", "VP9/90000").replace("H264/90000", "AV1/90000"))
+    ingest = Ingest(offer, [], start_kbps=1000, max_kbps=2000, max_pixels=10**6)
     with pytest.raises(SdpError):
         await ingest.answer()
     assert not ingest._decoder._thread.is_alive()

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from aiortc import RTCSessionDescription
+from aiortc.sdp import SessionDescription
 
 from mien.errors import FacePhotoError
 from mien.media.peer import IceServer
@@ -90,7 +91,6 @@ class TestOffers:
         ("kinds", "direction"),
         [
             pytest.param(("audio",), "sendonly", id="sound alone"),
-            pytest.param(("video", "video"), "sendonly", id="two videos"),
             pytest.param(("video",), "recvonly", id="wants to watch"),
         ],
     )
@@ -98,6 +98,21 @@ class TestOffers:
         headers = {"Content-Type": "application/sdp", "Authorization": f"Bearer {made['token']}"}
         offer = await an_offer(*kinds, direction=direction)
         assert is_problem(await client.post(made["whip_url"], content=offer, headers=headers), 422, "live.sdp")
+
+    @pytest.mark.parametrize(
+        "kinds",
+        [pytest.param(("video", "video"), id="a second video"), pytest.param(("video", "audio"), id="sound")],
+    )
+    async def test_what_cannot_be_taken_is_refused_alone(self, client, made, kinds):
+        """RFC 3264, 6: with port 0, under its own name, in its own place."""
+        headers = {"Content-Type": "application/sdp", "Authorization": f"Bearer {made['token']}"}
+        offer = (await an_offer(*kinds)).replace("opus", "speex")
+        answer = await client.post(made["whip_url"], content=offer, headers=headers)
+        assert answer.status_code == 201, answer.text
+        video, other = SessionDescription.parse(answer.text).media
+        assert (video.rtp.muxId, video.direction, video.port > 0) == ("0", "recvonly", True)
+        assert (other.kind, other.rtp.muxId, other.port) == (kinds[1], "1", 0)
+        assert "a=group:BUNDLE 0\r\n" in answer.text
 
     async def test_a_codec_that_we_do_not_speak_is_refused_and_leaves_the_place_free(self, client, made):
         headers = {"Content-Type": "application/sdp", "Authorization": f"Bearer {made['token']}"}

@@ -17,7 +17,9 @@ from mien.media.images import read_picture
 from mien.sessions.consent import STATEMENTS
 from mien.vision.faces import Image
 from support.clips import Clip, decode, packets
+from support.heif import heic
 from support.judge import SAME_PERSON, Judge
+from support.muxing import Film, mux
 from support.photos import as_png, astronaut, hopper
 from support.scenes import astronaut_frame
 
@@ -196,6 +198,59 @@ def test_a_real_clip_of_a_stranger_is_hidden_in_every_frame(folder, shared_media
     assert len(decode(folder / "out.mp4")) == 97
 
 
+def test_nobody_is_bare_after_a_film_turns_and_no_frame_waits_beside_one_of_another_size(folder, judge, capsys):
+    landscape, portrait = Film(size_wh=SIZE, pts=range(8)), Film(size_wh=(360, 640), pts=range(8, 16))
+    landscape.picture = scene
+    portrait.picture = lambda _size_wh, index: np.ascontiguousarray(scene((1138, 640), index + 8)[:, 389:749])
+    parts = [mux(folder / f"{n}.ts", film) for n, film in enumerate((landscape, portrait))]
+    (folder / "in.ts").write_bytes(b"".join(part.read_bytes() for part in parts))
+    assert mien("treat", folder / "in.ts", folder / "out.mp4", "--mosaic") == 0
+    told = capsys.readouterr()
+    assert "16 frames of 640x360" in told.out
+    assert "note: the picture changes its size or shape 1 time(s), first to 360x640" in told.err
+    frames = [frame.to_ndarray(format="rgb24") for frame in decode(folder / "out.mp4")]
+    bare = judge.embedding(astronaut())
+    assert [n for n, frame in enumerate(frames) if judge.likeness(frame, bare) >= SAME_PERSON] == []
+    assert all(frame[:, :200].max() < 24 for frame in frames[8:]), "bars beside the portrait"
+
+
+def test_whoever_is_never_recognised_is_named_at_the_end_with_what_would_help(folder, capsys):
+    (folder / "hopper.png").write_bytes(as_png((hopper() * 0.15).astype(np.uint8)))
+    source = Clip(size_wh=SIZE, pts=range(8), picture=scene).write(folder / "in.mp4")
+    command = ("treat", source, folder / "out.mp4", "--show", folder / "hopper.png", "--show", folder / "astronaut.png")
+    assert mien(*command, "--owner-agrees", "Kim") == 0
+    told = capsys.readouterr().err
+    assert "note: hopper was never surely recognised" in told
+    assert "hopper.png: The face is too dark" in told
+    assert "Teeth" not in told
+
+
+def test_somebody_who_was_recognised_is_not_named(folder, capsys):
+    command = ("treat", folder / "astronaut.png", folder / "out.png", "--show", folder / "astronaut.png")
+    assert mien(*command, "--owner-agrees", "Kim") == 0
+    assert "never" not in capsys.readouterr().err
+
+
+def test_a_heic_photo_is_treated_and_serves_as_a_face(folder, judge, capsys):
+    stored = np.ascontiguousarray(np.rot90(astronaut(), -1))
+    (folder / "IMG_1.HEIC").write_bytes(heic(stored, tile=256, rotation=1))
+    assert mien("treat", folder / "IMG_1.HEIC", folder / "out.png", "--mosaic") == 0
+    assert "mosaic 1" in capsys.readouterr().out
+    assert judge.likeness(read_picture(folder / "out.png").image, judge.embedding(astronaut())) < SAME_PERSON
+    command = ("treat", folder / "astronaut.png", folder / "shown.png", "--show", folder / "IMG_1.HEIC")
+    assert mien(*command, "--owner-agrees", "Kim") == 0
+    assert np.array_equal(read_picture(folder / "shown.png").image[FACE], astronaut()[FACE])
+
+
+def test_a_picture_larger_than_allowed_is_refused_by_its_header_and_the_option_is_named(folder, capsys):
+    Pillow.fromarray(np.full((1100, 1000, 3), 130, np.uint8)).save(folder / "wall.png")
+    assert mien("treat", folder / "wall.png", folder / "out.png", "--mosaic", "--max-megapixels", "1") == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("error[media.too_large]: ")
+    assert line.endswith("--max-megapixels lets larger ones in")
+    assert mien("treat", folder / "wall.png", folder / "out.png", "--mosaic", "--max-megapixels", "1.2") == 0
+
+
 # --- refusals ----------------------------------------------------------------------------------------------
 
 
@@ -222,6 +277,13 @@ def test_where_the_declaration_cannot_be_recorded_nothing_is_treated(folder, cap
     [
         pytest.param(("missing.mp4", "out.mp4", "--mosaic"), "media.unreadable", id="no such file"),
         pytest.param(("letter.txt", "out.mp4", "--mosaic"), "media.unreadable", id="no media"),
+        pytest.param(("letter.txt", "out.jpg", "--mosaic"), "media.unreadable", id="no media, to picture"),
+        pytest.param(("logo.svg", "out.jpg", "--mosaic"), "media.unreadable", id="svg"),
+        pytest.param((".", "out.mp4", "--mosaic"), "media.unreadable", id="folder"),
+        pytest.param(("a\nb.mp4", "out.mp4", "--mosaic"), "media.unreadable", id="a name of two lines"),
+        pytest.param(("astronaut.png", "data", "--mosaic"), "output", id="no suffix"),
+        pytest.param(("astronaut.png", "nowhere/out.png", "--mosaic"), "output", id="no such folder"),
+        pytest.param(("astronaut.png", "letter.txt/out.png", "--mosaic"), "output", id="a file as folder"),
         pytest.param(("astronaut.png", "out.mp4", "--mosaic"), "output", id="picture to video"),
         pytest.param(("astronaut.png", "astronaut.png", "--mosaic", "--force"), "output", id="over itself"),
         pytest.param(("astronaut.png", "hopper.png", "--mosaic"), "output", id="target exists"),
@@ -235,6 +297,7 @@ def test_where_the_declaration_cannot_be_recorded_nothing_is_treated(folder, cap
 def test_each_refusal_is_one_line_with_its_code_and_leaves_no_file(folder, capsys, monkeypatch, arguments, code):
     monkeypatch.chdir(folder)
     (folder / "letter.txt").write_text("dear all" * 99)
+    (folder / "logo.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
     Pillow.fromarray(np.full((120, 200, 3), 130, np.uint8)).save(folder / "wall.png")
     before = sorted(path.name for path in folder.glob("*.*"))
     assert mien("treat", *arguments) == 2

@@ -129,6 +129,11 @@ async def refusal(url, **more):
         pytest.param(Response(status_code=201), "names no session", id="no Location"),
         pytest.param(Response("v=1", 201, {"Location": "/s"}), "begin with v=0", id="no SDP"),
         pytest.param(Response("v=0\r\n" * 20_000, 201, {"Location": "/s"}), "65536", id="too much SDP"),
+        pytest.param(
+            Response("v=0\r\na=candidate:1\t1\tudp\t1\t127.0.0.1\t5000 typ host\r\n", 201, {"Location": "/s"}),
+            "control character",
+            id="a candidate with tabs",
+        ),
         pytest.param(Response(status_code=307, headers={"Location": "/"}), "redirects", id="a circle"),
     ],
 )

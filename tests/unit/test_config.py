@@ -50,6 +50,8 @@ def test_every_mosaic_there_is_can_be_set():
         pytest.param({"live": {"udp_ports": "80-443"}}, id="ports of others"),
         pytest.param({"live": {"udp_ports": "50000"}}, id="no range"),
         pytest.param({"live": {"public_addresses": ["media.example"]}}, id="a name for an address"),
+        pytest.param({"live": {"peer_networks": ["10.0.0.0/33"]}}, id="a network that is none"),
+        pytest.param({"live": {"peer_networks": ["intranet"]}}, id="a name for a network"),
         pytest.param({"live": {"public_addresses": ["203.0.113.7/fd00::1"]}}, id="two families in one"),
         pytest.param({"live": {"bind_to": ["eth0; reboot"]}}, id="no interface"),
         pytest.param({"mosaic": {"style": "stars"}}, id="no such mosaic"),

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+import warnings
 from typing import Any
 
 import click
@@ -54,6 +55,8 @@ def main(arguments: list[str] | None = None) -> None:
     Exit codes: 2 where the caller can mend it (input, settings, consent), 1 for the rest, 130 after Ctrl-C.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    # What Pillow finds odd in a file but reads, nobody can mend; what it cannot read becomes one of our errors.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
         outcome: Any = group.main(arguments, prog_name="mien", standalone_mode=False)
     except click.exceptions.Exit as ending:
@@ -67,6 +70,7 @@ def main(arguments: list[str] | None = None) -> None:
     except MienError as error:
         if "--debug" in arguments:
             raise
-        click.echo(f"error[{error.code}]: {error}", err=True)
+        # One line, though a file's name may hold several.
+        click.echo(f"error[{error.code}]: {' '.join(str(error).split())}", err=True)
         sys.exit(2 if isinstance(error, InputError | SettingsError | ConsentError) else 1)
     sys.exit(outcome if isinstance(outcome, int) else 0)

@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -15,13 +15,14 @@ from rich.progress import Progress as ProgressBar
 from mien.cli.models import show_progress
 from mien.cli.settings import read_settings
 from mien.config import Settings
-from mien.errors import ConsentError
+from mien.errors import ConsentError, MediaTooLargeError
+from mien.media.images import DEFAULT_IMAGE_PIXELS, MAX_IMAGE_PIXELS, is_still
 from mien.registry.runtime import Runtime
 from mien.registry.store import State, Store
-from mien.sessions.advice import ADVICE
+from mien.sessions.advice import ADVICE, NEVER_RECOGNISED, SPOILS_RECOGNITION
 from mien.sessions.consent import BILINGUAL_STATEMENT, declare
-from mien.sessions.treat import Progress, TreatReport, check_files, treat_file
-from mien.sessions.wishes import FacePhoto, Reference, read_wishes
+from mien.sessions.treat import Limits, Progress, TreatReport, check_files, treat_file
+from mien.sessions.wishes import FacePhoto, Person, Reference, read_wishes
 from mien.storage.consents import JsonLinesConsentLedger
 from mien.vision.coach import Fault
 from mien.vision.mosaic import MosaicShape, MosaicStyle
@@ -57,6 +58,13 @@ _PATH = click.Path(path_type=Path)
 @click.option("--label", type=click.Choice(["en", "ko", "both"]), default="both", show_default=True)
 @click.option("--shape", type=click.FloatRange(0, 1), help="How far a swap takes on the photo's face shape.")
 @click.option("--delay", type=click.IntRange(0, 30), help="Frames to look ahead, so that new faces are hidden at once.")
+@click.option(
+    "--max-megapixels",
+    type=click.FloatRange(0, MAX_IMAGE_PIXELS / 1e6, min_open=True),
+    default=DEFAULT_IMAGE_PIXELS / 1e6,
+    show_default=True,
+    help="The largest picture to read, in millions of pixels.",
+)
 @click.option("--force", is_flag=True, help="Replace OUT where it exists.")
 def treat(
     source: Path,
@@ -72,6 +80,7 @@ def treat(
     label: Literal["en", "ko", "both"],
     shape: float | None,
     delay: int | None,
+    max_megapixels: float,
     force: bool,
 ) -> None:
     """Treat every face in IN, a picture or a video, and write the result to OUT.
@@ -104,15 +113,17 @@ def treat(
         declare(wishes.references, declared_by=owner_agrees or _ask(wishes.references), ledger=ledger)
     eyes = _open_eyes(settings)
     _coach(eyes, wishes.swap_photos)
-    with stopping_on_terminate(), _progress_bar() as progress:
+    with stopping_on_terminate(), _telling_how_to_read_more(source), _progress_bar() as progress:
         report = treat_file(
             source,
             target,
             lambda *, still, fps: eyes.pipeline(wishes, still=still, fps=fps),
             overwrite=force,
             progress=progress,
+            limits=Limits(image_pixels=round(max_megapixels * 1e6)),
         )
     _print(report, target)
+    _coach_the_unknown(eyes, (*wishes.show, *wishes.swap_only), report)
 
 
 def _ask(references: Sequence[Reference]) -> str:
@@ -137,13 +148,21 @@ def _ask(references: Sequence[Reference]) -> str:
     return name
 
 
-def _coach(eyes: "EyesMaker", photos: Sequence[FacePhoto]) -> None:
+def _coach(eyes: "EyesMaker", photos: Sequence[FacePhoto], *, about: Collection[Fault] = tuple(Fault)) -> None:
     """Say what would make photos better references; a photo that cannot serve at all is refused soon, in one line."""
     for photo in photos:
         for finding in eyes.judge_photo(photo.image):
-            if finding.severity == "warn":
+            if finding.severity == "warn" and Fault(finding.code) in about:
                 advice = ADVICE[Fault(finding.code)]
                 click.echo(f"{photo.name}: {advice['en']} / {advice['ko']}", err=True)
+
+
+def _coach_the_unknown(eyes: "EyesMaker", people: Sequence[Person], report: TreatReport) -> None:
+    """Say who was never recognised, and what would make their photos easier to know them by."""
+    for person in people:
+        if person.name not in report.recognised:
+            click.echo(f"note: {person.name} {NEVER_RECOGNISED['en']} / {NEVER_RECOGNISED['ko']}", err=True)
+            _coach(eyes, person.photos, about=SPOILS_RECOGNITION)
 
 
 def _open_eyes(settings: Settings) -> "EyesMaker":
@@ -169,6 +188,17 @@ def _progress_bar() -> Iterator["_Follow"]:
         transient=True,
     ) as bar:
         yield _Follow(bar)
+
+
+@contextmanager
+def _telling_how_to_read_more(source: Path) -> Iterator[None]:
+    """Name the option that lets a large picture in."""
+    try:
+        yield
+    except MediaTooLargeError as error:
+        if is_still(source):
+            raise MediaTooLargeError(f"{error}; --max-megapixels lets larger ones in") from error
+        raise
 
 
 class _Follow:

@@ -65,19 +65,27 @@ def colour_of(frame: VideoFrame) -> Colour:
 
 
 class ToRgb:
-    """Turns decoded frames into upright-sized RGB images; one stream, one thread."""
+    """Turns decoded frames into upright-sized RGB images; one stream, one thread.
+
+    Transparency is laid on white, as in still pictures.
+
+    Attributes:
+        saw_transparency: Whether any frame was not opaque.
+    """
 
     def __init__(self) -> None:
         self._reformatter = VideoReformatter()
+        self.saw_transparency = False
 
     def __call__(self, frame: VideoFrame, colour: Colour, size_wh: tuple[int, int]) -> Image:
         """Return (H, W, 3) RGB of `size_wh`; HDR is brought down to what a plain screen shows."""
         target = colour.for_output()
+        has_alpha = any(component.is_alpha for component in frame.format.components)
         rgb = self._reformatter.reformat(
             frame,
             width=size_wh[0],
             height=size_wh[1],
-            format="rgb24",
+            format="rgba" if has_alpha else "rgb24",
             interpolation=_CAREFUL,
             src_colorspace=_for_swscale(colour.matrix),
             dst_colorspace=_for_swscale(target.matrix),
@@ -86,7 +94,16 @@ class ToRgb:
             dst_color_trc=target.transfer if colour.is_hdr else None,
             dst_color_primaries=target.primaries if colour.is_hdr else None,
         )
-        return np.asarray(rgb.to_ndarray(), np.uint8)
+        image = np.asarray(rgb.to_ndarray(), np.uint8)
+        return self._on_white(image) if has_alpha else image
+
+    def _on_white(self, rgba: Image) -> Image:
+        rgb, alpha = rgba[..., :3], rgba[..., 3:]
+        if alpha.min() == 255:
+            return np.ascontiguousarray(rgb)
+        self.saw_transparency = True
+        weight = alpha.astype(np.uint16)
+        return np.asarray((rgb * weight + 255 * (255 - weight) + 127) // 255, np.uint8)
 
 
 class FromRgb:

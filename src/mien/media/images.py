@@ -14,13 +14,21 @@ from PIL import Image as Pillow
 from PIL import ImageCms, ImageOps, UnidentifiedImageError
 
 from mien.errors import InputError, MediaError, MediaTooLargeError, MediaTruncatedError, OutputError
+from mien.media.file_kinds import check_supported, is_heif, may_be_film, read_head
+from mien.media.heif import HeifPicture, decode_heif
 from mien.vision.faces import Image, TreatedFrame
 
 MAX_IMAGE_PIXELS = 80_000_000
 """Below the size at which Pillow itself begins to warn of decompression bombs."""
+DEFAULT_IMAGE_PIXELS = 24_000_000
+"""Read where nobody says otherwise: a picture of that size takes 72 MB of memory once decoded, and a second."""
 MAX_ICC_BYTES = 4 * 2**20
+_HEAD_BYTES = 4096
+_MAX_PICTURE_BYTES = 2**30
+"""Uncompressed, `MAX_IMAGE_PIXELS` of 16 bits and four channels take 640 MB."""
 # Named one by one, because Pillow also knows formats that start an interpreter (EPS) or that nobody sends us.
-READABLE_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "JPEG2000", "PPM")
+READABLE_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "JPEG2000", "PPM", "HEIF")
+"""By Pillow's names, but for HEIF, which `media.heif` reads."""
 WRITABLE_SUFFIXES = MappingProxyType(
     {
         ".jpg": "JPEG",
@@ -33,7 +41,9 @@ WRITABLE_SUFFIXES = MappingProxyType(
         ".bmp": "BMP",
     }
 )
-_READABLE_SUFFIXES = frozenset({*WRITABLE_SUFFIXES, ".gif", ".jp2", ".ppm", ".pgm"})
+_READABLE_SUFFIXES = frozenset({*WRITABLE_SUFFIXES, ".gif", ".jp2", ".ppm", ".pgm", ".heic", ".heif", ".hif"})
+_FILM_SUFFIXES = frozenset({".mjpeg", ".mjpg"})
+"""Raw streams that begin like a single picture."""
 _SAVE_OPTIONS: MappingProxyType[str, dict[str, Any]] = MappingProxyType(
     {
         # 4:4:4, because the label's thin strokes and the edges of mosaic cells bleed in 4:2:0.
@@ -45,8 +55,21 @@ _SAVE_OPTIONS: MappingProxyType[str, dict[str, Any]] = MappingProxyType(
         "BMP": {},
     }
 )
-# What Pillow's decoders raise on damaged files, besides UnidentifiedImageError (an OSError).
-_DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, struct.error, zlib.error)
+# What Pillow's decoders raise on damaged files, besides UnidentifiedImageError (an OSError): each of its plugins
+# stumbles in its own way.
+_DECODE_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,25 +101,29 @@ def is_still(path: Path) -> bool:
     """Look into a file: is it a picture? An animated GIF is a video.
 
     Raises:
-        MediaError: There is no such file.
+        MediaError: There is no such file, or it is of a kind that is known and not read.
     """
+    head = read_head(path)
+    check_supported(head, path)
+    if is_heif(head):
+        return True
+    if path.suffix.lower() in _FILM_SUFFIXES:
+        return False
     try:
-        with Pillow.open(path, formats=READABLE_FORMATS) as opened:
+        with Pillow.open(path, formats=_for_pillow(READABLE_FORMATS)) as opened:
             return opened.format != "GIF" or getattr(opened, "n_frames", 1) == 1
-    except FileNotFoundError:
-        raise MediaError(f"there is no file {path}") from None
     except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning):
         return True
     except _DECODE_ERRORS:
         # No header that makes sense: by its name, `decode_picture` or the video reader shall say what is wrong.
-        return is_image_name(path.name) and path.suffix.lower() != ".gif"
+        return not may_be_film(head) and is_image_name(path.name) and path.suffix.lower() != ".gif"
 
 
 def decode_image(
     data: bytes,
     *,
     name: str = "picture",
-    max_pixels: int = MAX_IMAGE_PIXELS,
+    max_pixels: int = DEFAULT_IMAGE_PIXELS,
     formats: Sequence[str] = READABLE_FORMATS,
 ) -> Image:
     """Decode the bytes of a picture file to upright pixels; see `decode_picture`.
@@ -111,7 +138,7 @@ def decode_picture(
     data: bytes,
     *,
     name: str = "picture",
-    max_pixels: int = MAX_IMAGE_PIXELS,
+    max_pixels: int = DEFAULT_IMAGE_PIXELS,
     formats: Sequence[str] = READABLE_FORMATS,
 ) -> StillPicture:
     """Decode the bytes of a picture file, with what must be carried over to its treated copy.
@@ -132,8 +159,12 @@ def decode_picture(
     """
     if not data:
         raise MediaError(f"{name} is empty (0 bytes)")
+    head = data[:_HEAD_BYTES]
+    check_supported(head, PurePath(name))
+    if "HEIF" in formats and is_heif(head):
+        return _checked(decode_heif(data, name=name, max_pixels=max_pixels))
     try:
-        with Pillow.open(io.BytesIO(data), formats=tuple(formats)) as opened:
+        with Pillow.open(io.BytesIO(data), formats=_for_pillow(formats)) as opened:
             width, height = opened.size
             if width * height > max_pixels:
                 raise MediaTooLargeError(f"{name} has {width}x{height} pixels, at most {max_pixels} are read")
@@ -146,6 +177,8 @@ def decode_picture(
             return _upright_rgb(opened)
     except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning) as error:
         raise MediaTooLargeError(f"{name} has too many pixels, at most {max_pixels} are read") from error
+    except MemoryError as error:
+        raise MediaTooLargeError(f"{name} takes more memory than there is") from error
     except UnidentifiedImageError as error:
         raise MediaError(f"{name} is not a picture mien can read ({_names(formats)})") from error
     except _DECODE_ERRORS as error:
@@ -154,13 +187,17 @@ def decode_picture(
         raise MediaError(f"{name} cannot be decoded: {error}") from error
 
 
-def read_picture(path: Path, *, max_pixels: int = MAX_IMAGE_PIXELS) -> StillPicture:
+def read_picture(path: Path, *, max_pixels: int = DEFAULT_IMAGE_PIXELS) -> StillPicture:
     """Read a picture file.
 
     Raises:
+        MediaTooLargeError: As `decode_picture`, or the file itself is huge.
         MediaError: As `decode_picture`, or the file cannot be read.
     """
     try:
+        size = path.stat().st_size
+        if size > _MAX_PICTURE_BYTES:
+            raise MediaTooLargeError(f"{path} has {size} bytes, of a picture at most {_MAX_PICTURE_BYTES} are read")
         data = path.read_bytes()
     except OSError as error:
         raise MediaError(f"cannot read {path}: {error.strerror or error}") from error
@@ -205,6 +242,17 @@ def picture_format(suffix: str) -> str:
     except KeyError:
         known = " ".join(WRITABLE_SUFFIXES)
         raise OutputError(f"pictures are written as {known}, not {suffix or 'a name without suffix'!r}") from None
+
+
+def _checked(picture: HeifPicture) -> StillPicture:
+    profile = _rgb_profile(picture.icc_profile)
+    lost = picture.icc_profile and profile is None
+    notes = (*picture.notes, *(["the colour profile was unusable and is left out"] if lost else []))
+    return StillPicture(picture.image, profile, notes)
+
+
+def _for_pillow(formats: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in formats if name != "HEIF")
 
 
 def _upright_rgb(opened: Pillow.Image) -> StillPicture:

@@ -17,14 +17,15 @@ import structlog
 from aiortc import RTCRtpTransceiver
 from aiortc.rtp import RtpPacket
 
-from mien.media.assembly import Assembler, Wishes
+from mien.media.assembly import Assembler, EncodedFrame, Wishes
 from mien.media.clock import CaptureClock
 from mien.media.decoder import DecoderThread
 from mien.media.encoded import VideoCodec
+from mien.media.layers import Layers
 from mien.media.newest import Newest
-from mien.media.peer import CLOCK_RATES, IceServer, Peer, codecs
+from mien.media.peer import CLOCK_RATES, IceServer, Peer
 from mien.media.privates import on_goodbye, take_packets, watch_clock
-from mien.media.sdp import Offer, payload_types, video_codecs, with_start_bitrate
+from mien.media.sdp import Offer, payload_types, with_start_bitrate
 from mien.media.sound import CapturedSound, SoundOrder
 
 log = structlog.get_logger()
@@ -60,7 +61,7 @@ class Ingest(Peer):
         self._transceivers: dict[str, RTCRtpTransceiver] = {}
         self._start_kbps = start_kbps
         self._max_kbps = max_kbps
-        self._assembler = Assembler({})
+        self._assembler: Assembler | Layers = Assembler({})
         self._decoder = DecoderThread(
             hand_on=self._hand_on,
             ask_for_keyframe=self._start_over,
@@ -90,12 +91,14 @@ class Ingest(Peer):
             types = payload_types(answer, kind)
             receiver = transceiver.receiver
             if kind == "video":
-                self._assembler = Assembler({number: VideoCodec(name) for number, name in types.items()})
+                codecs = {number: VideoCodec(name) for number, name in types.items()}
+                is_simulcast = self.offer.is_simulcast
+                self._assembler = Layers(codecs, changed=self._change_layer) if is_simulcast else Assembler(codecs)
                 take_packets(receiver, self._take_video)
                 on_goodbye(receiver, self.leave)
             else:
                 take_packets(receiver, self._take_sound)
-            watch_clock(receiver, kind, CLOCK_RATES[kind], types, self._clock)
+            watch_clock(receiver, kind, CLOCK_RATES[kind], types, self._clock, is_heard=self._is_heard)
         return with_start_bitrate(answer, start_kbps=self._start_kbps, max_kbps=self._max_kbps)
 
     async def video(self) -> AsyncIterator[tuple[av.VideoFrame, float]]:
@@ -129,11 +132,9 @@ class Ingest(Peer):
 
     def _prepare(self) -> None:
         for kind in self.offer.kinds:
-            transceiver = self.connection.addTransceiver(kind, direction="recvonly")
-            # A publisher knows best what it encodes at little cost, so its order counts (RFC 8829, 5.3.1).
-            wanted = video_codecs(self.offer.text) if kind == "video" else ("opus",)
-            transceiver.setCodecPreferences(codecs(kind, *wanted))
-            self._transceivers[kind] = transceiver
+            # Without preferences of ours its own order counts: a publisher knows best what it encodes at little
+            # cost (RFC 9429, 5.3.1). `read_offer` left in what we decode and nothing else.
+            self._transceivers[kind] = self.connection.addTransceiver(kind, direction="recvonly")
 
     # Video ----------------------------------------------------------------------------------------------------
 
@@ -142,6 +143,14 @@ class Ingest(Peer):
         for frame in self._assembler.add(packet, now):
             self._decoder.put(frame, self._rising(self._clock.captured("video", frame.timestamp)))
         return self._assembler.wishes(now)
+
+    def _is_heard(self, source: int) -> bool:
+        """Whether a source's RTP clock is that of the frames which go on; simulcast layers have one each."""
+        layers = self._assembler
+        return not isinstance(layers, Layers) or layers.source in {None, source}
+
+    def _change_layer(self, frame: EncodedFrame) -> None:
+        self._clock.arrived("video", frame.timestamp, CLOCK_RATES["video"])
 
     def _rising(self, at: float) -> float:
         """Return `at`, or the next moment after the last one where the clock was set back."""

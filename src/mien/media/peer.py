@@ -17,10 +17,11 @@ from aiortc import (
     RTCSessionDescription,
 )
 
-from mien.errors import MienError, SdpError
+from mien.errors import IceRestartError, MienError, SdpError, SdpLimitError
+from mien.media.candidates import Candidate, is_fit
 from mien.media.encoded import PICTURE_CLOCK_RATE, SOUND_CLOCK_RATE
-from mien.media.privates import harden, widen_dtls
-from mien.media.sdp import Fragment, Offer, ice_ufrag, is_dtls_client, is_hidden, without_hidden_addresses
+from mien.media.privates import allow_checks, harden, neighbours, widen_dtls
+from mien.media.sdp import MAX_CANDIDATES, Fragment, Offer, answer_to, is_dtls_client
 
 log = structlog.get_logger()
 
@@ -72,9 +73,8 @@ class Peer(ABC):
         self.connected = asyncio.Event()
         self.gone = asyncio.Event()
         self.settled = asyncio.Event()
-        self._remote_ufrag = ice_ufrag(offer.text)
-        self._candidates_complete = False
-        self._hides_addresses = False
+        self._neighbours = neighbours()
+        self._candidates: set[Candidate] = set()
         self.connection.on("connectionstatechange", self._follow)
 
     async def answer(self) -> str:
@@ -85,10 +85,12 @@ class Peer(ABC):
             NoPortError: Every port that media may use is taken.
         """
         self._prepare()
+        allow_checks(self.connection, self.offer.octets)
         try:
-            offer, self._hides_addresses = without_hidden_addresses(self.offer.text)
-            await self.connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+            await self.connection.setRemoteDescription(RTCSessionDescription(self.offer.text, "offer"))
+            await self._add(self.offer.candidates)
             await self.connection.setLocalDescription(await self.connection.createAnswer())
+            answer = answer_to(self.offer, self.connection.localDescription.sdp)
         except MienError:
             await self.close()
             raise
@@ -97,26 +99,39 @@ class Peer(ABC):
             await self.close()
             raise SdpError(f"the offer cannot be answered: {type(error).__name__}: {error}"[:300]) from error
         harden(self.connection)
-        return self.connection.localDescription.sdp
+        return answer
 
     async def trickle(self, fragment: Fragment) -> None:
         """Add remote candidates.
 
         Raises:
-            SdpError: The fragment belongs to other ICE credentials: a restart, which aiortc cannot do.
+            IceRestartError: The fragment belongs to other ICE credentials; aiortc cannot restart.
+            SdpLimitError: The session has as many candidates as it may have.
         """
-        if fragment.ufrag is not None and fragment.ufrag != self._remote_ufrag:
-            raise SdpError("ICE restarts are not supported: delete the session and make a new one")
-        if self._candidates_complete:
-            return
-        for candidate in fragment.candidates:
-            if is_hidden([candidate.ip]):
-                self._hides_addresses = True
-            else:
-                await self.connection.addIceCandidate(candidate)
-        if fragment.complete and not self._hides_addresses:
-            self._candidates_complete = True
-            await self.connection.addIceCandidate(None)
+        if fragment.ufrag is not None and fragment.ufrag != self.offer.ufrag:
+            raise IceRestartError("ICE restarts are not supported: delete the session and make a new one")
+        allow_checks(self.connection, fragment.octets)
+        await self._add(fragment.candidates)
+
+    async def _add(self, candidates: Sequence[Candidate]) -> None:
+        """Add the candidates that may be reached.
+
+        aioice is never told that no more will come. It would give up when all of them have failed, while the far end
+        may still show itself from elsewhere (RFC 8863, 4); whoever serves this peer has a deadline.
+        """
+        for candidate in candidates:
+            if candidate in self._candidates or not is_fit(candidate, self._neighbours.may_reach):
+                continue
+            if len(self._candidates) == MAX_CANDIDATES:
+                raise SdpLimitError(f"at most {MAX_CANDIDATES} candidates are taken in a session")
+            self._candidates.add(candidate)
+            await self.connection.addIceCandidate(candidate.for_aiortc(self._mid, number=len(self._candidates)))
+
+    @property
+    def _mid(self) -> str | None:
+        """The name of the media section whose transport all others share."""
+        mid: str | None = self.connection.getTransceivers()[0].mid
+        return mid
 
     async def close(self) -> None:
         """Close the connection; safe to call twice."""

@@ -5,7 +5,17 @@ import random
 import socket
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+    ip_address,
+    ip_interface,
+    ip_network,
+)
 from typing import Final
 
 import ifaddr
@@ -13,6 +23,8 @@ import ifaddr
 from mien.errors import NoPortError, SettingsError
 
 Address = IPv4Address | IPv6Address
+Interface = IPv4Interface | IPv6Interface
+Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +37,14 @@ class Reach:
         public_addresses: What is announced instead of the machine's own addresses of the same family:
             "PUBLIC", or "PUBLIC/LOCAL" for a single one.
         udp_ports: What media may use, in one range; None lets the system choose.
+        peer_networks: Networks that are neither public nor beside the addresses above, and that peers may have
+            addresses in nevertheless.
     """
 
     bind_to: tuple[str, ...] = ()
     public_addresses: tuple[str, ...] = ()
     udp_ports: range | None = None
+    peer_networks: tuple[str, ...] = ()
 
     def choose(self, own: Iterable[tuple[str, Address]]) -> list[str]:
         """Return which of a machine's addresses to use.
@@ -67,6 +82,31 @@ class Reach:
             if ip_address(public).version == local.version and (not only or ip_address(only) == local):
                 return public
         return address
+
+    def networks(self, own: Iterable[tuple[str, Interface]]) -> tuple[Network, ...]:
+        """Return the networks, public or not, that peers may have addresses in.
+
+        An address that is announced as a public one is not in it for its neighbours' sake: clouds put their own
+        services there.
+
+        Args:
+            own: Names of a machine's interfaces, with their addresses and the networks these are in.
+
+        Example:
+            >>> own = [("lo", ip_interface("127.0.0.1/8")), ("eth0", ip_interface("10.0.0.5/24"))]
+            >>> Reach().networks(own)
+            (IPv4Network('10.0.0.0/24'),)
+            >>> Reach(public_addresses=("203.0.113.7",), peer_networks=("172.16.0.0/12",)).networks(own)
+            (IPv4Network('172.16.0.0/12'),)
+        """
+        own = list(own)
+        used = set(self.choose((name, interface.ip) for name, interface in own))
+        beside = [
+            interface.network
+            for _, interface in own
+            if str(interface.ip) in used and self.announced(str(interface.ip)) == str(interface.ip)
+        ]
+        return (*dict.fromkeys(beside), *(ip_network(network, strict=False) for network in self.peer_networks))
 
     def ports(self) -> Iterator[int]:
         """Yield every port to try, once, beginning anywhere; 0 where the system may choose."""
@@ -113,11 +153,17 @@ def bind_udp(address: str, ports: Iterable[int]) -> socket.socket:
 
 def own_addresses(adapters: Sequence[ifaddr.Adapter] | None = None) -> Iterator[tuple[str, Address]]:
     """Yield this machine's interfaces and addresses; link-local IPv6 is left out, since it needs a zone."""
+    for name, interface in own_interfaces(adapters):
+        yield name, interface.ip
+
+
+def own_interfaces(adapters: Sequence[ifaddr.Adapter] | None = None) -> Iterator[tuple[str, Interface]]:
+    """Yield the same with the network that each address is in."""
     for adapter in ifaddr.get_adapters() if adapters is None else adapters:
         for ip in adapter.ips:
-            address = ip_address(ip.ip if isinstance(ip.ip, str) else ip.ip[0])
-            if not (address.version == 6 and address.is_link_local):
-                yield adapter.name, address
+            interface = ip_interface((ip.ip if isinstance(ip.ip, str) else ip.ip[0], ip.network_prefix))
+            if not (interface.version == 6 and interface.ip.is_link_local):
+                yield adapter.name, interface
 
 
 def _holds(wanted: str, address: Address) -> bool:

@@ -1,32 +1,48 @@
-"""Offers, answers and trickled fragments: hostile text until it has passed through here."""
+"""Offers, answers and trickled fragments: hostile text until it has passed through here.
 
+`sdp_limits` bounds a text before it is parsed, `sdp_text` parses it, `sdp_offer` and `sdp_answer` choose what of it is
+taken and write that anew. None of them hands on a line that it was given.
+"""
+
+import asyncio
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Concatenate, Final, ParamSpec, TypeVar
 
-from aiortc import RTCIceCandidate
-from aiortc.sdp import SessionDescription, candidate_from_sdp
-
-from mien.errors import SdpError
+from mien.errors import SdpError, SdpLimitError
+from mien.media.candidates import Candidate, read_candidate
 from mien.media.encoded import VideoCodec
+from mien.media.sdp_answer import answer_to, read_answer
+from mien.media.sdp_limits import MAX_CANDIDATES, MAX_SDP_BYTES, split_lines
+from mien.media.sdp_offer import Offer, read_offer
+from mien.media.sdp_text import read_attribute, read_description
+from mien.media.sdp_transport import UFRAG
 
-MAX_SDP_BYTES: Final = 64 * 1024
-MAX_CANDIDATES: Final = 64
-"""Every remote candidate is probed from every local address; browsers send fewer than twenty."""
+__all__ = [
+    "MAX_CANDIDATES",
+    "MAX_SDP_BYTES",
+    "Fragment",
+    "Offer",
+    "answer_to",
+    "choose_codec",
+    "is_dtls_client",
+    "payload_types",
+    "read_answer",
+    "read_fragment",
+    "read_off_loop",
+    "read_offer",
+    "with_start_bitrate",
+]
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """An offer that was read and found fit.
-
-    Attributes:
-        text: The SDP.
-        kinds: "audio" and "video", in the order of the offer; each at most once.
-    """
-
-    text: str
-    kinds: tuple[str, ...]
+_Wishes = ParamSpec("_Wishes")
+_Read = TypeVar("_Read")
+_READ_S: Final = 5.0
+_READER: Final = ThreadPoolExecutor(1, "sdp-reader")
+"""One thread: readers hold the interpreter, so more would only take it from the event loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,119 +51,69 @@ class Fragment:
 
     Attributes:
         ufrag: The ICE user fragment it belongs to, or None.
-        candidates: In order.
+        candidates: In order, those that checks could be sent to.
         complete: Whether it says that no more candidates will come.
+        octets: How much the far end sent.
     """
 
     ufrag: str | None
-    candidates: tuple[RTCIceCandidate, ...]
+    candidates: tuple[Candidate, ...]
     complete: bool
+    octets: int
 
 
-def read_offer(text: str, *, direction: str) -> Offer:
-    """Check an SDP offer.
-
-    Args:
-        text: The SDP.
-        direction: What the peer must want to do with its media: "sendonly" (WHIP) or "recvonly" (WHEP);
-            "sendrecv" is taken too.
+async def read_off_loop(
+    read: Callable[Concatenate[str, _Wishes], _Read], text: str, *args: _Wishes.args, **more: _Wishes.kwargs
+) -> _Read:
+    """Call one of this module's readers away from the event loop, which goes on meanwhile.
 
     Raises:
-        SdpError: It cannot be read, or is not one bundle with one video and at most one audio section.
+        SdpLimitError: It takes too long.
+        SdpError: Whatever the reader says.
     """
-    description = _parse(text)
-    kinds = tuple(media.kind for media in description.media)
-    if sorted(kinds) not in (["video"], ["audio", "video"]):
-        raise SdpError(f"an offer must have one video and at most one audio section, got {list(kinds)[:8]}")
-    for media in description.media:
-        if media.direction not in {direction, "sendrecv"}:
-            raise SdpError(f"{media.kind} must be {direction}, got {media.direction}")
-        if len(media.ice_candidates) > MAX_CANDIDATES:
-            raise SdpError(f"at most {MAX_CANDIDATES} candidates are taken, got {len(media.ice_candidates)}")
-        if not media.rtcp_mux:
-            raise SdpError(f"{media.kind} lacks rtcp-mux")
-        if media.dtls is None or not media.dtls.fingerprints:
-            raise SdpError(f"{media.kind} lacks a DTLS fingerprint")
-        if media.ice is None or not media.ice.usernameFragment or not media.ice.password:
-            raise SdpError(f"{media.kind} lacks ICE credentials")
-    bundle = next((group.items for group in description.group if group.semantic == "BUNDLE"), [])
-    mids = [media.rtp.muxId for media in description.media]
-    if len(mids) > 1 and (bundle != mids or len(set(mids)) != len(mids)):
-        # RFC 9725, 4.4.1: WHIP clients use max-bundle.
-        raise SdpError(f"all media must be in one BUNDLE, in order; got {bundle[:8]} for {mids}")
-    return Offer(text, kinds)
-
-
-def read_answer(text: str, *, kinds: Sequence[str]) -> None:
-    """Check an SDP answer to an offer to send `kinds`, in that order.
-
-    Raises:
-        SdpError: It cannot be read, or does not take the picture.
-    """
-    media = _parse(text).media
-    if [section.kind for section in media] != list(kinds):
-        raise SdpError(f"the answer must have {list(kinds)}, got {[section.kind for section in media][:8]}")
-    for section in media:
-        if section.kind == "video" and (section.port == 0 or section.direction not in {"recvonly", "sendrecv"}):
-            raise SdpError("the answer does not take the picture")
-        if len(section.ice_candidates) > MAX_CANDIDATES:
-            raise SdpError(f"at most {MAX_CANDIDATES} candidates are taken, got {len(section.ice_candidates)}")
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(_READ_S):
+            return await loop.run_in_executor(_READER, partial(read, text, *args, **more))
+    except TimeoutError:
+        raise SdpLimitError("SDP takes too long to read") from None
 
 
 def read_fragment(text: str) -> Fragment:
     """Read an `application/trickle-ice-sdpfrag` body.
 
+    An empty candidate is what browsers say when there are no more (W3C WebRTC, 4.8.1.2).
+
     Raises:
+        SdpLimitError: There is more in it than any client sends.
         SdpError: It cannot be read.
     """
-    _check_text(text)
     ufrag: str | None = None
-    mid: str | None = None
-    candidates: list[RTCIceCandidate] = []
+    found: list[Candidate | None] = []
     complete = False
-    for line in text.splitlines():
-        name, _, value = line.partition(":")
-        if name == "a=ice-ufrag":
-            ufrag = value
-        elif name == "a=mid":
-            mid = value
-        elif name == "a=end-of-candidates":
+    for line in split_lines(text):
+        if not line.startswith("a="):
+            continue
+        attribute = read_attribute(line)
+        name, value = (attribute.name, attribute.value or "") if attribute else ("candidate", "")
+        if name == "ice-ufrag":
+            ufrag = _trickled_ufrag(value)
+        elif name == "end-of-candidates" or (name == "candidate" and not value):
             complete = True
-        elif name == "a=candidate":
-            if len(candidates) == MAX_CANDIDATES:
-                raise SdpError(f"at most {MAX_CANDIDATES} candidates are taken at a time")
-            candidates.append(_candidate(value, mid))
-    if ufrag is None and not candidates and not complete:
+        elif name == "candidate":
+            if len(found) == MAX_CANDIDATES:
+                raise SdpLimitError(f"at most {MAX_CANDIDATES} candidates are taken at a time")
+            found.append(read_candidate(value))
+    if ufrag is None and not found and not complete:
         raise SdpError("a fragment must have ICE credentials, candidates or end-of-candidates, got none of them")
-    return Fragment(ufrag, tuple(candidates), complete)
+    usable = tuple(each for each in dict.fromkeys(found) if each is not None)
+    return Fragment(ufrag, usable, complete, len(text))
 
 
-def without_hidden_addresses(text: str) -> tuple[str, bool]:
-    """Take out the candidates whose address a browser hides behind a multicast name.
-
-    Asking the network for each name takes up to a second where nobody answers, and is of no use: the browser
-    knows our addresses and its own checks tell us where it is.
-
-    Returns:
-        The description, and whether anything was hidden; then there is no end of candidates in it either,
-        since one more will come by itself (RFC 8445, 7.3.1.3).
-    """
-    lines = text.splitlines()
-    kept = [line for line in lines if not (line.startswith("a=candidate:") and is_hidden(line.split(" ")[4:5]))]
-    if len(kept) == len(lines):
-        return text, False
-    return "".join(line + "\r\n" for line in kept if line != "a=end-of-candidates"), True
-
-
-def is_hidden(address: Sequence[str]) -> bool:
-    """Whether an address is a multicast DNS name."""
-    return any(part.rstrip(".").lower().endswith(".local") for part in address)
-
-
-def ice_ufrag(text: str) -> str:
-    """Return the ICE user fragment of a description that `read_offer` let through or we made."""
-    ice = _parse(text).media[0].ice
-    return (ice and ice.usernameFragment) or ""
+def _trickled_ufrag(value: str) -> str:
+    if not UFRAG.fullmatch(value):
+        raise SdpError("an ICE user fragment is 4 to 256 letters, digits, + or /")
+    return value
 
 
 def is_dtls_client(text: str) -> bool:
@@ -157,33 +123,14 @@ def is_dtls_client(text: str) -> bool:
 
 def payload_types(text: str, kind: str) -> dict[int, str]:
     """Return the media of `kind` in a description of ours, without retransmissions: payload types and codec names."""
-    return {
-        codec.payloadType: codec.name
-        for media in _parse(text).media
-        if media.kind == kind
-        for codec in media.rtp.codecs
-        if codec.payloadType is not None and codec.name.lower() != "rtx"
-    }
-
-
-def video_codecs(text: str) -> tuple[VideoCodec, ...]:
-    """Return the codecs of ours that an offer or answer can take, in its order.
-
-    H.264 counts only where it can be cut over packets (packetization-mode 1, RFC 6184, 6.3) and in a profile
-    of which constrained baseline is a part; a higher level than the stated one is no obstacle to any browser.
-
-    Raises:
-        SdpError: It cannot be read.
-    """
-    found = []
-    for media in _parse(text).media:
-        if media.kind != "video":
-            continue
-        for codec in media.rtp.codecs:
-            name = codec.name.upper()
-            if name == VideoCodec.VP8 or (name == VideoCodec.H264 and _takes_baseline(codec.parameters)):
-                found.append(VideoCodec(name))
-    return tuple(dict.fromkeys(found))
+    found = {}
+    for section in read_description(text).sections:
+        for value in section.all("rtpmap") if section.kind == kind else ():
+            number, _, codec = value.partition(" ")
+            name = codec.partition("/")[0]
+            if name.lower() != "rtx":
+                found[int(number)] = name
+    return found
 
 
 def choose_codec(preferred: Sequence[VideoCodec], takers: Iterable[Container[VideoCodec]]) -> VideoCodec:
@@ -233,45 +180,3 @@ def _hinted(lines: list[str], payload_types: set[str], hint: str) -> Iterator[st
         yield line
         if match and match[1] == "rtpmap" and match[2] in payload_types - has_fmtp:
             yield f"a=fmtp:{match[2]} {hint}"
-
-
-def _takes_baseline(parameters: Mapping[str, object]) -> bool:
-    """Read an H.264 format's parameters as RFC 6184, 8.1 says; left out they mean baseline and mode 0.
-
-    Example:
-        >>> _takes_baseline({"profile-level-id": "42e01f", "packetization-mode": 1})
-        True
-        >>> _takes_baseline({"profile-level-id": "42e01f"}), _takes_baseline({"packetization-mode": "1"})
-        (False, True)
-    """
-    profile = str(parameters.get("profile-level-id", "42000a")).lower()
-    # Each profile has its own payload type in an offer. Only baseline's takes the stream that we say it is.
-    return re.fullmatch(r"42[0-9a-f]{4}", profile) is not None and str(parameters.get("packetization-mode")) == "1"
-
-
-def _check_text(text: str) -> None:
-    if len(text) > MAX_SDP_BYTES:
-        raise SdpError(f"SDP may have {MAX_SDP_BYTES} characters, got {len(text)}")
-    if "\0" in text:
-        raise SdpError("SDP holds a NUL")
-
-
-def _parse(text: str) -> SessionDescription:
-    _check_text(text)
-    if not text.startswith("v=0"):
-        raise SdpError("SDP must begin with v=0")
-    try:
-        return SessionDescription.parse(text)
-    except Exception as error:
-        # aiortc's parser trusts its input: it raises whatever the first odd line makes Python raise.
-        raise SdpError(f"SDP cannot be read ({type(error).__name__})") from error
-
-
-def _candidate(value: str, mid: str | None) -> RTCIceCandidate:
-    try:
-        candidate = candidate_from_sdp(value)
-    except Exception as error:
-        raise SdpError(f"a candidate cannot be read ({type(error).__name__})") from error
-    candidate.sdpMid = mid
-    candidate.sdpMLineIndex = None if mid is not None else 0
-    return candidate

@@ -70,8 +70,8 @@ class Targets:
             found = ip_address(address)
         except ValueError:
             return False
-        meant = _meant(found)
-        return _is_public(meant) or any(meant in ip_network(network) for network in self.allowed)
+        stands_for = meant(found)
+        return is_public(stands_for) or any(stands_for in ip_network(network) for network in self.allowed)
 
     async def look_up(self, url: str) -> Target:
         """Check a URL and look up its host.
@@ -91,22 +91,6 @@ class Targets:
         if not addresses or not all(self.may_reach(address) for address in addresses):
             raise TargetError("the URL leads into a network that is not public; the operator may allow that")
         return Target(url, addresses[0], host, port)
-
-    def only_reachable(self, sdp: str) -> str:
-        """Return a session description without the candidates that may not be reached, hidden names included.
-
-        Where one was taken out the end of candidates is too: the far end may still reach us from elsewhere.
-        """
-        lines = sdp.splitlines()
-        kept = [line for line in lines if not line.startswith("a=candidate:") or self.may_reach(_address_in(line))]
-        if len(kept) < len(lines):
-            kept = [line for line in kept if line != "a=end-of-candidates"]
-        return "".join(f"{line}\r\n" for line in kept)
-
-
-def _address_in(candidate: str) -> str:
-    fields = candidate.split(" ")
-    return fields[4] if len(fields) > 4 else ""
 
 
 def _bracketed(host: str) -> str:
@@ -128,7 +112,7 @@ def _parsed(url: str) -> tuple[SplitResult, int]:
     return parts, port if port is not None else _PORTS[parts.scheme]
 
 
-def _meant(address: Address) -> Address:
+def meant(address: Address) -> Address:
     """Return the IPv4 address that an IPv6 one stands for, or the address itself."""
     if isinstance(address, IPv4Address):
         return address
@@ -137,7 +121,8 @@ def _meant(address: Address) -> Address:
     return address.ipv4_mapped or address.sixtofour or address
 
 
-def _is_public(address: Address) -> bool:
+def is_public(address: Address) -> bool:
+    """Tell whether an address is one of the internet's, for one receiver."""
     if any(address in network for network in _NEITHER):
         return False
     return address.is_global and not (address.is_multicast or address.is_reserved)

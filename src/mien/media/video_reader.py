@@ -3,33 +3,50 @@
 from __future__ import annotations  # av.Packet takes a type only in its stubs
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeAlias, cast
+from typing import Any, NamedTuple, Self, TypeAlias, cast
 
 import av
-import numpy as np
 from av.audio.stream import AudioStream
-from av.container import InputContainer
-from av.sidedata.sidedata import SideData
-from av.sidedata.sidedata import Type as SideDataType
-from av.stream import Disposition
 from av.subtitles.stream import SubtitleStream
 
 from mien.errors import MediaError, MediaTooLargeError, MediaTruncatedError
 from mien.media.colour import Colour, ToRgb, colour_of
+from mien.media.demuxing import (
+    Chapter,
+    SoundKind,
+    chapters_of,
+    clock_of,
+    has_no_shape,
+    open_video,
+    rate_of,
+    select,
+    sound_kinds,
+    why,
+)
+from mien.media.frame_times import backdate, frame_times, is_raw
+from mien.media.timeline import Timeline
+from mien.media.upright import (
+    display_matrix,
+    fitted_size,
+    is_right_angle,
+    is_transposed,
+    plausible_shape,
+    square_pixels,
+    turn,
+    with_bars,
+)
 from mien.vision.faces import Image
 
 MAX_FRAME_PIXELS = 8192 * 4320
-# Demuxers named one by one: FFmpeg also has formats that are lists of other files or addresses.
-_DEMUXERS = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,mxf,ivf,gif,nut,h264,hevc,mjpeg,m4v,yuv4mpegpipe"
-_NO_FILM = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
-_MAX_STRETCH = 16
-"""Pixels more than so many times as wide as high, or as high as wide, are a broken tag."""
 _END_SLACK_S = 0.5
+_MAX_UNTIMED = 16
+_END_SHARE, _END_BYTES = 0.75, 2**16
+"""Where reading ends before this share of a file, something lies behind it; indexes are smaller."""
 
 CarriedPacket: TypeAlias = "av.Packet[Any]"
 """A packet of sound or subtitles, as it came."""
@@ -44,12 +61,15 @@ class VideoImage:
         pts: Time in units of the video's time base.
         at: The same time in seconds.
         duration: In units of the time base; 0 where the file does not say.
+        cut: Nothing known about the frames before holds for this one: the picture changed its size or turned, or the
+            file's clock jumped.
     """
 
     image: Image
     pts: int
     at: float
     duration: int
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +91,29 @@ class VideoInfo:
     frames: int | None
 
 
+class _Form(NamedTuple):
+    """What decides how a coded frame lies in the picture; where it changes, the film begins anew."""
+
+    size_wh: tuple[int, int]
+    pixel_shape: Fraction
+    matrix: tuple[int, ...] | None
+
+    @property
+    def square_wh(self) -> tuple[int, int]:
+        return square_pixels(*self.size_wh, self.pixel_shape)
+
+    @property
+    def upright_wh(self) -> tuple[int, int]:
+        width, height = self.square_wh
+        return (height, width) if is_transposed(self.matrix) else (width, height)
+
+
 class VideoReader:
     """Opens a video and yields its frames and the packets that travel along, in the order of the file.
 
     The picture is turned as the file's display matrix says and stretched to square pixels, so that the
-    detector sees what a viewer sees. Only one video stream is read: a cover picture, a thumbnail track or a
-    second camera could show an untreated face.
+    detector sees what a viewer sees. Where it changes its size midway, it is fitted into the first one with bars. Only
+    one video stream is read: a cover picture, a thumbnail track or a second camera could show an untreated face.
 
     Args:
         path: The file.
@@ -95,7 +132,7 @@ class VideoReader:
 
     def __init__(self, path: Path, *, max_pixels: int = MAX_FRAME_PIXELS, max_seconds: float | None = None) -> None:
         self._path, self._max_pixels, self._max_seconds = path, max_pixels, max_seconds
-        self._container = _open(path)
+        self._container = open_video(path)
         try:
             self._begin()
         except BaseException:
@@ -120,6 +157,20 @@ class VideoReader:
         """The title the file carries."""
         return self._container.metadata.get("title")
 
+    @property
+    def film(self) -> av.VideoStream:
+        """The stream of pictures that is read."""
+        return self._film
+
+    @property
+    def chapters(self) -> list[Chapter]:
+        """The chapters of the file, in the time of its frames."""
+        return chapters_of(self._container, self._start)
+
+    def sound_kinds(self, stream: AudioStream) -> list[SoundKind]:
+        """Return the kinds of sound in a track, in order, each once; see `demuxing.sound_kinds`."""
+        return sound_kinds(self._path, stream)
+
     def __iter__(self) -> Iterator[VideoImage | CarriedPacket]:
         """Yield frames and packets. Can be walked once."""
         while self._waiting:
@@ -130,51 +181,43 @@ class VideoReader:
     # --- opening -------------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        self._notes: list[str] = []
-        self._stream = self._film()
-        self.audio = tuple(self._container.streams.audio)
-        self.subtitles = tuple(self._container.streams.subtitles)
-        self._note_what_stays_behind()
-        self._check_size(self._stream.width, self._stream.height)
+        chosen = select(self._container, self._path)
+        self._film, self.audio, self.subtitles = chosen.film, chosen.audio, chosen.subtitles
+        self._notes = list(chosen.notes)
+        self._check_size(self._film.width, self._film.height)
         self._check_length()
-        self._stream.thread_type = "AUTO"
+        self._film.thread_type = "AUTO"
         # The decoder itself refuses a frame that grows beyond the limit in mid-stream.
-        self._stream.codec_context.options = {"max_pixels": str(self._max_pixels)}
-        self._packets = self._container.demux(self._stream, *self.audio, *self.subtitles)
+        self._film.codec_context.options = {"max_pixels": str(self._max_pixels)}
+        self._start, leap = clock_of(self._container)
+        self._timeline: Timeline[CarriedPacket] = Timeline(start=self._start, leap=leap)
+        self._packets = self._timeline(self._container.demux(self._film, *self.audio, *self.subtitles))
         self._rgb = ToRgb()
-        self._size_wh: tuple[int, int] | None = None
+        self._shape_is_coded = has_no_shape(self._container)
+        self._first: _Form | None = None
+        self._form: _Form | None = None
+        self._changes: list[_Form] = []
         self._colour: Colour | None = None
-        self._last_pts: int | None = None
+        self._first_codec_shape: Fraction | None = None
         self._last_s = 0.0
         self._broken = 0
         self._ended = False
-        self._time_base = self._stream.time_base or Fraction(1, 90000)
-        self._rate = self._stream.average_rate or self._stream.guessed_rate or Fraction(25)
+        self._time_base = self._film.time_base or Fraction(1, 90000)
+        self._rate, said = rate_of(self._container, self._film)
+        if not said:
+            self._notes.append(f"the file does not say its frame rate; {self._rate} frames a second were assumed")
+        self._step = 1 / (self._rate * self._time_base)
+        self._time_of = frame_times(self._container.format.name, self._step)
+        self._untimed: list[av.VideoFrame] | None = None if is_raw(self._container.format.name) else []
+        self._read_to = 0
         self._waiting: deque[VideoImage | CarriedPacket] = deque()
-        while not self._ended and self._size_wh is None:
+        while not self._ended and self._first is None:
             self._waiting.extend(self._next_pieces())
-        if self._size_wh is None or self._colour is None:
+        if self._first is None or self._colour is None:
             raise MediaTruncatedError(f"{self._path} holds no frame that can be decoded")
         self.info = VideoInfo(
-            self._size_wh,
-            self._time_base,
-            self._rate,
-            self._colour,
-            self._frames_expected(),
+            self._first.upright_wh, self._time_base, self._rate, self._colour, self._frames_expected()
         )
-
-    def _film(self) -> av.VideoStream:
-        films = [s for s in self._container.streams.video if not s.disposition & _NO_FILM]
-        if not films:
-            raise MediaError(f"{self._path} holds no video ({_streams(self._container)})")
-        return max(films, key=lambda s: (bool(s.disposition & Disposition.default), s.width * s.height))
-
-    def _note_what_stays_behind(self) -> None:
-        others = len(self._container.streams.video) - 1
-        if others:
-            self._notes.append(f"{others} further picture stream(s), such as a cover, were left out")
-        if self._container.streams.data or self._container.streams.attachments:
-            self._notes.append("data streams and attachments (positions, fonts, pictures) were left out")
 
     def _check_size(self, width: int, height: int) -> None:
         if width * height > self._max_pixels:
@@ -194,7 +237,7 @@ class VideoReader:
 
     def _frames_expected(self) -> int | None:
         length = self._length_s()
-        return self._stream.frames or (None if length is None else round(length * self._rate))
+        return self._film.frames or (None if length is None else round(length * self._rate))
 
     # --- reading -------------------------------------------------------------------------------------------
 
@@ -205,13 +248,13 @@ class VideoReader:
                 packet = next(self._packets)
             except StopIteration:
                 break
-            except (av.FFmpegError, OSError) as error:
-                self._notes.append(f"the file cannot be read to its end ({_why(error)})")
+            except (av.FFmpegError, OSError, ValueError) as error:
+                self._notes.append(f"the file cannot be read to its end ({why(error)})")
                 break
             self._remember_time(packet)
-            if packet.stream.index != self._stream.index:
+            if packet.stream.index != self._film.index:
                 return [packet]
-            pieces = [self._see(frame) for frame in self._decode(cast("av.Packet[av.VideoStream]", packet))]
+            pieces = [self._see(frame) for frame in self._timed(cast("av.Packet[av.VideoStream]", packet))]
             if pieces:
                 return [*pieces]
         if not self._ended:
@@ -219,14 +262,29 @@ class VideoReader:
             self._note_the_end()
         return []
 
+    def _timed(self, packet: av.Packet[av.VideoStream]) -> list[av.VideoFrame]:
+        """Decode a packet; hold the first frames until one of them has a time."""
+        frames = self._decode(packet)
+        if self._untimed is None:
+            return frames
+        self._untimed += frames
+        if backdate(self._untimed, self._step) or len(self._untimed) > _MAX_UNTIMED or not packet.size:
+            frames, self._untimed = self._untimed, None
+            return frames
+        return []
+
     def _decode(self, packet: av.Packet[av.VideoStream]) -> list[av.VideoFrame]:
+        self._time_of.expect(packet)
         try:
             return packet.decode()
-        except av.FFmpegError:
+        except (av.FFmpegError, ValueError):
+            self._time_of.forget(packet)
             self._broken += 1
             return []
 
     def _remember_time(self, packet: av.Packet[Any]) -> None:
+        if packet.pos is not None:
+            self._read_to = max(self._read_to, packet.pos + packet.size)
         if packet.pts is not None and packet.time_base:
             end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
             self._last_s = max(self._last_s, end)
@@ -234,8 +292,28 @@ class VideoReader:
     def _note_the_end(self) -> None:
         if self._broken:
             self._notes.append(f"{self._broken} damaged frame(s) could not be decoded and are missing")
+        if self._rgb.saw_transparency:
+            self._notes.append("transparency was laid on white")
+        if self._changes and self._first is not None:
+            first, then = (f"{w}x{h}" for w, h in (self._first.upright_wh, self._changes[0].upright_wh))
+            self._notes.append(
+                f"the picture changes its size or shape {len(self._changes)} time(s), first to {then}; "
+                f"it was fitted into {first}, with bars where they differ"
+            )
+        size = self._container.size
+        if self._read_to < _END_SHARE * size and size - self._read_to > _END_BYTES:
+            share = round(100 * self._read_to / size)
+            self._notes.append(
+                f"only the first {share} % of the file could be read as one video; the rest was left out"
+            )
+        if self._timeline.repairs:
+            self._notes.append(
+                f"the file's clock jumps {self._timeline.repairs} time(s), as where recordings were joined; "
+                "the parts follow one another now, sound in step"
+            )
+            return  # what such a file promises of its length is wrong
         length = self._length_s()
-        start = (self._container.start_time or 0) / av.time_base
+        start = (self._container.start_time or 0) / av.time_base - float(self._start)
         if length is not None and self._last_s < start + length - _END_SLACK_S:
             self._notes.append(
                 f"the file is cut off: it promises {length:.1f} s, {self._last_s - start:.1f} s could be read"
@@ -243,130 +321,55 @@ class VideoReader:
 
     def _see(self, frame: av.VideoFrame) -> VideoImage:
         colour = colour_of(frame)
-        self._check_size(frame.width, frame.height)
-        width, height = _square_pixels(frame.width, frame.height, self._pixel_shape())
-        self._check_size(width, height)
-        matrix = _display_matrix(frame)
-        upright_wh = (height, width) if _is_transposed(matrix) else (width, height)
-        if self._size_wh is None or self._colour is None:
-            self._size_wh, self._colour = upright_wh, colour
-            self._note_about_first(frame, colour, (width, height), matrix)
-        elif upright_wh != self._size_wh:
-            # The film changes its size: the writer cannot, so every frame takes the first one's.
-            width, height = self._size_wh[::-1] if _is_transposed(matrix) else self._size_wh
+        form = _Form((frame.width, frame.height), self._pixel_shape(), display_matrix(frame))
+        cut = self._form is not None and form != self._form
+        if self._first is None:
+            self._check_size(frame.width, frame.height)
+            self._check_size(*form.square_wh)
+            self._first, self._colour = form, colour
+            self._note_about_first(frame, colour, form)
+        elif cut:
+            self._changes.append(form)
+        self._form = form
+        image = self._upright(frame, colour, form, self._first.upright_wh)
+        pts = self._time_of(frame)
+        at = float(pts * self._time_base)
+        while self._timeline.joints and at >= self._timeline.joints[0]:
+            self._timeline.joints.popleft()
+            cut = True
+        return VideoImage(image, pts, at, frame.duration or 0, cut)
+
+    def _upright(self, frame: av.VideoFrame, colour: Colour, form: _Form, frame_wh: tuple[int, int]) -> Image:
+        width, height = form.upright_wh if form.upright_wh == frame_wh else fitted_size(form.upright_wh, frame_wh)
+        coded_wh = (height, width) if is_transposed(form.matrix) else (width, height)
         try:
-            image = _turn(self._rgb(frame, colour, (width, height)), matrix)
-        except av.FFmpegError as error:
+            image = turn(self._rgb(frame, colour, coded_wh), form.matrix)
+        except (av.FFmpegError, ValueError) as error:
             kind = frame.format.name
-            raise MediaError(f"{self._path} has frames ({kind}) that do not turn into RGB: {_why(error)}") from error
-        pts = self._pts(frame)
-        return VideoImage(image, pts, float(pts * self._time_base), frame.duration or 0)
+            raise MediaError(f"{self._path} has frames ({kind}) that do not turn into RGB: {why(error)}") from error
+        return image if (width, height) == frame_wh else with_bars(image, frame_wh)
 
     def _pixel_shape(self) -> Fraction:
-        shape = self._stream.sample_aspect_ratio or Fraction(1)
-        return shape if Fraction(1, _MAX_STRETCH) <= shape <= _MAX_STRETCH else Fraction(1)
+        """Return the shape of this frame's pixels.
 
-    def _note_about_first(
-        self,
-        frame: av.VideoFrame,
-        colour: Colour,
-        size_wh: tuple[int, int],
-        matrix: tuple[int, ...] | None,
-    ) -> None:
+        The container's word goes before the codec's, unless the codec changes its own, as FFmpeg's own guess does; a
+        broadcast stream's container says nothing, and what FFmpeg says in its name is another part's.
+        """
+        coded = self._film.codec_context.sample_aspect_ratio or Fraction(1)
+        if self._first_codec_shape is None:
+            self._first_codec_shape = coded
+        if self._shape_is_coded or coded != self._first_codec_shape:
+            return plausible_shape(coded)
+        return plausible_shape(self._film.sample_aspect_ratio)
+
+    def _note_about_first(self, frame: av.VideoFrame, colour: Colour, form: _Form) -> None:
         if colour.is_hdr:
             self._notes.append("HDR was brought down to standard range (BT.709)")
         elif any(component.bits > 8 for component in frame.format.components):
             self._notes.append("more than 8 bits per colour became 8")
         if frame.interlaced_frame:
             self._notes.append("the video is interlaced and was treated as it is, both fields at once")
-        if size_wh != (frame.width, frame.height):
+        if form.square_wh != form.size_wh:
             self._notes.append("oblong pixels became square ones")
-        if matrix is not None and not _is_right_angle(matrix):
+        if form.matrix is not None and not is_right_angle(form.matrix):
             self._notes.append("the file asks for a turn by an odd angle; the nearest quarter turn was taken")
-
-    def _pts(self, frame: av.VideoFrame) -> int:
-        """Return the frame's time; a missing one is made up and a repeated one moved by the least step."""
-        if self._last_pts is None:
-            pts = frame.pts or 0
-        elif frame.pts is None:
-            pts = self._last_pts + max(round(1 / (self._rate * self._time_base)), 1)
-        else:
-            pts = max(frame.pts, self._last_pts + 1)
-        self._last_pts = pts
-        return pts
-
-
-def _open(path: Path) -> InputContainer:
-    try:
-        if path.is_dir():
-            raise MediaError(f"{path} is a folder, not a video")
-        with path.open("rb") as file:
-            head = file.read(16)
-        if not head:
-            raise MediaError(f"{path} is empty (0 bytes)")
-        return av.open(
-            f"file:{path}",
-            mode="r",
-            metadata_errors="replace",
-            container_options={"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"},
-        )
-    except (av.FFmpegError, OSError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise MediaError(f"there is no file {path}") from error
-        if isinstance(error, PermissionError):
-            raise MediaError(f"{path} may not be read: {_why(error)}") from error
-        if head[4:8] == b"ftyp":
-            raise MediaTruncatedError(
-                f"{path} is an MP4 whose index is missing; it was cut off or is still being written"
-            ) from error
-        raise MediaError(f"{path} is not a picture or video mien can read ({_why(error)})") from error
-
-
-def _why(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
-
-
-def _streams(container: InputContainer) -> str:
-    kinds = sorted({stream.type for stream in container.streams})
-    return "it holds " + (", ".join(kinds) or "nothing")
-
-
-def _square_pixels(width: int, height: int, shape: Fraction) -> tuple[int, int]:
-    """Return the size at which pixels are square, never smaller than the frame.
-
-    Example:
-        >>> _square_pixels(720, 576, Fraction(64, 45))
-        (1024, 576)
-    """
-    if shape >= 1:
-        return round(width * shape), height
-    return width, round(height / shape)
-
-
-def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
-    for data in cast("Iterable[SideData]", frame.side_data):  # the stubs call this mapping one of strings
-        if data.type == SideDataType.DISPLAYMATRIX:
-            return tuple(int(value) for value in np.frombuffer(memoryview(data), np.int32))
-    return None
-
-
-def _is_transposed(matrix: tuple[int, ...] | None) -> bool:
-    return matrix is not None and abs(matrix[1]) > abs(matrix[0])
-
-
-def _is_right_angle(matrix: tuple[int, ...]) -> bool:
-    across, along = sorted((abs(matrix[0]), abs(matrix[1])))
-    return across * 50 < along
-
-
-def _turn(image: Image, matrix: tuple[int, ...] | None) -> Image:
-    """Turn and mirror as the matrix (a b u, c d v, x y w) maps (x, y) to (ax + cy, bx + dy)."""
-    if matrix is None:
-        return image
-    a, b, _, c, d = matrix[:5]
-    if _is_transposed(matrix):
-        image, flip_columns, flip_rows = image.transpose(1, 0, 2), c < 0, b < 0
-    else:
-        flip_columns, flip_rows = a < 0, d < 0
-    turned = image[:: -1 if flip_rows else 1, :: -1 if flip_columns else 1]
-    return np.ascontiguousarray(turned)

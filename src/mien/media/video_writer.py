@@ -5,75 +5,25 @@ from __future__ import annotations  # av.Packet takes a type only in its stubs
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import Protocol, Self, cast
 
 import av
 import numpy as np
-from av.audio.frame import AudioFrame
-from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
-from av.container import OutputContainer
-from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
 from av.video.stream import VideoStream
 
 from mien.errors import InputError, OutputError, ShapeError
 from mien.media.colour import FromRgb
+from mien.media.containers import CONTAINERS, H264, check_video_suffix
+from mien.media.demuxing import Chapter, SoundKind
+from mien.media.files import explain
+from mien.media.sound_tracks import Converted, Copied, describe, may_hide_a_picture
 from mien.media.video_reader import CarriedPacket, VideoInfo
 from mien.vision.faces import Image, TreatedFrame
-
-_H264 = ("libx264", MappingProxyType({"crf": "19", "preset": "veryfast"}))
-# 720p takes 20 ms a frame; the "good" deadline takes 84 ms and saves a fifth of the bytes at a lower fidelity.
-_VP9 = (
-    "libvpx-vp9",
-    MappingProxyType({"crf": "30", "b": "0", "deadline": "realtime", "cpu-used": "6", "row-mt": "1"}),
-)
-_MP4_SOUND = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "alac", "flac"})
-_PCM = frozenset({"pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_f32le"})
-
-
-@dataclass(frozen=True, slots=True)
-class _Container:
-    """What goes into one kind of file."""
-
-    format: str
-    video: tuple[str, MappingProxyType[str, str]]
-    sound: frozenset[str]
-    sound_codec: str
-    text: frozenset[str]
-    options: MappingProxyType[str, str]
-
-
-_NO_OPTIONS: MappingProxyType[str, str] = MappingProxyType({})
-_FAST_START = MappingProxyType({"movflags": "+faststart"})
-# Subtitles that are pictures, and ASS, which can embed them, never travel.
-_CONTAINERS = MappingProxyType(
-    {
-        ".mp4": _Container("mp4", _H264, _MP4_SOUND, "aac", frozenset({"mov_text"}), _FAST_START),
-        ".m4v": _Container("mp4", _H264, _MP4_SOUND, "aac", frozenset({"mov_text"}), _FAST_START),
-        ".mov": _Container(
-            "mov", _H264, (_MP4_SOUND - {"opus", "flac"}) | _PCM, "aac", frozenset({"mov_text"}), _FAST_START
-        ),
-        ".mkv": _Container(
-            "matroska",
-            _H264,
-            _MP4_SOUND | (_PCM - {"pcm_s24be"}) | {"vorbis", "dts", "truehd"},
-            "aac",
-            frozenset({"subrip", "webvtt"}),
-            _NO_OPTIONS,
-        ),
-        ".webm": _Container("webm", _VP9, frozenset({"opus", "vorbis"}), "libopus", frozenset({"webvtt"}), _NO_OPTIONS),
-    }
-)
-WRITABLE_VIDEO_SUFFIXES = tuple(_CONTAINERS)
-_MAX_PLAIN_HEADER = 16_384
-_PICTURE_MARKS = (b"metadata_block_picture", b"coverart", b"image/", b"\xff\xd8\xff", b"\x89png")
-_AAC_RATES = frozenset({8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000})
-_OPUS_RATE = 48_000
-_LAYOUTS = frozenset({"mono", "stereo", "5.1", "7.1"})
 
 
 class Travellers(Protocol):
@@ -88,16 +38,19 @@ class Travellers(Protocol):
         """The title of the original file."""
         ...
 
+    @property
+    def film(self) -> av.VideoStream:
+        """The stream that the frames come from."""
+        ...
 
-def check_video_suffix(suffix: str) -> None:
-    """Refuse a kind of file that videos are not written as.
+    @property
+    def chapters(self) -> list[Chapter]:
+        """The chapters of the original file, in the time of the frames."""
+        ...
 
-    Raises:
-        OutputError: Not one of `WRITABLE_VIDEO_SUFFIXES`.
-    """
-    if suffix.lower() not in _CONTAINERS:
-        known = " ".join(_CONTAINERS)
-        raise OutputError(f"videos are written as {known}, not {suffix or 'a name without suffix'!r}")
+    def sound_kinds(self, stream: AudioStream) -> list[SoundKind]:
+        """Return the kinds of sound in a track, in order, each once."""
+        ...
 
 
 class VideoWriter:
@@ -107,33 +60,38 @@ class VideoWriter:
         path: Where to.
         suffix: Kind of file: one of `WRITABLE_VIDEO_SUFFIXES`.
         origin: Where the frames come from; gives size, colours and the travelling streams.
+        name: How to call the file in errors; `path` may be a name for the time being.
 
     Raises:
         OutputError: The file cannot be written, or the picture does not fit into it.
     """
 
-    def __init__(self, path: Path, *, suffix: str, origin: Travellers) -> None:
+    def __init__(self, path: Path, *, suffix: str, origin: Travellers, name: str | None = None) -> None:
         check_video_suffix(suffix)
-        self._kind = _CONTAINERS[suffix.lower()]
+        self._kind = CONTAINERS[suffix.lower()]
+        self._name = path.name if name is None else name
         self._info = origin.info
         self._to_yuv = FromRgb(origin.info.colour.for_output())
         self._durations: dict[int, int] = {}
         self.notes: list[str] = []
-        with _told_as_output(path):
+        self._unfit = 0
+        with _told_as_output(self._name):
             self._container = av.open(f"file:{path}", "w", format=self._kind.format, options=dict(self._kind.options))
         self._open = True
         try:
             self._video = self._add_video()
-            self._routes = {stream.index: self._add_sound(stream) for stream in origin.audio}
+            describe(origin.film, self._video)
+            self._routes = {s.index: self._add_sound(s, origin.sound_kinds(s)) for s in origin.audio}
             self._routes |= {s.index: copied for s in origin.subtitles if (copied := self._add_text(s))}
             if origin.title:
                 self._container.metadata["title"] = origin.title
-            with _told_as_output(path):
+            if origin.chapters:
+                self._container.set_chapters([_told(n, chapter) for n, chapter in enumerate(origin.chapters, 1)])
+            with _told_as_output(self._name):
                 self._container.start_encoding()
         except BaseException:
             self._abandon()
             raise
-        self._path = path
 
     def __enter__(self) -> Self:
         return self
@@ -176,9 +134,8 @@ class VideoWriter:
         """
         route = self._routes.get(packet.stream.index)
         if route is not None:
-            with _told_as_output(self._path):
-                for ready in route(packet):
-                    self._container.mux(ready)
+            with _told_as_output(self._name):
+                self._mux_carried(route(packet))
 
     def close(self) -> None:
         """Write what the encoders still hold, and the end of the file.
@@ -189,12 +146,13 @@ class VideoWriter:
         if not self._open:
             return
         self._mux_video(None)
-        with _told_as_output(self._path):
+        with _told_as_output(self._name):
             for route in self._routes.values():
-                for ready in route(None):
-                    self._container.mux(ready)
+                self._mux_carried(route(None))
             self._open = False
             self._container.close()
+        if self._unfit:
+            self.notes.append(f"{self._unfit} packet(s) of sound or text did not fit into this kind of file")
 
     def _abandon(self) -> None:
         """Let go of the file without caring for its end; whoever lent the path removes it."""
@@ -205,8 +163,16 @@ class VideoWriter:
             except (av.FFmpegError, OSError, ValueError):
                 return  # a broken file is being thrown away; the first error is the one to tell
 
+    def _mux_carried(self, packets: Iterator[CarriedPacket]) -> None:
+        """Write sound or text; what the container will not take is counted, and costs nobody the whole film."""
+        for packet in packets:
+            try:
+                self._container.mux(packet)
+            except (av.error.InvalidDataError, av.error.ArgumentError):
+                self._unfit += 1
+
     def _mux_video(self, frame: av.VideoFrame | None) -> None:
-        with _told_as_output(self._path):
+        with _told_as_output(self._name):
             for packet in self._video.encode(frame):
                 if packet.pts is not None and packet.time_base == self._info.time_base:
                     packet.duration = self._durations.pop(packet.pts, packet.duration or 0)
@@ -214,7 +180,7 @@ class VideoWriter:
 
     @property
     def _needs_even_sides(self) -> bool:
-        return self._kind.video is _H264
+        return self._kind.video is H264
 
     def _add_video(self) -> VideoStream:
         codec, options = self._kind.video
@@ -235,88 +201,39 @@ class VideoWriter:
         context.gop_size = max(math.ceil(4 * rate), 1)
         return stream
 
-    def _add_sound(self, source: AudioStream) -> _Copy | _Reencode:
-        name = source.codec_context.codec.canonical_name
-        if name in self._kind.sound and not _may_hide_a_picture(source.codec_context.extradata):
+    def _add_sound(self, source: AudioStream, kinds: list[SoundKind]) -> Copied | Converted:
+        name, codec = source.codec_context.codec.canonical_name, self._kind.sound_codec
+        fits = name in self._kind.sound and not may_hide_a_picture(source.codec_context.extradata)
+        if fits and len(kinds) <= 1:
             copy = self._container.add_stream_from_template(source)
-            _carry_language(source, copy)
-            return _Copy(copy)
-        self.notes.append(f"sound was converted from {name} to {self._kind.sound_codec.removeprefix('lib')}")
-        return _Reencode(self._container, source, self._kind.sound_codec)
+            describe(source, copy)
+            return Copied(copy)
+        if len(kinds) > 1:
+            self.notes.append(f"sound changes midway ({', then '.join(map(str, kinds))}) and was made one kind")
+        self.notes.append(f"sound was converted from {name} to {codec.removeprefix('lib')}")
+        converted = Converted(self._container, source, codec, kinds)
+        describe(source, converted.target)
+        return converted
 
-    def _add_text(self, source: SubtitleStream) -> _Copy | None:
+    def _add_text(self, source: SubtitleStream) -> Copied | None:
         name = source.codec_context.codec.canonical_name
         if name not in self._kind.text:
             self.notes.append(f"subtitles ({name}) do not fit into this kind of file and were left out")
             return None
         copy = self._container.add_stream_from_template(source)
-        _carry_language(source, copy)
-        return _Copy(copy)
+        describe(source, copy)
+        return Copied(copy)
 
 
-class _Copy:
-    """Passes packets on as they are."""
-
-    def __init__(self, target: Stream) -> None:
-        self._target = target
-
-    def __call__(self, packet: CarriedPacket | None) -> Iterator[CarriedPacket]:
-        if packet is not None and packet.dts is not None:
-            packet.stream = self._target
-            yield packet
-
-
-class _Reencode:
-    """Decodes sound and encodes it for the new container, at the same times."""
-
-    def __init__(self, container: OutputContainer, source: AudioStream, codec: str) -> None:
-        rate = source.codec_context.sample_rate
-        rate = rate if codec == "aac" and rate in _AAC_RATES else _OPUS_RATE
-        layout = source.codec_context.layout.name
-        layout = layout if layout in _LAYOUTS else "stereo"
-        self._target = cast("AudioStream", container.add_stream(codec, rate=rate, layout=layout))
-        self._target.bit_rate = 96_000 * max(self._target.layout.nb_channels, 1)
-        _carry_language(source, self._target)
-        self._resampler: AudioResampler | None = None
-
-    def __call__(self, packet: CarriedPacket | None) -> Iterator[CarriedPacket]:
-        if self._resampler is None:
-            context = self._target.codec_context
-            self._resampler = AudioResampler(context.format, context.layout, context.sample_rate, context.frame_size)
-        if packet is None:
-            for resampled in self._resampler.resample(None):
-                yield from self._target.encode(resampled)
-            yield from self._target.encode(None)
-            return
-        for frame in _decode_sound(packet):
-            for resampled in self._resampler.resample(frame):
-                yield from self._target.encode(resampled)
-
-
-def _decode_sound(packet: CarriedPacket) -> list[AudioFrame]:
-    try:
-        return cast("list[AudioFrame]", packet.decode())
-    except av.FFmpegError:
-        return []  # a damaged packet is a gap in the sound, as in any player
-
-
-def _carry_language(source: Stream, target: Stream) -> None:
-    language = source.metadata.get("language")
-    if language:
-        target.metadata["language"] = language
-
-
-def _may_hide_a_picture(header: bytes | None) -> bool:
-    r"""Say whether a codec's header may carry cover art: Vorbis and FLAC keep their comments there.
-
-    Example:
-        >>> _may_hide_a_picture(b"\x11\x90"), _may_hide_a_picture(b"..METADATA_BLOCK_PICTURE=..")
-        (False, True)
-    """
-    if not header:
-        return False
-    low = header.lower()
-    return len(header) > _MAX_PLAIN_HEADER or any(mark in low for mark in _PICTURE_MARKS)
+def _told(number: int, chapter: Chapter) -> av.container.core.Chapter:
+    """Return a chapter as PyAV takes it."""
+    return {
+        "id": number,
+        "start": round(chapter.start_s * 1000),
+        "end": round(chapter.end_s * 1000),
+        "time_base": Fraction(1, 1000),
+        "metadata": {"title": chapter.title} if chapter.title else {},
+    }
 
 
 def _even(image: Image) -> Image:
@@ -328,9 +245,8 @@ def _even(image: Image) -> Image:
 
 
 @contextmanager
-def _told_as_output(path: Path) -> Iterator[None]:
+def _told_as_output(name: str) -> Iterator[None]:
     try:
         yield
     except (av.FFmpegError, OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise OutputError(f"cannot write the video {path.name}: {why}") from error
+        raise OutputError(f"cannot write the video {name}: {explain(error)}") from error

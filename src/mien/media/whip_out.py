@@ -22,8 +22,8 @@ from mien.media.egress import FanOut
 from mien.media.encoded import VideoCodec
 from mien.media.outlet import Outlet, OutletStats
 from mien.media.peer import CONNECT_TIMEOUT_S, IceServer
-from mien.media.privates import harden, widen_dtls
-from mien.media.sdp import MAX_SDP_BYTES, read_answer
+from mien.media.privates import allow_checks, harden, widen_dtls
+from mien.media.sdp import MAX_SDP_BYTES, read_answer, read_off_loop
 from mien.media.targets import Target, Targets
 
 log = structlog.get_logger()
@@ -201,7 +201,7 @@ class WhipPush:
         try:
             offer = await session.offer()
             async with _signalled(self._url, self._token, offer, self._targets) as answer:
-                await session.connect(answer)
+                await session.connect(answer, self._targets)
                 self._session, self._state, self._trouble = session, PushState.LIVE, None
                 self._fan_out.add(session)
                 log.info("push_connected", attempts=self._attempts)
@@ -262,16 +262,23 @@ class _Session(Outlet):
         await self._connection.setLocalDescription(await self._connection.createOffer())
         return self._connection.localDescription.sdp
 
-    async def connect(self, answer: str) -> None:
+    async def connect(self, text: str, targets: Targets) -> None:
         """Take the answer and wait until media can flow.
+
+        Args:
+            text: The answer, as the far end wrote it.
+            targets: Which addresses may be reached.
 
         Raises:
             PushRefusedError: The answer cannot be used.
             PushLostError: No connection came about.
         """
         try:
-            read_answer(answer, kinds=self._kinds)
-            await self._connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+            answer = await read_off_loop(read_answer, text, kinds=self._kinds, may_reach=targets.may_reach)
+            allow_checks(self._connection, len(text))
+            await self._connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+            for number, candidate in enumerate(answer.candidates):
+                await self._connection.addIceCandidate(candidate.for_aiortc("0", number=number))
         except SdpError as error:
             raise PushRefusedError(f"the far end's answer cannot be used: {error}") from error
         except Exception as error:
@@ -316,7 +323,7 @@ async def _signalled(url: str, token: str | None, offer: str, targets: Targets) 
     async with httpx.AsyncClient(timeout=_HTTP_TIMEOUT_S, headers=headers, trust_env=False) as client:
         location, answer = await _post(client, url, offer, targets)
         try:
-            yield targets.only_reachable(answer)
+            yield answer
         finally:
             # A server that cannot be told any more notices by itself.
             with contextlib.suppress(TargetError, PushLostError, PushRefusedError):

@@ -234,7 +234,12 @@ def reach_of(live: LiveSettings) -> Reach:
     """Return where media can be reached by these settings."""
     first, _, last = (live.udp_ports or "").partition("-")
     ports = range(int(first), int(last) + 1) if last else None
-    return Reach(bind_to=live.bind_to, public_addresses=live.public_addresses, udp_ports=ports)
+    return Reach(
+        bind_to=live.bind_to,
+        public_addresses=live.public_addresses,
+        udp_ports=ports,
+        peer_networks=live.peer_networks,
+    )
 
 
 def _limits(settings: Settings) -> LiveLimits:

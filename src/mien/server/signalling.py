@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from mien.config import Settings
 from mien.errors import SdpError
 from mien.media.peer import IceServer
-from mien.media.sdp import Fragment, read_fragment
+from mien.media.sdp import Fragment, read_fragment, read_off_loop
 from mien.media.turn import turn_credentials
 from mien.server.problems import HttpError
 from mien.sessions.ports import Connected, Live
@@ -87,22 +87,18 @@ async def trickle(request: Request, live: Live, session_id: str) -> Response:
     """Take late ICE candidates (RFC 9725, 4.3).
 
     Raises:
-        HttpError: The `If-Match` header is missing (428), stale (412), or asks for a restart (422).
+        HttpError: The `If-Match` header is missing (428) or stale (412).
+        IceRestartError: The fragment has other ICE credentials than the session.
         SdpError: The fragment cannot be used.
     """
     etag = etag_of(session_id)
-    fragment: Fragment = read_fragment(await read_text(request, FRAGMENT))
+    fragment: Fragment = await read_off_loop(read_fragment, await read_text(request, FRAGMENT))
     matches = request.headers.get("if-match")
     if matches is None:
         raise HttpError(HTTPStatus.PRECONDITION_REQUIRED, f"If-Match is missing; the session's ETag is {etag}")
-    if matches.strip() == "*":
-        # RFC 9725, 4.3.1: a session that can trickle but not restart says 422.
-        raise HttpError(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            "ICE restarts are not supported: delete the session and make a new one",
-            code="live.no_ice_restart",
-        )
-    if etag not in [tag.strip() for tag in matches.split(",")]:
+    # "*" comes with an ICE restart, and from clients that trickle without minding tags (RFC 9725, 4.3.3): whether it
+    # is the one or the other, the user fragment tells.
+    if matches.strip() != "*" and etag not in [tag.strip() for tag in matches.split(",")]:
         raise HttpError(HTTPStatus.PRECONDITION_FAILED, f"If-Match names other ICE credentials than {etag}")
     await live.trickle(session_id, fragment)
     return Response(status_code=HTTPStatus.NO_CONTENT, headers={"ETag": etag})

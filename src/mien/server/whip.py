@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from mien.errors import LiveError
-from mien.media.sdp import read_offer
+from mien.media.sdp import read_off_loop, read_offer
 from mien.server.access import bearer_token, check_operator
 from mien.server.problems import HttpError
 from mien.server.routes.broadcasts import mosaic_of
@@ -21,7 +21,7 @@ router = APIRouter(tags=["whip"])
 async def publish_anew(request: Request) -> Response:
     """Make a broadcast in which every face is a mosaic, and publish in it: for OBS and its like."""
     check_operator(request)
-    offer = read_offer(await read_text(request, SDP), direction="sendonly")
+    offer = await read_off_loop(read_offer, await read_text(request, SDP), direction="sendonly")
     state = request.app.state
     broadcasts: Broadcasts = state.broadcasts
     operator = state.settings.whip_token
@@ -45,7 +45,7 @@ async def publish_anew(request: Request) -> Response:
 async def publish(request: Request, broadcast_id: str) -> Response:
     """Publish in a broadcast, with its own bearer token."""
     broadcast = _owned(request, broadcast_id)
-    offer = read_offer(await read_text(request, SDP), direction="sendonly")
+    offer = await read_off_loop(read_offer, await read_text(request, SDP), direction="sendonly")
     connected = await broadcast.live.publish(offer)
     return created(connected, f"/whip/{broadcast.id}/{connected.session_id}", request.app.state.settings)
 

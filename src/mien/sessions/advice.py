@@ -6,6 +6,34 @@ from typing import Final
 from mien.sessions.consent import Language
 from mien.vision.coach import Fault
 
+SPOILS_RECOGNITION: Final = frozenset(
+    {
+        Fault.NO_FACE,
+        Fault.SEVERAL_FACES,
+        Fault.FACE_SMALL,
+        Fault.FACE_TURNED,
+        Fault.CUT_OFF,
+        Fault.COVERED,
+        Fault.BLURRED,
+        Fault.TOO_DARK,
+        Fault.TOO_BRIGHT,
+        Fault.LIGHT_UNEVEN,
+        Fault.FACE_TILTED,
+    }
+)
+"""What makes a face hard to know again; a smile or open lips only spoil a persona."""
+
+NEVER_RECOGNISED: Final[Mapping[Language, str]] = {
+    "en": (
+        "was never surely recognised and was treated like everybody else. If they are in it, use several photos of "
+        "them in one folder: sharp, from the front, in light like the clip's."
+    ),
+    "ko": (
+        "확실히 알아보지 못해 다른 사람과 똑같이 처리했어요. 이 사람이 나온다면 영상과 비슷한 빛에서 "
+        "정면으로 찍은 선명한 사진 여러 장을 한 폴더에 넣어 주세요."
+    ),
+}
+
 ADVICE: Final[Mapping[Fault, Mapping[Language, str]]] = {
     Fault.NO_FACE: {
         "en": "No face was found. Use a photo that shows the whole face from the front.",

@@ -217,7 +217,8 @@ class LiveSession:
 
         Raises:
             NoSuchSessionError: There is no such session.
-            SdpError: The fragment asks for an ICE restart.
+            IceRestartError: The fragment has other ICE credentials.
+            SdpError: It cannot be used.
         """
         await self._peer(session_id).trickle(fragment)
 

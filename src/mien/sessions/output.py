@@ -19,7 +19,7 @@ from mien.media.encoder import bit_rate_of
 from mien.media.ladder import RUNGS
 from mien.media.peer import IceServer
 from mien.media.recorder import Recorder, recover
-from mien.media.sdp import Offer, choose_codec, video_codecs
+from mien.media.sdp import Offer, choose_codec
 from mien.media.thumbnail import Thumbnail
 from mien.media.whip_out import WhipPush
 from mien.sessions.encoder_thread import EncoderThread
@@ -91,7 +91,7 @@ class LiveOutput:
     def publisher_takes(self, offer: Offer) -> None:
         """Note what a publisher's browser can take: who broadcasts looks at their own picture."""
         if self._codec is None:
-            self._publisher_takes = video_codecs(offer.text)
+            self._publisher_takes = offer.takes
 
     def _settle(self, takes: Container[VideoCodec]) -> VideoCodec:
         """Return the broadcast's codec, chosen when the first one asks.
@@ -142,7 +142,7 @@ class LiveOutput:
             self._ice_servers,
             want_keyframe=self.encoder.want_keyframe,
             epoch=self._epoch,
-            codec=self._settle(video_codecs(offer.text)),
+            codec=self._settle(offer.takes),
             bit_rates=self._bit_rates(),
             is_audience=is_audience,
         )

@@ -224,7 +224,8 @@ class Live(Protocol):
 
         Raises:
             NoSuchSessionError: There is no such session.
-            SdpError: The fragment asks for an ICE restart.
+            IceRestartError: The fragment has other ICE credentials.
+            SdpError: It cannot be used.
         """
         ...
 

@@ -8,11 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
-from mien.errors import OutputError, ShapeError
+from mien.errors import InputError, OutputError, ShapeError
+from mien.media.containers import WRITABLE_VIDEO_SUFFIXES, check_video_suffix
 from mien.media.conveyor import ReadAhead, WriteBehind
+from mien.media.demuxing import open_video, select
 from mien.media.files import check_target, new_file
 from mien.media.images import (
-    MAX_IMAGE_PIXELS,
+    DEFAULT_IMAGE_PIXELS,
     WRITABLE_SUFFIXES,
     encode_picture,
     is_still,
@@ -20,7 +22,7 @@ from mien.media.images import (
     read_picture,
 )
 from mien.media.video_reader import MAX_FRAME_PIXELS, CarriedPacket, VideoImage, VideoReader
-from mien.media.video_writer import WRITABLE_VIDEO_SUFFIXES, VideoWriter, check_video_suffix
+from mien.media.video_writer import VideoWriter
 from mien.sessions.ports import Pipeline
 from mien.vision.faces import Image, TreatedFrame
 
@@ -45,7 +47,7 @@ class MakePipeline(Protocol):
 class Limits:
     """What a hostile or huge file may not exceed."""
 
-    image_pixels: int = MAX_IMAGE_PIXELS
+    image_pixels: int = DEFAULT_IMAGE_PIXELS
     frame_pixels: int = MAX_FRAME_PIXELS
     seconds: float | None = None
 
@@ -81,6 +83,7 @@ class TreatReport:
         seconds: From the first to the last frame.
         elapsed_s: Time the job took.
         notes: Plain sentences about what the reader should know.
+        recognised: The enrolled people who were recognised in any frame.
     """
 
     kind: Literal["image", "video"]
@@ -91,6 +94,7 @@ class TreatReport:
     seconds: float
     elapsed_s: float
     notes: tuple[str, ...]
+    recognised: frozenset[str] = frozenset()
 
     @property
     def fps(self) -> float:
@@ -144,6 +148,8 @@ def check_files(source: Path, target: Path, *, overwrite: bool) -> Literal["imag
         picture_format(suffix)
         return "image"
     if suffix in WRITABLE_SUFFIXES:
+        with open_video(source) as container:
+            select(container, source)  # what is no video either gets no advice to make one of it
         raise OutputError(f"{source.name} is no still picture: not {suffix}, but {' '.join(WRITABLE_VIDEO_SUFFIXES)}")
     check_video_suffix(suffix)
     return "video"
@@ -172,6 +178,7 @@ def _treat_picture(
         seconds=0.0,
         elapsed_s=time.monotonic() - started,
         notes=(*picture.notes, *tally.notes()),
+        recognised=frozenset(tally.recognised),
     )
 
 
@@ -214,7 +221,7 @@ def _treat_video(
         began = time.monotonic()
         with (
             new_file(target, overwrite=overwrite) as part,
-            VideoWriter(part, suffix=target.suffix, origin=reader) as writer,
+            VideoWriter(part, suffix=target.suffix, origin=reader, name=target.name) as writer,
             WriteBehind(partial(_write, writer), size=_BELT) as put,
             ReadAhead(reader, size=_BELT) as pieces,
         ):
@@ -232,6 +239,7 @@ def _treat_video(
             seconds=tally.seconds,
             elapsed_s=time.monotonic() - started,
             notes=(*reader.notes, *writer.notes, *tally.notes()),
+            recognised=frozenset(tally.recognised),
         )
 
 
@@ -249,6 +257,9 @@ def _treated(pieces: "ReadAhead[VideoImage | CarriedPacket]", pipeline: Pipeline
         if not isinstance(piece, VideoImage):
             yield piece
             continue
+        if piece.cut:  # whoever is followed in the frames that wait is searched anew in this one
+            for held in pipeline.flush():
+                yield _pair(held, places)
         places.append(piece)
         frame = pipeline(piece.image, at=piece.at)
         if frame is not None:
@@ -262,6 +273,8 @@ def _treated(pieces: "ReadAhead[VideoImage | CarriedPacket]", pipeline: Pipeline
 def _pair(frame: TreatedFrame, places: "deque[VideoImage]") -> _Ready:
     if not places:
         raise ShapeError(f"the pipeline returned more frames than it was given, the last at {frame.at} s")
+    if not isinstance(frame, TreatedFrame):
+        raise InputError(f"only a TreatedFrame may be written, got {type(frame).__name__}")
     place = places.popleft()
     if frame.at != place.at:
         raise ShapeError(f"the pipeline changed the order: wanted the frame of {place.at} s, got {frame.at} s")
@@ -278,6 +291,7 @@ class _Tally:
     frames: int = 0
     frames_with_faces: int = 0
     faces: Counter[str] = field(default_factory=Counter)
+    recognised: set[str] = field(default_factory=set)
     first_at: float | None = None
     last_at: float = 0.0
 
@@ -285,6 +299,7 @@ class _Tally:
         self.frames += 1
         self.frames_with_faces += sum(frame.counts.values()) > 0
         self.faces.update(frame.counts)
+        self.recognised |= frame.recognised
         self.first_at = frame.at if self.first_at is None else self.first_at
         self.last_at = frame.at
 

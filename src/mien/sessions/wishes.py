@@ -63,6 +63,8 @@ class FacePhoto:
             MediaError: There is no such file, or it is not a picture that can be used.
         """
         try:
+            if path.exists() and not path.is_file():
+                raise MediaError(f"photo {path} is not a plain file")
             size = path.stat().st_size
             if size > MAX_PHOTO_BYTES:
                 raise MediaError(f"photo {path} has {size} bytes, at most {MAX_PHOTO_BYTES} are read")

@@ -86,12 +86,14 @@ class TreatedFrame:
         at: Capture time in seconds.
         counts: How many faces had which treatment, by its name ("swap", "mosaic", "show").
         altered: True where any pixel differs from the camera's on purpose.
+        recognised: The enrolled people who were cleared in it.
     """
 
     image: Image
     at: float
     counts: dict[str, int] = field(default_factory=dict)
     altered: bool = False
+    recognised: frozenset[str] = frozenset()
 
 
 def check_image(image: NDArray[np.uint8], *, name: str = "image") -> Image:

@@ -191,8 +191,9 @@ class FacePipeline:
             self._draw(self._held[-1])
 
     def flush(self) -> Iterator[TreatedFrame]:
-        """Return the frames that the delay line still holds, oldest first."""
+        """Return the frames that the delay line still holds, oldest first; the next one in is searched as the first."""
         self._look_back()
+        self._schedule = None
         while self._held:
             yield self._treat(self._held.popleft())
 
@@ -348,7 +349,8 @@ class FacePipeline:
         altered = bool(held.late_covers) or counts[Swap.name] + counts[Mosaic.name] > 0
         self._mark(held, drawn, altered=altered)
         self._drop_old_state(held.faces)
-        return TreatedFrame(held.image, held.at, dict(counts), altered)
+        known = frozenset(face.identity for face in held.faces if face.identity is not None)
+        return TreatedFrame(held.image, held.at, dict(counts), altered, known)
 
     def _draw(self, held: _Held) -> dict[int, str]:
         """Draw the swaps of a frame and note what must be hidden."""

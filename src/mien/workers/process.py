@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import itertools
 import pickle
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final, Self
@@ -13,6 +12,7 @@ import structlog
 
 from mien.errors import LiveLostError, MienError
 from mien.sessions.states import BroadcastState, LiveCounts, LiveReport, LiveStats, PushReport, RecordingReport
+from mien.workers.awake import AwakeClock
 from mien.workers.spawning import spawn
 from mien.workers.wire import Channel, Frame
 
@@ -28,27 +28,34 @@ _LEAVE_S: Final = 6.0
 
 
 class WorkerProcess:
-    """One worker process, as the web process sees it."""
+    """One worker process, as the web process sees it.
 
-    def __init__(self, process: asyncio.subprocess.Process, channel: Channel) -> None:
+    Args:
+        process: It.
+        channel: Our end of the line.
+        clock: Tells how long our own loop could have heard it.
+    """
+
+    def __init__(self, process: asyncio.subprocess.Process, channel: Channel, clock: AwakeClock) -> None:
         self.ended_well = False
         self.gone = asyncio.Event()
         self._process = process
         self._channel = channel
+        self._clock = clock
         self._numbers: Iterator[int] = itertools.count(1)
         self._ready = False
         self._reported = LiveReport()
-        self._reported_at = time.monotonic()
+        self._reported_at = clock.now()
         self._waiting: dict[int, asyncio.Future[tuple[Any, bytes]]] = {}
 
     @classmethod
-    async def spawn(cls, command: Sequence[str]) -> Self:
+    async def spawn(cls, command: Sequence[str], clock: AwakeClock) -> Self:
         """Start a process.
 
         Raises:
             OSError: It cannot be started.
         """
-        return cls(*await spawn(command))
+        return cls(*await spawn(command), clock)
 
     @property
     def pid(self) -> int:
@@ -58,7 +65,7 @@ class WorkerProcess:
     @property
     def report(self) -> LiveReport:
         """What it last said; a worker that has fallen silent is not taken at its word that it is live."""
-        quiet = time.monotonic() - self._reported_at > _QUIET_S
+        quiet = self._clock.now() - self._reported_at > _QUIET_S
         if quiet and self._reported.state is BroadcastState.LIVE:
             return replace(self._reported, state=BroadcastState.PAUSED)
         return self._reported
@@ -72,7 +79,7 @@ class WorkerProcess:
         """Listen until the process is gone, and see to it that it is."""
         try:
             while True:
-                async with asyncio.timeout(_SILENT_S if self._ready else _WARM_UP_S):
+                async with self._clock.timeout(_SILENT_S if self._ready else _WARM_UP_S):
                     frame = await self._channel.receive()
                 self._take(frame)
         except LiveLostError:
@@ -114,7 +121,7 @@ class WorkerProcess:
         with contextlib.suppress(MienError):
             await self._call("end", pickle.dumps({}), timeout_s=_LEAVE_S)
         try:
-            async with asyncio.timeout(_LEAVE_S):
+            async with self._clock.timeout(_LEAVE_S):
                 await self.gone.wait()
         except TimeoutError:
             self.kill()
@@ -126,7 +133,7 @@ class WorkerProcess:
         answer: asyncio.Future[tuple[Any, bytes]] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer
         try:
-            async with asyncio.timeout(timeout_s):
+            async with self._clock.timeout(timeout_s):
                 await self._channel.send({"id": number, "call": verb}, body)
                 return await answer
         except TimeoutError:
@@ -137,7 +144,7 @@ class WorkerProcess:
     def _take(self, frame: Frame) -> None:
         head = frame.head
         if "report" in head:
-            self._reported, self._reported_at = _report_of(head["report"]), time.monotonic()
+            self._reported, self._reported_at = _report_of(head["report"]), self._clock.now()
         if head.get("over"):
             self.ended_well = True
         waiting = self._waiting.get(head["id"]) if "id" in head else None
@@ -151,7 +158,7 @@ class WorkerProcess:
     async def _bury(self) -> None:
         """Wait for the process, whose line is closed, to end; it gets no second wait."""
         try:
-            async with asyncio.timeout(_LEAVE_S):
+            async with self._clock.timeout(_LEAVE_S):
                 code = await self._process.wait()
         except TimeoutError:
             self.kill()

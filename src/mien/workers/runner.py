@@ -15,6 +15,7 @@ from mien.media.reach import DEFAULT_REACH, Reach
 from mien.sessions.persona_file import PackedReference
 from mien.sessions.ports import LivePolicy, RunnerHealth
 from mien.sessions.states import LiveLimits
+from mien.workers.awake import AwakeClock
 from mien.workers.photo_reader import PhotoReader
 from mien.workers.process import WorkerProcess
 from mien.workers.remote import RemoteFrames, RemoteLive
@@ -53,24 +54,31 @@ class ProcessRunner:
         self._photos = photos
         self._spares: list[asyncio.Task[WorkerProcess | None]] = []
         self._workers: set[WorkerProcess] = set()
+        self._clock = AwakeClock()
         self._health: tuple[RunnerHealth, str | None] = ("warming", None) if spares else ("ok", None)
         self._group = asyncio.TaskGroup()
         self._taken = asyncio.Event()
         self._taken.set()
         self._keeper: asyncio.Task[None]
+        self._ticker: asyncio.Task[None]
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
+        # Not of the group: deadlines of workers that are being let go count on it to the very end.
+        self._ticker = asyncio.create_task(self._clock.run())
         self._keeper = self._group.create_task(self._keep_spares())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for task in (self._keeper, *self._spares):
-            task.cancel()
-        await asyncio.gather(*(worker.dismiss() for worker in tuple(self._workers)))
-        await self._group.__aexit__(kind, error, trace)
+        try:
+            for task in (self._keeper, *self._spares):
+                task.cancel()
+            await asyncio.gather(*(worker.dismiss() for worker in tuple(self._workers)))
+            await self._group.__aexit__(kind, error, trace)
+        finally:
+            self._ticker.cancel()
 
     @property
     def health(self) -> tuple[RunnerHealth, str | None]:
@@ -158,7 +166,7 @@ class ProcessRunner:
 
     async def _new_worker(self) -> WorkerProcess:
         try:
-            worker = await WorkerProcess.spawn(self._command)
+            worker = await WorkerProcess.spawn(self._command, self._clock)
         except OSError as error:
             self._health = "broken", "processes for live sessions cannot be started"
             log.warning("worker_not_started", reason=str(error))

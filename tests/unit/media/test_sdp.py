@@ -9,13 +9,10 @@ from mien.media.encoded import VideoCodec
 from mien.media.sdp import (
     MAX_CANDIDATES,
     choose_codec,
-    ice_ufrag,
     payload_types,
     read_fragment,
     read_offer,
-    video_codecs,
     with_start_bitrate,
-    without_hidden_addresses,
 )
 
 HEAD = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE {mids}\r\n"
@@ -54,9 +51,8 @@ def test_a_good_offer_tells_its_kinds_in_order():
         pytest.param("GET / HTTP/1.1", "v=0", id="something else"),
         pytest.param(offer(), "one video", id="no media"),
         pytest.param(offer(audio()), "one video", id="sound alone"),
-        pytest.param(offer(*[video(str(n)) for n in range(40)]), "one video", id="many videos"),
+        pytest.param(offer(*[video(str(n)) for n in range(40)]), "16 media sections", id="many videos"),
         pytest.param(offer(video(direction="recvonly")), "sendonly", id="wrong way"),
-        pytest.param(offer(video(), audio(), mids="0"), "BUNDLE", id="not bundled"),
         pytest.param(offer(video(), audio("0"), mids="0 0"), "BUNDLE", id="one name for two"),
         pytest.param(offer(video()).replace("a=rtcp-mux\r\n", ""), "rtcp-mux", id="no mux"),
         pytest.param(offer(video()).replace("a=ice-ufrag:abcd\r\n", ""), "ICE", id="no credentials"),
@@ -78,17 +74,6 @@ def test_a_damaged_offer_is_read_or_refused_and_nothing_else(cut, junk):
         assert read_offer(text[:cut] + junk + text[cut + 3 :], direction="sendonly").kinds
 
 
-def test_hidden_addresses_are_taken_out_together_with_the_end_of_candidates():
-    hidden = CANDIDATE.replace("192.0.2.7", "0a1b2c3d-1111-2222-3333-444455556666.local")
-    plain = offer(video()) + f"a={CANDIDATE}\r\na=end-of-candidates\r\n"
-    assert without_hidden_addresses(plain) == (plain, False)
-    text, hides = without_hidden_addresses(plain + f"a={hidden}\r\n")
-    assert hides
-    assert ".local" not in text
-    assert "end-of-candidates" not in text
-    assert CANDIDATE in text
-
-
 def test_a_fragment_gives_its_candidates():
     text = (
         f"a=ice-ufrag:abcd\r\na=ice-pwd:x\r\nm=video 9 RTP/AVP 0\r\na=mid:0\r\na={CANDIDATE}\r\na=end-of-candidates\r\n"
@@ -96,7 +81,7 @@ def test_a_fragment_gives_its_candidates():
     fragment = read_fragment(text)
     assert (fragment.ufrag, fragment.complete) == ("abcd", True)
     (candidate,) = fragment.candidates
-    assert (candidate.ip, candidate.port, candidate.sdpMid) == ("192.0.2.7", 50_000, "0")
+    assert (candidate.address, candidate.port, candidate.kind) == ("192.0.2.7", 50_000, "host")
 
 
 @pytest.mark.parametrize(
@@ -127,7 +112,7 @@ def test_the_hint_goes_to_video_codecs_alone_and_joins_parameters_that_are_there
 def test_media_payload_types_leave_out_retransmissions():
     text = offer(video(), audio())
     assert (payload_types(text, "video"), payload_types(text, "audio")) == ({96: "VP8"}, {111: "opus"})
-    assert ice_ufrag(text) == "abcd"
+    assert read_offer(text, direction="sendonly").ufrag == "abcd"
 
 
 CHROMIUM_VIDEO = (
@@ -153,14 +138,13 @@ def video_of(codec):
     ],
 )
 def test_h264_counts_where_what_we_send_can_be_taken(mode, profile, takes):
-    found = video_codecs(video_of(CHROMIUM_VIDEO.format(mode=mode, profile=profile)))
-    assert found == ((VideoCodec.VP8, VideoCodec.H264) if takes else (VideoCodec.VP8,))
+    found = read_offer(video_of(CHROMIUM_VIDEO.format(mode=mode, profile=profile)), direction="recvonly")
+    assert found.takes == ((VideoCodec.VP8, VideoCodec.H264) if takes else (VideoCodec.VP8,))
 
 
 def test_codecs_that_are_not_ours_do_not_count():
     strange = "a=rtpmap:96 AV1/90000\r\na=rtpmap:97 VP9/90000\r\na=rtpmap:98 vp8/90000\r\n"
-    assert video_codecs(video_of(strange)) == (VideoCodec.VP8,)
-    assert video_codecs(offer(audio("0"), mids="0")) == ()
+    assert read_offer(video_of(strange), direction="recvonly").takes == (VideoCodec.VP8,)
 
 
 def test_the_operator_s_order_decides_among_what_everybody_can_take():

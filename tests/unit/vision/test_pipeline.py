@@ -510,3 +510,17 @@ def test_a_face_found_late_in_front_of_one_that_is_followed_is_another_one_and_h
 def test_who_enters_in_the_last_frame_of_all_is_hidden_though_only_a_part_was_seen():
     frames = play(pipeline(Script([], [], [], [], [FACE]), Policy(), delay=2), 4)
     assert hidden(frames[3])
+
+
+def test_the_frame_after_a_flush_is_searched_as_the_first_and_nobody_is_still_known():
+    script = Fragile(*[[FACE]] * 40)
+    pipe = pipeline(script, Policy(people={"alice": Show()}), mesh=OneMesh(), delay=2, **SHOW_ALICE)
+    frames = feed(pipe, range(22))
+    assert frames[-1].counts == {"show": 1}
+    assert frames[-1].recognised == {"alice"}
+    waiting = list(pipe.flush())
+    assert [round(frame.at * 25) for frame in waiting] == [20, 21]
+    (after,) = feed(pipe, range(22, 25))
+    # Before it comes the look back at what was not searched in the last frame that waited.
+    assert script.looks[23] == script.looks[0], "every way, as in the first frame"
+    assert (after.counts, after.recognised) == ({"mosaic": 1}, frozenset())

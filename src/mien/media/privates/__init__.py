@@ -3,8 +3,10 @@
 `tests/integration/test_aiortc_privates.py` notices when one of them changes.
 """
 
+from mien.media.privates.checks import allow_checks
 from mien.media.privates.dtls import prepare_dtls, widen_dtls
-from mien.media.privates.ice import gather_within
+from mien.media.privates.formats import take_dynamic_types
+from mien.media.privates.ice import gather_within, neighbours
 from mien.media.privates.receiving import Clock, harden, on_goodbye, take_packets, watch_clock
 from mien.media.privates.sending import Feedback, Line, StreamReport, StreamTerms, round_trip_s, take_over
 
@@ -14,8 +16,10 @@ __all__ = [
     "Line",
     "StreamReport",
     "StreamTerms",
+    "allow_checks",
     "gather_within",
     "harden",
+    "neighbours",
     "on_goodbye",
     "prepare_dtls",
     "round_trip_s",
@@ -24,3 +28,5 @@ __all__ = [
     "watch_clock",
     "widen_dtls",
 ]
+
+take_dynamic_types()

@@ -7,10 +7,19 @@ from typing import Final
 
 import aioice.ice
 
-from mien.media.reach import Reach, bind_udp, own_addresses
+from mien.media.candidates import Neighbours
+from mien.media.privates.checks import bound_checks
+from mien.media.reach import DEFAULT_REACH, Reach, bind_udp, own_addresses, own_interfaces
 
 _GATHER_S: Final = 5
 _STOCK_GATHER: Final = aioice.ice.Connection.get_component_candidates
+_reaches: Final[list[Reach]] = [DEFAULT_REACH]
+"""The one that counts is the last."""
+
+
+def neighbours() -> Neighbours:
+    """Return which addresses the peers of this process may have, as `gather_within` says."""
+    return Neighbours(_reaches[-1].networks(own_interfaces()))
 
 
 def gather_within(reach: Reach) -> None:
@@ -22,6 +31,8 @@ def gather_within(reach: Reach) -> None:
         SettingsError: This machine has no address that `reach` allows.
     """
     reach.choose(own_addresses())
+    _reaches[:] = [reach]
+    bound_checks()
 
     def host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:  # noqa: FBT001  # aioice's own signature
         families = {4: use_ipv4, 6: use_ipv6}
