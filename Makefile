@@ -4,6 +4,9 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
+# onnxruntime reports home unless told not to; mien itself sees to that, this is for whatever else runs from here.
+export ORT_DISABLE_TELEMETRY := 1
+
 PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin

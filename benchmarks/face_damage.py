@@ -22,7 +22,6 @@ from typing import Any, Final, TypeAlias
 
 import cv2
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 ROOT = Path(__file__).parents[1]
@@ -31,6 +30,7 @@ sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "tests")]
 from face_quality import WIDTHS_PX, Naturalness, quality
 from mien.config import Settings
 from mien.media.images import decode_image
+from mien.registry.ort import ort
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
 from mien.sessions.eyes import EyesMaker

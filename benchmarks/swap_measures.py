@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
+from mien.registry.ort import ort
 from mien.registry.runtime import Runtime
 from mien.sessions.eyes import EyesMaker
 from mien.vision.alignment import crop_aligned, five_landmarks

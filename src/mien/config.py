@@ -166,6 +166,48 @@ class ReferenceSettings(BaseModel):
     max_count: int = Field(default=64, ge=1, le=10_000, description="Keep at most so many photos.")
     max_bytes: int = Field(default=12 * 2**20, ge=1024, le=64 * 2**20, description="Refuse larger photos.")
     ttl_s: float = Field(default=4 * 3600.0, gt=0, description="Forget a photo that nobody used for so long.")
+    max_pixels: int = Field(
+        default=24_000_000, ge=64 * 64, le=80_000_000, description="Refuse photos of more pixels, by their header."
+    )
+    max_memory_bytes: int = Field(
+        default=1536 * 2**20,
+        ge=2**30,
+        description="Memory of the process that reads a face's photos; raise it together with max_pixels.",
+    )
+    timeout_s: float = Field(default=60.0, gt=0, le=600, description="Give up photos that take longer to be read.")
+    readers: int = Field(default=1, ge=1, le=8, description="Read the photos of so many faces at a time.")
+    waiting: int = Field(default=3, ge=0, le=64, description="So many more uploads may wait; refuse further ones.")
+
+
+class HttpSettings(BaseModel):
+    """What strangers' connections and requests may take."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    head_timeout_s: float = Field(
+        default=10.0, gt=0, le=600, description="Close a connection whose request's head takes longer."
+    )
+    body_timeout_s: float = Field(
+        default=30.0,
+        gt=0,
+        le=600,
+        description="Refuse a request whose body takes longer; photos get more by their size.",
+    )
+    body_pause_s: float = Field(
+        default=10.0, gt=0, le=600, description="Refuse a request whose body does not go on for so long."
+    )
+    write_pause_s: float = Field(
+        default=30.0,
+        gt=0,
+        le=600,
+        description="Close a connection whose client takes nothing of an answer for so long.",
+    )
+    max_connections_per_address: int = Field(
+        default=512, ge=1, le=100_000, description="Close further connections of an address."
+    )
+    max_waiting_per_address: int = Field(
+        default=64, ge=1, le=100_000, description="Of them, so many may be without a request; the oldest is closed."
+    )
 
 
 class RecordingSettings(BaseModel):
@@ -218,6 +260,10 @@ class Settings(BaseSettings):
         description="Host names the server answers to; by default this machine's own when it listens only to "
         "itself, else any.",
     )
+    trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
+        default=("127.0.0.0/8", "::1/128"),
+        description="Reverse proxies, as addresses or networks, whose `X-Forwarded-*` and `Forwarded` are believed.",
+    )
     root_path: Annotated[str, AfterValidator(_root_path)] = Field(
         default="",
         description="The path below which a proxy serves mien, as in `/mien`, whether or not the proxy strips it.",
@@ -237,6 +283,7 @@ class Settings(BaseSettings):
     live: LiveSettings = Field(default=LiveSettings(), description="How live sessions behave.")
     mosaic: MosaicSettings = Field(default=MosaicSettings(), description="How faces are hidden where nobody says how.")
     frames: FramesSettings = Field(default=FramesSettings(), description="Pictures over a WebSocket.")
+    http: HttpSettings = Field(default=HttpSettings(), description="What connections and requests may take.")
     recordings: RecordingSettings = Field(default=RecordingSettings(), description="Recordings of treated broadcasts.")
     references: ReferenceSettings = Field(default=ReferenceSettings(), description="Photos lent as personas.")
     log: LogSettings = Field(default=LogSettings(), description="What is logged, and how.")

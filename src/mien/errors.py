@@ -5,6 +5,7 @@
     │   ├── ShapeError            an array has the wrong shape, type or range
     │   ├── MediaError            a picture or video cannot be read
     │   │   ├── MediaTooLargeError
+    │   │   ├── MediaTooCostlyError   decoding it took more memory or time than it may
     │   │   └── MediaTruncatedError
     │   ├── OutputError           the result cannot be written where it was asked for
     │   ├── PolicyError           the treatments asked for contradict each other
@@ -37,6 +38,7 @@
     │   └── SdpError              an offer or fragment cannot be used
     │       ├── SdpLimitError     it has more of something than is taken
     │       └── IceRestartError   a fragment asks for new ICE credentials
+    ├── BusyError                 too much of the same is being done; later there will be room
     └── SettingsError             a setting is wrong
 
 Each class carries a stable `code`; `server/problems.py` alone turns codes into HTTP answers.
@@ -74,6 +76,12 @@ class MediaTooLargeError(MediaError):
     """A picture or video is larger than the configured limit."""
 
     code = "media.too_large"
+
+
+class MediaTooCostlyError(MediaError):
+    """Decoding a picture took more memory or time than it may."""
+
+    code = "media.too_costly"
 
 
 class MediaTruncatedError(MediaError):
@@ -299,6 +307,12 @@ class IceRestartError(SdpError):
     """A fragment belongs to other ICE credentials than the session's: a restart, which is not supported."""
 
     code = "live.no_ice_restart"
+
+
+class BusyError(MienError):
+    """Too much of the same is being done already; later there will be room."""
+
+    code = "busy"
 
 
 class SettingsError(MienError):

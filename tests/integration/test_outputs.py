@@ -5,6 +5,7 @@ import contextlib
 import io
 import os
 import signal
+import stat
 from collections.abc import AsyncIterator
 
 import av
@@ -63,6 +64,8 @@ async def test_a_broadcast_is_recorded_treated_as_it_is(where, codec, suffix, tm
         await asyncio.sleep(4)
         assert (await client.patch(url, json={"record": False}, headers=mine)).json()["recording"] is None
         (listed,) = (await client.get("/api/recordings")).json()
+        folder = tmp_path / "recordings"
+        assert [stat.S_IMODE(path.stat().st_mode) for path in (folder, folder / listed["name"])] == [0o700, 0o600]
         assert listed["name"].endswith(suffix)
         assert made["id"] not in listed["name"]
         data = (await client.get(listed["url"])).content

@@ -16,7 +16,7 @@ from mien.media.peer import IceServer
 from mien.server.signalling import link_of
 from mien.sessions.advice import ADVICE
 from mien.vision.coach import Fault
-from support.live import Camera, ListLedger, Microphone, peer, publish, serving
+from support.live import Camera, ListLedger, Microphone, an_offer, publish, serving
 from support.pipelines import SMALL, SmallFactory
 
 JPEG = b"\xff\xd8 a photo"
@@ -60,16 +60,6 @@ async def publish_and_leave(client, made):
     links = [link for link in session.response.headers.get_list("link") if "ice-server" in link]
     await session.hang_up()
     return [SimpleNamespace(**LINK.fullmatch(link).groupdict()) for link in links]
-
-
-async def an_offer(*kinds: str, direction: str = "sendonly") -> str:
-    connection = peer()
-    for kind in kinds:
-        connection.addTransceiver(kind, direction=direction)
-    await connection.setLocalDescription(await connection.createOffer())
-    sdp = connection.localDescription.sdp
-    await connection.close()
-    return sdp
 
 
 class TestOffers:

@@ -5,7 +5,8 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
 import httpx
 import pytest
@@ -19,9 +20,11 @@ from support.worker import COMMAND, worker_pids
 
 
 @contextlib.asynccontextmanager
-async def serving_with_workers(*, spares: int = 0, **settings: object) -> AsyncIterator[httpx.AsyncClient]:
+async def serving_with_workers(
+    *, spares: int = 0, command: Sequence[str] = COMMAND, **settings: object
+) -> AsyncIterator[httpx.AsyncClient]:
     def open_runner(limits: LiveLimits, ice_servers: object) -> ProcessRunner:
-        return ProcessRunner(COMMAND, limits=limits, ice_servers=ice_servers, spares=spares)
+        return ProcessRunner(command, limits=limits, ice_servers=ice_servers, spares=spares)
 
     async with serving(SmallFactory(), open_runner=open_runner, **settings) as client:
         yield client
@@ -129,9 +132,9 @@ async def test_a_broadcast_whose_worker_keeps_dying_ends():
         assert (await client.get("/api/health")).status_code == 200
 
 
-async def test_missing_models_are_told_with_their_code(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("MIEN_TEST_NO_MODELS", "1")
-    async with serving_with_workers(spares=1) as client:
+async def test_missing_models_are_told_with_their_code():
+    # Workers inherit hardly anything of the environment, so the fault comes with the command.
+    async with serving_with_workers(spares=1, command=["env", "MIEN_TEST_NO_MODELS=1", *COMMAND]) as client:
         for _ in range(2):
             refused = await client.post("/api/broadcasts", json={})
             assert (refused.status_code, refused.json()["code"]) == (503, "model.fetch")
@@ -160,3 +163,21 @@ async def test_a_warm_worker_waits_for_the_next_broadcast():
         assert worker_pids() == {waiting}
         assert await settles(lambda: len(worker_pids()) == 2, timeout_s=15)
     assert await settles(lambda: not worker_pids())
+
+
+async def test_a_worker_gets_no_secret_of_the_environment(monkeypatch: pytest.MonkeyPatch):
+    secrets = {
+        "MIEN_WHIP_TOKEN": "operator" * 4,
+        "MIEN_TURN__SECRET": "relay" * 4,
+        "AWS_SECRET_ACCESS_KEY": "cloud" * 4,
+    }
+    async with serving_with_workers() as client:
+        for name, value in secrets.items():
+            monkeypatch.setenv(name, value)
+        await make(client)
+        (pid,) = worker_pids()
+        environment = Path(f"/proc/{pid}/environ").read_bytes()  # noqa: ASYNC240  # not a disk
+        assert b"PATH=" in environment
+        for name, value in secrets.items():
+            assert name.encode() not in environment
+            assert value.encode() not in environment

@@ -19,7 +19,7 @@ from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtp
 from aiortc.mediastreams import MediaStreamError
 
 from mien.config import Settings
-from mien.server.app import RunnerOpener, create_app
+from mien.server.app import RunnerOpener, connections, create_app
 from mien.sessions.local_runner import LocalRunner
 from mien.sessions.ports import Declaration, PipelineFactory
 from mien.vision.faces import Image
@@ -49,15 +49,18 @@ async def serving(
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Serve an app on a free loopback port; yield a client of it. By default its live sessions run in this process."""
     listener = socket.create_server(("127.0.0.1", 0))
+    read = Settings.model_validate(settings)
     app = create_app(
-        Settings.model_validate(settings),
+        read,
         open_eyes=lambda: factory,
         open_runner=open_runner
         or (lambda limits, ice_servers: LocalRunner(lambda: factory, limits=limits, ice_servers=ice_servers)),
         consents=ledger or ListLedger(),
         web_dir=web_dir or Path("no-such-folder"),
     )
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_config=None, lifespan="on", proxy_headers=False, http=connections(read.http))
+    )
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(listener)
         group = await stack.enter_async_context(asyncio.TaskGroup())
@@ -151,6 +154,17 @@ class Microphone(MediaStreamTrack):
 def peer() -> RTCPeerConnection:
     """Return a peer connection that asks no STUN server."""
     return RTCPeerConnection(RTCConfiguration(iceServers=[]))
+
+
+async def an_offer(*kinds: str, direction: str = "sendonly") -> str:
+    """Return the offer of a peer that then goes away."""
+    connection = peer()
+    for kind in kinds:
+        connection.addTransceiver(kind, direction=direction)
+    await connection.setLocalDescription(await connection.createOffer())
+    sdp: str = connection.localDescription.sdp
+    await connection.close()
+    return sdp
 
 
 @dataclass

@@ -77,11 +77,13 @@ class SmallFactory:
         pipelines: When not empty, `build` takes its next pipeline from here.
         built: The policies that were asked for.
         open_s: Time each build takes.
+        opening: Builds that were begun.
     """
 
     pipelines: list[Pipeline] = field(default_factory=list)
     built: list[LivePolicy] = field(default_factory=list)
     open_s: float = 0.0
+    opening: int = 0
 
     def personas(self) -> Sequence[PersonaCard]:
         return [VOLTO]
@@ -97,6 +99,7 @@ class SmallFactory:
         return PlainReference(((SMALL,),) * len(photos))
 
     def build(self, policy: LivePolicy) -> Pipeline:
+        self.opening += 1
         time.sleep(self.open_s)
         self.built.append(policy)
         if self.pipelines:

@@ -17,15 +17,18 @@ from typing import Any, Final
 import cv2
 import numpy as np
 import onnx
-import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import version_converter
-from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
-from onnxruntime.quantization.shape_inference import quant_pre_process
 from skimage import data
 
 from mien.config import Settings
+from mien.registry.ort import ort
 from mien.registry.store import Store
+
+# isort: split
+# After mien's own import of it, which switches its telemetry off.
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
 
 WIDTH, HEIGHT = 320, 192
 CALIBRATED_WITH, COMPARED_WITH = 200, 400

@@ -15,6 +15,7 @@ _COMMANDS = {
     "models": ("mien.cli.models", "models", "List, fetch and check the networks."),
     "serve": ("mien.cli.serve", "serve", "Serve the pages, the API, WHIP and WHEP."),
     "worker": ("mien.cli.worker", "worker", ""),  # for `mien serve` alone
+    "photo-worker": ("mien.cli.photo_worker", "photo_worker", ""),  # likewise
     "treat": ("mien.cli.treat", "treat", "Swap, hide or show the faces in a picture or a video."),
 }
 

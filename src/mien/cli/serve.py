@@ -1,5 +1,8 @@
 """`mien serve`: the live platform on this machine."""
 
+import ctypes
+import math
+import os
 import sys
 from collections.abc import Sequence
 
@@ -9,14 +12,15 @@ import uvicorn
 from mien.cli.settings import read_settings
 from mien.config import Settings
 from mien.media.peer import IceServer
-from mien.server.app import create_app, reach_of
+from mien.server.app import connections, create_app, reach_of
 from mien.sessions.ports import PipelineFactory
 from mien.sessions.states import LiveLimits
 from mien.storage.consents import JsonLinesConsentLedger
 from mien.telemetry import set_up_logging
-from mien.workers import ProcessRunner
+from mien.workers import PhotoReader, ProcessRunner
 
 _GRACEFUL_S = 3
+_PR_SET_DUMPABLE = 4  # linux/prctl.h
 _WS_OVERHEAD_BYTES = 1024
 
 
@@ -30,6 +34,7 @@ def serve(host: str | None, port: int | None, root_path: str | None) -> None:
     Everything else is set in the environment: MIEN_WHIP_TOKEN, MIEN_LIVE__MAX_BROADCASTS and so on.
     """
     settings = read_settings(host=host, port=port, root_path=root_path)
+    _keep_to_ourselves()
     set_up_logging(level=settings.log.level, form=settings.log.form)
     app = create_app(
         settings,
@@ -46,8 +51,21 @@ def serve(host: str | None, port: int | None, root_path: str | None) -> None:
         access_log=False,  # its lines would carry session URLs, which are keys
         timeout_graceful_shutdown=_GRACEFUL_S,
         server_header=False,
+        proxy_headers=False,  # the app looks at them itself, see `server.proxies`
+        http=connections(settings.http),
         ws_max_size=settings.frames.max_bytes + _WS_OVERHEAD_BYTES,
     )
+
+
+def _keep_to_ourselves() -> None:
+    """Let other people of this machine read nothing that we write, and our workers nothing that we know.
+
+    Workers run as the same user as this process, and what strangers send is decoded in them. Without this they could
+    read its environment, tokens included, under `/proc`, and its memory.
+    """
+    os.umask(0o077)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def _open_runner(settings: Settings, limits: LiveLimits, ice_servers: Sequence[IceServer]) -> ProcessRunner:
@@ -59,6 +77,23 @@ def _open_runner(settings: Settings, limits: LiveLimits, ice_servers: Sequence[I
         ice_servers=ice_servers,
         reach=reach_of(settings.live),
         spares=settings.live.spare_workers,
+        photos=photo_reader(settings),
+    )
+
+
+def photo_reader(settings: Settings) -> PhotoReader:
+    """Return what reads photos by these settings."""
+    references = settings.references
+    command = [sys.executable, "-m", "mien", "photo-worker", "--models-dir", str(settings.models_dir)]
+    command += ["--max-pixels", str(references.max_pixels), "--memory-bytes", str(references.max_memory_bytes)]
+    command += ["--cpu-s", str(math.ceil(references.timeout_s))]
+    command += ["--log-level", settings.log.level, "--log-form", settings.log.form]
+    return PhotoReader(
+        command,
+        max_pixels=references.max_pixels,
+        timeout_s=references.timeout_s,
+        at_once=references.readers,
+        waiting=references.waiting,
     )
 
 

@@ -64,6 +64,11 @@ class Viewer(Outlet, Peer):
         Outlet.__init__(self, codec=codec, bit_rates=bit_rates, want_keyframe=want_keyframe, epoch=epoch)
         self.is_audience = is_audience
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether media flow to them."""
+        return self.connected.is_set() and not self.gone.is_set()
+
     def leave(self) -> None:
         """Let whoever serves this viewer close the connection."""
         Peer.leave(self)

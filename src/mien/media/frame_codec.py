@@ -8,6 +8,7 @@ import numpy as np
 
 from mien.errors import MediaError
 from mien.media.images import decode_image
+from mien.media.picture_header import check_photo_header
 from mien.vision.faces import Image, TreatedFrame
 
 FRAME_FORMATS: Final = ("JPEG", "WEBP")
@@ -29,6 +30,8 @@ def decode_frame(data: bytes, *, max_pixels: int) -> Image:
         MediaTruncatedError: It ends too early.
         MediaError: It is neither, or cannot be decoded.
     """
+    # Pillow makes room for a whole WebP animation before it tells its size.
+    check_photo_header(data, name="frame", max_pixels=max_pixels, formats=FRAME_FORMATS)
     return decode_image(data, name="frame", max_pixels=max_pixels, formats=FRAME_FORMATS)
 
 

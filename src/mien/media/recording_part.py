@@ -15,6 +15,11 @@ def part_of(path: Path) -> Path:
     return path.with_name(path.name + PART)
 
 
+def _private(path: str, flags: int) -> int:
+    """Open a file that nobody but its owner can read."""
+    return os.open(path, flags, 0o600)
+
+
 class PartFile(io.RawIOBase):
     """A file that grows by whole fragments, locked as long as its writer lives.
 
@@ -34,7 +39,7 @@ class PartFile(io.RawIOBase):
         super().__init__()
         self.whole = 0
         self._path = path
-        self._raw = path.open("xb", buffering=0)
+        self._raw = io.FileIO(path, "x", opener=_private)
         self._deaf = False
         fcntl.flock(self._raw, fcntl.LOCK_EX | fcntl.LOCK_NB)
 

@@ -1,11 +1,11 @@
 """An ONNX network that keeps its card's promises."""
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from mien.errors import ContractError, ShapeError
 from mien.registry.card import Axis, Card
+from mien.registry.ort import ort
 
 _ERRORS_ONLY = 3  # onnxruntime's severity scale: its warnings speak of old exporters, not of us
 

@@ -1,17 +1,20 @@
 """The ASGI application: parts put together, in the order in which they close."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import partial
 from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
-from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.formparsers import MultiPartParser
+from starlette.types import Scope
 
-from mien.config import LiveSettings, Settings
+from mien.config import LOOPBACK_NAMES, HttpSettings, LiveSettings, Settings
 from mien.media.encoded import VideoCodec
 from mien.media.peer import IceServer
 from mien.media.privates import gather_within
@@ -21,10 +24,14 @@ from mien.media.sdp import MAX_SDP_BYTES
 from mien.media.targets import Targets
 from mien.server import metrics, problems, whep, whip
 from mien.server.bucket import Bucket
+from mien.server.connections import ConnectionGuard, ConnectionLimits, GuardedConnection
 from mien.server.documented import ANYWHERE, answers, with_problems_of
 from mien.server.eyes import LateEyes
-from mien.server.middleware import AnswerHeaders, BodyLimit
+from mien.server.middleware import AnswerHeaders, BodyBounds, BodyLimit
+from mien.server.origins import KnownHosts, SameOrigin, is_below, route_path
 from mien.server.paths import Paths
+from mien.server.places import Places
+from mien.server.proxies import Proxies
 from mien.server.routes import broadcasts, events, frames, pages, personas, recordings
 from mien.server.signalling import CORS
 from mien.sessions.broadcasts import Broadcasts
@@ -72,6 +79,9 @@ RunnerOpener: TypeAlias = Callable[[LiveLimits, Sequence[IceServer]], AbstractAs
 """Opens the runner of live sessions that have these limits and ICE servers."""
 
 _FORM_OVERHEAD: Final = 64 * 1024
+_MAX_JSON_BYTES: Final = 16 * 1024
+_SLOWEST_UPLOAD: Final = 256 * 1024
+"""Bytes a second that photos come with at least."""
 _SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -80,7 +90,11 @@ _SECURITY_HEADERS: Final = {
         "style-src 'self' 'unsafe-inline'; frame-ancestors 'self'; base-uri 'none'; form-action 'self'"
     ),
     "Permissions-Policy": "camera=(self), microphone=(self)",
+    "Cross-Origin-Opener-Policy": "same-origin",
 }
+_OWN_PAGES_ONLY: Final = {"Cross-Origin-Resource-Policy": "same-origin"}
+_OVER_TLS: Final = {"Strict-Transport-Security": "max-age=31536000"}
+"""A year (RFC 6797); said only to who came that way, or a machine without TLS could not be reached any more."""
 
 
 def create_app(
@@ -112,6 +126,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
+            _running(references.watch_over()),
             open_runner(_limits(settings), _ice_servers(settings)) as app.state.runner,
             Broadcasts(
                 app.state.runner,
@@ -143,28 +158,65 @@ def create_app(
     app.state.web_dir = web_dir
     app.state.listeners = set()
     app.state.frame_sessions = set()
+    app.state.uploads = Places(
+        settings.references.readers + settings.references.waiting,
+        full="other photos are being read; try again in a moment",
+    )
+    # Photos are promised to stay in memory; above this size Starlette would write them to the disk.
+    MultiPartParser.spool_max_size = max(
+        MultiPartParser.spool_max_size, _body_bounds("/api/references", settings).max_bytes + 1
+    )
     problems.install(app)
     for router, refusals in _ROUTERS:
         app.include_router(router, responses=answers(*refusals))
     if (web_dir / "assets").is_dir():
         app.mount("/assets", StaticFiles(directory=web_dir / "assets"), name="assets")
-    app.add_middleware(BodyLimit, limit_of=lambda path: _body_limit(path, settings))
-    hosts = list(settings.allowed_hosts) or (["localhost", "127.0.0.1", "[::1]"] if settings.is_local else ["*"])
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts)  # a page elsewhere cannot rebind its name to us
-
+    app.add_middleware(BodyLimit, bounds_of=lambda path: _body_bounds(path, settings))
+    own = (*LOOPBACK_NAMES, settings.host) if settings.is_local else ("*",)
+    app.add_middleware(KnownHosts, hosts=settings.allowed_hosts or own)
+    app.add_middleware(SameOrigin, needs_token=settings.whip_token is not None)
     app.add_middleware(AnswerHeaders, headers_of=_headers)
+    app.add_middleware(Proxies, trusted=settings.trusted_proxies)
     # The outermost: everybody else sees the paths that we know.
     app.add_middleware(Paths, root_path=settings.root_path, trusts_header=settings.believes_forwarded_prefix)
     return app
 
 
-def _headers(path: str) -> dict[str, str]:
-    return _SECURITY_HEADERS | CORS if path.startswith(("/whip", "/whep")) else _SECURITY_HEADERS
+@asynccontextmanager
+async def _running(what: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Let something run beside the body and end with it."""
+    task = asyncio.create_task(what)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
-def _body_limit(path: str, settings: Settings) -> int:
-    photos = MAX_PHOTOS_OF_A_PERSONA * settings.references.max_bytes
-    return photos + _FORM_OVERHEAD if path == "/api/references" else MAX_SDP_BYTES
+def connections(http: HttpSettings) -> type[asyncio.Protocol]:
+    """Return what makes connections with these deadlines and bounds, for uvicorn's `http`."""
+    guard = ConnectionGuard(
+        ConnectionLimits(
+            http.head_timeout_s, http.max_connections_per_address, http.max_waiting_per_address, http.write_pause_s
+        )
+    )
+    return cast("type[asyncio.Protocol]", partial(GuardedConnection, guard=guard))
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    is_signalling = any(is_below(route_path(scope), top) for top in ("/whip", "/whep"))
+    headers = _SECURITY_HEADERS | (CORS if is_signalling else _OWN_PAGES_ONLY)
+    return headers | _OVER_TLS if scope["scheme"] == "https" else headers
+
+
+def _body_bounds(path: str, settings: Settings) -> BodyBounds:
+    http = settings.http
+    if path == "/api/references":
+        size = MAX_PHOTOS_OF_A_PERSONA * settings.references.max_bytes + _FORM_OVERHEAD
+        return BodyBounds(size, http.body_timeout_s + size / _SLOWEST_UPLOAD, http.body_pause_s)
+    is_sdp = is_below(path, "/whip") or is_below(path, "/whep")
+    return BodyBounds(MAX_SDP_BYTES if is_sdp else _MAX_JSON_BYTES, http.body_timeout_s, http.body_pause_s)
 
 
 def _ice_servers(settings: Settings) -> list[IceServer]:

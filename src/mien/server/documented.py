@@ -46,7 +46,12 @@ _WHEN: Final[dict[HTTPStatus, str]] = {
     HTTPStatus.TOO_MANY_REQUESTS: "Too many requests from here; `Retry-After` says when again.",
     HTTPStatus.SERVICE_UNAVAILABLE: "Full, or not ready; `Retry-After` says when again.",
 }
-ANYWHERE: Final = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+ANYWHERE: Final = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+)
 """What any route may answer. A 500 is a fault of ours, not a part of the contract."""
 
 

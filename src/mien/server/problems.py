@@ -31,6 +31,7 @@ _STATUS: Final[dict[type[errors.MienError], HTTPStatus]] = {
     errors.TokenError: HTTPStatus.UNAUTHORIZED,
     errors.SdpError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.LiveError: HTTPStatus.CONFLICT,
+    errors.BusyError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.MienError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 _RETRY_AFTER: Final = {HTTPStatus.SERVICE_UNAVAILABLE: "10", HTTPStatus.CONFLICT: "5"}

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from mien.media.sdp import read_off_loop, read_offer
-from mien.server.access import bearer_token
+from mien.server.access import bearer_token, source_of
 from mien.server.signalling import SDP, created, introduce, preflight, read_text, trickle
 from mien.sessions.broadcasts import Broadcasts
 from mien.sessions.ports import Live
@@ -23,7 +23,8 @@ async def watch(request: Request, broadcast_id: str) -> Response:
     broadcasts: Broadcasts = request.app.state.broadcasts
     broadcast = broadcasts.get(broadcast_id)
     offer = await read_off_loop(read_offer, await read_text(request, SDP), direction="recvonly")
-    connected = await broadcast.live.watch(offer, is_audience=not broadcast.knows(bearer_token(request)))
+    is_audience = not broadcast.knows(bearer_token(request))
+    connected = await broadcast.live.watch(offer, is_audience=is_audience, source=source_of(request))
     return created(connected, f"/whep/{broadcast_id}/{connected.session_id}", request.app.state.settings)
 
 

@@ -7,6 +7,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Final, Self
@@ -19,12 +20,13 @@ from mien.errors import (
     MienError,
     NoSuchBroadcastError,
     OutputError,
+    PersonaError,
     PolicyError,
     TokenError,
     TooManySessionsError,
 )
 from mien.sessions.ports import MAX_LIVE_DELAY_FRAMES, Live, LivePolicy, LiveTreatment, OtherFaces, Runner
-from mien.sessions.references import REFERENCE_PREFIX, References
+from mien.sessions.references import REFERENCE_PREFIX, Hold, References
 from mien.sessions.states import BroadcastState, LiveCounts, LiveReport
 from mien.vision.mosaic import MosaicShape, MosaicStyle
 
@@ -100,6 +102,7 @@ class Broadcast:
         live: Carries it.
         brief: It ends with its publisher.
         created_at: Seconds since 1970.
+        hold: Keeps the reference photo that it wears.
         pushes: The servers elsewhere that it is pushed to: URL and token, by id.
         restarting: Its session broke and the next one is not there yet.
         restarts: So many of its sessions broke.
@@ -113,6 +116,7 @@ class Broadcast:
     live: Live
     brief: bool
     created_at: float
+    hold: Hold
     pushes: dict[str, tuple[str, str | None]] = field(default_factory=dict)
     restarting: bool = False
     restarts: int = 0
@@ -215,11 +219,12 @@ class Broadcasts:
         try:
             broadcast_id = secrets.token_urlsafe(12)
             policy = policy_of(wish, self._references)
-            live = await self._runner.start(policy, name=broadcast_id)
+            hold = Hold(self._references)
+            hold.move_to(wish.persona)
             try:
-                await live.record(on=wish.record)
+                live = await self._begin(wish, policy, broadcast_id)
             except BaseException:
-                live.end()
+                hold.move_to(None)
                 raise
             broadcast = Broadcast(
                 id=broadcast_id,
@@ -229,12 +234,23 @@ class Broadcasts:
                 live=live,
                 brief=brief,
                 created_at=time.time(),
+                hold=hold,
             )
             self._broadcasts[broadcast.id] = broadcast
             self._group.create_task(self._run(broadcast))
         finally:
             self._making -= 1
         return broadcast
+
+    async def _begin(self, wish: BroadcastWish, policy: LivePolicy, name: str) -> Live:
+        live = await self._runner.start(policy, name=name)
+        try:
+            await live.record(on=wish.record)
+            policy_of(wish, self._references)  # the photo may have been withdrawn meanwhile
+        except BaseException:
+            live.end()
+            raise
+        return live
 
     def has(self, broadcast: Broadcast) -> bool:
         """Whether `broadcast` is not over yet."""
@@ -273,9 +289,43 @@ class Broadcasts:
                 broadcast.wish = replace(broadcast.wish, record=wish.record)
             if replace(wish, title=broadcast.wish.title) != broadcast.wish:
                 policy = policy_of(wish, self._references)
-                await broadcast.live.use(policy)
+                # First the hold: a photo that is withdrawn while the session changes is then taken off afterwards.
+                self._hold(broadcast, wish.persona)
+                try:
+                    await broadcast.live.use(policy)
+                except BaseException:
+                    with suppress(PersonaError):
+                        self._hold(broadcast, broadcast.wish.persona)
+                    raise
                 broadcast.policy = policy
             broadcast.wish = wish
+
+    def _hold(self, broadcast: Broadcast, persona: str | None) -> None:
+        if self.has(broadcast):  # else nobody would release it
+            broadcast.hold.move_to(persona)
+
+    async def withdraw(self, persona_id: str) -> None:
+        """Forget a reference photo, and hide the faces of every broadcast that wears it.
+
+        Raises:
+            PersonaError: There is no such photo.
+        """
+        self._references.forget(persona_id)
+        for broadcast in self:
+            await self._take_off(broadcast, persona_id)
+
+    async def _take_off(self, broadcast: Broadcast, persona_id: str) -> None:
+        async with broadcast.changing:
+            if broadcast.wish.persona != persona_id:
+                return
+            # First what a session that is started again begins with: this one may be breaking just now.
+            broadcast.wish = replace(broadcast.wish, treatment="mosaic", persona=None)
+            broadcast.policy = policy_of(broadcast.wish, self._references)
+            broadcast.hold.move_to(None)
+            try:
+                await broadcast.live.use(broadcast.policy)
+            except MienError:
+                broadcast.live.end()  # what cannot be told to take a face off must not go on wearing it
 
     async def push(self, broadcast: Broadcast, url: str, token: str | None) -> str:
         """Push a broadcast to a WHIP server elsewhere; return the push's id.
@@ -314,6 +364,7 @@ class Broadcasts:
                 log.error("broadcast_failed", code=error.code, reason=str(error))  # noqa: TRY400  # its trace says no more
             finally:
                 self._broadcasts.pop(broadcast.id, None)
+                broadcast.hold.move_to(None)
                 log.info("broadcast_ended")
 
     async def _see_through(self, broadcast: Broadcast) -> None:

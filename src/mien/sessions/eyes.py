@@ -18,10 +18,12 @@ from mien.errors import (
     PhotoFinding,
     PolicyError,
 )
-from mien.media.images import decode_image
+from mien.media.images import READABLE_FORMATS, decode_image
+from mien.media.picture_header import PHOTO_FORMATS
 from mien.registry.hardware import has_int8_dot_products
 from mien.registry.runtime import Runtime
 from mien.sessions.advice import ADVICE
+from mien.sessions.persona_file import PackedReference, unpack_persona
 from mien.sessions.ports import LivePolicy, PersonaCard, ReferenceFace
 from mien.sessions.references import Findings
 from mien.sessions.wishes import MASK_NAMES, MASK_PREFIX, BuiltInMask, FacePhoto, Person, SwapScope, Wishes
@@ -55,6 +57,9 @@ RIVAL = LIMITS[Fault.SEVERAL_FACES].warn
 """A second face of more than this share of the largest one's size makes a photo ambiguous."""
 SAME_PERSON = 0.92
 """Photos of one face are at least so alike; `benchmarks/quality_coach.py` counts who is."""
+MAX_PHOTO_PIXELS = 24_000_000
+"""What phones and cameras make by default."""
+_PHOTO_FORMATS = tuple(form for form in READABLE_FORMATS if form in PHOTO_FORMATS)
 
 _MASK_TITLES = {
     "volto": ("Volto", "볼토 가면"),
@@ -87,6 +92,7 @@ class EyesMaker:
         label: Language of the label on altered frames.
         span: Times the stages of every pipeline made here.
         quick: Use the detector in 8-bit numbers; by default, where the processor runs it exactly.
+        photo_pixels: Photos of personas with more are refused.
     """
 
     def __init__(
@@ -96,9 +102,11 @@ class EyesMaker:
         label: Literal["en", "ko", "both"] = "both",
         span: Span = no_span,
         quick: bool | None = None,
+        photo_pixels: int = MAX_PHOTO_PIXELS,
     ) -> None:
         self._runtime, self._label, self._span = runtime, label, span
         self._quick = has_int8_dot_products() if quick is None else quick
+        self._photo_pixels = photo_pixels
         self._lock = threading.RLock()
 
     # --- pipelines -------------------------------------------------------------------------------------------
@@ -164,6 +172,8 @@ class EyesMaker:
     def _live_persona(self, persona: str | ReferenceFace) -> Persona:
         if isinstance(persona, Reference):
             return persona.persona
+        if isinstance(persona, PackedReference):
+            return unpack_persona(persona.data)
         if isinstance(persona, str) and persona.startswith(MASK_PREFIX):
             return self._persona(BuiltInMask(persona.removeprefix(MASK_PREFIX)))
         raise PersonaError(f"there is no persona {persona!r}")
@@ -201,7 +211,10 @@ class EyesMaker:
             FacePhotoError: One cannot serve as a face, or they show different people; what was found in each is in it.
         """
         names = _ordinals(len(photos))
-        decoded = (decode_image(photo, name=name) for photo, name in zip(photos, names, strict=True))
+        decoded = (
+            decode_image(photo, name=name, max_pixels=self._photo_pixels, formats=_PHOTO_FORMATS)
+            for photo, name in zip(photos, names, strict=True)
+        )
         return self._reference(decoded, names, "reference")
 
     def judge_photo(self, image: Image) -> tuple[PhotoFinding, ...]:

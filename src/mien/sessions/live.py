@@ -32,6 +32,7 @@ from mien.media.sdp import Fragment, Offer
 from mien.sessions.encoder_thread import EncoderThread
 from mien.sessions.output import LiveOutput
 from mien.sessions.ports import Connected, LivePolicy, Pipeline, Role, TakesOver
+from mien.sessions.seats import CONNECT_WITHIN_S
 from mien.sessions.sound_line import SoundLine
 from mien.sessions.states import BroadcastState, LiveCounts, LiveLimits, LiveReport, LiveStats
 from mien.sessions.vision_thread import VisionThread
@@ -181,12 +182,13 @@ class LiveSession:
             self._see_off(ingest)
             raise
 
-    async def watch(self, offer: Offer, *, is_audience: bool = True) -> Connected:
+    async def watch(self, offer: Offer, *, is_audience: bool = True, source: str = "") -> Connected:
         """Take a viewer.
 
         Args:
             offer: What their browser offers.
             is_audience: False where the broadcaster looks at their own picture; it does not count.
+            source: Stands for the address that they come from.
 
         Raises:
             TooManySessionsError: There are as many viewers as may be.
@@ -194,9 +196,9 @@ class LiveSession:
             LiveError: The session is over.
         """
         self._check_open()
-        viewer = self._output.add_viewer(offer, is_audience=is_audience)
+        viewer = self._output.add_viewer(offer, is_audience=is_audience, source=source)
         try:
-            return await self._connect(viewer, viewer.gone.wait)
+            return await self._connect(viewer, partial(self._serve_viewer, viewer))
         except BaseException:
             self._see_off(viewer)
             raise
@@ -355,7 +357,7 @@ class LiveSession:
         role = "publisher" if isinstance(peer, Ingest) else "viewer"
         began = time.monotonic()
         try:
-            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            async with asyncio.timeout(CONNECT_TIMEOUT_S if role == "publisher" else CONNECT_WITHIN_S):
                 await peer.settled.wait()
             if not peer.gone.is_set():
                 log.info("peer_connected", role=role, setup_ms=round((time.monotonic() - began) * 1000))
@@ -379,6 +381,12 @@ class LiveSession:
             self._idle_since = self._left_at = time.monotonic()
             self._vision.forget()
             self._encoder.forget()
+
+    async def _serve_viewer(self, viewer: Viewer) -> None:
+        if self._output.may_stay(viewer):
+            await viewer.gone.wait()
+        else:
+            log.info("viewer_was_one_too_many")
 
     async def _serve_publisher(self, ingest: Ingest) -> None:
         async with asyncio.TaskGroup() as group:

@@ -11,7 +11,7 @@ from mien.media.frame_codec import FrameFormat
 from mien.media.peer import IceServer
 from mien.sessions.frame_session import LocalFrameSession
 from mien.sessions.live import LiveSession
-from mien.sessions.ports import LivePolicy, PipelineFactory, RunnerHealth
+from mien.sessions.ports import LivePolicy, PipelineFactory, ReferenceFace, RunnerHealth
 from mien.sessions.states import LiveLimits
 
 log = structlog.get_logger()
@@ -73,6 +73,15 @@ class LocalRunner:
         self._group.create_task(self._run(live, name))
         await live.started()
         return live
+
+    async def read_reference(self, photos: Sequence[bytes]) -> ReferenceFace:
+        """Read photo files of one face as a persona, in this process.
+
+        Raises:
+            MediaError: A file is no photo that can be used.
+            FacePhotoError: A photo cannot serve as a face.
+        """
+        return await asyncio.to_thread(lambda: self._eyes().read_reference(photos))
 
     async def start_frames(self, policy: LivePolicy, *, form: FrameFormat, name: str) -> LocalFrameSession:  # noqa: ARG002  # the port's
         """Return a session that treats single pictures.

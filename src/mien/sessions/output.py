@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections import Counter
 from collections.abc import Container, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from mien.media.sdp import Offer, choose_codec
 from mien.media.thumbnail import Thumbnail
 from mien.media.whip_out import WhipPush
 from mien.sessions.encoder_thread import EncoderThread
+from mien.sessions.seats import Seats
 from mien.sessions.states import LiveLimits, PushReport, RecordingReport
 
 log = structlog.get_logger()
@@ -53,6 +55,7 @@ class LiveOutput:
         self._recorder: Recorder | None = None
         self._pushes: dict[str, tuple[WhipPush, asyncio.Task[None]]] = {}
         self._thumbnail = Thumbnail()
+        self._seats: Seats[Viewer] = Seats(limits.max_viewers)
         self._fan_out = FanOut(set_audience=self._watch)
         self.encoder = EncoderThread(
             emit=self._emit, epoch=epoch, slate_after_s=limits.slate_after_s, taps=[self._thumbnail]
@@ -115,16 +118,26 @@ class LiveOutput:
 
     # Viewers ------------------------------------------------------------------------------------------------
 
-    def add_viewer(self, offer: Offer, *, is_audience: bool) -> Viewer:
+    def add_viewer(self, offer: Offer, *, is_audience: bool, source: str = "") -> Viewer:
         """Return a viewer who gets everything once connected.
 
+        Args:
+            offer: What their browser offers.
+            is_audience: False for the broadcaster's own preview.
+            source: Stands for the address that they come from.
+
         Raises:
-            TooManySessionsError: There are as many as may be.
+            TooManySessionsError: As many are connected as may be.
             SdpError: They cannot take the broadcast's codec.
         """
-        if len(self._fan_out) >= self._limits.max_viewers:
-            raise TooManySessionsError(f"this broadcast has its {self._limits.max_viewers} viewers")
-        viewer = Viewer(
+        viewer = self._seats.admit(
+            partial(self._viewer, offer, is_audience=is_audience), is_audience=is_audience, source=source
+        )
+        self._fan_out.add(viewer)
+        return viewer
+
+    def _viewer(self, offer: Offer, *, is_audience: bool) -> Viewer:
+        return Viewer(
             offer,
             self._ice_servers,
             want_keyframe=self.encoder.want_keyframe,
@@ -133,11 +146,14 @@ class LiveOutput:
             bit_rates=self._bit_rates(),
             is_audience=is_audience,
         )
-        self._fan_out.add(viewer)
-        return viewer
+
+    def may_stay(self, viewer: Viewer) -> bool:
+        """Tell whether a viewer who has just connected is not one too many."""
+        return self._seats.may_stay(viewer)
 
     def discard(self, viewer: Viewer) -> None:
         """Give nothing more to a viewer."""
+        self._seats.discard(viewer)
         self._fan_out.discard(viewer)
 
     def let_viewers_go(self) -> None:
@@ -280,6 +296,12 @@ async def _run(push: WhipPush) -> None:
 
 
 def _prepare(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for file in recover(folder):
         log.info("recording_recovered", file=file.name)
+    # What an older version or a copy left readable to others is closed too; another owner's is left alone.
+    with suppress(OSError):
+        folder.chmod(0o700)
+        for file in folder.iterdir():
+            if file.is_file():
+                file.chmod(0o600)

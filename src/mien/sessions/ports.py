@@ -205,12 +205,13 @@ class Live(Protocol):
         """
         ...
 
-    async def watch(self, offer: Offer, *, is_audience: bool = True) -> Connected:
+    async def watch(self, offer: Offer, *, is_audience: bool = True, source: str = "") -> Connected:
         """Take a viewer.
 
         Args:
             offer: What their browser offers.
             is_audience: False where the broadcaster looks at their own picture; it does not count.
+            source: Stands for the address that they come from; who shares one shares its places to connect in.
 
         Raises:
             TooManySessionsError: There are as many viewers as may be.
@@ -362,6 +363,17 @@ class Runner(Protocol):
             PolicyError: The policy contradicts itself.
             ModelError: A model cannot be had.
             LiveLostError: What should carry the session broke.
+        """
+        ...
+
+    async def read_reference(self, photos: Sequence[bytes]) -> ReferenceFace:
+        """Read photo files of one face as a persona. Their number and sizes were checked; nothing else was.
+
+        Raises:
+            BusyError: As many are being read as may.
+            MediaError: A file is no photo that can be used, or takes more memory or time than it may.
+            FacePhotoError: A photo cannot serve as a face; it carries what was found in every one.
+            ModelError: A model cannot be had.
         """
         ...
 

@@ -33,6 +33,7 @@ class JsonLinesConsentLedger:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
+                os.fchmod(file, 0o600)  # made by hand or by a copy, it may be wider
                 fcntl.flock(file, fcntl.LOCK_EX)
                 _append(file, lines)
             finally:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import itertools
 import pickle
-import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final, Self
@@ -14,6 +13,7 @@ import structlog
 from mien.errors import LiveLostError, MienError
 from mien.sessions.states import BroadcastState, LiveCounts, LiveReport, LiveStats, PushReport, RecordingReport
 from mien.workers.awake import AwakeClock
+from mien.workers.spawning import spawn
 from mien.workers.wire import Channel, Frame
 
 log = structlog.get_logger()
@@ -55,16 +55,7 @@ class WorkerProcess:
         Raises:
             OSError: It cannot be started.
         """
-        ours, theirs = socket.socketpair()
-        with theirs:
-            try:
-                process = await asyncio.create_subprocess_exec(
-                    *command, str(theirs.fileno()), pass_fds=[theirs.fileno()], stdin=asyncio.subprocess.DEVNULL
-                )
-            except BaseException:
-                ours.close()
-                raise
-        return cls(process, await Channel.over(ours), clock)
+        return cls(*await spawn(command), clock)
 
     @property
     def pid(self) -> int:
@@ -160,7 +151,7 @@ class WorkerProcess:
         if waiting is None or waiting.done():
             return
         if "error" in head:
-            waiting.set_exception(_error_of(str(head["error"]["code"]), str(head["error"]["text"])))
+            waiting.set_exception(error_of(str(head["error"]["code"]), str(head["error"]["text"])))
         else:
             waiting.set_result((head["result"], frame.body))
 
@@ -198,7 +189,7 @@ def _report_of(plain: dict[str, Any]) -> LiveReport:
     )
 
 
-def _error_of(code: str, text: str) -> MienError:
+def error_of(code: str, text: str) -> MienError:
     """Return the error that a worker names by its code."""
     kinds: list[type[MienError]] = [MienError]
     for kind in kinds:

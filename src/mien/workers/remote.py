@@ -27,9 +27,9 @@ class RemoteLive:
         answer, _ = await self._worker.call("publish", offer=offer)
         return Connected(**answer)
 
-    async def watch(self, offer: Offer, *, is_audience: bool = True) -> Connected:
+    async def watch(self, offer: Offer, *, is_audience: bool = True, source: str = "") -> Connected:
         """Take a viewer."""
-        answer, _ = await self._worker.call("watch", offer=offer, is_audience=is_audience)
+        answer, _ = await self._worker.call("watch", offer=offer, is_audience=is_audience, source=source)
         return Connected(**answer)
 
     async def check(self, session_id: str, role: Role) -> None:

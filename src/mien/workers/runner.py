@@ -8,13 +8,15 @@ from typing import Any, Final, Self
 
 import structlog
 
-from mien.errors import LiveLostError, MienError, ModelError
+from mien.errors import LiveLostError, MienError, ModelError, PolicyError
 from mien.media.frame_codec import FrameFormat
 from mien.media.peer import IceServer
 from mien.media.reach import DEFAULT_REACH, Reach
+from mien.sessions.persona_file import PackedReference
 from mien.sessions.ports import LivePolicy, RunnerHealth
 from mien.sessions.states import LiveLimits
 from mien.workers.awake import AwakeClock
+from mien.workers.photo_reader import PhotoReader
 from mien.workers.process import WorkerProcess
 from mien.workers.remote import RemoteFrames, RemoteLive
 
@@ -33,6 +35,7 @@ class ProcessRunner:
         ice_servers: For all peer connections.
         reach: Where they can be reached.
         spares: So many workers wait, models loaded, for the next broadcast.
+        photos: Has photos read; None takes none.
     """
 
     def __init__(
@@ -43,10 +46,12 @@ class ProcessRunner:
         ice_servers: Sequence[IceServer] = (),
         reach: Reach = DEFAULT_REACH,
         spares: int = 1,
+        photos: PhotoReader | None = None,
     ) -> None:
         self._command = tuple(command)
         self._settings = pickle.dumps((limits, tuple(ice_servers), reach))
         self._spares_wanted = spares
+        self._photos = photos
         self._spares: list[asyncio.Task[WorkerProcess | None]] = []
         self._workers: set[WorkerProcess] = set()
         self._clock = AwakeClock()
@@ -92,6 +97,19 @@ class ProcessRunner:
         worker = await self._worker_that("start", policy=policy, name=name)
         log.info("worker_took_over", worker_pid=worker.pid, broadcast=name)
         return RemoteLive(worker, self._group)
+
+    async def read_reference(self, photos: Sequence[bytes]) -> PackedReference:
+        """Have photo files of one face read as a persona, in a process of their own.
+
+        Raises:
+            BusyError: As many are being read as may.
+            MediaError: A file is no photo that can be used, or takes more memory or time than it may.
+            FacePhotoError: A photo cannot serve as a face; it carries what was found in every one.
+            ModelError: A model cannot be had.
+        """
+        if self._photos is None:
+            raise PolicyError("this server takes no photos")
+        return await self._photos.read(photos)
 
     async def start_frames(self, policy: LivePolicy, *, form: FrameFormat, name: str) -> RemoteFrames:
         """Return a session that treats single pictures, in a process of its own.

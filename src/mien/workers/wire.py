@@ -14,7 +14,8 @@ from typing import Any, Final, NamedTuple, Self
 from mien.errors import LiveLostError
 
 _LENGTHS: Final = struct.Struct("!II")
-_MAX_FRAME_BYTES: Final = 64 * 2**20
+MAX_FRAME_BYTES: Final = 72 * 2**20
+"""The largest photo that a setting allows, and its head."""
 
 
 class Frame(NamedTuple):
@@ -30,16 +31,26 @@ class Frame(NamedTuple):
 
 
 class Channel:
-    """One end of the line."""
+    """One end of the line.
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    Args:
+        reader: What the other end sends.
+        writer: Where to send.
+        max_frame_bytes: Longer messages of the other end are refused.
+    """
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, max_frame_bytes: int = MAX_FRAME_BYTES
+    ) -> None:
         self._reader = reader
         self._writer = writer
+        self._max_frame_bytes = max_frame_bytes
 
     @classmethod
-    async def over(cls, connected: socket.socket) -> Self:
+    async def over(cls, connected: socket.socket, *, max_frame_bytes: int | None = None) -> Self:
         """Return a channel over a connected stream socket, which it closes in the end."""
-        return cls(*await asyncio.open_unix_connection(sock=connected))
+        reader, writer = await asyncio.open_unix_connection(sock=connected)
+        return cls(reader, writer, max_frame_bytes=max_frame_bytes or MAX_FRAME_BYTES)
 
     async def send(self, head: dict[str, Any], body: bytes = b"") -> None:
         """Send one message.
@@ -62,11 +73,11 @@ class Channel:
         """
         try:
             head_bytes, body_bytes = _LENGTHS.unpack(await self._reader.readexactly(_LENGTHS.size))
-            if head_bytes + body_bytes > _MAX_FRAME_BYTES:
-                raise LiveLostError(f"a message may have {_MAX_FRAME_BYTES} bytes, got {head_bytes + body_bytes}")
+            if head_bytes + body_bytes > self._max_frame_bytes:
+                raise LiveLostError(f"a message may have {self._max_frame_bytes} bytes, got {head_bytes + body_bytes}")
             head = json.loads(await self._reader.readexactly(head_bytes))
             body = await self._reader.readexactly(body_bytes)
-        except (asyncio.IncompleteReadError, OSError, ValueError) as error:
+        except (asyncio.IncompleteReadError, OSError, ValueError, RecursionError) as error:
             raise LiveLostError("the process at the other end is gone") from error
         if not isinstance(head, dict):
             raise LiveLostError(f"a message's head must be an object, got {type(head).__name__}")

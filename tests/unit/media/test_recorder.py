@@ -1,5 +1,6 @@
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -345,3 +346,12 @@ def test_nothing_recorded_leaves_nothing(tmp_path):
     assert recorder.close(timeout_s=5)
     assert recorder.files == ()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_nobody_but_its_owner_can_read_a_recording(tmp_path):
+    before = os.umask(0)
+    try:
+        recorder = record(tmp_path, Broadcast(VideoCodec.VP8), VideoCodec.VP8, 1.0)
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE(file.stat().st_mode) for file in recorder.files] == [0o600]

@@ -45,7 +45,7 @@ class Network:
         session = onnx.load_from_string(self.convert(result, output))
         # Cards promise three channels; these networks have whatever their operator needs.
         session.graph.input[0].type.tensor_type.shape.dim[1].dim_value = self.shape[3]
-        import onnxruntime as ort
+        from mien.registry.ort import ort
 
         net = ort.InferenceSession(session.SerializeToString(), providers=["CPUExecutionProvider"])
         return net.run(None, {"input": np.ascontiguousarray(picture.transpose(0, 3, 1, 2))})[0]

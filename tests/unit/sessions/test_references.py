@@ -1,10 +1,11 @@
+import asyncio
 import hashlib
 
 import pytest
 
-from mien.errors import ConsentError, MediaTooLargeError, OutputError, PersonaError, TooManyPhotosError
+from mien.errors import BusyError, ConsentError, MediaTooLargeError, OutputError, PersonaError, TooManyPhotosError
 from mien.sessions.consent import STATEMENTS
-from mien.sessions.references import References
+from mien.sessions.references import Hold, References
 from support.live import ListLedger
 from support.pipelines import SmallFactory
 
@@ -18,10 +19,13 @@ class Clock:
         return self.at
 
 
+async def read(photos):
+    return SmallFactory().read_reference(photos)
+
+
 def add(references, *photos, by="Kim", language="en"):
-    persona_id, _findings = references.add(
-        photos or [PHOTO], owner_agrees=True, declared_by=by, language=language, factory=SmallFactory()
-    )
+    adding = references.add(photos or [PHOTO], owner_agrees=True, declared_by=by, language=language, read=read)
+    persona_id, _findings = asyncio.run(adding)
     return persona_id
 
 
@@ -48,6 +52,56 @@ def test_above_the_limit_the_one_unused_for_longest_goes():
         references.get(second)
 
 
+def test_what_is_held_stays_until_it_is_let_go():
+    clock = Clock()
+    references = References(ListLedger(), ttl_s=10, max_count=1, now=clock)
+    held = add(references)
+    first, second = Hold(references), Hold(references)
+    first.move_to(held)
+    second.move_to(held)
+    clock.at = 100
+    references.forget_expired()
+    with pytest.raises(BusyError):
+        add(references)
+    first.move_to("mask:volto")
+    clock.at = 200
+    assert references.get(held)
+    second.move_to(None)
+    clock.at = 300
+    with pytest.raises(PersonaError):
+        references.get(held)
+
+
+def test_what_is_forgotten_is_gone_even_where_it_is_held():
+    references = References(ListLedger())
+    hold = Hold(references)
+    hold.move_to(persona := add(references))
+    references.forget(persona)
+    with pytest.raises(PersonaError):
+        references.get(persona)
+    with pytest.raises(PersonaError):
+        references.forget(persona)
+    hold.move_to(None)
+
+
+def test_a_grip_on_what_is_not_there_keeps_what_was_held():
+    references = References(ListLedger())
+    hold = Hold(references)
+    hold.move_to(persona := add(references))
+    with pytest.raises(PersonaError):
+        hold.move_to("reference:other")
+    assert hold.held == persona
+
+
+async def test_what_has_expired_goes_without_anybody_calling():
+    references = References(ListLedger(), ttl_s=0.05)
+    await references.add([PHOTO], owner_agrees=True, declared_by="Kim", language="en", read=read)
+    watching = asyncio.create_task(references.watch_over())
+    while references._kept:  # noqa: ASYNC110  # nothing tells of it
+        await asyncio.sleep(0.01)
+    watching.cancel()
+
+
 def test_the_declaration_says_who_and_for_what_and_names_the_photo_by_its_digest():
     ledger = ListLedger()
     add(References(ledger), by="  Kim Minji ")
@@ -65,9 +119,9 @@ def test_one_declaration_covers_all_photos_of_a_face_each_by_its_own_digest():
     assert len({(d.declared_by, d.at) for d in ledger.declarations}) == 1
 
 
-def test_what_was_found_is_told_for_each_photo():
-    _id, findings = References(ListLedger()).add(
-        [PHOTO, PHOTO], owner_agrees=True, declared_by="Kim", language="en", factory=SmallFactory()
+async def test_what_was_found_is_told_for_each_photo():
+    _id, findings = await References(ListLedger()).add(
+        [PHOTO, PHOTO], owner_agrees=True, declared_by="Kim", language="en", read=read
     )
     assert [[finding.code for finding in photo] for photo in findings] == [["face_small"], ["face_small"]]
 
@@ -105,10 +159,9 @@ def test_a_photo_whose_declaration_cannot_be_kept_is_not_used():
 
 
 @pytest.mark.parametrize(("agrees", "by"), [(False, "Kim"), (True, ""), (True, "   ")])
-def test_without_a_declaration_the_photo_is_not_even_read(agrees, by):
-    class Unread(SmallFactory):
-        def read_reference(self, photos):  # noqa: ARG002  # it must not be asked
-            pytest.fail("read without consent")
+async def test_without_a_declaration_the_photo_is_not_even_read(agrees, by):
+    async def unread(_photos):
+        pytest.fail("read without consent")
 
     with pytest.raises(ConsentError):
-        References(ListLedger()).add([PHOTO], owner_agrees=agrees, declared_by=by, language="en", factory=Unread())
+        await References(ListLedger()).add([PHOTO], owner_agrees=agrees, declared_by=by, language="en", read=unread)

@@ -82,3 +82,11 @@ def test_what_cannot_be_recorded_is_an_error(tmp_path, obstacle):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError, match="cannot be recorded"):
         JsonLinesConsentLedger(path).record([declaration()])
+
+
+def test_a_ledger_that_others_could_read_is_closed(tmp_path):
+    path = tmp_path / "consents.jsonl"
+    path.write_text("")
+    path.chmod(0o644)
+    JsonLinesConsentLedger(path).record([])
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600

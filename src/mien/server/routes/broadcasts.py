@@ -5,20 +5,33 @@ from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated, Final, Self, TypedDict
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from mien.config import Settings
-from mien.server.access import bearer_token, check_operator
+from mien.server.access import bearer_token, check_operator, knows_operator_token
+from mien.server.guards import GuardedRoute, guarded
 from mien.server.paths import OwnPath
 from mien.server.problems import HttpError
 from mien.sessions.broadcasts import MAX_TITLE_LENGTH, Broadcast, Broadcasts, BroadcastWish
 from mien.sessions.ports import MAX_LIVE_DELAY_FRAMES, LiveTreatment, OtherFaces
+from mien.sessions.references import REFERENCE_PREFIX
 from mien.sessions.states import BroadcastState, LiveReport, PushReport
 from mien.vision.mosaic import MosaicShape, MosaicStyle
 
-router = APIRouter(prefix="/api/broadcasts", tags=["broadcasts"])
+router = APIRouter(prefix="/api/broadcasts", tags=["broadcasts"], route_class=GuardedRoute)
+
+
+def _check_owner(request: Request) -> None:
+    """Let the owner of the broadcast through that the path names."""
+    _owned(request, request.path_params["broadcast_id"])
+
+
+def _check_known(request: Request) -> None:
+    """Let through who names a broadcast that is there."""
+    _all(request).get(request.path_params["broadcast_id"])
+
 
 Title = Annotated[str, Field(max_length=MAX_TITLE_LENGTH)]
 DelayFrames = Annotated[
@@ -104,7 +117,10 @@ class BroadcastOut(BaseModel):
     state: BroadcastState = Field(description="What viewers see.")
     restarts: int = Field(description="How often what carries it broke; who connected before must connect anew.")
     treatment: LiveTreatment = Field(description="What happens to faces.")
-    persona: str | None = Field(description="The face that is swapped in.")
+    persona: str | None = Field(
+        description="The face that is swapped in. Of a photo it is `reference` alone: its id is its owner's, and shown "
+        "only to who asks with the broadcast's token."
+    )
     others: OtherFaces = Field(description="What other faces get in a swap.")
     delay_frames: int | None = Field(description="For so many frames a picture waits; null where the server chooses.")
     mosaic_style: MosaicStyle = Field(description="How hidden faces are painted over.")
@@ -128,7 +144,7 @@ class BroadcastOut(BaseModel):
     started_at: float = Field(description="When it was made, in seconds since 1970.")
 
     @classmethod
-    def of(cls, broadcast: Broadcast, report: LiveReport | None = None) -> Self:
+    def of(cls, broadcast: Broadcast, report: LiveReport | None = None, *, to_owner: bool = False) -> Self:
         """Show `broadcast` as its last report says, or as `report` does."""
         report = report or broadcast.report
         stats = report.stats
@@ -140,7 +156,7 @@ class BroadcastOut(BaseModel):
             state=report.state,
             restarts=broadcast.restarts,
             treatment=wish.treatment,
-            persona=wish.persona,
+            persona=wish.persona if to_owner else _public(wish.persona),
             others=wish.others,
             delay_frames=wish.delay_frames,
             mosaic_style=wish.mosaic_style,
@@ -165,7 +181,8 @@ class BroadcastOut(BaseModel):
         )
 
 
-@router.post("", status_code=HTTPStatus.CREATED, dependencies=[Depends(check_operator)])
+@router.post("", status_code=HTTPStatus.CREATED)
+@guarded(check_operator)
 async def create_broadcast(request: Request, body: BroadcastIn, response: Response) -> CreatedOut:
     """Make a broadcast that waits for its publisher."""
     wish = BroadcastWish(
@@ -198,10 +215,12 @@ async def list_broadcasts(request: Request) -> list[BroadcastOut]:
 @router.get("/{broadcast_id}")
 async def get_broadcast(request: Request, broadcast_id: str) -> BroadcastOut:
     """Show one broadcast and its numbers."""
-    return BroadcastOut.of(_all(request).get(broadcast_id))
+    broadcast = _all(request).get(broadcast_id)
+    return BroadcastOut.of(broadcast, to_owner=broadcast.knows(bearer_token(request)))
 
 
 @router.patch("/{broadcast_id}")
+@guarded(_check_owner)
 async def change_broadcast(request: Request, broadcast_id: str, body: BroadcastPatch) -> BroadcastOut:
     """Change a broadcast on air, with its own bearer token."""
     broadcast = _owned(request, broadcast_id)
@@ -209,13 +228,16 @@ async def change_broadcast(request: Request, broadcast_id: str, body: BroadcastP
     if changes.get("treatment") == "mosaic":
         changes["persona"] = None
     await _all(request).change(broadcast, changes)
-    return BroadcastOut.of(broadcast)
+    return BroadcastOut.of(broadcast, to_owner=broadcast.knows(bearer_token(request)))
 
 
 @router.delete("/{broadcast_id}", status_code=HTTPStatus.NO_CONTENT)
 async def end_broadcast(request: Request, broadcast_id: str) -> None:
-    """End a broadcast, with its own bearer token."""
-    _all(request).end(_owned(request, broadcast_id))
+    """End a broadcast, with its own bearer token or the operator's."""
+    if knows_operator_token(request, bearer_token(request)):
+        _all(request).end(_all(request).get(broadcast_id))
+    else:
+        _all(request).end(_owned(request, broadcast_id))
 
 
 @router.post(
@@ -229,6 +251,7 @@ async def end_broadcast(request: Request, broadcast_id: str) -> None:
         }
     },
 )
+@guarded(_check_known)
 async def end_broadcast_from_a_closing_page(request: Request, broadcast_id: str) -> None:
     """End a broadcast, with its own token as the body: all that a page can send for sure while it is being closed."""
     broadcast = _all(request).get(broadcast_id)
@@ -275,6 +298,7 @@ class PushOut(BaseModel):
 
 
 @router.post("/{broadcast_id}/pushes", status_code=HTTPStatus.CREATED)
+@guarded(_check_owner)
 async def push(request: Request, broadcast_id: str, body: PushIn) -> PushOut:
     """Push a broadcast, treated as it is, to a WHIP server elsewhere, with its own bearer token."""
     token = body.token.get_secret_value() if body.token else None
@@ -308,6 +332,12 @@ def mosaic_of(settings: Settings, style: MosaicStyle | None = None, shape: Mosai
         "mosaic_style": style or MosaicStyle(settings.mosaic.style),
         "mosaic_shape": shape or MosaicShape(settings.mosaic.shape),
     }
+
+
+def _public(persona: str | None) -> str | None:
+    """Return what everybody may know of a persona: a photo's id is the key to wear the face."""
+    is_photo = persona is not None and persona.startswith(REFERENCE_PREFIX)
+    return REFERENCE_PREFIX.removesuffix(":") if is_photo else persona
 
 
 def _all(request: Request) -> Broadcasts:

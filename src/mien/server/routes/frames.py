@@ -20,15 +20,25 @@ from starlette import status
 from starlette.websockets import WebSocketState
 
 from mien.config import Settings
-from mien.errors import InputError, LiveError, LiveLostError, MediaTooLargeError, MienError, TooManySessionsError
-from mien.media.frame_codec import FrameFormat
+from mien.errors import (
+    InputError,
+    LiveError,
+    LiveLostError,
+    MediaTooLargeError,
+    MienError,
+    PersonaError,
+    TooManySessionsError,
+)
+from mien.media.frame_codec import FRAME_FORMATS, FrameFormat
 from mien.media.meters import DurationMeter, RateMeter
-from mien.server.access import bearer_token, check_operator_token, is_from_elsewhere
+from mien.media.picture_header import check_photo_header
+from mien.server.access import bearer_token, check_operator_token
 from mien.server.problems import HttpError
 from mien.server.routes.broadcasts import DelayFrames, PersonaId, WantedShape, WantedStyle, mosaic_of
 from mien.sessions.broadcasts import BroadcastWish, policy_of
 from mien.sessions.frame_exchange import FrameSlot, Waiting
 from mien.sessions.ports import FrameSession, LiveTreatment, OtherFaces, Runner
+from mien.sessions.references import Hold
 
 log = structlog.get_logger()
 router = APIRouter()
@@ -62,9 +72,6 @@ class FramesIn(BaseModel):
 @router.websocket("/ws/frames")
 async def frames(socket: WebSocket) -> None:
     """Carry one client's exchange of pictures."""
-    if is_from_elsewhere(socket):
-        await socket.close(status.WS_1008_POLICY_VIOLATION)  # before the handshake is done, this is a 403
-        return
     await socket.accept()
     try:
         async with asyncio.TaskGroup() as group:
@@ -94,11 +101,12 @@ class _Exchange:
         self._numbers: dict[float, int] = {}
         self._out = RateMeter()
         self._delays = DurationMeter()
+        self._hold = Hold(socket.app.state.references)
 
     async def run(self) -> None:
         """Serve the client until it hangs up."""
         wish = await self._read_wish(await self._receive())
-        check_operator_token(self._settings, wish.token or bearer_token(self._socket))
+        check_operator_token(self._socket, wish.token or bearer_token(self._socket))
         async with self._session(wish) as session:
             await self._send({"kind": "ready"})
             workers = [self._group.create_task(self._treat(session)), self._group.create_task(self._tell())]
@@ -119,6 +127,7 @@ class _Exchange:
         state.frame_sessions.add(self)
         try:
             runner: Runner = state.runner
+            self._hold.move_to(wish.persona)
             session = await runner.start_frames(self._policy(wish), form=wish.format, name="frames")
             log.info("frame_session_begun", treatment=wish.treatment)
             try:
@@ -128,6 +137,12 @@ class _Exchange:
                 log.info("frame_session_ended", pictures=self._out.total, dropped=self._slot.dropped)
         finally:
             state.frame_sessions.discard(self)
+            self._hold.move_to(None)
+
+    def take_off(self, persona_id: str) -> None:
+        """End the exchange if it wears a photo that was taken back."""
+        if self._hold.held == persona_id:
+            self._group.create_task(_refuse_withdrawn())
 
     def _policy(self, wish: FramesIn) -> Any:
         return policy_of(
@@ -161,7 +176,9 @@ class _Exchange:
 
     async def _take(self, message: str | bytes, session: FrameSession) -> None:
         if isinstance(message, str):
-            await session.use(self._policy(await self._read_wish(message)))
+            wish = await self._read_wish(message)
+            await session.use(self._policy(wish))
+            self._hold.move_to(wish.persona)
             await self._send({"kind": "ready"})
             return
         if len(message) <= _NUMBER.size:
@@ -187,6 +204,10 @@ class _Exchange:
     async def _treat_one(self, session: FrameSession, waiting: Waiting) -> None:
         self._numbers[waiting.at] = waiting.number
         try:
+            # The worker decodes; what its header gives away need not even get there.
+            check_photo_header(
+                waiting.picture, name="frame", max_pixels=self._settings.live.max_pixels, formats=FRAME_FORMATS
+            )
             async with asyncio.timeout(self._settings.live.hang_after_s):
                 treated = await session.treat(waiting.picture, at=waiting.at)
         except TimeoutError:
@@ -227,6 +248,10 @@ class _Exchange:
     async def _send(self, message: dict[str, Any]) -> None:
         async with _hanging_up_when_stuck():
             await self._socket.send_json(message)
+
+
+async def _refuse_withdrawn() -> None:
+    raise PersonaError("the reference photo was taken back")
 
 
 @contextlib.asynccontextmanager

@@ -1,24 +1,37 @@
 """`/api/personas` and `/api/references`: the faces that can be swapped in."""
 
 import asyncio
+from contextlib import AbstractContextManager
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
+from mien.errors import PersonaError
 from mien.server.access import check_operator
+from mien.server.guards import GuardedRoute, guarded
 from mien.server.paths import OwnPath
 from mien.server.photos import PhotoOut, TextOut, photos_out
+from mien.server.places import Places
+from mien.server.problems import HttpError
 from mien.sessions.advice import ADVICE
+from mien.sessions.broadcasts import Broadcasts
 from mien.sessions.consent import BILINGUAL_STATEMENT, Language
 from mien.sessions.ports import PipelineFactory
-from mien.sessions.references import Findings, References
+from mien.sessions.references import References
 from mien.sessions.wishes import MAX_PHOTOS_OF_A_PERSONA
 from mien.vision.coach import Fault
 
-router = APIRouter(prefix="/api", tags=["personas"])
+router = APIRouter(prefix="/api", tags=["personas"], route_class=GuardedRoute)
+
+_MAX_PARTS: Final = 16
+
+
+def _one_of_few(request: Request) -> AbstractContextManager[None]:
+    places: Places = request.app.state.uploads
+    return places.taken()
 
 
 class PersonaOut(BaseModel):
@@ -60,7 +73,12 @@ async def preview_persona(request: Request, persona_id: str) -> Response:
     return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "public, max-age=86400"})
 
 
-@router.post("/references", status_code=HTTPStatus.CREATED, dependencies=[Depends(check_operator)])
+@router.post(
+    "/references",
+    status_code=HTTPStatus.CREATED,
+    form_limits={"max_files": _MAX_PARTS, "max_fields": _MAX_PARTS},  # each costs the event loop some microseconds
+)
+@guarded(check_operator, _one_of_few)
 async def add_reference(
     request: Request,
     photo: Annotated[
@@ -81,14 +99,28 @@ async def add_reference(
     references: References = request.app.state.references
     data = [await one.read() for one in photo[: MAX_PHOTOS_OF_A_PERSONA + 1]]
 
-    def add() -> tuple[str, Findings]:
-        return references.add(
-            data, owner_agrees=owner_agrees, declared_by=declared_by, language=language, factory=_eyes(request)
-        )
-
-    persona_id, findings = await asyncio.to_thread(add)
+    persona_id, findings = await references.add(
+        data,
+        owner_agrees=owner_agrees,
+        declared_by=declared_by,
+        language=language,
+        read=request.app.state.runner.read_reference,
+    )
     codes = dict.fromkeys(Fault(finding.code) for found in findings for finding in found)
     return ReferenceOut(id=persona_id, notes=[ADVICE[code][language] for code in codes], photos=photos_out(findings))
+
+
+@router.delete("/references/{persona_id}", status_code=HTTPStatus.NO_CONTENT, dependencies=[Depends(check_operator)])
+async def forget_reference(request: Request, persona_id: str) -> None:
+    """Forget photos at once; broadcasts that wear the face go on with a mosaic, exchanges of frames end."""
+    broadcasts: Broadcasts = request.app.state.broadcasts
+    try:
+        await broadcasts.withdraw(persona_id)
+    except PersonaError as error:
+        raise HttpError(HTTPStatus.NOT_FOUND, str(error), code=error.code) from error
+    finally:
+        for session in tuple(request.app.state.frame_sessions):
+            session.take_off(persona_id)
 
 
 def _eyes(request: Request) -> PipelineFactory:
