@@ -37,6 +37,28 @@ class WorksAhead(Protocol):
         ...
 
 
+@runtime_checkable
+class SavesTime(Protocol):
+    """A pipeline that can do without what is pleasant but not needed to hide anybody."""
+
+    def save_time(self, *, on: bool) -> None:
+        """Recognise people more rarely, or as often as usual. Faces are looked for as before."""
+        ...
+
+
+@runtime_checkable
+class HandsOver(Protocol):
+    """A pipeline that another can follow in the middle of a scene, without losing sight of anybody."""
+
+    def hand_over(self) -> object:
+        """Return what was seen so far and the frames that wait; the pipeline is not used any more."""
+        ...
+
+    def take_over(self, seen: object) -> None:
+        """Go on with what a pipeline of the same kind handed over. Frames that wait leave by this one's own policy."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Declaration:
     """Somebody's word that the owner of a face agreed to its use.

@@ -31,6 +31,8 @@ GROWTH_PER_S = 1.2
 """How much larger the cover of a face becomes for each second in which it was not seen."""
 LATE_GROWTH, LATE_GROWTH_A_FRAME, LATE_GROWTH_FRAMES = 1.15, 0.25, 3
 """How much larger the cover of a face is in frames that waited when it was found, and for each without a sign."""
+THRIFTY_KNOW_S = 0.5
+"""Where time is short, nobody is recognised sooner than so long after the last look at any face."""
 LABEL_HOLD_S = 1.5
 """The label stays for so long after the last altered frame: a label that flickers cannot be read."""
 
@@ -98,6 +100,11 @@ class _Held:
         """The picture as it was captured."""
         return self.image if self.before is None else self.before
 
+    def undrawn(self) -> "_Held":
+        """Return the frame as if nothing had been drawn in it and nobody had a name."""
+        faces = [replace(face, identity=None) for face in self.faces]
+        return _Held(self.untreated, self.at, faces, self.unseen_s, late_covers=self.late_covers, astray=self.astray)
+
 
 class FacePipeline:
     """See every face of every frame and give each its treatment.
@@ -149,6 +156,7 @@ class FacePipeline:
         self._last_at = -np.inf
         self._foremost: int | None = None
         self._scene_at = -np.inf
+        self._known_every_s, self._known_at = 0.0, -np.inf
 
     def __call__(self, image: Image, *, at: float) -> TreatedFrame | None:
         """Take the frame captured at `at`; return the frame to send, or None while the delay line fills.
@@ -188,6 +196,34 @@ class FacePipeline:
         if self._held and self._held[-1].drawn is None:
             self._held[-1].before = self._held[-1].image.copy()
             self._draw(self._held[-1])
+
+    def save_time(self, *, on: bool) -> None:
+        """Recognise people more rarely, or as often as usual. Faces are looked for as before."""
+        self._known_every_s = THRIFTY_KNOW_S if on else 0.0
+
+    def hand_over(self) -> "FacePipeline":
+        """Return what `take_over` of another pipeline wants; this one is not used any more."""
+        return self
+
+    def take_over(self, seen: object) -> None:
+        """Go on in the middle of the scene of another pipeline, whose frames that wait leave by this one's policy.
+
+        Names and personas are not taken over: who is who is for this pipeline to find out.
+        """
+        if not isinstance(seen, FacePipeline):
+            raise TypeError(f"only a FacePipeline hands over to one, got {type(seen).__name__}")
+        old = seen
+        self._is_cut, self._last_at, self._scene_at = old._is_cut, old._last_at, old._scene_at  # noqa: SLF001
+        self._altered_at, self._is_sure = old._altered_at, old._is_sure  # noqa: SLF001
+        self._eyes.tracker.take_over(old._eyes.tracker)  # noqa: SLF001
+        if old._schedule is not None:  # noqa: SLF001
+            # The other may have looked less often: then everything is seen once, upright at first.
+            same = self._pace is old._pace  # noqa: SLF001
+            self._schedule = old._schedule if same else moving(old._schedule.size_wh, self._pace)  # noqa: SLF001
+            self._is_sure = self._is_sure and same
+        self._held.extend(held.undrawn() for held in old._held)  # noqa: SLF001
+        while len(self._held) > self._delay:
+            self._held.popleft()
 
     def flush(self) -> Iterator[TreatedFrame]:
         """Return the frames that the delay line still holds, oldest first."""
@@ -261,9 +297,11 @@ class FacePipeline:
             clearance.revoke()
             return None
         clearance.watch(glimpse_of(image, mesh), rules)
-        if clearance.wants_look(Sight.GOOD, at, rules):  # is one due at all? sharpness costs time
+        is_time = at - self._known_at >= self._known_every_s
+        if is_time and clearance.wants_look(Sight.GOOD, at, rules):  # is one due at all? sharpness costs time
             sight = sight_of(image, mesh, track.mesh_score, rules)
             if clearance.wants_look(sight, at, rules):
+                self._known_at = at
                 clearance.weigh(gallery.match(embed(image, mesh)), sight, at, rules, enrolled=len(gallery))
         clearance.tick(at, rules)
         return clearance.identity
