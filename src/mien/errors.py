@@ -36,6 +36,7 @@
     │   ├── TokenError
     │   └── SdpError              an offer or fragment cannot be used
     └── SettingsError             a setting is wrong
+        └── AddressError          the server cannot listen where it should
 
 Each class carries a stable `code`; `server/problems.py` alone turns codes into HTTP answers.
 """
@@ -291,3 +292,9 @@ class SettingsError(MienError):
     """A setting is wrong."""
 
     code = "settings"
+
+
+class AddressError(SettingsError):
+    """The server cannot listen where it should."""
+
+    code = "settings.address"
