@@ -68,7 +68,7 @@ export class StageFault {
         way(
           "fault-other",
           "",
-          () => !(this.error?.isOfMicrophone ?? true) && this.ways?.otherCamera != null,
+          () => (this.error?.isOfThisCamera ?? false) && this.ways?.otherCamera != null,
           () => words().camera.otherCamera,
           ({ otherCamera }) => otherCamera?.(),
         ),

@@ -33,6 +33,11 @@ export class CameraError extends Error {
     return this.fault.startsWith("microphone");
   }
 
+  /** Whether another camera may do better. */
+  get isOfThisCamera(): boolean {
+    return ["busy", "unfit", "failed"].includes(this.fault);
+  }
+
   /** Whether the same attempt can end differently without the page being opened anew or elsewhere. */
   get isWorthARetry(): boolean {
     return !["insecure", "unsupported", "forbidden"].includes(this.fault);

@@ -76,7 +76,7 @@ export const en = {
     },
     overloaded: {
       what: "The server is too slow for this broadcast.",
-      more: "Viewers see the picture stop. What helps: end other broadcasts on this server, close other programs on it, send a smaller picture, or use a machine with more processor cores.",
+      more: "Viewers see the picture stutter or stop. What helps: end other broadcasts on this server, close other programs on it, send a smaller picture, or use a machine with more processor cores.",
     },
   },
 
