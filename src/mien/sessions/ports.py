@@ -47,15 +47,17 @@ class SavesTime(Protocol):
 
 
 @runtime_checkable
-class HandsOver(Protocol):
-    """A pipeline that another can follow in the middle of a scene, without losing sight of anybody."""
+class TakesOver(Protocol):
+    """A pipeline that knows something which outlives a change of the policy."""
 
-    def hand_over(self) -> object:
-        """Return what was seen so far and the frames that wait; the pipeline is not used any more."""
-        ...
+    def take_over(self, previous: object, *, in_scene: bool) -> None:
+        """Learn it from the pipeline that treated the stream so far. Frames leave by this one's own policy.
 
-    def take_over(self, seen: object) -> None:
-        """Go on with what a pipeline of the same kind handed over. Frames that wait leave by this one's own policy."""
+        Args:
+            previous: That pipeline.
+            in_scene: It treats nothing any more, so this one goes on in the middle of its scene, with the frames that
+                wait; False where it hangs, and may still change what it holds.
+        """
         ...
 
 

@@ -12,7 +12,7 @@ import structlog
 from mien.errors import MienError
 from mien.sessions.encoder_thread import EncoderThread
 from mien.sessions.load import LoadShedder
-from mien.sessions.ports import LivePolicy, Pipeline
+from mien.sessions.ports import LivePolicy, Pipeline, TakesOver
 from mien.sessions.states import LiveLimits, Load
 from mien.sessions.vision_thread import VisionThread
 
@@ -224,6 +224,8 @@ class Treating:
     def _change_vision(self, pipeline: Pipeline) -> None:
         old = self._vision
         old.retire()
+        if isinstance(pipeline, TakesOver):
+            pipeline.take_over(old.pipeline, in_scene=False)
         self._dropped_before += old.frames.dropped
         self._errors_before += old.errors
         self._vision = self._start_vision(pipeline)

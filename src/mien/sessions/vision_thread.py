@@ -14,7 +14,7 @@ from mien.media.frames import shrunk, to_image
 from mien.media.meters import DurationMeter
 from mien.media.newest import Newest
 from mien.sessions.load import Quality
-from mien.sessions.ports import HandsOver, Pipeline, SavesTime, WorksAhead
+from mien.sessions.ports import Pipeline, SavesTime, TakesOver, WorksAhead
 from mien.vision.faces import Image, TreatedFrame
 
 log = structlog.get_logger()
@@ -83,6 +83,11 @@ class VisionThread:
             self.frames.clear()
         self.frames.nudge()
 
+    @property
+    def pipeline(self) -> Pipeline:
+        """The pipeline that treats pictures now."""
+        return self._pipeline
+
     def busy_s(self, now: float) -> float:
         """Return for how long the present picture has been under treatment."""
         since = self._busy_since
@@ -117,10 +122,10 @@ class VisionThread:
             old, (self._pipeline, done) = self._pipeline, self._next
             self._next = None
             done.set()
-        if type(old) is type(self._pipeline) and isinstance(old, HandsOver) and isinstance(self._pipeline, HandsOver):
+        if isinstance(self._pipeline, TakesOver):
             # Without, its first picture is searched all over: that takes as long as ten others.
             try:
-                self._pipeline.take_over(old.hand_over())
+                self._pipeline.take_over(old, in_scene=True)
             except Exception as error:  # noqa: BLE001  # then it searches, as without
                 self._count(error)
 

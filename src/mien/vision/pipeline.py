@@ -201,18 +201,19 @@ class FacePipeline:
         """Recognise people more rarely, or as often as usual. Faces are looked for as before."""
         self._known_every_s = THRIFTY_KNOW_S if on else 0.0
 
-    def hand_over(self) -> "FacePipeline":
-        """Return what `take_over` of another pipeline wants; this one is not used any more."""
-        return self
+    def take_over(self, previous: object, *, in_scene: bool) -> None:
+        """Go on where `previous`, the pipeline of this stream so far, stopped.
 
-    def take_over(self, seen: object) -> None:
-        """Go on in the middle of the scene of another pipeline, whose frames that wait leave by this one's policy.
+        Frames that wait leave by this one's policy: what was drawn in them is taken back. Names and personas are not
+        taken over: who is who is for this pipeline to find out.
 
-        Names and personas are not taken over: who is who is for this pipeline to find out.
+        Args:
+            previous: Not used any more; of another kind, there is nothing to learn from it.
+            in_scene: Take its scene over, too: faces, frames that wait, what was looked at.
         """
-        if not isinstance(seen, FacePipeline):
-            raise TypeError(f"only a FacePipeline hands over to one, got {type(seen).__name__}")
-        old = seen
+        if not in_scene or not isinstance(previous, FacePipeline):
+            return
+        old = previous
         self._is_cut, self._last_at, self._scene_at = old._is_cut, old._last_at, old._scene_at  # noqa: SLF001
         self._altered_at, self._is_sure = old._altered_at, old._is_sure  # noqa: SLF001
         self._eyes.tracker.take_over(old._eyes.tracker)  # noqa: SLF001

@@ -204,11 +204,9 @@ class Scene(Paint):
     def save_time(self, *, on):
         self.saves_time = on
 
-    def hand_over(self):
-        return self.seen
-
-    def take_over(self, seen):
-        self.seen = [*seen]
+    def take_over(self, previous, *, in_scene):
+        if in_scene and isinstance(previous, Scene):
+            self.seen = [*previous.seen]
 
 
 def test_a_pipeline_that_follows_another_goes_on_where_that_one_was(start, sink):
@@ -236,7 +234,7 @@ def test_a_pipeline_of_another_kind_begins_anew(start, sink):
 
 def test_a_hand_over_that_fails_is_counted_and_the_new_pipeline_works_all_the_same(start, sink):
     class Refuses(Scene):
-        def take_over(self, _seen):
+        def take_over(self, _previous, *, in_scene):  # noqa: ARG002  # the port's
             raise RuntimeError("no")
 
     thread = start(Refuses())

@@ -48,7 +48,7 @@ def hidden(frame, box=FACE):
 
 
 def follow(old, new):
-    new.take_over(old.hand_over())
+    new.take_over(old, in_scene=True)
     return new
 
 
@@ -142,6 +142,11 @@ def test_time_goes_on_from_where_the_old_one_was():
         new(SCENE.copy(), at=4.0)
 
 
-def test_only_its_own_kind_is_taken_over():
-    with pytest.raises(TypeError, match="FacePipeline"):
-        pipeline(Finder(), MOSAIC).take_over(object())
+@pytest.mark.parametrize(("previous", "in_scene"), [(object(), True), (None, False)])
+def test_of_another_kind_or_of_one_that_hangs_nothing_is_taken(previous, in_scene):
+    old, finder = pipeline(Finder(), MOSAIC), Finder(None)
+    old(SCENE.copy(), at=0.0)
+    new = pipeline(finder, MOSAIC)
+    new.take_over(previous or old, in_scene=in_scene)
+    new(SCENE.copy(), at=0.04)
+    assert finder.looks[0] >= len(moving((640, 360)).everything)  # it searches as after a cut
