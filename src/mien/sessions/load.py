@@ -39,8 +39,10 @@ LADDER: Final = (
 )
 """The best first. A browser has been told to send fewer pictures, down to 15 a second, before the second is needed."""
 
-_ENOUGH_FPS: Final = 15.0
+_ENOUGH_FPS: Final = 12.0
 """Whoever gets so many a second sees a video; then a whole picture is worth more than all of its frames."""
+_LEAST_FPS: Final = 5.0
+"""Above so many a persona is worth more than the frames that a mosaic would bring, and the picture does not stop."""
 _KEEPS_UP: Final = 0.85
 """Less than this share of what arrives (or may be treated) is short of time."""
 _RARE: Final = 1 / 3
@@ -48,6 +50,8 @@ _RARE: Final = 1 / 3
 _WINDOW_S: Final = 2.0
 _FULL: Final = 0.8
 """A window is judged when so much of it is known."""
+_FIRST_S: Final = 5.0
+"""In its first seconds a broadcast is short of time for reasons that pass: pages load, everything is searched once."""
 _SETTLE_S: Final = 1.0
 """A step is not judged by what it costs itself: a picture of another size is searched all over."""
 _BUSY: Final = 0.6
@@ -115,7 +119,7 @@ class LoadShedder:
             busy_s: Seconds that were spent on treating, or on encoding where that took longer.
         """
         if self._settled_at is None:
-            self._settled_at = now + _SETTLE_S
+            self._settled_at = now + _FIRST_S
         if now < self._settled_at:
             return
         self._samples.append(_Sample(now, arrived, left, busy_s))
@@ -129,13 +133,13 @@ class LoadShedder:
         busy = (busy_s - first.busy_s) / window_s
         if wanted < 1:  # nobody publishes: there is nothing to learn
             self._calm_since = None
-        elif leaving >= min(_KEEPS_UP * wanted, _ENOUGH_FPS):
+        elif leaving >= min(_KEEPS_UP * wanted, self._enough_fps):
             self._is_exhausted = False
             self._recover(now, busy=busy)
         else:
             self._calm_since = None
             if busy >= _BUSY:
-                self.shed(now, steps=2 if leaving < _RARE * min(wanted, _ENOUGH_FPS) else 1)
+                self.shed(now, steps=2 if leaving < _RARE * min(wanted, self._enough_fps) else 1)
 
     def begin_anew(self) -> None:
         """Learn nothing from the counts so far: they are another publisher's, or another thread's."""
@@ -144,7 +148,7 @@ class LoadShedder:
 
     def shed(self, now: float, *, steps: int) -> None:
         """Go down by as many steps as make a difference to this broadcast."""
-        below = [step for step in range(self.step + 1, len(LADDER)) if self._matters(step)]
+        below = self._below()
         if not below:
             self._is_exhausted = True
             return
@@ -169,6 +173,15 @@ class LoadShedder:
         self.step = step
         self.begin_anew()
         self._settled_at = now + _SETTLE_S
+
+    @property
+    def _enough_fps(self) -> float:
+        """With how many pictures a second nothing more is given up."""
+        return _ENOUGH_FPS if any(LADDER[step].swaps for step in self._below()) else _LEAST_FPS
+
+    def _below(self) -> list[int]:
+        """Return the steps that would give up more of this broadcast."""
+        return [step for step in range(self.step + 1, len(LADDER)) if self._matters(step)]
 
     def _matters(self, step: int) -> bool:
         """Tell whether a step is any different from the one above it, for this broadcast."""

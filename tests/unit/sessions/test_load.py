@@ -88,14 +88,16 @@ def test_a_machine_that_is_somewhat_slow_sends_a_smaller_picture_and_goes_on():
 
 
 def test_a_slow_machine_gives_up_the_swap_last():
-    machine = Machine(0.25).run(30)
+    machine = Machine(0.25).run(40)
+    assert machine.shedder.load is Load.REDUCED_PICTURE  # six pictures a second with the persona are left
+    machine = Machine(0.35).run(40)
     assert machine.shedder.quality == LADDER[-1]
     assert machine.shedder.load is Load.NO_SWAP
-    assert machine.fps_out >= 8
+    assert machine.fps_out > 5
 
 
 def test_a_machine_that_is_too_slow_even_so_says_it_and_no_sooner():
-    machine = Machine(2.0).run(4)
+    machine = Machine(2.0).run(8)
     assert machine.shedder.load is not Load.OVERLOADED  # there is still something to give up
     assert machine.run(20).shedder.load is Load.OVERLOADED
 
@@ -105,8 +107,8 @@ def test_the_worse_it_is_the_sooner_it_is_at_the_bottom():
         machine = Machine(cost_s).run(60)
         return machine.steps[-1][0] - 1000 if machine.shedder.step == len(LADDER) - 1 else 60
 
-    assert seconds_to_the_bottom(1.0) < seconds_to_the_bottom(0.2)
-    assert seconds_to_the_bottom(1.0) <= 12
+    assert seconds_to_the_bottom(1.0) < seconds_to_the_bottom(0.32)
+    assert seconds_to_the_bottom(1.0) <= 15
 
 
 def test_it_comes_back_a_step_at_a_time_once_there_is_time_to_spare():
@@ -150,7 +152,7 @@ def test_a_broadcast_without_a_swap_is_never_said_to_have_lost_one():
 
 
 def test_a_small_picture_is_not_made_smaller_but_the_rest_is_given_up():
-    machine = Machine(0.2, wide=480).run(40)
+    machine = Machine(0.25, wide=480).run(40)
     assert {2, 3}.isdisjoint(step for _, step in machine.steps)  # those are the picture's
     assert machine.shedder.quality == LADDER[-1]
     assert {LADDER[step].max_fps for _, step in machine.steps} >= {None, 10.0}
