@@ -46,7 +46,9 @@ _LEAST_FPS: Final = 5.0
 _KEEPS_UP: Final = 0.85
 """Less than this share of what arrives (or may be treated) is short of time."""
 _RARE: Final = 1 / 3
-"""Below this share of what is enough, two steps are taken at once."""
+"""Below this share of what is enough, several steps are taken at once."""
+STEPS_AT_ONCE: Final = 3
+"""To the smallest picture without the one between: each size that a picture gets is searched all over once."""
 _WINDOW_S: Final = 2.0
 _FULL: Final = 0.8
 """A window is judged when so much of it is known."""
@@ -139,7 +141,7 @@ class LoadShedder:
         else:
             self._calm_since = None
             if busy >= _BUSY:
-                self.shed(now, steps=2 if leaving < _RARE * min(wanted, self._enough_fps) else 1)
+                self.shed(now, steps=STEPS_AT_ONCE if leaving < _RARE * min(wanted, self._enough_fps) else 1)
 
     def begin_anew(self) -> None:
         """Learn nothing from the counts so far: they are another publisher's, or another thread's."""

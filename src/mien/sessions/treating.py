@@ -11,7 +11,7 @@ import structlog
 
 from mien.errors import MienError
 from mien.sessions.encoder_thread import EncoderThread
-from mien.sessions.load import LoadShedder
+from mien.sessions.load import STEPS_AT_ONCE, LoadShedder
 from mien.sessions.ports import LivePolicy, Pipeline, TakesOver
 from mien.sessions.states import LiveLimits, Load
 from mien.sessions.vision_thread import VisionThread
@@ -172,7 +172,7 @@ class Treating:
             log.error("treatment_hung", times=len(self._hung))
             vision.retire()
             step = self._shedder.step
-            self._shedder.shed(now, steps=2)  # if it hangs for want of time, the next one must need less
+            self._shedder.shed(now, steps=STEPS_AT_ONCE)  # if it hangs for want of time, the next one must need less
             self._follow_step(step)
         if vision.retired and not self._is_replacing:
             self._hung = [hung for hung in self._hung if not hung.join(timeout_s=0)]
