@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from mien.vision.faces import Box, Image
-from mien.vision.mosaic import Cover, MosaicShape, MosaicStyle, cell_size, cover_box, draw_covers
+from mien.vision.mosaic import Cover, MosaicShape, MosaicStyle, cover_box, draw_covers
 
 Hide: TypeAlias = Callable[[Image, Box], None]
 """Hides a face, whose box a detector gave, in place."""
@@ -15,7 +15,7 @@ Hide: TypeAlias = Callable[[Image, Box], None]
 
 def ours(style: MosaicStyle, shape: MosaicShape) -> Hide:
     def hide(image: Image, box: Box) -> None:
-        cover = Cover(cover_box(box, shape=shape), cell_size(box))
+        cover = Cover(cover_box(box, shape=shape))
         draw_covers(image, [cover], style=style, shape=shape)
 
     return hide

@@ -67,7 +67,7 @@ def one_frame(crowd: Sequence[Portrait], hide: Hide, shape: MosaicShape, size: i
 def many_frames(crowd: Sequence[Portrait], hide: Hide, shape: MosaicShape, size: int, *, seed: int) -> Views:
     """Lay together frames in which the face moves a little and its box trembles, each where the face truly was.
 
-    The grid hangs on the box, so every frame samples the face elsewhere: that is how film gives a finer picture away.
+    Every frame samples the face elsewhere: that is how film gives a finer picture away where cells are means of it.
     """
     squares, forms = [], []
     for number, person in enumerate(crowd):

@@ -33,6 +33,7 @@ from mien.sessions.ports import LivePolicy
 from mien.sessions.wishes import Wishes
 from mien.vision.faces import Image, Net
 from mien.vision.label import Label
+from mien.vision.label_place import NOTHING, InTheWay
 from mien.vision.mosaic import cover_box
 from mien.vision.pipeline import FacePipeline
 from quality_judge import real_clips
@@ -145,7 +146,7 @@ def play(maker: EyesMaker, clip: Clip, settings: Iterable[str] = tuple(SETTINGS)
 class NoLabel(Label):
     """Draws nothing: a label over a face would count as its cover."""
 
-    def draw(self, image: Image) -> None:
+    def draw(self, image: Image, way: InTheWay = NOTHING, *, at: float = 0.0) -> None:
         """Leave the picture as it is."""
 
 

@@ -5,6 +5,8 @@ const SERVER = "http://127.0.0.1:8000";
 
 export default defineConfig({
   appType: "mpa",
+  // Relative, so that the pages work below any path prefix; the server makes them right for deeper pages.
+  base: "./",
   build: {
     outDir: "../src/mien/server/web",
     emptyOutDir: true,

@@ -1,5 +1,6 @@
 """Settings: one frozen tree, read once from the environment (`MIEN_...`) and passed down as plain values."""
 
+import re
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -8,6 +9,7 @@ from platformdirs import user_cache_path, user_data_path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_OUR_PATHS = frozenset({"api", "assets", "live", "metrics", "openapi.json", "watch", "whep", "whip", "ws"})
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -23,6 +25,14 @@ def _announced(entry: str) -> str:
     if len(addresses) > 2 or len({address.version for address in addresses}) > 1:
         raise ValueError(f"wanted ADDRESS or PUBLIC/LOCAL of one family, got {entry}")
     return entry
+
+
+def _root_path(text: str) -> str:
+    if not re.fullmatch(r"(/(?=[^/]*[A-Za-z0-9])[A-Za-z0-9._~-]+)*/?", text):
+        raise ValueError(f"wanted a path such as /mien, got {text}")
+    if text.split("/")[1:2] and text.split("/")[1] in _OUR_PATHS:
+        raise ValueError(f"a prefix must not begin as a path of mien's own does, got {text}")
+    return text.rstrip("/")
 
 
 class IceServerSettings(BaseModel):
@@ -199,6 +209,15 @@ class Settings(BaseSettings):
         description="Host names the server answers to; by default this machine's own when it listens only to "
         "itself, else any.",
     )
+    root_path: Annotated[str, AfterValidator(_root_path)] = Field(
+        default="",
+        description="The path below which a proxy serves mien, as in `/mien`, whether or not the proxy strips it.",
+    )
+    trust_forwarded_prefix: bool | None = Field(
+        default=None,
+        description="Whether a proxy's `X-Forwarded-Prefix` header says that path; by default where the server "
+        "listens to its own machine alone.",
+    )
     data_dir: Path = Field(
         default_factory=lambda: user_data_path("mien"),
         description="Where declarations of consent and recordings are kept.",
@@ -217,6 +236,11 @@ class Settings(BaseSettings):
     def recordings_dir(self) -> Path | None:
         """Where recordings go; None where there are none."""
         return self.data_dir / "recordings" if self.recordings.enabled else None
+
+    @property
+    def believes_forwarded_prefix(self) -> bool:
+        """Whether the `X-Forwarded-Prefix` header counts."""
+        return self.is_local if self.trust_forwarded_prefix is None else self.trust_forwarded_prefix
 
     @property
     def is_local(self) -> bool:

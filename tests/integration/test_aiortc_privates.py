@@ -26,8 +26,11 @@ from mien.media.privates import (
     take_over,
     take_packets,
     watch_clock,
+    widen_dtls,
 )
 from support.live import Camera, first_rtp_timestamp, peer
+
+HANDSHAKE = ("_do_handshake", "_validate_peer_identity", "_setup_srtp", "_write_ssl")
 
 
 class Notes:
@@ -219,6 +222,30 @@ async def test_no_datagram_ends_a_hardened_connection():
         before = len(taken)
         await until(lambda: len(taken) > before + 20)
         assert transport.state == "connected"
+
+
+async def test_a_handshake_goes_through_our_hooks_with_our_suites():
+    """What `widen_dtls` replaces is still what aiortc calls."""
+    sending, receiving = peer(), peer()
+    for connection in (sending, receiving):
+        widen_dtls(connection, rsa_too=connection is receiving)
+    sending.addTransceiver(Camera(), direction="sendonly")
+    try:
+        await sending.setLocalDescription(await sending.createOffer())
+        await receiving.setRemoteDescription(RTCSessionDescription(sending.localDescription.sdp, "offer"))
+        await receiving.setLocalDescription(await receiving.createAnswer())
+        offered, answered = (each.localDescription.sdp.count("a=fingerprint:") for each in (sending, receiving))
+        assert (offered, answered) == (3, 6)
+        await sending.setRemoteDescription(RTCSessionDescription(receiving.localDescription.sdp, "answer"))
+        await until(lambda: receiving.connectionState == "connected" == sending.connectionState)
+        for connection in (sending, receiving):
+            transport = (connection.getSenders() + connection.getReceivers())[0].transport
+            assert {getattr(transport, name).__module__ for name in HANDSHAKE} == {"mien.media.privates.dtls"}
+            assert {suite for suite in transport._ssl.get_cipher_list() if "-RSA-" in suite}
+            assert transport._ssl.get_protocol_version() == 0xFEFD
+    finally:
+        await sending.close()
+        await receiving.close()
 
 
 async def test_only_so_many_sources_are_remembered():

@@ -18,11 +18,13 @@ BEARER = {"Authorization": f"Bearer {OPERATOR}"}
 FFMPEG = Path(__file__).parents[1] / "support" / "ffmpeg_whip.py"
 
 
-async def test_ffmpeg_publishes_and_ends_its_session(tmp_path):
+@pytest.mark.parametrize("profile", ["baseline"])
+async def test_ffmpeg_publishes_and_ends_its_session(tmp_path, profile):
     """Its own ICE, DTLS and RTP, H.264 and Opus, a bearer token, and nothing that trickles."""
     async with serving(SmallFactory(), whip_token=OPERATOR) as client:
         ffmpeg = await asyncio.create_subprocess_exec(
-            *(sys.executable, str(FFMPEG), f"{client.base_url}/whip", OPERATOR, str(tmp_path)), stdin=subprocess.PIPE
+            *(sys.executable, str(FFMPEG), f"{client.base_url}/whip", OPERATOR, str(tmp_path), profile),
+            stdin=subprocess.PIPE,
         )
         try:
             broadcast = await first_broadcast(client)

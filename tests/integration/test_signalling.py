@@ -410,3 +410,11 @@ class TestPages:
         assert (health["status"] in {"ok", "warming"}, health["broadcasts"]) == (True, 0)
         paths = (await client.get("/openapi.json")).json()["paths"]
         assert {"/api/broadcasts", "/api/references", "/whip/{broadcast_id}", "/whep/{broadcast_id}"} <= set(paths)
+
+
+@pytest.mark.parametrize("token", ["", "two words", "\x9a", "line\nbreak", "한글"])
+async def test_a_push_with_a_token_that_no_header_can_carry_is_refused(client, made, token):
+    headers = {"Authorization": f"Bearer {made['token']}"}
+    body = {"url": "https://example.com/whip", "token": token}
+    refused = await client.post(f"/api/broadcasts/{made['id']}/pushes", json=body, headers=headers)
+    assert is_problem(refused, 422, "input.invalid")

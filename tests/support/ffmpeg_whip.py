@@ -1,6 +1,8 @@
 """Publishes stripes and silence with FFmpeg's WHIP muxer until its standard input closes.
 
-    python ffmpeg_whip.py URL TOKEN FOLDER
+    python ffmpeg_whip.py URL TOKEN FOLDER PROFILE
+
+PROFILE is one of H.264's that x264 knows.
 
 A process of its own, since FFmpeg keeps the interpreter to itself while it waits for the server's answer.
 """
@@ -32,13 +34,13 @@ def certificate_options(folder: Path) -> dict[str, str]:
     return {"cert_file": str(certificate), "key_file": str(key)}
 
 
-def publish(url: str, token: str, folder: Path, stop: threading.Event) -> None:
+def publish(url: str, token: str, folder: Path, profile: str, stop: threading.Event) -> None:
     """Publish until `stop` is set."""
     options = {"authorization": token} | certificate_options(folder)
     with av.open(url, "w", format="whip", options=options) as whip:
         video = whip.add_stream("libx264", rate=FPS)
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        video.options = {"preset": "ultrafast", "tune": "zerolatency", "profile": "baseline", "g": "20"}
+        video.options = {"preset": "ultrafast", "tune": "zerolatency", "profile": profile, "g": "20"}
         audio = whip.add_stream("libopus", rate=48_000, layout="stereo")
         began = time.monotonic()
         number = 0
@@ -57,10 +59,10 @@ def publish(url: str, token: str, folder: Path, stop: threading.Event) -> None:
 
 def main() -> None:
     """Run as a script."""
-    url, token, folder = sys.argv[1:]
+    url, token, folder, profile = sys.argv[1:]
     stop = threading.Event()
     threading.Thread(target=_wait_for_the_end, args=(stop,), daemon=True).start()
-    publish(url, token, Path(folder), stop)
+    publish(url, token, Path(folder), profile, stop)
 
 
 def _wait_for_the_end(stop: threading.Event) -> None:

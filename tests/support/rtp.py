@@ -1,6 +1,6 @@
 """RTP packets as a publisher sends them, made by aiortc's own packetizers, and ways to lose them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -28,14 +28,19 @@ def noise(size_wh: tuple[int, int], number: int) -> Image:
 
 
 def encode(
-    codec: VideoCodec, count: int, *, size_wh: tuple[int, int] = (240, 176), keyframes: Iterable[int] = (0,)
+    codec: VideoCodec,
+    count: int,
+    *,
+    size_wh: tuple[int, int] = (240, 176),
+    keyframes: Iterable[int] = (0,),
+    options: Mapping[str, str] | None = None,
 ) -> list[bytes]:
-    """Return `count` encoded frames; those of the numbers `keyframes` are key frames."""
-    name, options = _ENCODERS[codec]
+    """Return `count` encoded frames; those of the numbers `keyframes` are key frames. `options` are FFmpeg's."""
+    name, defaults = _ENCODERS[codec]
     context: Any = av.CodecContext.create(name, "w")
     context.width, context.height, context.pix_fmt = *size_wh, "yuv420p"
     context.time_base, context.bit_rate, context.gop_size = Fraction(1, 90_000), 1_000_000, 3000
-    context.options = options
+    context.options = defaults | dict(options or {})
     wanted = set(keyframes)
     frames = []
     for number in range(count):
@@ -49,13 +54,19 @@ def encode(
 
 
 def packets_of(
-    codec: VideoCodec, frames: Iterable[bytes], *, sequence_number: int = 65_500, timestamp: int = 0, ssrc: int = 7
+    codec: VideoCodec,
+    frames: Iterable[bytes],
+    *,
+    sequence_number: int = 65_500,
+    timestamp: int = 0,
+    ssrc: int = 7,
+    payloads_of: Callable[[bytes, int], list[bytes]] | None = None,
 ) -> list[list[RtpPacket]]:
-    """Return the packets of each frame, as aiortc's sender makes them."""
+    """Return the packets of each frame: as aiortc's sender makes them, or with the payloads of `payloads_of`."""
     payload_type = next(number for number, each in PAYLOAD_TYPES.items() if each is codec)
     made = []
     for number, data in enumerate(frames):
-        payloads = _payloads(codec, data, number)
+        payloads = payloads_of(data, number) if payloads_of else _payloads(codec, data, number)
         packets = []
         for index, payload in enumerate(payloads):
             packets.append(
@@ -77,6 +88,20 @@ def _payloads(codec: VideoCodec, data: bytes, number: int) -> list[bytes]:
     if codec is VideoCodec.VP8:
         return Vp8Encoder._packetize(data, number)
     return H264Encoder._packetize(H264Encoder._split_bitstream(data))
+
+
+def gstreamer_payloads(data: bytes, _number: int) -> list[bytes]:
+    """Cut an H.264 frame as GStreamer's `rtph264pay config-interval=-1` does.
+
+    A delimiter in a packet of its own comes first, and the parameter sets come before every slice of a key frame.
+    """
+    units = [unit for unit in H264Encoder._split_bitstream(data) if unit[0] & 31 != 9]
+    sets = [unit for unit in units if unit[0] & 31 in {7, 8}]
+    ordered = [b"\x09\xf0"]
+    for unit in units:
+        if unit[0] & 31 not in {7, 8}:
+            ordered += [*sets, unit]
+    return [payload for unit in ordered for payload in H264Encoder._packetize(iter([unit]))]
 
 
 def flat(frames: Iterable[Iterable[RtpPacket]]) -> Iterator[RtpPacket]:

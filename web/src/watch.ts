@@ -1,6 +1,6 @@
 import { Api } from "./api/client";
+import { watched } from "./api/place";
 import { WatchPage } from "./pages/watch";
 import { Language } from "./words/language";
 
-const [, , broadcastId = ""] = location.pathname.split("/");
-new WatchPage(new Api(), new Language(), decodeURIComponent(broadcastId)).mount(document.body);
+new WatchPage(new Api(), new Language(), watched(location.pathname)).mount(document.body);

@@ -27,12 +27,13 @@ _NOT_STARTED = 3
 @click.command()
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on.  [default: 8000]")
-def serve(host: str | None, port: int | None) -> None:
+@click.option("--root-path", help="Path below which a proxy serves mien, as in /mien.")
+def serve(host: str | None, port: int | None, root_path: str | None) -> None:
     """Serve the pages, the API, WHIP and WHEP.
 
     Everything else is set in the environment: MIEN_WHIP_TOKEN, MIEN_LIVE__MAX_BROADCASTS and so on.
     """
-    settings = read_settings(host=host, port=port)
+    settings = read_settings(host=host, port=port, root_path=root_path)
     listeners = open_listeners(settings.host, settings.port)  # first of all: nothing else may be said if this fails
     set_up_logging(level=settings.log.level, form=settings.log.form)
     app = create_app(

@@ -10,12 +10,15 @@ from typing import Final
 
 from aiortc.rtp import RtpPacket
 
+from mien.media.annex_b import START_CODE, parameter_sets_first
 from mien.media.encoded import VideoCodec
 
 MAX_FRAME_BYTES: Final = 2 << 20
 """Ten times a key frame of 1080p at a browser's best quality."""
 _MAX_HELD: Final = 2048
 """Packets that wait for the end of their frame or for a lost one before them."""
+_MAX_LEAD: Final = 16
+"""Packets of a key frame that may come before its first parameter set."""
 _MAX_STEP: Final = 512
 """A step in sequence numbers above this is a new count, not a loss: two seconds at 2 Mbit/s."""
 _MAX_ASKED: Final = 64
@@ -33,7 +36,6 @@ _KEYFRAME_INTERVAL_S: Final = 0.3
 """Chromium makes no more key frames than this when asked more often."""
 _RTP_SEQUENCES: Final = 1 << 16
 
-_START_CODE: Final = b"\0\0\0\1"
 _NAL_IDR, _NAL_SPS, _NAL_AUD, _NAL_LAST_SINGLE, _NAL_STAP_A, _NAL_FU_A = 5, 7, 9, 23, 24, 28
 _VP8_KEY_START: Final = b"\x9d\x01\x2a"
 
@@ -132,7 +134,7 @@ def h264_piece(payload: bytes) -> Piece | None:
     kinds = [unit[0] & 0x1F for unit in units]
     if not units or not all(1 <= each <= _NAL_LAST_SINGLE for each in kinds):
         return None
-    data = b"".join(_START_CODE + unit for unit in units)
+    data = b"".join(START_CODE + unit for unit in units)
     begins, is_key = kinds[0] in {_NAL_AUD, _NAL_SPS}, _NAL_IDR in kinds
     return Piece(data, begins=begins, begins_key=begins and (is_key or _NAL_SPS in kinds), is_key=is_key)
 
@@ -143,7 +145,7 @@ def _h264_fragment(payload: bytes) -> Piece | None:
     starts, ends, kind = payload[1] & 0x80, payload[1] & 0x40, payload[1] & 0x1F
     if (starts and ends) or not 1 <= kind <= _NAL_LAST_SINGLE:
         return None
-    head = _START_CODE + bytes([payload[0] & 0xE0 | kind]) if starts else b""
+    head = START_CODE + bytes([payload[0] & 0xE0 | kind]) if starts else b""
     return Piece(head + payload[2:], is_key=kind == _NAL_IDR, continues=not starts, goes_on=not ends)
 
 
@@ -231,8 +233,7 @@ class Assembler:
         self._held[number] = _Held(packet.timestamp, bool(packet.marker and size), codec, size, piece)
         self._held_bytes += size
         if piece is not None and piece.begins_key and not self._is_worth_waiting(now):
-            self._move_to(number, clean=True)
-            self._in_step = False
+            self._begin_with_key(number)
         self._give_up_on_holes(now)
         frames = list(self._whole_frames())
         if self._held_bytes > MAX_FRAME_BYTES:
@@ -309,6 +310,23 @@ class Assembler:
         oldest = next(iter(self._holes.values()), None)
         return self._in_step and (oldest is None or now - oldest.since < self.rtt_s)
 
+    def _begin_with_key(self, number: int) -> None:
+        """Let go of everything before the key frame to which packet `number` belongs.
+
+        Its parameter sets may come after a delimiter, and again before each of its slices.
+        """
+        timestamp = self._held[number].timestamp
+        head = self._held.get(self._next)
+        if head is not None and head.timestamp == timestamp:
+            return
+        first = number
+        while first > number - _MAX_LEAD and (before := self._held.get(first - 1)) and before.timestamp == timestamp:
+            first -= 1
+        piece = self._held[first].piece
+        if piece is not None and piece.begins:
+            self._move_to(first, clean=True)
+            self._in_step = False
+
     def _give_up_on_holes(self, now: float) -> None:
         low, high = _PATIENCE_S
         patience_s = min(max(_TIMES_ASKED * (self.rtt_s * _ASK_AGAIN + _ASK_MARGIN_S), low), high)
@@ -375,4 +393,5 @@ def _join(packets: list[_Held], *, began_clean: bool) -> EncodedFrame | None:
     else:
         # A unit that one packet leaves open goes on in the next one.
         fits = [False, *(piece.goes_on for piece in pieces)] == [*(piece.continues for piece in pieces), False]
+        data = parameter_sets_first(data) if is_key else data
     return EncodedFrame(data, codec, timestamp, is_key) if fits else None

@@ -11,6 +11,7 @@ import structlog
 from av.codec.context import Flags
 from av.video.codeccontext import VideoCodecContext
 
+from mien.media.annex_b import ParameterSets
 from mien.media.assembly import EncodedFrame
 from mien.media.encoded import VideoCodec
 
@@ -34,6 +35,7 @@ class DecoderThread:
         hand_on: Called on this thread with each picture and its capture time.
         ask_for_keyframe: Called, on any thread, when nothing can be decoded before the next key frame.
         max_pixels: Larger pictures are refused before memory is taken for them.
+        offer: The SDP of the publisher.
 
     Attributes:
         dropped: Frames that were not decoded because the thread was late or a key frame was missing.
@@ -46,12 +48,14 @@ class DecoderThread:
         hand_on: Callable[[av.VideoFrame, float], None],
         ask_for_keyframe: Callable[[], None],
         max_pixels: int,
+        offer: str,
     ) -> None:
         self.dropped = 0
         self.errors = 0
         self._hand_on = hand_on
         self._ask_for_keyframe = ask_for_keyframe
         self._max_pixels = max_pixels
+        self._parameter_sets = ParameterSets(offer)
         self._waiting: deque[tuple[EncodedFrame, float]] = deque()
         self._in_step = False
         self._closed = False
@@ -98,10 +102,12 @@ class DecoderThread:
                 self._wait_for_keyframe(error)
 
     def _decode(self, frame: EncodedFrame, at: float) -> None:
+        data = frame.data
         if frame.is_keyframe:
+            data = self._parameter_sets.complete(data) if frame.codec is VideoCodec.H264 else data
             # Nothing of a damaged frame before, or of one made to confuse, outlives a key frame.
             self._context = _open(frame.codec, self._max_pixels)
-        packet = av.Packet(frame.data)
+        packet = av.Packet(data)
         packet.pts, packet.time_base = round(at / _MICROSECOND), _MICROSECOND
         for picture in self._context.decode(packet):
             if picture.is_corrupt:

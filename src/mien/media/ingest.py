@@ -65,6 +65,7 @@ class Ingest(Peer):
             hand_on=self._hand_on,
             ask_for_keyframe=self._start_over,
             max_pixels=max_pixels,
+            offer=offer.text,
         )
         self._pictures = Newest[tuple[av.VideoFrame, float]]()
         self._picture_came = asyncio.Event()

@@ -19,8 +19,8 @@ from aiortc import (
 
 from mien.errors import MienError, SdpError
 from mien.media.encoded import PICTURE_CLOCK_RATE, SOUND_CLOCK_RATE
-from mien.media.privates import harden
-from mien.media.sdp import Fragment, Offer, ice_ufrag, is_hidden, without_hidden_addresses
+from mien.media.privates import harden, widen_dtls
+from mien.media.sdp import Fragment, Offer, ice_ufrag, is_dtls_client, is_hidden, without_hidden_addresses
 
 log = structlog.get_logger()
 
@@ -67,6 +67,7 @@ class Peer(ABC):
         self.connection = RTCPeerConnection(
             RTCConfiguration(iceServers=servers, bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
         )
+        widen_dtls(self.connection, rsa_too=is_dtls_client(offer.text))
         self.offer = offer
         self.connected = asyncio.Event()
         self.gone = asyncio.Event()

@@ -150,6 +150,11 @@ def ice_ufrag(text: str) -> str:
     return (ice and ice.usernameFragment) or ""
 
 
+def is_dtls_client(text: str) -> bool:
+    """Whether an offer insists on the client's part in the DTLS handshake (RFC 8842); most leave it to us."""
+    return re.search(r"^a=setup:active\s*$", text, re.MULTILINE) is not None
+
+
 def payload_types(text: str, kind: str) -> dict[int, str]:
     """Return the media of `kind` in a description of ours, without retransmissions: payload types and codec names."""
     return {

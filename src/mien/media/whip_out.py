@@ -22,7 +22,7 @@ from mien.media.egress import FanOut
 from mien.media.encoded import VideoCodec
 from mien.media.outlet import Outlet, OutletStats
 from mien.media.peer import CONNECT_TIMEOUT_S, IceServer
-from mien.media.privates import harden
+from mien.media.privates import harden, widen_dtls
 from mien.media.sdp import MAX_SDP_BYTES, read_answer
 from mien.media.targets import Target, Targets
 
@@ -244,6 +244,7 @@ class _Session(Outlet):
         self._connection = RTCPeerConnection(
             RTCConfiguration(iceServers=servers, bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
         )
+        widen_dtls(self._connection, rsa_too=False)  # two fingerprints in an offer are too much for some servers
         self.gone = asyncio.Event()
         self.connected_at: float | None = None
         self._settled = asyncio.Event()

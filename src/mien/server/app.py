@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -20,8 +21,10 @@ from mien.media.sdp import MAX_SDP_BYTES
 from mien.media.targets import Targets
 from mien.server import metrics, problems, whep, whip
 from mien.server.bucket import Bucket
+from mien.server.documented import ANYWHERE, answers, with_problems_of
 from mien.server.eyes import LateEyes
 from mien.server.middleware import AnswerHeaders, BodyLimit
+from mien.server.paths import Paths
 from mien.server.routes import broadcasts, events, frames, pages, personas, recordings
 from mien.server.signalling import CORS
 from mien.sessions.broadcasts import Broadcasts
@@ -29,6 +32,40 @@ from mien.sessions.ports import ConsentLedger, PipelineFactory, Runner
 from mien.sessions.references import References
 from mien.sessions.states import LiveLimits
 from mien.sessions.wishes import MAX_PHOTOS_OF_A_PERSONA
+
+_OPERATORS: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+_OF_SOMETHING: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
+_SIGNALLING: Final = (
+    *_OPERATORS,
+    *_OF_SOMETHING,
+    HTTPStatus.NOT_ACCEPTABLE,
+    HTTPStatus.CONFLICT,
+    HTTPStatus.PRECONDITION_FAILED,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    HTTPStatus.PRECONDITION_REQUIRED,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+_ROUTERS: Final = (
+    (whip.router, _SIGNALLING),
+    (whep.router, _SIGNALLING),
+    (
+        broadcasts.router,
+        (
+            *_OPERATORS,
+            *_OF_SOMETHING,
+            HTTPStatus.CONFLICT,
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+        ),
+    ),
+    (events.router, ()),
+    (frames.router, ()),
+    (recordings.router, (*_OPERATORS, *_OF_SOMETHING)),
+    (personas.router, (*_OPERATORS, *_OF_SOMETHING, HTTPStatus.SERVICE_UNAVAILABLE)),
+    (metrics.router, _OPERATORS),
+    (pages.router, (HTTPStatus.SERVICE_UNAVAILABLE,)),
+)
+"""Every part of the API, and with which statuses its routes may refuse."""
 
 WEB_DIR: Final = Path(__file__).parent / "web"
 RunnerOpener: TypeAlias = Callable[[LiveLimits, Sequence[IceServer]], AbstractAsyncContextManager[Runner]]
@@ -94,7 +131,11 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,  # its page fetches scripts from elsewhere; /openapi.json stays
         redoc_url=None,
+        responses=answers(*ANYWHERE),
+        redirect_slashes=False,  # clients drop the body or the token when they follow; `Paths` takes both forms
+        servers=[{"url": settings.root_path}] if settings.root_path else None,
     )
+    app.openapi = with_problems_of(app.openapi)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     app.state.settings = settings
     app.state.references = references
     app.state.eyes = eyes
@@ -103,15 +144,8 @@ def create_app(
     app.state.listeners = set()
     app.state.frame_sessions = set()
     problems.install(app)
-    app.include_router(whip.router)
-    app.include_router(whep.router)
-    app.include_router(broadcasts.router)
-    app.include_router(events.router)
-    app.include_router(frames.router)
-    app.include_router(recordings.router)
-    app.include_router(personas.router)
-    app.include_router(metrics.router)
-    app.include_router(pages.router)
+    for router, refusals in _ROUTERS:
+        app.include_router(router, responses=answers(*refusals))
     if (web_dir / "assets").is_dir():
         app.mount("/assets", StaticFiles(directory=web_dir / "assets"), name="assets")
     app.add_middleware(BodyLimit, limit_of=lambda path: _body_limit(path, settings))
@@ -119,6 +153,8 @@ def create_app(
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts)  # a page elsewhere cannot rebind its name to us
 
     app.add_middleware(AnswerHeaders, headers_of=_headers)
+    # The outermost: everybody else sees the paths that we know.
+    app.add_middleware(Paths, root_path=settings.root_path, trusts_header=settings.believes_forwarded_prefix)
     return app
 
 

@@ -5,7 +5,7 @@ from functools import cache
 from importlib.resources import files
 from io import BytesIO
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -15,14 +15,15 @@ from PIL import ImageDraw, ImageFont
 
 from mien.errors import InputError
 from mien.vision.faces import Image
+from mien.vision.label_place import NOTHING, SAFE_MARGIN, InTheWay, LabelPlace
 
 WORDS = MappingProxyType({"en": ("AI-altered",), "ko": ("AI 변조",), "both": ("AI-altered", "AI 변조")})
-TEXT_SHARE = 0.05
+TEXT_SHARE = 0.04
 """Height of a capital letter over the short side of the picture; Hangul stands a little taller."""
+MOST_OF_WIDTH = 1 / 3
+"""The label is at most so wide, over the width of the picture; only the smallest letters may need more."""
 MIN_TEXT_PX = 12
 """Below this Hangul is a smudge."""
-SAFE_MARGIN = 0.05
-"""EBU R 95: graphics stay inside 90 % of the width and height, where no screen cuts them off."""
 INK, PLATE = (255, 255, 255), (17, 17, 17)
 PLATE_OPACITY = 0.86
 
@@ -41,7 +42,7 @@ class _Patch(NamedTuple):
 
 
 class Label:
-    """Draws "AI-altered", "AI 변조" or both into the top-right corner of pictures.
+    """Draws "AI-altered", "AI 변조" or both into a corner of pictures, at the top right where no face is there.
 
     The drawing is made once per picture size. One label serves one stream, from one thread at a time.
 
@@ -64,14 +65,20 @@ class Label:
         self._words = WORDS[language]
         self._shape: tuple[int, ...] | None = None
         self._patch: _Patch | None = None
+        self._place = LabelPlace()
 
-    def draw(self, image: Image) -> None:
-        """Draw the label into `image`, in place."""
+    def draw(self, image: Image, way: InTheWay = NOTHING, *, at: float = 0.0) -> None:
+        """Draw the label into `image`, in place.
+
+        Args:
+            image: RGB frame, changed in place.
+            way: What the label should not cover.
+            at: Capture time in seconds.
+        """
         if self._patch is None or image.shape != self._shape:
             self._patch, self._shape = _label_patch(self._words, image.shape[1], image.shape[0]), image.shape
-        width = image.shape[1]
-        margin_x, margin_y = (round(side * SAFE_MARGIN) for side in (width, image.shape[0]))
-        _blend(image, self._patch, (width - margin_x - self._patch.size_wh[0], margin_y))
+        size_wh = (image.shape[1], image.shape[0])
+        _blend(image, self._patch, self._place(size_wh, self._patch.size_wh, way, at=at))
 
 
 def draw_text(
@@ -93,7 +100,7 @@ def draw_text(
         colour: RGB of the letters.
         plate: RGB of a rounded plate under the letters, or None for none.
     """
-    patch = _paint([text], height_px, ink=colour, plate=plate, align="centre")
+    patch = _paint([text], height_px, ink=colour, plate=plate)
     width, height = patch.size_wh
     _blend(image, patch, (round(centre_xy[0] - width / 2), round(centre_xy[1] - height / 2)))
 
@@ -111,24 +118,20 @@ def text_size_wh(text: str, height_px: int) -> tuple[int, int]:
 
 def _label_patch(words: Sequence[str], width: int, height: int) -> _Patch:
     """Lay the words out beside each other, below each other, or as small as the picture forces them to be."""
-    room = max(round(width * (1 - 2 * SAFE_MARGIN)), 1)
     text_px = max(MIN_TEXT_PX, int(np.ceil(min(width, height) * TEXT_SHARE)))
     for lines in ([" · ".join(words)], list(words)):
-        patch = _paint(lines, text_px, ink=INK, plate=PLATE, align="right")
-        if patch.size_wh[0] <= room:
+        patch = _paint(lines, text_px, ink=INK, plate=PLATE)
+        if patch.size_wh[0] <= MOST_OF_WIDTH * width:
             return patch
-    shrunk = max(int(text_px * room / patch.size_wh[0]), 1)
-    return _paint(list(words), shrunk, ink=INK, plate=PLATE, align="right")
+    smaller = max(int(text_px * MOST_OF_WIDTH * width / patch.size_wh[0]), MIN_TEXT_PX)
+    patch = _paint(list(words), smaller, ink=INK, plate=PLATE)
+    room = max(round(width * (1 - 2 * SAFE_MARGIN)), 1)
+    if patch.size_wh[0] <= room:
+        return patch
+    return _paint(list(words), max(int(smaller * room / patch.size_wh[0]), 1), ink=INK, plate=PLATE)
 
 
-def _paint(
-    lines: Sequence[str],
-    text_px: int,
-    *,
-    ink: Colour,
-    plate: Colour | None,
-    align: Literal["right", "centre"],
-) -> _Patch:
+def _paint(lines: Sequence[str], text_px: int, *, ink: Colour, plate: Colour | None) -> _Patch:
     texts = [_line(line, text_px) for line in lines]
     pad = round(text_px * 0.4) if plate else 0
     gap = round(text_px * 0.45)
@@ -137,8 +140,7 @@ def _paint(
     letters = np.zeros((height, width), np.float32)
     top = pad
     for text in texts:
-        free = width - pad - text.shape[1]
-        left = free if align == "right" else (width - text.shape[1]) // 2
+        left = (width - text.shape[1]) // 2
         letters[top : top + text.shape[0], left : left + text.shape[1]] = text
         top += text.shape[0] + gap
     ground = PLATE_OPACITY * _rounded(width, height, radius=pad) if plate else np.zeros_like(letters)

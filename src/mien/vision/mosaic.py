@@ -1,4 +1,4 @@
-"""Mosaic: a face and its surroundings painted over with nobody's head, in the light of the picture around it.
+"""Mosaic: a face and its surroundings painted over with cells in the colours of the picture around it.
 
 Cells averaged from a face, however coarse, are a small picture of it: whoever holds photos of some people and averages
 them alike can tell which of them it was, and film of a moving head gives a finer picture than any frame of it. So every
@@ -9,18 +9,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache, lru_cache
-from typing import Final, TypeAlias
+from functools import cache
+from typing import Final, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.vision.faces import Box, Image, Matte
+from mien.vision.surroundings import Area, CellGrid, spread
 from mien.vision.worn import Worn
 
-CELLS: Final = 6
-"""Cells across a face."""
 GROW_XYXY: Final = (0.22, 0.34, 0.22, 0.18)
 """Share of the box that the mosaic reaches beyond it: forehead above, temples beside, chin below."""
 HEAD_XYXY: Final = (0.36, 0.52, 0.36, 0.24)
@@ -31,20 +30,14 @@ FEATHER: Final = 0.07
 """Share of a head's size over which its edge fades, outside of it."""
 OVAL_PX: Final = 3
 """So much larger is an oval on each side: of a tiny face, a corner would otherwise lie on its edge."""
-SKIN, HAIR = (158.0, 126.0, 106.0), (72.0, 60.0, 54.0)
-"""Of the head that is painted over every face, in middling light: the same for everybody."""
-RELIEF, GRAIN = 14.0, 10.0
-"""How much lighter or darker than the head is each cell, and each pixel of a blur."""
-NOTHING_AROUND = (112.0, 112.0, 112.0)
-"""What is taken to be around a cover where nothing can be seen."""
-MIDDLING = 128.0
-"""Brightness of the surroundings in which the head has the colours above."""
-_MOST_CELLS: Final = 512
-
-Colours: TypeAlias = NDArray[np.float32]
-"""(rows, columns, 3), 0 to 255."""
-Area: TypeAlias = tuple[int, int, int, int]
-"""Whole pixels, left, top, right, bottom; the last two lie outside."""
+RELIEF: Final = ((1, 8.0), (3, 7.0))
+"""Side of a patch in cells, and how much lighter or darker than around it a patch is at most: small ones tell cells
+apart, larger ones let a near face's cover look like a mosaic, not like noise."""
+GRAIN: Final = 10.0
+"""How much lighter or darker each pixel of a blur is at most."""
+_Number = TypeVar("_Number", np.float32, np.uint8)
+_TILE: Final = 192
+"""The relief repeats after so many cells, the grain after so many pixels."""
 
 
 class MosaicStyle(StrEnum):
@@ -68,12 +61,10 @@ class Cover:
 
     Attributes:
         area_xyxy: (4,) pixels; of a head, what its oval touches.
-        cell_px: Side of a cell.
         strength: 1 hides; less lets through what lies below, which must then be no bare face.
     """
 
     area_xyxy: Box
-    cell_px: float
     strength: float = 1.0
 
 
@@ -104,12 +95,6 @@ def cover_box(box_xyxy: Box, *, grow: float = 1.0, shape: MosaicShape = MosaicSh
     )
 
 
-def cell_size(box_xyxy: Box) -> float:
-    """Return the side of a cell for a face in `box_xyxy`, at least 4 px."""
-    x0, y0, x1, y1 = _in_proportion(box_xyxy)
-    return max(4.0, max(x1 - x0, y1 - y0) / CELLS)
-
-
 def _in_proportion(box_xyxy: Box) -> tuple[float, float, float, float]:
     """Grow a box to the proportions of every face; one that lies, or moves sideways, only becomes a little higher."""
     x0, y0, x1, y1 = (float(value) for value in box_xyxy)
@@ -130,6 +115,7 @@ def draw_covers(
     """Hide all `covers` of a frame, in place.
 
     They must be drawn together: a cover drawn alone would take colours from the next face, which is hidden after it.
+    All lie on one grid, so that covers side by side are one mosaic, and cells stay where they are while a cover moves.
 
     Args:
         image: RGB frame, changed in place.
@@ -139,14 +125,14 @@ def draw_covers(
         worn: Personas that stand before the covers, as far as they hide what is there themselves.
     """
     placed = [place for cover in covers if (place := _place(cover, image, shape)) is not None]
+    if not placed:
+        return
     # Every colour is taken before anything is drawn.
-    heads = [
-        _head(_around(image, place, hidden=[other.area for other in placed if other is not place])) for place in placed
-    ]
+    grid = spread(image, [place.area for place in placed])
     before = [one for one in worn if any(one.meets(place.area) for place in placed)]
     kept = [image[one.part].copy() for one in before]
-    for place, head in zip(placed, heads, strict=True):
-        _lay(image, _painted(head, place.area, style), place)
+    for place in placed:
+        _lay(image, _painted(grid.within(place.area), place.area, style), place)
     for one, pixels in zip(before, kept, strict=True):
         share = one.opaque()
         image[one.part] = cv2.blendLinear(pixels, np.ascontiguousarray(image[one.part]), share, 1 - share)
@@ -154,10 +140,17 @@ def draw_covers(
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """The pixels that a cover touches."""
+    """The pixels of a frame that a cover touches.
+
+    Attributes:
+        area: Within the frame.
+        whole: The same, with what lies outside the frame.
+        shape: A box where what was cut off an oval would change its form.
+        strength: Of the cover.
+    """
 
     area: Area
-    cell_px: float
+    whole: Area
     shape: MosaicShape
     strength: float
 
@@ -170,120 +163,73 @@ def _place(cover: Cover, image: Image, shape: MosaicShape) -> _Place | None:
         beyond_x, beyond_y = FEATHER * (x1 - x0) + OVAL_PX, FEATHER * (y1 - y0) + OVAL_PX
         x0, y0, x1, y1 = x0 - beyond_x, y0 - beyond_y, x1 + beyond_x, y1 + beyond_y
     whole = math.floor(x0), math.floor(y0), math.ceil(x1), math.ceil(y1)
-    # A box may be of any size; memory is not. What was cut off an oval would change its form.
-    area = max(-width, whole[0]), max(-height, whole[1]), min(2 * width, whole[2]), min(2 * height, whole[3])
-    left, top, right, bottom = _within(area, image)
-    if right <= left or bottom <= top:
+    area = max(0, whole[0]), max(0, whole[1]), min(width, whole[2]), min(height, whole[3])
+    if area[2] <= area[0] or area[3] <= area[1]:
         return None
-    return _Place(area, cover.cell_px, shape if area == whole else MosaicShape.BOX, cover.strength)
-
-
-# --- what can be seen around ---------------------------------------------------------------------------------------
-
-
-def _around(image: Image, place: _Place, *, hidden: Sequence[Area]) -> Colours:
-    """Return a colour for each cell, spread from what can be seen along the four sides of a place."""
-    x0, y0, x1, y1 = place.area
-    cols, rows = (min(max(1, round(side / max(place.cell_px, 1.0))), _MOST_CELLS) for side in (x1 - x0, y1 - y0))
-    reach = max(2, round(place.cell_px))
-    near_rows, near_cols = _nearness(rows)[:, None, None], _nearness(cols)[None, :, None]
-    sides = (
-        (_side(image, (x0, y0 - reach, x1, y0), (cols, 1), hidden), near_rows),
-        (_side(image, (x0, y1, x1, y1 + reach), (cols, 1), hidden), near_rows[::-1]),
-        (_side(image, (x0 - reach, y0, x0, y1), (1, rows), hidden), near_cols),
-        (_side(image, (x1, y0, x1 + reach, y1), (1, rows), hidden), near_cols[:, ::-1]),
-    )
-    total, weight = np.zeros((rows, cols, 3), np.float32), np.zeros((rows, cols, 1), np.float32)
-    for colours, nearness in sides:
-        if colours is not None:
-            total += colours * nearness
-            weight += nearness
-    return total / weight if weight.any() else total + np.array(NOTHING_AROUND, np.float32)
-
-
-def _side(image: Image, strip: Area, cells_wh: tuple[int, int], hidden: Sequence[Area]) -> Colours | None:
-    """Return the mean colours along a strip, as (1, cells, 3) or (cells, 1, 3); None where none of it can be seen."""
-    x0, y0, x1, y1 = strip
-    left, top, right, bottom = _within(strip, image)
-    if right <= left or bottom <= top:
-        return None
-    there = image[top:bottom, left:right].astype(np.float32)
-    seen = np.ones(there.shape[:2], np.uint8)
-    for other in hidden:
-        cut = (max(0, other[0] - left), max(0, other[1] - top), max(0, other[2] - left), max(0, other[3] - top))
-        seen[cut[1] : cut[3], cut[0] : cut[2]] = 0
-    if not seen.any():
-        return None
-    there[seen == 0] = cv2.mean(there, seen)[:3]
-    # What lies outside the frame looks like the frame's edge.
-    whole = cv2.copyMakeBorder(there, top - y0, y1 - bottom, left - x0, x1 - right, cv2.BORDER_REPLICATE)
-    colours = cv2.resize(whole, cells_wh, interpolation=cv2.INTER_AREA)
-    return np.asarray(colours, np.float32).reshape(cells_wh[1], cells_wh[0], 3)
-
-
-@cache
-def _nearness(cells: int) -> NDArray[np.float32]:
-    """Return how near each of a row of cells is to where the row begins."""
-    return _lasting(1 / (np.arange(cells) + 0.5))
-
-
-# --- nobody's head -------------------------------------------------------------------------------------------------
-
-
-def _head(around: Colours) -> Colours:
-    """Paint nobody's head, a colour for each cell, in the light that is `around` it."""
-    colours, share, relief = _nobody(*around.shape[:2])
-    lit = colours * np.float32(around.mean() / MIDDLING)
-    return np.clip(around + (lit - around) * share + relief, 0, 255)
-
-
-@lru_cache(maxsize=256)
-def _nobody(rows: int, cols: int) -> tuple[Colours, NDArray[np.float32], NDArray[np.float32]]:
-    """Return the colours of a head that is nobody's, its share in each cell, and how cells differ from it."""
-    y, x = (np.mgrid[:rows, :cols] + 0.5) / np.array([rows, cols])[:, None, None] * 2 - 1
-    hair = np.clip((0.25 * x**2 - 0.42 - y) / 0.3 + 0.5, 0, 1)
-    eyes = 0.28 * np.exp(-(((y + 0.08) / 0.16) ** 2))
-    mouth = 0.22 * np.exp(-(((y - 0.5) / 0.13) ** 2) - (x / 0.4) ** 2)
-    skin = np.array(SKIN) * (1 - eyes - mouth)[..., None]
-    colours = skin + (np.array(HAIR) - skin) * hair[..., None]
-    share = 0.8 * np.clip((1.15 - np.hypot(x / 0.95, y / 0.98)) / 0.4, 0, 1)[..., None]
-    relief = np.random.default_rng(0).uniform(-RELIEF, RELIEF, (_MOST_CELLS, _MOST_CELLS, 1))[:rows, :cols]
-    return _lasting(colours), _lasting(share), _lasting(relief)
+    # A box may be of any size; memory is not.
+    too_large = whole[2] - whole[0] > 3 * width or whole[3] - whole[1] > 3 * height
+    return _Place(area, whole, MosaicShape.BOX if too_large else shape, min(cover.strength, 1.0))
 
 
 # --- paint ---------------------------------------------------------------------------------------------------------
 
 
-def _painted(colours: Colours, area: Area, style: MosaicStyle) -> Image:
-    size_wh = (area[2] - area[0], area[3] - area[1])
+def _painted(grid: CellGrid, area: Area, style: MosaicStyle) -> Image:
+    """Return the pixels of an area, all of whose cells `grid` holds."""
+    colours = grid.colours
     if style is MosaicStyle.SOLID:
-        colours = colours.mean(axis=(0, 1), keepdims=True)
+        colours = np.broadcast_to(colours.mean(axis=(0, 1)), colours.shape)
+    elif style is MosaicStyle.CELLS:
+        colours = colours + _tiled(_relief(), grid.first_row, grid.first_column, *colours.shape[:2])[..., None]
+    cell, (rows, cols) = grid.cell_px, colours.shape[:2]
+    way = cv2.INTER_LINEAR if style is MosaicStyle.BLUR else cv2.INTER_NEAREST
+    cells = np.clip(colours, 0, 255).astype(np.uint8)
+    pixels = np.asarray(cv2.resize(cells, (cols * cell, rows * cell), interpolation=way), np.uint8)
+    top, left = area[1] - grid.first_row * cell, area[0] - grid.first_column * cell
+    pixels = pixels[top : top + area[3] - area[1], left : left + area[2] - area[0]]
     if style is not MosaicStyle.BLUR:
-        return np.asarray(cv2.resize(colours.astype(np.uint8), size_wh, interpolation=cv2.INTER_NEAREST), np.uint8)
-    smooth = cv2.resize(colours.astype(np.uint8), size_wh, interpolation=cv2.INTER_CUBIC)
-    times = (-(-size_wh[1] // len(_grain())), -(-size_wh[0] // len(_grain())), 1)
-    grain = np.tile(_grain(), times)[: size_wh[1], : size_wh[0]]
-    return np.asarray(cv2.addWeighted(smooth, 1, grain, 1, -GRAIN), np.uint8)
+        return pixels
+    grain = _tiled(_grain(), area[1], area[0], *pixels.shape[:2])
+    return np.asarray(cv2.addWeighted(pixels, 1, grain, 1, -GRAIN), np.uint8)
+
+
+def _tiled(tile: NDArray[_Number], row: int, column: int, rows: int, columns: int) -> NDArray[_Number]:
+    """Return a part of a plane that repeats `tile`."""
+    row, column = row % _TILE, column % _TILE
+    more = max(0, row + rows - _TILE), max(0, column + columns - _TILE)
+    plane = np.pad(tile, [(0, more[0]), (0, more[1])] + [(0, 0)] * (tile.ndim - 2), mode="wrap") if any(more) else tile
+    return plane[row : row + rows, column : column + columns]
+
+
+@cache
+def _relief() -> NDArray[np.float32]:
+    """Return how cells differ from what is around them: (192, 192), the same in every frame of every stream."""
+    rng = np.random.default_rng(0)
+    total = np.zeros((_TILE, _TILE))
+    for side, most in RELIEF:
+        patches = rng.uniform(-most, most, (_TILE // side, _TILE // side))
+        total += patches.repeat(side, axis=0).repeat(side, axis=1)
+    return _lasting(total)
 
 
 @cache
 def _grain() -> Image:
-    noise = np.random.default_rng(0).uniform(0, 2 * GRAIN, (256, 256, 1))
-    return np.repeat(noise, 3, axis=2).astype(np.uint8)
+    noise = np.random.default_rng(0).uniform(0, 2 * GRAIN, (_TILE, _TILE, 1)).repeat(3, axis=2).astype(np.uint8)
+    noise.flags.writeable = False
+    return noise
 
 
 def _lay(image: Image, painted: Image, place: _Place) -> None:
-    area = place.area
-    left, top, right, bottom = _within(area, image)
+    left, top, right, bottom = place.area
     there = image[top:bottom, left:right]
-    here = (slice(top - area[1], bottom - area[1]), slice(left - area[0], right - area[0]))
-    share = min(place.strength, 1.0)
     if place.shape is MosaicShape.BOX:
-        there[:] = painted[here] if share == 1 else cv2.addWeighted(painted[here], share, there, 1 - share, 0)
+        whole = place.strength == 1
+        there[:] = painted if whole else cv2.addWeighted(painted, place.strength, there, 1 - place.strength, 0)
         return
-    whole = cv2.resize(_oval(), (painted.shape[1], painted.shape[0]), interpolation=cv2.INTER_LINEAR)
-    matte = whole[here] * np.float32(share)
-    there[:] = cv2.blendLinear(painted[here], there, matte, 1 - matte)
+    x0, y0, x1, y1 = place.whole
+    oval = cv2.resize(_oval(), (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)
+    matte = oval[top - y0 : bottom - y0, left - x0 : right - x0] * np.float32(place.strength)
+    there[:] = cv2.blendLinear(np.ascontiguousarray(painted), np.ascontiguousarray(there), matte, 1 - matte)
 
 
 @cache
@@ -293,12 +239,6 @@ def _oval() -> Matte:
     ends = 1 + 2 * FEATHER
     t = np.clip((ends - np.hypot(x, y) * ends) / (ends - 1), 0, 1)
     return _lasting(t * t * (3 - 2 * t))
-
-
-def _within(area: Area, image: Image) -> Area:
-    """Return the part of an area that lies in the image; empty where none does."""
-    height, width = image.shape[:2]
-    return max(0, area[0]), max(0, area[1]), min(width, area[2]), min(height, area[3])
 
 
 def _lasting(values: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -16,9 +16,10 @@ from mien.vision.faces import Box, Face, Image, Net, TreatedFrame, check_image
 from mien.vision.flow import carried
 from mien.vision.glance import roll_of
 from mien.vision.label import Label
+from mien.vision.label_place import InTheWay, features_of
 from mien.vision.landmarks import box_of_mesh
 from mien.vision.looks import Finder, Look, LookSchedule, Pace, moving, thorough
-from mien.vision.mosaic import Cover, MosaicShape, MosaicStyle, cell_size, cover_box, draw_covers
+from mien.vision.mosaic import Cover, MosaicShape, MosaicStyle, cover_box, draw_covers
 from mien.vision.policy import Mosaic, Policy, Show, Swap
 from mien.vision.swapper import MeshSwapper
 from mien.vision.tracker import HOLD_S, TWINS, FaceTrack, FaceTracker, Glancing, iou
@@ -216,6 +217,7 @@ class FacePipeline:
         old = previous
         self._is_cut, self._last_at, self._scene_at = old._is_cut, old._last_at, old._scene_at  # noqa: SLF001
         self._altered_at, self._is_sure = old._altered_at, old._is_sure  # noqa: SLF001
+        self._label = old._label  # noqa: SLF001  # it stays in its corner
         self._eyes.tracker.take_over(old._eyes.tracker)  # noqa: SLF001
         if old._schedule is not None:  # noqa: SLF001
             # The other may have looked less often: then everything is seen once, upright at first.
@@ -319,7 +321,10 @@ class FacePipeline:
 
     def _is_of_this_scene(self, held: _Held) -> bool:
         """Tell whether a face of the newest frame may have been in an older one: an alarm may have been false."""
-        return held.at >= self._scene_at or not surely_cut(held.untreated, self._held[-1].untreated)
+        newest = self._held[-1].untreated
+        if held.untreated.shape != newest.shape:
+            return False  # a place in one is no place in the other
+        return held.at >= self._scene_at or not surely_cut(held.untreated, newest)
 
     def _trace_back(self, image: Image, box: Box, roll: float, frames: list[_Held]) -> None:
         """Follow a face of `image` back through frames that wait, and hide it and its surroundings in them.
@@ -381,7 +386,7 @@ class FacePipeline:
             draw_covers(held.image, covers, style=self._mosaic_style, shape=self._mosaic_shape, worn=worn)
         counts = Counter(drawn.values())
         altered = bool(held.late_covers) or counts[Swap.name] + counts[Mosaic.name] > 0
-        self._mark(held, altered=altered)
+        self._mark(held, drawn, altered=altered)
         self._drop_old_state(held.faces)
         return TreatedFrame(held.image, held.at, dict(counts), altered)
 
@@ -402,14 +407,12 @@ class FacePipeline:
         return drawn
 
     def _cover(self, held: _Held, face: Face) -> Cover:
-        """Return what to hide of `face` and how coarsely; a face not seen now may be anywhere near."""
+        """Return what to hide of `face`; one not seen now may be anywhere near."""
         grow = 1 + GROWTH_PER_S * held.unseen_s.get(face.face_track_id, 0.0)
-        area = cover_box(face.reach_xyxy, grow=grow, shape=self._mosaic_shape)
-        return Cover(area, cell_size(face.box_xyxy))
+        return Cover(cover_box(face.reach_xyxy, grow=grow, shape=self._mosaic_shape))
 
     def _late_cover(self, box: Box, *, grow: float) -> Cover:
-        area = cover_box(box, grow=grow, shape=self._mosaic_shape)
-        return Cover(area, cell_size(area))
+        return Cover(cover_box(box, grow=grow, shape=self._mosaic_shape))
 
     def _swap(self, held: _Held, face: Face, swap: Swap) -> float:
         """Draw the persona over the face; return how much of it must be hidden even so: 1 where it is not drawn."""
@@ -438,12 +441,14 @@ class FacePipeline:
             self._foremost = None if largest is None else largest.face_track_id
         return self._foremost
 
-    def _mark(self, held: _Held, *, altered: bool) -> None:
+    def _mark(self, held: _Held, drawn: dict[int, str], *, altered: bool) -> None:
         if altered:
             self._altered_at = held.at
         if held.at - self._altered_at < LABEL_HOLD_S:
+            seen = [f.mesh for f in held.faces if f.mesh is not None and drawn[f.face_track_id] != Mosaic.name]
+            features = [box for mesh in seen for box in features_of(mesh)]
             with self._span("label"):
-                self._label.draw(held.image)
+                self._label.draw(held.image, InTheWay([f.box_xyxy for f in held.faces], features), at=held.at)
 
     def _drop_old_state(self, faces: list[Face]) -> None:
         """Forget what is kept about faces that are gone from the newest frame and from the delay line."""

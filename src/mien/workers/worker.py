@@ -10,7 +10,7 @@ from typing import Any, Final
 import structlog
 
 from mien.errors import LiveError, LiveLostError, MienError
-from mien.media.privates import gather_within
+from mien.media.privates import gather_within, prepare_dtls
 from mien.sessions.live import LiveSession
 from mien.sessions.local_runner import LocalRunner
 from mien.sessions.ports import FrameSession, PipelineFactory, TreatedPicture
@@ -54,6 +54,7 @@ class _Worker:
             first = await self._channel.receive()
             limits, ice_servers, reach = _unpickled(first.body)
             gather_within(reach)
+            prepare_dtls()
             async with (
                 LocalRunner(self._eyes_of_this_process, limits=limits, ice_servers=ice_servers) as self._runner,
                 asyncio.TaskGroup() as self._group,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mien.media.assembly import MAX_FRAME_BYTES, Assembler, h264_piece, vp8_piece
 from mien.media.encoded import VideoCodec
-from support.rtp import PAYLOAD_TYPES, decoded, encode, flat, packets_of
+from support.rtp import PAYLOAD_TYPES, decoded, encode, flat, gstreamer_payloads, packets_of
 
 CODECS = list(VideoCodec)
 FRAMES = {codec: encode(codec, 24, keyframes=(0, 12)) for codec in CODECS}
@@ -117,6 +117,38 @@ def test_a_keyframe_is_shown_without_waiting_for_what_was_lost_long_before_it(re
     assert [frame.timestamp // 3000 for frame in receiver.frames] == [*range(8), *range(12, 24)]
     assert decoded(codec, receiver.data) == 20
     assert receiver.keyframes_asked == 0
+
+
+KEY, DELTA = {7: 1, 8: 1, 5: 3}, {1: 3}
+
+
+def kinds_of(data):
+    """Count the parameter sets and slices of a picture by their kind."""
+    kinds = [unit[0] & 31 for unit in data.split(b"\0\0\0\1")[1:]]
+    return {kind: kinds.count(kind) for kind in kinds if kind in {1, 5, 7, 8}}
+
+
+@pytest.mark.parametrize("first", [pytest.param(0, id="from-the-start"), pytest.param(40, id="joined-later")])
+def test_parameter_sets_before_every_slice_cut_no_picture(receiver, first):
+    encoded = encode(VideoCodec.H264, 12, keyframes=(0, 6), options={"x264-params": "slices=3:threads=1"})
+    frames = packets_of(VideoCodec.H264, encoded, payloads_of=gstreamer_payloads)
+    assert sum(packet.payload[0] & 31 == 7 for packet in frames[0]) >= 3, "the input is what it says"
+    for packet in list(flat(frames))[first:]:
+        receiver.take(packet)
+    assert list(map(kinds_of, receiver.data)) == ([KEY, *5 * [DELTA], KEY, *5 * [DELTA]])[0 if first == 0 else 6 :]
+    assert decoded(VideoCodec.H264, receiver.data) == len(receiver.frames)
+
+
+def test_parameter_sets_before_every_slice_cut_no_picture_after_a_loss(receiver):
+    encoded = encode(VideoCodec.H264, 12, keyframes=(0, 6), options={"x264-params": "slices=3:threads=1"})
+    frames = packets_of(VideoCodec.H264, encoded, payloads_of=gstreamer_payloads)
+    frames[3].pop(1)
+    for packets in frames:
+        for packet in packets:
+            receiver.take(packet, after_s=0.033 / len(packets))
+    assert [frame.timestamp // 3000 for frame in receiver.frames] == [0, 1, 2, *range(6, 12)]
+    assert list(map(kinds_of, receiver.data)) == [KEY, DELTA, DELTA, KEY, *5 * [DELTA]]
+    assert decoded(VideoCodec.H264, receiver.data) == 9
 
 
 def test_keyframes_are_asked_for_again_but_not_with_every_packet(receiver):

@@ -1,4 +1,6 @@
+import base64
 import random
+import re
 import threading
 import time
 from contextlib import contextmanager
@@ -42,13 +44,51 @@ class Screen:
 
 
 @contextmanager
-def decoding(screen, *, max_pixels=1280 * 720):
-    decoder = DecoderThread(hand_on=screen.show, ask_for_keyframe=screen.ask, max_pixels=max_pixels)
+def decoding(screen, *, max_pixels=1280 * 720, offer="v=0"):
+    decoder = DecoderThread(hand_on=screen.show, ask_for_keyframe=screen.ask, max_pixels=max_pixels, offer=offer)
     try:
         yield decoder
     finally:
         screen.may_go_on.set()
         assert decoder.close(timeout_s=5)
+
+
+def bare(encoded):
+    """Take the parameter sets out of an H.264 frame; return both."""
+    units = encoded.split(b"\0\0\0\1")[1:]
+    sets = [unit for unit in units if unit[0] & 31 in {7, 8}]
+    others = [unit for unit in units if unit[0] & 31 not in {7, 8}]
+    return sets, b"".join(b"\0\0\0\1" + unit for unit in others)
+
+
+def h264_with_long_start_codes():
+    codec = VideoCodec.H264
+    return [re.sub(rb"\x00?\x00\x00\x01", b"\0\0\0\1", data) for data in FRAMES[codec]]
+
+
+@pytest.mark.parametrize("named", ["in-the-stream", "in-the-offer"])
+def test_key_frames_without_parameter_sets_have_those_that_were_named_before(named):
+    frames = h264_with_long_start_codes()
+    (first, *_), sets = frames, bare(frames[0])[0]
+    assert sets, "the input is what it says"
+    sent = [first if named == "in-the-stream" else bare(first)[1], *(bare(data)[1] for data in frames[1:])]
+    value = ",".join(base64.b64encode(unit).decode() for unit in sets)
+    fmtp = f"a=fmtp:96 packetization-mode=1;sprop-parameter-sets={value};profile-level-id=42c00c"
+    screen = Screen()
+    with decoding(screen, offer=f"v=0\r\n{fmtp}\r\n" if named == "in-the-offer" else "v=0\r\n") as decoder:
+        for number, each in enumerate(stream(VideoCodec.H264, sent)):
+            decoder.put(each, float(number))
+        assert screen.settles(lambda: len(screen.pictures) == len(frames))
+        assert decoder.errors == 0
+
+
+@pytest.mark.parametrize("value", ["====", "Z0LAFdkBQfsBagw", "//,," * 400, "AAAA,aGVsbG8="])
+def test_no_sprop_of_an_offer_raises(value):
+    screen = Screen()
+    with decoding(screen, offer=f"a=fmtp:96 sprop-parameter-sets={value}\r\n") as decoder:
+        for number, each in enumerate(stream(VideoCodec.H264)):
+            decoder.put(each, float(number))
+        assert screen.settles(lambda: len(screen.pictures) == 10)
 
 
 def frame(data, codec, *, is_keyframe):

@@ -5,6 +5,7 @@ import pytest
 
 from mien.errors import InputError
 from mien.vision.label import Label, draw_text, text_size_wh
+from mien.vision.label_place import InTheWay
 
 SIZES = [
     pytest.param((426, 240), id="240p"),
@@ -24,10 +25,10 @@ def marked(size_wh: tuple[int, int], language: str = "both", ground: int = 128) 
 
 @pytest.mark.parametrize("size_wh", SIZES)
 @pytest.mark.parametrize("language", ["en", "ko", "both"])
-def test_its_letters_are_at_least_five_percent_of_the_short_side_high(size_wh, language):
+def test_its_letters_are_at_least_three_percent_of_the_short_side_high(size_wh, language):
     picture, _ = marked(size_wh, language)
     rows = np.flatnonzero((picture > 200).all(axis=2).any(axis=1))
-    assert rows[-1] - rows[0] + 1 >= 0.05 * min(size_wh)
+    assert rows[-1] - rows[0] + 1 >= 0.03 * min(size_wh)
 
 
 @pytest.mark.parametrize("size_wh", SIZES)
@@ -41,10 +42,17 @@ def test_it_stands_at_the_top_right_inside_the_title_safe_area(size_wh):
     assert columns.mean() > width / 2
 
 
+@pytest.mark.parametrize("language", ["en", "ko", "both"])
+@pytest.mark.parametrize("size_wh", [(1280, 720), (720, 1280), (1920, 1080), (640, 360), (3840, 2160), (720, 720)])
+def test_it_takes_a_third_of_the_width_at_most(size_wh, language):
+    columns = np.flatnonzero(marked(size_wh, language)[1].any(axis=0))
+    assert columns[-1] - columns[0] < size_wh[0] / 3
+
+
 @pytest.mark.parametrize("ground", [0, 128, 255])
 def test_its_letters_stand_out_on_every_ground(ground):
     picture, _ = marked((640, 360), ground=ground)
-    plate = picture[18:54, 400:608].astype(int).sum(axis=2) / 3
+    plate = picture[18:49, 413:608].astype(int).sum(axis=2) / 3
     assert plate.max() > 240
     assert np.median(plate) < 60  # most of a label is its dark plate
 
@@ -62,6 +70,14 @@ def test_it_fits_into_the_smallest_and_strangest_pictures(size_wh):
     picture, changed = marked(size_wh)
     assert picture.shape == (size_wh[1], size_wh[0], 3)
     assert changed.any()
+
+
+def test_it_is_drawn_where_no_face_is():
+    picture = np.full((720, 1280, 3), 128, np.uint8)
+    Label().draw(picture, InTheWay(faces=[np.array([800, 0, 1280, 300], np.float32)]))
+    rows, columns = np.nonzero((picture != 128).any(axis=2))
+    assert columns.max() < 640
+    assert rows.max() < 360
 
 
 def test_one_label_serves_a_stream_whose_size_changes():

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mien.vision.mosaic import CELLS, Cover, MosaicShape, MosaicStyle, cell_size, cover_box, draw_covers
+from mien.vision.mosaic import Cover, MosaicShape, MosaicStyle, cover_box, draw_covers
+from mien.vision.surroundings import cell_side
 
 RNG = np.random.default_rng(7)
 NOISE = RNG.integers(0, 256, (120, 160, 3), np.uint8)
@@ -23,7 +24,7 @@ def box(*values):
 
 
 def covers(*faces, shape=MosaicShape.BOX):
-    return [Cover(cover_box(face, shape=shape), cell_size(face)) for face in faces]
+    return [Cover(cover_box(face, shape=shape)) for face in faces]
 
 
 def drawn(image, *faces, style=MosaicStyle.CELLS, shape=MosaicShape.BOX):
@@ -101,8 +102,8 @@ def test_nothing_beyond_the_cover_changes(style, shape):
 def test_a_weaker_cover_lets_through_what_lies_below(style, shape):
     area = cover_box(box(60, 50, 90, 80), shape=shape)
     whole, half = NOISE.copy(), NOISE.copy()
-    draw_covers(whole, [Cover(area, 8.0)], style=style, shape=shape)
-    draw_covers(half, [Cover(area, 8.0, strength=0.5)], style=style, shape=shape)
+    draw_covers(whole, [Cover(area)], style=style, shape=shape)
+    draw_covers(half, [Cover(area, strength=0.5)], style=style, shape=shape)
     assert np.abs(half - (NOISE / 2 + whole / 2)).max() <= 1
 
 
@@ -113,11 +114,35 @@ def test_the_edge_of_a_head_fades():
     assert np.abs(np.diff(row)).max() < np.abs(row[-1] - row[0])
 
 
-def test_a_face_is_as_many_cells_across_as_promised():
-    face = box(50, 40, 110, 90)
-    rows = drawn(np.full_like(NOISE, 90), face)[40:90, 50:110, 0]
-    assert len(np.unique(rows, axis=0)) <= CELLS + 1
-    assert len(np.unique(rows.T, axis=0)) <= CELLS + 1
+def test_the_cells_of_all_covers_lie_on_one_grid_that_does_not_move_with_a_face():
+    ground = np.full((720, 1280, 3), 90, np.uint8)
+    side = cell_side((1280, 720))
+    for shift in (0, 5, 11):
+        picture = drawn(ground, box(300 + shift, 200, 420 + shift, 350), box(700, 300 + shift, 760, 370 + shift))
+        for x0, y0, x1, y1 in ((320, 208, 400, 336), (704, 320, 752, 368)):
+            for y, x in itertools.product(range(y0, y1, side), range(x0, x1, side)):
+                cell = picture[y : y + side, x : x + side]
+                assert (cell == cell[0, 0]).all()
+
+
+def test_covers_that_meet_are_one_mosaic_without_a_seam():
+    side_by_side = drawn(NOISE, box(40, 40, 70, 80), box(60, 40, 90, 80))
+    turned_round = drawn(NOISE, box(60, 40, 90, 80), box(40, 40, 70, 80))
+    assert (side_by_side == turned_round).all()
+
+
+def test_cells_differ_so_that_a_cover_over_an_even_wall_can_be_seen():
+    wall = np.full((720, 1280, 3), 90, np.uint8)
+    changed = (drawn(wall, box(300, 200, 420, 350)) != wall).any(axis=-1)[200:350, 300:420]
+    assert changed.mean() > 0.9
+
+
+def test_no_cover_looks_like_a_head():
+    """A false cover was a person of pixels: on an even ground the cells must be its colour, but for their relief."""
+    wall = np.full((720, 1280, 3), 120, np.uint8)
+    cells = drawn(wall, box(300, 100, 700, 600))[100:600, 300:700].astype(int)
+    assert np.abs(cells - 120).max() <= 16
+    assert np.abs(cells - cells[..., :1]).max() <= 1
 
 
 def test_covers_are_as_dark_as_the_picture_around_them():
@@ -136,7 +161,7 @@ def test_where_nothing_can_be_seen_around_the_cover_it_is_grey():
 @given(corners=st.tuples(*[st.floats(-1e7, 1e7) for _ in range(4)]))
 def test_areas_that_leave_the_frame_or_are_empty_do_no_harm(style, shape, corners):
     image = NOISE.copy()
-    draw_covers(image, [Cover(box(*corners), 7)], style=style, shape=shape)
+    draw_covers(image, [Cover(box(*corners))], style=style, shape=shape)
     assert image.shape == NOISE.shape
 
 
@@ -158,7 +183,3 @@ def test_the_cover_is_larger_than_the_face_and_grows(grow, shape):
     assert (cover[2:] > face[2:]).all()
     if grow > 1:
         assert cover[0] < cover_box(face, shape=shape)[0]
-
-
-def test_tiny_faces_get_cells_of_four_pixels():
-    assert cell_size(box(0, 0, 12, 12)) == 4

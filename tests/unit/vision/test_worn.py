@@ -11,7 +11,7 @@ from support.drawn_heads import drawn_mesh
 
 MESH = drawn_mesh(at=(140, 150))
 PART = (slice(40, 340), slice(60, 340))
-EVERYWHERE = Cover(np.array([0, 0, 400, 400], np.float32), 20.0)
+EVERYWHERE = Cover(np.array([0, 0, 400, 400], np.float32))
 PICTURE = np.random.default_rng(3).integers(0, 256, (400, 400, 3), np.uint8)
 
 

@@ -1,5 +1,6 @@
 import createClient from "openapi-fetch";
 import type { LanguageCode } from "../words/language";
+import { below, prefix } from "./place";
 import { Problem } from "./problem";
 import type { paths } from "./schema";
 
@@ -32,7 +33,7 @@ export class Api {
     private readonly operatorToken: () => string | null = () => null,
     fetchThrough: (request: Request) => Promise<Response> = (request) => fetch(request),
   ) {
-    this.client = createClient<paths>({ baseUrl: location.origin, fetch: fetchThrough });
+    this.client = createClient<paths>({ baseUrl: location.origin + prefix, fetch: fetchThrough });
   }
 
   async broadcasts() {
@@ -65,7 +66,7 @@ export class Api {
 
   /** End a broadcast from a page that is being closed: a beacon is all that browsers promise to send then. */
   leave(id: string, token: string): void {
-    navigator.sendBeacon(`/api/broadcasts/${encodeURIComponent(id)}/end`, token);
+    navigator.sendBeacon(below(`/api/broadcasts/${encodeURIComponent(id)}/end`), token);
   }
 
   async personas() {

@@ -1,5 +1,6 @@
 import { Backoff, sleep } from "../webrtc/retry";
 import type { Api, Broadcast } from "./client";
+import { below } from "./place";
 import { Problem } from "./problem";
 
 const POLL_MS = 2_000;
@@ -29,7 +30,7 @@ export async function follow(id: string, options: FollowOptions): Promise<void> 
   const { signal, hear } = options;
   const openSocket = options.openSocket ?? ((url) => new WebSocket(url));
   const backoff = options.backoff ?? new Backoff();
-  const url = new URL(`/api/broadcasts/${encodeURIComponent(id)}/events`, location.href);
+  const url = new URL(below(`/api/broadcasts/${encodeURIComponent(id)}/events`), location.href);
   url.protocol = url.protocol.replace("http", "ws");
   while (!signal.aborted) {
     const since = performance.now();

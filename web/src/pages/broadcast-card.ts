@@ -1,4 +1,5 @@
 import type { Broadcast } from "../api/client";
+import { below } from "../api/place";
 import { alteredBadge } from "../ui/frame";
 import { icon } from "../ui/icons";
 import { View } from "../ui/view";
@@ -25,7 +26,7 @@ export class BroadcastCard {
       {},
       view.el(
         "a",
-        { class: "card", href: broadcast.watch_url },
+        { class: "card", href: below(broadcast.watch_url) },
         view.el(
           "span",
           { class: "card-art", "data-treatment": () => this.broadcast.treatment },
@@ -60,7 +61,7 @@ export class BroadcastCard {
 
   /** Browsers keep the old picture until the new one is there, but would not ask twice for the same address. */
   private pictureUrl(): string {
-    return `${this.broadcast.thumbnail_url}?at=${Math.floor(Date.now() / PICTURE_MS)}`;
+    return `${below(this.broadcast.thumbnail_url)}?at=${Math.floor(Date.now() / PICTURE_MS)}`;
   }
 
   private loaded(has: boolean): void {

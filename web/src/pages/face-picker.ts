@@ -1,4 +1,5 @@
 import type { Api, MosaicShape, MosaicStyle, MosaicWish, Persona, Wish } from "../api/client";
+import { below } from "../api/place";
 import { type PhotoFindings, Problem } from "../api/problem";
 import { icon } from "../ui/icons";
 import { View } from "../ui/view";
@@ -119,7 +120,7 @@ export class FacePicker {
             checked: mask.id === this.mask,
             on: { change: () => this.change(() => (this.mask = mask.id)) },
           }),
-          this.view.el("img", { src: mask.preview_url, alt: "", loading: "lazy" }),
+          this.view.el("img", { src: below(mask.preview_url), alt: "", loading: "lazy" }),
           this.view.el("span", {}, mask.title[code]),
         ),
       ),

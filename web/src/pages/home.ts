@@ -1,4 +1,5 @@
 import type { Api, Broadcast } from "../api/client";
+import { below } from "../api/place";
 import { frame } from "../ui/frame";
 import { type IconName, icon } from "../ui/icons";
 import { View } from "../ui/view";
@@ -45,7 +46,7 @@ export class HomePage {
     const personas = await this.api.personas().catch(() => []);
     const pictures = personas
       .slice(0, 3)
-      .map(({ preview_url }) => this.view.el("img", { src: preview_url, alt: "" }));
+      .map(({ preview_url }) => this.view.el("img", { src: below(preview_url), alt: "" }));
     this.masks.replaceChildren(...pictures);
   }
 
@@ -79,7 +80,12 @@ export class HomePage {
         this.masks,
         view.el("h1", {}, () => words().appLine),
         view.el("p", { class: "lead" }, () => words().appMore),
-        view.el("a", { class: "button primary large", href: "/live" }, icon("camera"), () => words().goLive),
+        view.el(
+          "a",
+          { class: "button primary large", href: below("/live") },
+          icon("camera"),
+          () => words().goLive,
+        ),
         view.el(
           "ul",
           { class: "pillars", role: "list" },

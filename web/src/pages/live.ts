@@ -1,5 +1,6 @@
 import type { Api, Broadcast, CreatedBroadcast } from "../api/client";
 import { follow } from "../api/follow";
+import { below } from "../api/place";
 import { Problem } from "../api/problem";
 import { alteredBadge, frame } from "../ui/frame";
 import { icon } from "../ui/icons";
@@ -592,7 +593,7 @@ export class LivePage {
     const words = () => this.language.words.share;
     const link = () =>
       this.isOnAir && "broadcast" in this.state
-        ? new URL(this.state.broadcast.watch_url, location.href).href
+        ? new URL(below(this.state.broadcast.watch_url), location.href).href
         : "";
     let copied = false;
     const copy = async () => {

@@ -1,5 +1,6 @@
 import type { Api } from "../api/client";
 import { follow } from "../api/follow";
+import { below } from "../api/place";
 import { alteredBadge, frame } from "../ui/frame";
 import { icon } from "../ui/icons";
 import { sayRetry } from "../ui/retry";
@@ -143,7 +144,7 @@ export class WatchPage {
         view.el("span", {}, () => this.notice()?.more),
         view.el(
           "a",
-          { class: "button", href: "/", hidden: () => this.state.kind !== "ended" },
+          { class: "button", href: below("/"), hidden: () => this.state.kind !== "ended" },
           () => words().viewer.others,
         ),
         view.el(

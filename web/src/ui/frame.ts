@@ -1,3 +1,4 @@
+import { below } from "../api/place";
 import logoUrl from "../favicon.svg";
 import type { Language } from "../words/language";
 import type { View } from "./view";
@@ -22,7 +23,12 @@ export function frame(view: View, language: Language, main: HTMLElement): HTMLEl
   const header = view.el(
     "header",
     { class: "top" },
-    view.el("a", { class: "wordmark", href: "/", "aria-label": () => `mien, ${words().home}` }, logo, "mien"),
+    view.el(
+      "a",
+      { class: "wordmark", href: below("/"), "aria-label": () => `mien, ${words().home}` },
+      logo,
+      "mien",
+    ),
     view.el("div", { class: "languages", role: "group", "aria-label": () => words().language }, choices),
   );
   return [header, main];

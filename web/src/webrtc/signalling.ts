@@ -1,3 +1,4 @@
+import { below } from "../api/place";
 import { Problem } from "../api/problem";
 import { fragmentOf } from "./fragment";
 import { iceServersOf } from "./link";
@@ -38,7 +39,7 @@ export class Signalling {
   async negotiate(endpoint: string, abort: AbortSignal): Promise<void> {
     this.connection.addEventListener("icecandidate", ({ candidate }) => this.gathered(candidate));
     const offer = await this.connection.createOffer();
-    const response = await this.send(endpoint, {
+    const response = await this.send(below(endpoint), {
       method: "POST",
       headers: { ...this.headers, "Content-Type": "application/sdp", Accept: "application/sdp" },
       body: offer.sdp ?? "",
@@ -48,7 +49,7 @@ export class Signalling {
     const location = response.headers.get("Location");
     if (response.status !== 201 || location === null)
       throw new Problem("unknown", response.status, "no Location");
-    this.sessionUrl = new URL(location, response.url || window.location.href);
+    this.sessionUrl = new URL(below(location), response.url || window.location.href);
     this.etag = response.headers.get("ETag");
     const answer = await response.text();
     abort.throwIfAborted();

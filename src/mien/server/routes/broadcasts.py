@@ -1,15 +1,17 @@
 """`/api/broadcasts`: make, list, change on air, end."""
 
+import re
 from dataclasses import asdict, fields
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Self, TypedDict
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from mien.config import Settings
 from mien.server.access import bearer_token, check_operator
+from mien.server.paths import OwnPath
 from mien.server.problems import HttpError
 from mien.sessions.broadcasts import MAX_TITLE_LENGTH, Broadcast, Broadcasts, BroadcastWish
 from mien.sessions.ports import MAX_LIVE_DELAY_FRAMES, LiveTreatment, OtherFaces
@@ -92,9 +94,9 @@ class CreatedOut(BaseModel):
 
     id: str = Field(description="Unguessable.")
     token: str = Field(description="Bearer token to publish, change and end it; shown only here.")
-    whip_url: str = Field(description="Where to publish.")
-    whep_url: str = Field(description="Where players watch.")
-    watch_url: str = Field(description="The page to watch on.")
+    whip_url: OwnPath = Field(description="Where to publish.")
+    whep_url: OwnPath = Field(description="Where players watch.")
+    watch_url: OwnPath = Field(description="The page to watch on.")
 
 
 class RecordingOut(BaseModel):
@@ -134,9 +136,9 @@ class BroadcastOut(BaseModel):
     rungs: dict[str, int] = Field(description="Viewers by the size they get; 0 is the full one.")
     record: bool = Field(description="Whether it shall be recorded.")
     recording: RecordingOut | None = Field(description="How the recording fares.")
-    whep_url: str = Field(description="Where players watch.")
-    watch_url: str = Field(description="The page to watch on.")
-    thumbnail_url: str = Field(description="A small JPEG of what viewers see; 404 when there is nothing.")
+    whep_url: OwnPath = Field(description="Where players watch.")
+    watch_url: OwnPath = Field(description="The page to watch on.")
+    thumbnail_url: OwnPath = Field(description="A small JPEG of what viewers see; 404 when there is nothing.")
     started_at: float = Field(description="When it was made, in seconds since 1970.")
 
     @classmethod
@@ -255,13 +257,22 @@ async def thumbnail(request: Request, broadcast_id: str) -> Response:
     return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
 
+def _sendable(token: SecretStr) -> SecretStr:
+    """Let a token pass that a header can carry."""
+    if not re.fullmatch(r"[\x21-\x7e]+", token.get_secret_value()):
+        raise ValueError("a bearer token has visible ASCII characters only")
+    return token
+
+
 class PushIn(BaseModel):
     """A WHIP server to push a broadcast to."""
 
     model_config = ConfigDict(extra="forbid")
 
     url: str = Field(max_length=2048, description="Its WHIP endpoint.")
-    token: SecretStr | None = Field(default=None, max_length=4096, description="Bearer token for it.")
+    token: Annotated[SecretStr, AfterValidator(_sendable)] | None = Field(
+        default=None, max_length=4096, description="Bearer token for it: visible ASCII characters."
+    )
 
 
 class PushOut(BaseModel):

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Final, Literal
 
 from fastapi import APIRouter, Request
-from fastapi.responses import FileResponse, HTMLResponse, Response
+from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel, Field
+
+from mien.server.paths import home_of
 
 router = APIRouter()
 
@@ -16,7 +18,7 @@ _NOT_BUILT: Final = """<!doctype html>
 <title>mien</title>
 <body style="font: 1.1rem/1.6 system-ui, sans-serif; max-width: 36rem; margin: 15vh auto; padding: 0 1rem">
 <h1>The pages are not built yet</h1>
-<p>The server runs, and its <a href="/openapi.json">API</a> works. To build the pages, run:</p>
+<p>The server runs, and its <a href="{home}openapi.json">API</a> works. To build the pages, run:</p>
 <pre>make web</pre>
 <p lang="ko">화면이 아직 빌드되지 않았습니다. 위 명령을 실행해 주세요.</p>
 </body></html>
@@ -65,7 +67,11 @@ async def watch(request: Request, broadcast_id: str) -> Response:  # noqa: ARG00
 
 def _page(request: Request, name: str) -> Response:
     folder: Path = request.app.state.web_dir
+    home = home_of(request)
     for file in (folder / f"{name}.html", folder / "index.html"):
         if file.is_file():
-            return FileResponse(file, headers={"Cache-Control": "no-cache"})
-    return HTMLResponse(_NOT_BUILT, HTTPStatus.SERVICE_UNAVAILABLE)
+            # The build leaves paths relative to the page (vite's `base`), which may lie deeper than the build knows.
+            text = file.read_text().replace('="./', f'="{home}')
+            text = text.replace("<head>", f'<head>\n    <meta name="mien-home" content="{home}">', 1)
+            return HTMLResponse(text, headers={"Cache-Control": "no-cache"})
+    return HTMLResponse(_NOT_BUILT.replace("{home}", home), HTTPStatus.SERVICE_UNAVAILABLE)

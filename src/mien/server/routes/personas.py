@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from mien.server.access import check_operator
+from mien.server.paths import OwnPath
 from mien.server.photos import PhotoOut, TextOut, photos_out
 from mien.sessions.advice import ADVICE
 from mien.sessions.consent import BILINGUAL_STATEMENT, Language
@@ -26,7 +27,7 @@ class PersonaOut(BaseModel):
     id: str = Field(description="For `persona` of a broadcast.")
     kind: str = Field(description="`mask` for one that mien draws itself.")
     title: TextOut = Field(description="Its name.")
-    preview_url: str = Field(description="A JPEG of it.")
+    preview_url: OwnPath = Field(description="A JPEG of it.")
 
 
 class ReferenceOut(BaseModel):

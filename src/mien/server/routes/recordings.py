@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from mien.config import Settings
 from mien.server.access import check_operator
+from mien.server.paths import OwnPath
 from mien.server.problems import HttpError
 
 router = APIRouter(prefix="/api/recordings", tags=["recordings"], dependencies=[Depends(check_operator)])
@@ -22,7 +23,7 @@ class RecordingFileOut(BaseModel):
 
     name: str = Field(description="Of the file; it begins with the time, in UTC.")
     bytes: int = Field(description="Its size.")
-    url: str = Field(description="Where it is.")
+    url: OwnPath = Field(description="Where it is.")
 
 
 @router.get("")
