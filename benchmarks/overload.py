@@ -3,8 +3,9 @@
     python benchmarks/overload.py [--seconds 30] [--slow-ms 250]
 
 A publisher sends 20 sharp pictures a second; each takes `slow-ms` to treat, and the treatment paints it over. Viewers
-must get fewer pictures, not later ones, and none that is sharp. One viewer is there before it begins, one joins
-in its middle.
+must get fewer pictures, not later ones, and none that is sharp. One viewer is there before it begins, one joins in its
+middle. `load` is what the server said of itself, one after the other; `overload_many.py` has several real broadcasts
+share a machine.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import json
 import sys
 import tempfile
 import time
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,7 @@ async def overload(seconds: float, slow_s: float) -> dict[str, Any]:
                 "seconds": seconds,
                 "slow_ms": slow_s * 1000,
                 "states": sorted({told_now["state"] for told_now in told}),
+                "load": [load for load, _ in groupby(told_now["load"] for told_now in told)],
                 "fps_in": told[-1]["fps_in"],
                 "fps_out": told[-1]["fps_out"],
                 "delay_first_ms": round(delays[len(delays) // 4]),

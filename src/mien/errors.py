@@ -40,6 +40,7 @@
     │       └── IceRestartError   a fragment asks for new ICE credentials
     ├── BusyError                 too much of the same is being done; later there will be room
     └── SettingsError             a setting is wrong
+        └── AddressError          the server cannot listen where it should
 
 Each class carries a stable `code`; `server/problems.py` alone turns codes into HTTP answers.
 """
@@ -319,3 +320,9 @@ class SettingsError(MienError):
     """A setting is wrong."""
 
     code = "settings"
+
+
+class AddressError(SettingsError):
+    """The server cannot listen where it should."""
+
+    code = "settings.address"

@@ -69,8 +69,8 @@ def test_in_mosaic_the_viewer_sees_nobody(broadcaster, viewer, judge):
     link = go_live(broadcaster)
     first, screens = watch(viewer, link, screens=6)
     assert len(screens) == 6
-    # A browser that is starved of CPU may be given the smaller picture.
-    assert all(image.shape in {(720, 1280, 3), (360, 640, 3)} for image in screens)
+    # A browser that is starved of CPU may be given the smaller picture, and so may all from a server that is.
+    assert all(image.shape in {(720, 1280, 3), (540, 960, 3), (360, 640, 3)} for image in screens)
     live = judge.embedding(astronaut_frame(1.0, face_px=250))
     assert all(judge.likeness(image, live) < 0.9 for image in (*first, *screens))
     assert all(image.std() > 20 for image in screens), "a slate is safe, but it is not the broadcast"

@@ -154,7 +154,8 @@ def test_stopping_ends_the_broadcast_for_viewers_and_turns_the_camera_off(broadc
     viewer.goto(go_live(broadcaster))
     wait_for_picture(viewer)
     broadcaster.evaluate("window.camera = document.querySelector('.self-view video').srcObject")
-    broadcaster.get_by_role("button", name="Stop").click()
+    broadcaster.get_by_role("button", name="Stop", exact=True).click()
+    broadcaster.get_by_role("dialog").get_by_role("button", name="End it").click()
     expect(broadcaster.get_by_text("You are off air")).to_be_visible()
     expect(viewer.get_by_text("This broadcast is over")).to_be_visible(timeout=15_000)
     assert broadcasts(viewer, server) == []
@@ -222,7 +223,8 @@ def test_a_camera_that_is_not_allowed_is_explained(playwright, camera, server):
         page = context.new_page()
         page.goto(f"{server.address}/live")
         page.get_by_role("button", name="Go live").click()
-        expect(page.get_by_text("Camera access is blocked.")).to_be_visible(timeout=10_000)
+        expect(page.locator(".stage-fault")).to_be_visible(timeout=10_000)
+        expect(page.locator(".stage-fault")).to_contain_text("camera")
         assert broadcasts(page, server) == []
 
 

@@ -2,10 +2,12 @@
 
 import json
 import socket
+from types import SimpleNamespace
 
 import pytest
 
 from mien.cli import main
+from mien.cli.doctor import Finding
 
 pytestmark = pytest.mark.models
 
@@ -44,7 +46,7 @@ def test_a_taken_port_is_said_with_another_one(tmp_path, monkeypatch, capsys):
         monkeypatch.setenv("MIEN_MODELS_DIR", str(tmp_path / "models"))
         _, findings = doctor(capsys)
     assert findings["port"]["verdict"] == "missing"
-    assert "mien serve --port" in findings["port"]["mend"]
+    assert "--port" in findings["port"]["mend"]
 
 
 def test_a_data_folder_that_cannot_be_written_is_vital(tmp_path, monkeypatch, capsys):
@@ -61,3 +63,30 @@ def test_for_people_it_ends_with_a_sentence(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         main(["doctor"])
     assert "the arrows say what helps" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_whatever_is_slow_or_missing_comes_with_what_mends_it(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MIEN_MODELS_DIR", str(tmp_path / "models"))
+    monkeypatch.setenv("MIEN_HOST", "0.0.0.0")  # noqa: S104  # what is tested
+    monkeypatch.setattr("os.sched_getaffinity", lambda _pid: {0}, raising=False)
+    monkeypatch.setattr("shutil.disk_usage", lambda _folder: SimpleNamespace(free=5e8))
+    monkeypatch.setattr("shutil.which", lambda _name: None)
+    monkeypatch.setattr("mien.cli.doctor._PACKAGES", ("no-such-package",))
+    _, findings = doctor(capsys)
+    unwell = {name: finding for name, finding in findings.items() if finding["verdict"] != "works"}
+    assert unwell.keys() >= {"packages", "processor", "models", "consent records", "model cache", "token", "browser"}
+    assert all(finding["mend"] for finding in unwell.values())
+
+
+@pytest.mark.parametrize("verdict", ["slow", "missing"])
+def test_no_check_may_find_fault_without_a_mend(verdict):
+    with pytest.raises(ValueError, match="say what mends it"):
+        Finding("anything", verdict, "is bad")
+
+
+@pytest.mark.usefixtures("runtime")
+def test_a_slow_machine_is_told_what_helps(monkeypatch, capsys):
+    monkeypatch.setattr("mien.cli.doctor._LIVE_BUDGET_MS", 0.0)
+    _, findings = doctor(capsys)
+    assert findings["speed"]["verdict"] == "slow"
+    assert "smaller" in findings["speed"]["mend"]

@@ -101,7 +101,7 @@ def test_a_change_of_the_persona_on_air_changes_nothing_about_who_wears_it(eyes,
     first = eyes.build(LIVE)
     assert wearers(first, lambda _i: {"ann": ANN, "bob": BOB}, 10, people)[-1] == "ann"
     second = eyes.build(replace(LIVE, persona="mask:painted"))
-    second.take_over(first)
+    second.take_over(first, in_scene=False)
     larger = {"ann": ANN, "bob": replace(BOB, face_px=200)}
     assert set(wearers(second, lambda _i: larger, 10, people, start=10)[2:]) == {"ann"}
 

@@ -119,7 +119,7 @@ class Server:
 
 
 @contextmanager
-def mien_serve(data_dir: Path, *, port: int | None = None, wait_s: float = 20.0) -> Iterator[Server]:
+def mien_serve(data_dir: Path, *, port: int | None = None, wait_s: float = 60.0) -> Iterator[Server]:
     """Run `mien serve` on a loopback port, a free one unless told; stop it by its pid."""
     if port is None:
         with socket.socket() as probe:

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import sys
 import tempfile
 import time
@@ -15,9 +14,10 @@ from typing import Literal
 
 import click
 
+from mien.cli.listening import cautions, open_listeners
 from mien.cli.settings import read_settings
 from mien.config import Settings
-from mien.errors import MienError
+from mien.errors import AddressError, MienError
 
 Verdict = Literal["works", "slow", "missing"]
 
@@ -34,7 +34,7 @@ class Finding:
         subject: What.
         verdict: How it is.
         detail: In plain words.
-        mend: The command that mends it, or an empty string.
+        mend: What mends it; empty only where it works.
         vital: Whether nothing works without it.
     """
 
@@ -43,6 +43,10 @@ class Finding:
     detail: str
     mend: str = ""
     vital: bool = False
+
+    def __post_init__(self) -> None:
+        if self.verdict != "works" and not self.mend:
+            raise ValueError(f"{self.subject} is {self.verdict}: say what mends it")
 
 
 @click.command()
@@ -98,7 +102,8 @@ def _installed(name: str) -> bool:
 def _processor(_settings: Settings) -> Iterator[Finding]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if cores < 2:
-        yield Finding("processor", "slow", "one core: live pictures will be dropped; two or more are needed")
+        mend = "give this machine, container or affinity mask two cores or more (docker run --cpus 2)"
+        yield Finding("processor", "slow", "one core: live pictures will be dropped", mend)
     else:
         yield Finding("processor", "works", f"{cores} cores")
 
@@ -153,7 +158,11 @@ def _speed(settings: Settings) -> Iterator[Finding]:
         times.append((time.perf_counter() - start) * 1e3)
     median = float(np.median(times[10:]))
     detail = f"{median:.0f} ms to look at a 720p picture; live at 30 a second allows {_LIVE_BUDGET_MS:.0f}"
-    yield Finding("speed", "works" if median <= _LIVE_BUDGET_MS else "slow", detail)
+    if median <= _LIVE_BUDGET_MS:
+        yield Finding("speed", "works", detail)
+        return
+    mend = "close other programs, send smaller pictures (640x360), carry fewer broadcasts at once, or take faster cores"
+    yield Finding("speed", "slow", detail, mend)
 
 
 def _pages(_settings: Settings) -> Iterator[Finding]:
@@ -178,21 +187,28 @@ def _folders(settings: Settings) -> Iterator[Finding]:
             continue
         free_gb = shutil.disk_usage(existing).free / 1e9
         if free_gb < 1:
-            yield Finding(use, "slow", f"{folder}: only {free_gb:.1f} GB free")
+            variable = "MIEN_DATA_DIR" if folder == settings.data_dir else "MIEN_MODELS_DIR"
+            mend = f"free some space, or export {variable}=/a/folder/on/another/disk"
+            yield Finding(use, "slow", f"{folder}: only {free_gb:.1f} GB free", mend)
         else:
             yield Finding(use, "works", f"{folder}")
 
 
 def _port(settings: Settings) -> Iterator[Finding]:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except OSError as error:
-            detail = f"{settings.host}:{settings.port} cannot be used: {error.strerror}"
-            yield Finding("port", "missing", detail, f"mien serve --port {settings.port + 80}")
-            return
+    try:
+        for listener in open_listeners(settings.host, settings.port):
+            listener.close()
+    except AddressError as error:
+        detail, _, mend = str(error).partition("; ")
+        yield Finding("port", "missing", detail, mend or "mien serve --host 127.0.0.1 --port 8000")
+        return
     yield Finding("port", "works", f"{settings.host}:{settings.port} is free")
+
+
+def _reach(settings: Settings) -> Iterator[Finding]:
+    """Say what will not work where the server listens to other machines."""
+    for caution in cautions(settings):
+        yield Finding(caution.subject, "missing" if caution.breaks else "works", caution.detail, caution.mend)
 
 
 def _tests(_settings: Settings) -> Iterator[Finding]:
@@ -205,5 +221,5 @@ def _tests(_settings: Settings) -> Iterator[Finding]:
 
 
 _CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
-    _python, _processor, _codecs, _models, _pages, _folders, _port, _tests,
+    _python, _processor, _codecs, _models, _pages, _folders, _port, _reach, _tests,
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """`mien serve`: the live platform on this machine."""
 
+import contextlib
 import ctypes
 import math
 import os
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 import click
 import uvicorn
 
+from mien.cli.listening import cautions, open_listeners, url_of
 from mien.cli.settings import read_settings
 from mien.config import Settings
 from mien.media.peer import IceServer
@@ -22,6 +24,8 @@ from mien.workers import PhotoReader, ProcessRunner
 _GRACEFUL_S = 3
 _PR_SET_DUMPABLE = 4  # linux/prctl.h
 _WS_OVERHEAD_BYTES = 1024
+_NOT_STARTED = 3
+"""As uvicorn's own command does."""
 
 
 @click.command()
@@ -34,6 +38,7 @@ def serve(host: str | None, port: int | None, root_path: str | None) -> None:
     Everything else is set in the environment: MIEN_WHIP_TOKEN, MIEN_LIVE__MAX_BROADCASTS and so on.
     """
     settings = read_settings(host=host, port=port, root_path=root_path)
+    listeners = open_listeners(settings.host, settings.port)  # first of all: nothing else may be said if this fails
     _keep_to_ourselves()
     set_up_logging(level=settings.log.level, form=settings.log.form)
     app = create_app(
@@ -42,11 +47,11 @@ def serve(host: str | None, port: int | None, root_path: str | None) -> None:
         open_runner=lambda limits, ice_servers: _open_runner(settings, limits, ice_servers),
         consents=JsonLinesConsentLedger(settings.data_dir / "consents.jsonl"),
     )
-    click.echo(f"mien on http://{settings.host}:{settings.port}", err=True)
-    uvicorn.run(
+    click.echo(f"mien on {url_of(settings.host, listeners[0].getsockname()[1])}", err=True)
+    for caution in cautions(settings):
+        click.echo(f"caution: {caution.detail}; {caution.mend}", err=True)
+    config = uvicorn.Config(
         app,
-        host=settings.host,
-        port=settings.port,
         log_config=None,
         access_log=False,  # its lines would carry session URLs, which are keys
         timeout_graceful_shutdown=_GRACEFUL_S,
@@ -55,6 +60,11 @@ def serve(host: str | None, port: int | None, root_path: str | None) -> None:
         http=connections(settings.http),
         ws_max_size=settings.frames.max_bytes + _WS_OVERHEAD_BYTES,
     )
+    server = uvicorn.Server(config)
+    with contextlib.suppress(KeyboardInterrupt):  # raised once more after everything has been closed in good order
+        server.run(sockets=listeners)
+    if not server.started:
+        sys.exit(_NOT_STARTED)
 
 
 def _keep_to_ourselves() -> None:

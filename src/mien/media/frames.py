@@ -41,6 +41,16 @@ def to_image(frame: av.VideoFrame, *, max_pixels: int) -> Image:
     return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
 
 
+def shrunk(image: Image, long_side: int) -> Image:
+    """Return `image` scaled down so that its longer side has at most `long_side` pixels; both sides are even then."""
+    height, width = image.shape[:2]
+    longest = max(height, width)
+    if longest <= long_side:
+        return image
+    size_wh = [max(2, round(side * long_side / longest / 2) * 2) for side in (width, height)]
+    return np.asarray(cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def to_i420(image: Image) -> NDArray[np.uint8]:
     """Return `image` as planar I420, BT.601 in video range.
 

@@ -67,6 +67,7 @@ class EncoderThread:
         self.counts: dict[str, int] = {}
         self.size_wh: tuple[int, int] | None = None
         self.errors = 0
+        self.spent_s = 0.0
         self._emit_picture = emit
         self._epoch = epoch
         self._ladder = Ladder(codec, epoch=epoch)
@@ -171,6 +172,7 @@ class EncoderThread:
                 self._count(error)
                 self._fall_back(era)
             finally:
+                self.spent_s += time.monotonic() - self._busy_since
                 self._busy_since = None
 
     def _show(self, fresh: TreatedFrame, era: int) -> None:

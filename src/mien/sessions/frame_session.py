@@ -69,7 +69,7 @@ class LocalFrameSession:
         pipeline = await asyncio.to_thread(self._build, policy)
         async with self._busy:
             if isinstance(pipeline, TakesOver):
-                pipeline.take_over(self._pipeline)
+                pipeline.take_over(self._pipeline, in_scene=True)
             self._pipeline = pipeline
 
     def end(self) -> None:

@@ -20,7 +20,6 @@ from mien.errors import (
     BroadcastTakenError,
     LiveError,
     LiveLostError,
-    MienError,
     NoSuchSessionError,
     PolicyError,
 )
@@ -31,20 +30,16 @@ from mien.media.peer import CONNECT_TIMEOUT_S, IceServer, Peer
 from mien.media.sdp import Fragment, Offer
 from mien.sessions.encoder_thread import EncoderThread
 from mien.sessions.output import LiveOutput
-from mien.sessions.ports import Connected, LivePolicy, Pipeline, Role, TakesOver
+from mien.sessions.ports import Connected, LivePolicy, Pipeline, Role
 from mien.sessions.seats import CONNECT_WITHIN_S
 from mien.sessions.sound_line import SoundLine
-from mien.sessions.states import BroadcastState, LiveCounts, LiveLimits, LiveReport, LiveStats
-from mien.sessions.vision_thread import VisionThread
+from mien.sessions.states import BroadcastState, LiveCounts, LiveLimits, LiveReport, LiveStats, Load
+from mien.sessions.treating import Treating
 
 log = structlog.get_logger()
 
 _HOUSEKEEPING_S: Final = 0.25
-_THREAD_TIMEOUT_S: Final = 2.0
-_REPLACE_TIMEOUT_S: Final = 2.0
 _GONE: Final = "there is no such session; it may have ended"
-_MAX_HANGS: Final = 3
-"""So many hung pipelines are replaced; each may hold a thread for ever, so then we stay on the slate."""
 
 
 class LiveSession:
@@ -65,8 +60,7 @@ class LiveSession:
         limits: LiveLimits,
         ice_servers: Sequence[IceServer] = (),
     ) -> None:
-        self._policy = policy
-        self._build = build
+        self._treating = Treating(policy, build=build, limits=limits)
         self._limits = limits
         self._ice_servers = ice_servers
         self._epoch = time.monotonic()
@@ -77,16 +71,12 @@ class LiveSession:
         self._last_picture_at = 0.0
         self._in = RateMeter()
         self._dropped_before = 0
-        self._vision_errors_before = 0
-        self._hangs = 0
-        self._pipeline: Pipeline
         self._sound: SoundLine
         self._asked_to_end = False
         self._ending = asyncio.Event()
         self._over = asyncio.Event()
         self._ready = asyncio.Event()
         self._group: asyncio.TaskGroup
-        self._vision: VisionThread
         self._output: LiveOutput
         self._encoder: EncoderThread
 
@@ -100,13 +90,12 @@ class LiveSession:
             PolicyError: The policy contradicts itself.
             ModelError: A model cannot be had.
         """
-        self._pipeline = await asyncio.to_thread(self._build, self._policy)
+        await self._treating.prepare()
 
     async def run(self) -> None:
         """Serve until `end` is called; then close every connection and thread. Comes after `prepare`."""
         self._output = LiveOutput(epoch=self._epoch, limits=self._limits, ice_servers=self._ice_servers)
         self._encoder = self._output.encoder
-        self._vision = self._start_vision(self._pipeline)
         self._sound = SoundLine(
             epoch=self._epoch,
             delay_s=lambda: self._encoder.delay_s,
@@ -116,6 +105,7 @@ class LiveSession:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
+                self._treating.start(self._encoder, group)
                 housekeeping = group.create_task(self._keep_house())
                 self._ready.set()
                 await self._ending.wait()
@@ -125,9 +115,7 @@ class LiveSession:
                 await self._output.close()
         finally:
             self._ending.set()
-            self._vision.retire()
-            if not await asyncio.to_thread(self._vision.join, timeout_s=_THREAD_TIMEOUT_S):
-                log.error("vision_thread_abandoned")
+            await self._treating.stop()
             await self._output.close()
             self._over.set()
 
@@ -248,13 +236,8 @@ class LiveSession:
             ModelError: A model cannot be had.
         """
         self._check_open()
-        pipeline = await asyncio.to_thread(self._build, policy)
+        await self._treating.use(policy)
         self._check_open()
-        self._policy = policy
-        done = self._vision.replace(pipeline)
-        if not await asyncio.to_thread(done.wait, _REPLACE_TIMEOUT_S):
-            self._change_vision(pipeline)
-        self._encoder.forget(at_once=False)  # a picture of the old policy is not repeated either
 
     # What goes out beside viewers ---------------------------------------------------------------------------
 
@@ -307,16 +290,17 @@ class LiveSession:
 
     def _stats(self) -> LiveStats:
         now = time.monotonic()
-        encoder, vision, output = self._encoder, self._vision, self._output
+        encoder, treating, output = self._encoder, self._treating, self._output
         late = 0 if self._publisher is None else self._publisher.dropped
         return LiveStats(
             fps_in=round(self._in.rate(now), 1),
             fps_out=round(encoder.out.rate(now), 1),
-            vision_ms=vision.durations.median_ms,
+            vision_ms=treating.vision_ms,
             server_delay_ms=encoder.delays.median_ms,
             faces=dict(encoder.counts),
             viewers=output.viewers,
             size_wh=encoder.size_wh,
+            load=self._load(now),
             codec=output.codec,
             rungs=output.rungs,
             recording=output.recording,
@@ -324,12 +308,18 @@ class LiveSession:
             counts=LiveCounts(
                 pictures_in=self._in.total,
                 pictures_out=encoder.out.total,
-                dropped=self._dropped_before + late + vision.frames.dropped + encoder.treated.dropped,
-                vision_errors=self._vision_errors_before + vision.errors,
+                dropped=self._dropped_before + late + treating.dropped + encoder.treated.dropped,
+                vision_errors=treating.errors,
                 delays=tuple(encoder.delay_histogram.counts),
                 delay_sum_s=encoder.delay_histogram.sum_s,
             ),
         )
+
+    def _load(self, now: float) -> Load:
+        if self._publisher is None:
+            return Load.OK
+        is_paused = self._state() is BroadcastState.PAUSED
+        return self._treating.load(is_paused=is_paused, is_fed=self._in.rate(now) >= 1)
 
     # Inside -------------------------------------------------------------------------------------------------
 
@@ -379,7 +369,7 @@ class LiveSession:
             self._dropped_before += self._publisher.dropped
             self._publisher = None
             self._idle_since = self._left_at = time.monotonic()
-            self._vision.forget()
+            self._treating.forget()
             self._encoder.forget()
 
     async def _serve_viewer(self, viewer: Viewer) -> None:
@@ -402,7 +392,7 @@ class LiveSession:
         async for frame, at in ingest.video():
             self._last_picture_at = time.monotonic()
             self._in.tick(self._last_picture_at)
-            self._vision.frames.put((frame, at))
+            self._treating.put(frame, at)
         ingest.leave()
 
     async def _keep_house(self) -> None:
@@ -417,31 +407,4 @@ class LiveSession:
             if publisher is None and left_at is not None and now - left_at > self._limits.viewer_grace_s:
                 self._left_at = None
                 self._output.let_viewers_go()
-            if self._vision.busy_s(now) > self._limits.hang_after_s and not self._vision.retired:
-                self._hangs += 1
-                log.error("treatment_hung", times=self._hangs)
-                self._vision.retire()
-                if self._hangs <= _MAX_HANGS:
-                    self._group.create_task(self._replace_hung_vision())
-
-    async def _replace_hung_vision(self) -> None:
-        hung = self._vision
-        try:
-            pipeline = await asyncio.to_thread(self._build, self._policy)
-        except MienError as error:
-            log.exception("treatment_not_rebuilt", code=error.code)
-            return
-        if self._vision is hung and not self._ending.is_set():
-            self._change_vision(pipeline)
-
-    def _change_vision(self, pipeline: Pipeline) -> None:
-        old = self._vision
-        old.retire()
-        if isinstance(pipeline, TakesOver):
-            pipeline.take_over(old.pipeline)
-        self._dropped_before += old.frames.dropped
-        self._vision_errors_before += old.errors
-        self._vision = self._start_vision(pipeline)
-
-    def _start_vision(self, pipeline: Pipeline) -> VisionThread:
-        return VisionThread(pipeline, hand_on=self._encoder.treated.put, max_pixels=self._limits.max_pixels)
+            self._treating.keep_house(now, lost=None if publisher is None else self._dropped_before + publisher.dropped)

@@ -38,11 +38,26 @@ class WorksAhead(Protocol):
 
 
 @runtime_checkable
-class TakesOver(Protocol):
-    """A pipeline that knows something which must outlive a change of the policy: whom the swap is bound to."""
+class SavesTime(Protocol):
+    """A pipeline that can do without what is pleasant but not needed to hide anybody."""
 
-    def take_over(self, previous: object) -> None:
-        """Learn it from the pipeline that treated the stream so far."""
+    def save_time(self, *, on: bool) -> None:
+        """Recognise people more rarely, or as often as usual. Faces are looked for as before."""
+        ...
+
+
+@runtime_checkable
+class TakesOver(Protocol):
+    """A pipeline that knows something which outlives a change of the policy."""
+
+    def take_over(self, previous: object, *, in_scene: bool) -> None:
+        """Learn it from the pipeline that treated the stream so far. Frames leave by this one's own policy.
+
+        Args:
+            previous: That pipeline.
+            in_scene: It treats nothing any more, so this one goes on in the middle of its scene, with the frames that
+                wait; False where it hangs, and may still change what it holds.
+        """
         ...
 
 

@@ -25,6 +25,19 @@ class BroadcastState(StrEnum):
     """It is over; viewers are gone."""
 
 
+class Load(StrEnum):
+    """Whether a live session keeps up with its publisher, and what it has given up to do so."""
+
+    OK = "ok"
+    """Nothing."""
+    REDUCED_PICTURE = "reduced_picture"
+    """It treats a smaller picture, or fewer pictures a second."""
+    NO_SWAP = "no_swap"
+    """Besides, every face gets a mosaic instead of a persona."""
+    OVERLOADED = "overloaded"
+    """Even so the picture stops, or comes too rarely to be a video."""
+
+
 @dataclass(frozen=True, slots=True)
 class LiveLimits:
     """How long a live session waits, and how much it takes.
@@ -139,6 +152,7 @@ class LiveStats:
         faces: How many faces have which treatment, in the last picture.
         viewers: Connected viewers, without the broadcaster's own.
         size_wh: Size of the last treated picture.
+        load: Whether it keeps up, and what it has given up to do so.
         codec: In which the broadcast is sent; None before anybody wanted it.
         rungs: How many viewers get which size; "0" is the full one.
         recording: How the recording fares; None when there is none.
@@ -153,6 +167,7 @@ class LiveStats:
     faces: dict[str, int] = field(default_factory=dict)
     viewers: int = 0
     size_wh: tuple[int, int] | None = None
+    load: Load = Load.OK
     codec: str | None = None
     rungs: dict[str, int] = field(default_factory=dict)
     recording: RecordingReport | None = None

@@ -10,11 +10,12 @@ from typing import Final
 import av
 import structlog
 
-from mien.media.frames import to_image
+from mien.media.frames import shrunk, to_image
 from mien.media.meters import DurationMeter
 from mien.media.newest import Newest
-from mien.sessions.ports import Pipeline, TakesOver, WorksAhead
-from mien.vision.faces import TreatedFrame
+from mien.sessions.load import Quality
+from mien.sessions.ports import Pipeline, SavesTime, TakesOver, WorksAhead
+from mien.vision.faces import Image, TreatedFrame
 
 log = structlog.get_logger()
 
@@ -32,12 +33,22 @@ class VisionThread:
         pipeline: The first pipeline.
         hand_on: Called on this thread with every treated frame.
         max_pixels: Larger pictures are refused.
+
+    Attributes:
+        frames: Where pictures come in; the newest waits.
+        durations: Of the last treatments.
+        errors: So many treatments failed.
+        spent_s: Seconds that all treatments took.
+        failing: The last one failed.
     """
 
     def __init__(self, pipeline: Pipeline, *, hand_on: Callable[[TreatedFrame], None], max_pixels: int) -> None:
         self.frames = Newest[tuple[av.VideoFrame, float]]()
         self.durations = DurationMeter()
         self.errors = 0
+        self.spent_s = 0.0
+        self.failing = False
+        self._quality = Quality()
         self._pipeline = pipeline
         self._next: tuple[Pipeline, threading.Event] | None = None
         self._hand_on = hand_on
@@ -50,6 +61,10 @@ class VisionThread:
         self._gate = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="mien-vision", daemon=True)
         self._thread.start()
+
+    def spend(self, quality: Quality) -> None:
+        """Do so much for each picture from the next one on. Its rate is the sender's matter."""
+        self._quality = quality
 
     def replace(self, pipeline: Pipeline) -> threading.Event:
         """Use `pipeline` from the next picture on; the event is set when the old one is done."""
@@ -102,12 +117,17 @@ class VisionThread:
 
     def _take_up_next(self) -> None:
         with self._gate:
-            if self._next is not None:
-                pipeline, done = self._next
-                if isinstance(pipeline, TakesOver):
-                    pipeline.take_over(self._pipeline)
-                self._pipeline, self._next = pipeline, None
-                done.set()
+            if self._next is None:
+                return
+            old, (self._pipeline, done) = self._pipeline, self._next
+            self._next = None
+            done.set()
+        if isinstance(self._pipeline, TakesOver):
+            # Without, its first picture is searched all over: that takes as long as ten others.
+            try:
+                self._pipeline.take_over(old, in_scene=True)
+            except Exception as error:  # noqa: BLE001  # then it searches, as without
+                self._count(error)
 
     def _treat(self, frame: av.VideoFrame, at: float, era: int) -> None:
         self._busy_since = began = time.monotonic()
@@ -116,12 +136,15 @@ class VisionThread:
                 for _stale in self._pipeline.flush():
                     pass
             self._begun, self._last_at = era, at
-            treated = self._pipeline(to_image(frame, max_pixels=self._max_pixels), at=at)
+            treated = self._pipeline(self._picture(frame), at=at)
         except Exception as error:  # noqa: BLE001  # whatever breaks in there, viewers keep the last safe picture
             self._count(error)
+            self.failing = True
             return
         finally:
             self._busy_since = None
+            self.spent_s += time.monotonic() - began
+        self.failing = False
         self.durations.add(time.monotonic() - began)
         if treated is None:
             return
@@ -132,13 +155,21 @@ class VisionThread:
             if not self.retired and era == self._era:
                 self._hand_on(treated)
 
+    def _picture(self, frame: av.VideoFrame) -> Image:
+        """Return what the pipeline gets to see, as large as can be afforded."""
+        if isinstance(self._pipeline, SavesTime):
+            self._pipeline.save_time(on=self._quality.knows_rarely)
+        image = to_image(frame, max_pixels=self._max_pixels)
+        return image if self._quality.long_side is None else shrunk(image, self._quality.long_side)
+
     def _work_ahead(self) -> None:
         """Use the time until the next picture. What fails here fails again when it is needed, and is counted then."""
         if not self.retired and self.frames.is_empty and isinstance(self._pipeline, WorksAhead):
-            self._busy_since = time.monotonic()
+            self._busy_since = began = time.monotonic()
             with contextlib.suppress(Exception):
                 self._pipeline.work_ahead()
             self._busy_since = None
+            self.spent_s += time.monotonic() - began
 
     def _count(self, error: Exception) -> None:
         self.errors += 1

@@ -34,6 +34,8 @@ GROWTH_PER_S = 1.2
 """How much larger the cover of a face becomes for each second in which it was not seen."""
 LATE_GROWTH, LATE_GROWTH_A_FRAME, LATE_GROWTH_FRAMES = 1.15, 0.25, 3
 """How much larger the cover of a face is in frames that waited when it was found, and for each without a sign."""
+THRIFTY_KNOW_S = 0.5
+"""Where time is short, nobody is recognised sooner than so long after the last look at any face."""
 LABEL_HOLD_S = 1.5
 """The label stays for so long after the last altered frame: a label that flickers cannot be read."""
 
@@ -108,6 +110,20 @@ class _Held:
         self.image, self.before = self.untreated, None
         self.drawn, self.covers, self.worn = None, [], {}
 
+    def undrawn(self, *, keep_wearer: bool) -> "_Held":
+        """Return the frame as if nothing had been drawn in it and nobody had a name."""
+        faces = [replace(face, identity=None) for face in self.faces]
+        wearer = self.wearer if keep_wearer else None
+        return _Held(
+            self.untreated,
+            self.at,
+            faces,
+            self.unseen_s,
+            late_covers=self.late_covers,
+            astray=self.astray,
+            wearer=wearer,
+        )
+
 
 class FacePipeline:
     """See every face of every frame and give each its treatment.
@@ -161,6 +177,7 @@ class FacePipeline:
         self._altered_at = -LABEL_HOLD_S
         self._last_at = -np.inf
         self._scene_at = -np.inf
+        self._known_every_s, self._known_at = 0.0, -np.inf
         self._chosen: Chosen | LargestInStill | None = None
         if policy.foremost is not None:
             if eyes.embed is None:
@@ -171,11 +188,6 @@ class FacePipeline:
     def chosen_person(self) -> ChosenPerson | None:
         """Whom the swap is bound to; None where it is not bound to anybody, or not yet."""
         return None if self._chosen is None else self._chosen.person
-
-    def take_over(self, previous: object) -> None:
-        """Keep the swap bound to whom `previous`, the pipeline of this stream so far, had bound it to."""
-        if self._chosen is not None and isinstance(previous, FacePipeline):
-            self._chosen.person = previous.chosen_person
 
     def __call__(self, image: Image, *, at: float) -> TreatedFrame | None:
         """Take the frame captured at `at`; return the frame to send, or None while the delay line fills.
@@ -218,6 +230,43 @@ class FacePipeline:
             if held.drawn is None:
                 held.before = held.image.copy()
                 self._draw(held)
+
+    def save_time(self, *, on: bool) -> None:
+        """Recognise people more rarely, or as often as usual. Faces are looked for as before."""
+        self._known_every_s = THRIFTY_KNOW_S if on else 0.0
+
+    def take_over(self, previous: object, *, in_scene: bool) -> None:
+        """Go on where `previous`, the pipeline of this stream so far, stopped.
+
+        Frames that wait leave by this one's policy: what was drawn in them is taken back. Names and personas are not
+        taken over: who is who is for this pipeline to find out. A swap stays bound to whom it was bound to.
+
+        Args:
+            previous: Not used any more; of another kind, there is nothing to learn from it.
+            in_scene: Take its scene over, too: faces, frames that wait, what was looked at.
+        """
+        if not isinstance(previous, FacePipeline):
+            return
+        old = previous
+        if self._chosen is not None:
+            self._chosen.person = old.chosen_person
+        if not in_scene:
+            return
+        binding_goes_on = isinstance(self._chosen, Chosen) and isinstance(old._chosen, Chosen)  # noqa: SLF001
+        if binding_goes_on:
+            self._chosen = old._chosen  # noqa: SLF001  # face tracks keep their numbers
+        self._is_cut, self._last_at, self._scene_at = old._is_cut, old._last_at, old._scene_at  # noqa: SLF001
+        self._altered_at, self._is_sure = old._altered_at, old._is_sure  # noqa: SLF001
+        self._label = old._label  # noqa: SLF001  # it stays in its corner
+        self._eyes.tracker.take_over(old._eyes.tracker)  # noqa: SLF001
+        if old._schedule is not None:  # noqa: SLF001
+            # The other may have looked less often: then everything is seen once, upright at first.
+            same = self._pace is old._pace  # noqa: SLF001
+            self._schedule = old._schedule if same else moving(old._schedule.size_wh, self._pace)  # noqa: SLF001
+            self._is_sure = self._is_sure and same
+        self._held.extend(held.undrawn(keep_wearer=binding_goes_on) for held in old._held)  # noqa: SLF001
+        while len(self._held) > self._delay:
+            self._held.popleft()
 
     def flush(self) -> Iterator[TreatedFrame]:
         """Return the frames that the delay line still holds, oldest first; the next one in is searched as the first."""
@@ -296,9 +345,11 @@ class FacePipeline:
             clearance.revoke()
             return None
         clearance.watch(glimpse_of(image, mesh), rules)
-        if clearance.wants_look(Sight.GOOD, at, rules):  # is one due at all? sharpness costs time
+        is_time = at - self._known_at >= self._known_every_s
+        if is_time and clearance.wants_look(Sight.GOOD, at, rules):  # is one due at all? sharpness costs time
             sight = sight_of(image, mesh, track.mesh_score, rules)
             if clearance.wants_look(sight, at, rules):
+                self._known_at = at
                 vector = embed(image, mesh)
                 clearance.weigh(gallery.match(vector), sight, at, rules, enrolled=len(gallery), embedding=vector)
         clearance.tick(at, rules)

@@ -127,6 +127,13 @@ class FaceTracker:
         """Drop every face track, as after a cut. Numbers are not used again."""
         self._tracks = []
 
+    def take_over(self, other: "FaceTracker") -> None:
+        """Follow on what `other` followed, which is not used any more."""
+        self._tracks, self._next_id, self._at = other._tracks, other._next_id, other._at  # noqa: SLF001  # its own kind
+        if self._landmarker is None:
+            for track in self._tracks:  # a mesh that nobody lays anew would stay where it was
+                track.mesh, track.mesh_score = None, 0.0
+
     def __call__(self, image: Image, detections: Sequence[Detection], at: float) -> list[FaceTrack]:
         """Return the face tracks of the frame captured at `at`, including lost ones that still are to be hidden."""
         for track in self._tracks:

@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 import structlog
 
 from mien.errors import LiveLostError, MienError
-from mien.sessions.states import BroadcastState, LiveCounts, LiveReport, LiveStats, PushReport, RecordingReport
+from mien.sessions.states import BroadcastState, LiveCounts, LiveReport, LiveStats, Load, PushReport, RecordingReport
 from mien.workers.awake import AwakeClock
 from mien.workers.spawning import spawn
 from mien.workers.wire import Channel, Frame
@@ -67,7 +67,8 @@ class WorkerProcess:
         """What it last said; a worker that has fallen silent is not taken at its word that it is live."""
         quiet = self._clock.now() - self._reported_at > _QUIET_S
         if quiet and self._reported.state is BroadcastState.LIVE:
-            return replace(self._reported, state=BroadcastState.PAUSED)
+            late = replace(self._reported.stats, load=Load.OVERLOADED)
+            return replace(self._reported, state=BroadcastState.PAUSED, stats=late)
         return self._reported
 
     @property
@@ -179,7 +180,7 @@ def _report_of(plain: dict[str, Any]) -> LiveReport:
     return LiveReport(
         state=BroadcastState(plain["state"]),
         stats=LiveStats(
-            **stats,
+            **stats | {"load": Load(stats["load"])},
             size_wh=None if size_wh is None else (int(size_wh[0]), int(size_wh[1])),
             recording=recording and RecordingReport(**recording | {"files": tuple(recording["files"])}),
             pushes={push_id: PushReport(**push) for push_id, push in pushes.items()},

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.errors import MediaTooLargeError, ShapeError
-from mien.media.frames import to_i420, to_image
+from mien.media.frames import shrunk, to_i420, to_image
 
 COLOURS = np.array([(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0), (120, 80, 40)], np.uint8)
 
@@ -53,3 +53,21 @@ def test_full_range_and_bt709_are_read_by_their_own_rules():
         format="yuv420p", dst_colorspace="ITU709", dst_color_range="JPEG"
     )
     assert np.abs(to_image(frame, max_pixels=10_000).astype(int) - image).max() < 8
+
+
+@pytest.mark.parametrize(
+    ("size_wh", "long_side", "wanted_wh"),
+    [
+        ((1280, 720), 640, (640, 360)),
+        ((720, 1280), 640, (360, 640)),
+        ((1279, 719), 640, (640, 360)),
+        ((640, 480), 640, (640, 480)),
+        ((320, 240), 640, (320, 240)),
+        ((4000, 3), 640, (640, 2)),
+    ],
+)
+def test_a_picture_is_scaled_down_to_even_sides_and_never_up(size_wh, long_side, wanted_wh):
+    image = np.full((size_wh[1], size_wh[0], 3), (10, 20, 30), np.uint8)
+    small = shrunk(image, long_side)
+    assert small.shape == (wanted_wh[1], wanted_wh[0], 3)
+    assert (small == (10, 20, 30)).all()

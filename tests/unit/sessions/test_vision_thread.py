@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
+from mien.sessions.load import Quality
 from mien.sessions.vision_thread import VisionThread
 from mien.vision.faces import TreatedFrame
 from support.pipelines import Faulty, Paint
@@ -111,7 +112,7 @@ def test_a_replaced_pipeline_is_handed_to_the_next_before_its_first_picture(star
     class Heir(Paint):
         took_over = None
 
-        def take_over(self, previous):
+        def take_over(self, previous, *, in_scene):  # noqa: ARG002  # the port's
             self.took_over = previous
 
         def __call__(self, image, *, at):
@@ -207,3 +208,69 @@ def test_a_picture_under_treatment_while_it_is_forgotten_goes_nowhere(start, sin
     assert until(lambda: thread.busy_s(time.monotonic()) == 0 and not thread.frames._nudged)
     thread.frames.put((FRAME, 2.0))
     assert until(lambda: times_of(sink) == [2.0])
+
+
+class Scene(Paint):
+    """Remembers what it was shown, and hands it over."""
+
+    def __init__(self):
+        super().__init__((1, 2, 3))
+        self.seen, self.saves_time = [], None
+
+    def __call__(self, image, *, at):
+        self.seen.append((at, image.shape))
+        return super().__call__(image, at=at)
+
+    def save_time(self, *, on):
+        self.saves_time = on
+
+    def take_over(self, previous, *, in_scene):
+        if in_scene and isinstance(previous, Scene):
+            self.seen = [*previous.seen]
+
+
+def test_a_pipeline_that_follows_another_goes_on_where_that_one_was(start, sink):
+    first, second = Scene(), Scene()
+    thread = start(first)
+    thread.frames.put((FRAME, 1.0))
+    sink.next()
+    assert thread.replace(second).wait(5)
+    thread.frames.put((FRAME, 2.0))
+    sink.next()
+    assert [at for at, _ in second.seen] == [1.0, 2.0]
+    assert [at for at, _ in first.seen] == [1.0]
+
+
+def test_a_pipeline_of_another_kind_begins_anew(start, sink):
+    other = Scene()
+    thread = start(Paint((1, 2, 3)))
+    thread.frames.put((FRAME, 1.0))
+    sink.next()
+    assert thread.replace(other).wait(5)
+    thread.frames.put((FRAME, 2.0))
+    sink.next()
+    assert [at for at, _ in other.seen] == [2.0]
+
+
+def test_a_hand_over_that_fails_is_counted_and_the_new_pipeline_works_all_the_same(start, sink):
+    class Refuses(Scene):
+        def take_over(self, _previous, *, in_scene):  # noqa: ARG002  # the port's
+            raise RuntimeError("no")
+
+    thread = start(Refuses())
+    assert thread.replace(Refuses()).wait(5)
+    assert until(lambda: thread.errors == 1)
+    thread.frames.put((FRAME, 2.0))
+    assert sink.next().at == 2.0
+
+
+def test_a_pipeline_sees_no_more_than_can_be_afforded(start, sink):
+    pipeline = Scene()
+    thread = start(pipeline)
+    for at, quality in enumerate((Quality(), Quality(knows_rarely=True, long_side=16)), 1):
+        thread.spend(quality)
+        thread.frames.put((FRAME, float(at)))
+        sink.next()
+        assert pipeline.saves_time is quality.knows_rarely
+    assert [shape for _, shape in pipeline.seen] == [(32, 32, 3), (16, 16, 3)]
+    assert thread.spent_s > 0

@@ -420,17 +420,25 @@ def test_a_pipeline_that_takes_over_keeps_the_persona_on_the_same_person():
     assert feed(old, range(10))[-1].counts == {"swap": 1}
     for vector, counts in ((ALICE, {"swap": 1}), (np.array([0.8, 0.6], np.float32), {"mosaic": 1})):
         new = pipeline(Script(*[[FACE]] * 40), ONE_PERSON, mesh=OneMesh(), embed=by_call(vector))
-        new.take_over(old)
+        new.take_over(old, in_scene=False)
         assert [frame.counts for frame in feed(new, range(40))] == [counts] * 40
+
+
+def test_in_the_middle_of_a_scene_the_persona_stays_on_the_person_without_a_break():
+    old = pipeline(Script(*[[FACE]] * 10), ONE_PERSON, mesh=OneMesh(), embed=by_call(ALICE), delay=1)
+    assert feed(old, range(10))[-1].counts == {"swap": 1}
+    new = pipeline(Script(*[[FACE]] * 10), ONE_PERSON, mesh=OneMesh(), embed=by_call(ALICE), delay=1)
+    new.take_over(old, in_scene=True)
+    assert [frame.counts for frame in feed(new, range(10, 20))] == [{"swap": 1}] * 10
 
 
 def test_a_swap_that_is_switched_on_anew_chooses_anew():
     old = pipeline(Script(), ONE_PERSON, embed=by_call(ALICE))
     between, new = pipeline(Script(), Policy()), pipeline(Script(), ONE_PERSON, embed=by_call(ALICE))
     feed(old, range(1))
-    between.take_over(old)
-    new.take_over(between)
-    new.take_over(object())
+    between.take_over(old, in_scene=False)
+    new.take_over(between, in_scene=False)
+    new.take_over(object(), in_scene=False)
     assert new.chosen_person is None
 
 

@@ -14,10 +14,10 @@ export type Treatment = Broadcast["treatment"];
 export type MosaicStyle = Broadcast["mosaic_style"];
 export type MosaicShape = Broadcast["mosaic_shape"];
 
-/** How hidden faces look; what is left out is the server's own choice. */
+/** How hidden faces look; null, or what is left out of a new broadcast, is the server's own choice. */
 export interface MosaicWish {
-  mosaic_style?: MosaicStyle;
-  mosaic_shape?: MosaicShape;
+  mosaic_style?: MosaicStyle | null;
+  mosaic_shape?: MosaicShape | null;
 }
 
 /** What a broadcaster wants done to faces. A persona belongs to a swap alone. */

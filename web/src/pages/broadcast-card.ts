@@ -40,12 +40,12 @@ export class BroadcastCard {
             on: { load: () => this.loaded(true), error: () => this.loaded(false) },
           }),
           view.el("span", { class: "badge badge-live" }, () => words().viewer.live),
-          alteredBadge(view, language),
         ),
         view.el("strong", { class: "card-title" }, () => this.broadcast.title || words().untitled),
         view.el(
           "span",
           { class: "card-facts" },
+          alteredBadge(view, language),
           view.el("span", {}, () => words().treatment[this.broadcast.treatment]),
           view.el("span", {}, () => words().viewers(this.broadcast.viewers)),
         ),

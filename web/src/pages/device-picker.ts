@@ -3,6 +3,7 @@ import { View } from "../ui/view";
 import type { Camera, Choice, Devices } from "../webrtc/camera";
 import { CameraError } from "../webrtc/camera";
 import type { Language } from "../words/language";
+import type { Ways } from "./stage-fault";
 
 const NO_DEVICES: Devices = { cameras: [], microphones: [], named: false };
 
@@ -11,6 +12,8 @@ export interface DevicePickerOptions {
   language: Language;
   /** Called when another device was chosen; opens it. */
   open: (choice: Choice) => Promise<void>;
+  /** Told how it went: null when the devices could be opened. */
+  onOpened: (error: CameraError | null, ways: Ways) => void;
 }
 
 /** The choice of camera and microphone, and the small view of one's own camera. */
@@ -20,7 +23,6 @@ export class DevicePicker {
   readonly selfView: HTMLElement;
   choice: Choice = { camera: null, microphone: null };
   private devices = NO_DEVICES;
-  private error: CameraError | null = null;
   private showsSelf = false;
   private readonly view = new View();
   private readonly cameras = this.view.el("select", { name: "camera", on: { change: () => this.chosen() } });
@@ -54,9 +56,29 @@ export class DevicePicker {
     await this.open();
   }
 
-  explain(error: CameraError | null): void {
-    this.error = error;
-    this.refresh();
+  /**
+   * What can be done about devices that could not be had.
+   *
+   * @param again Does again what failed, with the choice as it is then.
+   */
+  ways(again: () => void): Ways {
+    const other = this.devices.cameras.find(({ deviceId }) => deviceId !== this.choice.camera);
+    const isOther = other !== undefined && (this.choice.camera !== null || this.devices.cameras.length > 1);
+    const choose = (change: Partial<Choice>) => {
+      this.choice = { ...this.choice, ...change };
+      again();
+    };
+    return {
+      retry: again,
+      otherCamera: isOther ? () => choose({ camera: other.deviceId }) : null,
+      silently: () => choose({ microphone: "none" }),
+    };
+  }
+
+  /** Whether there is a picture without the sound that was wanted. */
+  get isSilent(): boolean {
+    const { stream } = this.options.camera;
+    return stream !== null && this.choice.microphone !== "none" && stream.getAudioTracks().length === 0;
   }
 
   refresh(): void {
@@ -111,13 +133,6 @@ export class DevicePicker {
         ),
         view.el("small", {}, () => setup().allowMore),
       ),
-      view.el(
-        "p",
-        { class: "problem", role: "alert", hidden: () => this.error === null },
-        view.el("strong", {}, () => this.error?.say(this.words).what),
-        " ",
-        () => this.error?.say(this.words).advice,
-      ),
       field(() => setup().camera, this.cameras),
       field(() => setup().microphone, this.microphones),
       view.el(
@@ -150,13 +165,17 @@ export class DevicePicker {
   }
 
   private async open(): Promise<void> {
+    let fault: CameraError | null = null;
     try {
       await this.options.open(this.choice);
-      this.error = null;
     } catch (error) {
-      this.error = error instanceof CameraError ? error : new CameraError("failed");
+      fault = error instanceof CameraError ? error : new CameraError("failed");
     }
-    await this.update();
+    await this.update(); // only now is it known which other devices there are
+    this.options.onOpened(
+      fault,
+      this.ways(() => void this.open()),
+    );
   }
 
   /** Fill a list, touching it only where it changed: a list that is open must not close under the finger. */

@@ -204,9 +204,8 @@ export class FacePicker {
     const select = <T extends string>(
       name: string,
       label: () => string,
-      chosen: () => T | undefined,
       options: readonly (readonly [T, () => string])[],
-      choose: (value: T) => void,
+      choose: (value: T | null) => void,
     ) =>
       view.el(
         "label",
@@ -217,11 +216,11 @@ export class FacePicker {
           {
             name,
             on: {
-              change: ({ target }) => this.change(() => choose((target as HTMLSelectElement).value as T)),
+              change: ({ target }) =>
+                this.change(() => choose(((target as HTMLSelectElement).value || null) as T | null)),
             },
           },
-          // On air nothing brings the server's choice back, so it is offered only until another is made.
-          view.el("option", { value: "", hidden: () => chosen() !== undefined }, () => words().serverChoice),
+          view.el("option", { value: "" }, () => words().serverChoice),
           ...options.map(([value, text]) => view.el("option", { value }, text)),
         ),
       );
@@ -231,14 +230,12 @@ export class FacePicker {
       select(
         "mosaic-style",
         () => words().mosaicStyle,
-        () => this.mosaic.mosaic_style,
         STYLES.map((style) => [style, () => words().mosaicStyles[style]] as const),
         (style) => (this.mosaic = { ...this.mosaic, mosaic_style: style }),
       ),
       select(
         "mosaic-shape",
         () => words().mosaicShape,
-        () => this.mosaic.mosaic_shape,
         SHAPES.map((shape) => [shape, () => words().mosaicShapes[shape]] as const),
         (shape) => (this.mosaic = { ...this.mosaic, mosaic_shape: shape }),
       ),

@@ -7,13 +7,15 @@ import { icon } from "../ui/icons";
 import { sayRetry } from "../ui/retry";
 import { View } from "../ui/view";
 import { Broadcaster, type BroadcasterState } from "../webrtc/broadcaster";
-import { Camera } from "../webrtc/camera";
+import { Camera, type CameraError } from "../webrtc/camera";
 import { estimateDelay, type PathFigures, PathMeter } from "../webrtc/figures";
 import { Viewer } from "../webrtc/viewer";
 import type { Language } from "../words/language";
 import { DevicePicker } from "./device-picker";
 import { FacePicker } from "./face-picker";
 import type { OperatorCode } from "./operator-code";
+import { StageFault } from "./stage-fault";
+import { StopQuestion } from "./stop-question";
 
 const FIGURES_MS = 1_000;
 const NOTE_MS = 2_500;
@@ -44,6 +46,8 @@ export class LivePage {
   private readonly broadcaster: Broadcaster;
   private readonly faces: FacePicker;
   private readonly devices: DevicePicker;
+  private readonly fault: StageFault;
+  private readonly stopQuestion: StopQuestion;
   private readonly video: HTMLVideoElement;
 
   constructor(
@@ -70,6 +74,14 @@ export class LivePage {
       camera: this.camera,
       language,
       open: (choice) => this.broadcaster.choose(choice),
+      onOpened: (error, ways) =>
+        this.update(() => (error === null ? this.fault.clear() : this.fault.show(error, ways))),
+    });
+    this.fault = new StageFault(language);
+    this.stopQuestion = new StopQuestion({
+      language,
+      watching: () => this.seen?.viewers ?? null,
+      end: () => void this.broadcaster.stop(),
     });
     this.camera.onChange(() => void this.cameraMayBeBack());
     language.onChange(() => {
@@ -111,14 +123,18 @@ export class LivePage {
     this.view.refresh();
     this.faces.refresh();
     this.devices.refresh();
+    this.fault.refresh();
+    this.stopQuestion.refresh();
   }
 
   // What happens ----------------------------------------------------------------------------------------------
 
   private enter(state: BroadcasterState): void {
     this.update(() => (this.state = state));
+    if (!this.isOnAir) this.stopQuestion.close();
     switch (state.kind) {
       case "live":
+        this.fault.clear();
         // On a phone the button is far below the picture that it has just brought to life.
         if (this.preview === null) window.scrollTo({ top: 0 });
         this.startPreview(state.broadcast);
@@ -126,7 +142,7 @@ export class LivePage {
         break;
       case "failed":
         if (state.error instanceof Problem) this.askForCode(state.error);
-        else this.devices.explain(state.error);
+        else void this.explain(state.error);
         this.stopPreview();
         break;
       case "ended":
@@ -134,7 +150,7 @@ export class LivePage {
         this.stopPreview();
         break;
       case "opening-camera":
-        this.devices.explain(null);
+        this.fault.clear();
         this.changeProblem = null;
         break;
       case "reconnecting":
@@ -189,12 +205,26 @@ export class LivePage {
   }
 
   private goOrStop(): void {
-    if (this.isOnAir || this.isBusy) {
-      void this.broadcaster.stop();
-      return;
-    }
+    if (this.isOnAir) this.stopQuestion.ask();
+    else if (this.isBusy) void this.broadcaster.stop();
+    else this.goLive();
+  }
+
+  private goLive(): void {
     const { wish } = this.faces;
     if (wish !== null) void this.broadcaster.goLive(wish, this.title.trim(), this.devices.choice);
+  }
+
+  /** Say on the stage why going live found no camera. */
+  private async explain(error: CameraError): Promise<void> {
+    await this.devices.update(); // only now is it known which other devices there are
+    if (this.state.kind !== "failed") return;
+    this.update(() =>
+      this.fault.show(
+        error,
+        this.devices.ways(() => this.goLive()),
+      ),
+    );
   }
 
   private faceChosen(): void {
@@ -275,18 +305,19 @@ export class LivePage {
     return view.el(
       "main",
       { class: "live", "data-state": () => this.state.kind },
-      view.el("div", { class: "live-stage" }, this.stage(), this.figuresBar(), this.share()),
+      view.el(
+        "div",
+        { class: "live-stage" },
+        this.stage(),
+        this.stageBar(),
+        this.loadNote(),
+        this.figuresBar(),
+        this.share(),
+      ),
+      // Enter in a field submits a form. To go on air or off it is a button's matter alone, so this submits nothing.
       view.el(
         "form",
-        {
-          class: "live-setup",
-          on: {
-            submit: (event) => {
-              event.preventDefault();
-              this.goOrStop();
-            },
-          },
-        },
+        { class: "live-setup", on: { submit: (event) => event.preventDefault() } },
         view.el("h1", {}, () => this.language.words.setup[this.isOnAir ? "headingLive" : "heading"]),
         this.faces.element,
         this.devices.element,
@@ -294,6 +325,7 @@ export class LivePage {
         this.codeField(),
         this.action(),
       ),
+      this.stopQuestion.element,
     );
   }
 
@@ -302,23 +334,8 @@ export class LivePage {
     const words = () => this.language.words;
     return view.el(
       "div",
-      { class: "stage" },
+      { class: "stage", "data-fault": () => this.fault.isShown },
       this.video,
-      view.el(
-        "div",
-        { class: "stage-top" },
-        view.el(
-          "span",
-          { class: "badge badge-live", hidden: () => this.state.kind !== "live" },
-          () => words().stage.onAir,
-        ),
-        view.el("span", { class: "badge", hidden: () => !this.isOnAir }, () => this.onAirFor()),
-        view.el(
-          "span",
-          { class: "wrap", hidden: () => this.notice() !== null },
-          alteredBadge(view, this.language),
-        ),
-      ),
       view.el(
         "div",
         { class: "stage-notice", role: "status", hidden: () => this.notice() === null },
@@ -334,7 +351,7 @@ export class LivePage {
             hidden: () => this.state.kind !== "camera-lost",
             on: { click: () => void this.devices.use(null) },
           },
-          () => words().stage.otherCamera,
+          () => words().camera.otherCamera,
         ),
       ),
       view.el(
@@ -343,6 +360,52 @@ export class LivePage {
         () => words().stage.preview,
       ),
       this.devices.selfView,
+      this.fault.element,
+    );
+  }
+
+  /** What is said of the picture, beside it: the picture itself is full of what viewers see. */
+  private stageBar(): HTMLElement {
+    const { view } = this;
+    const words = () => this.language.words;
+    return view.el(
+      "div",
+      { class: "stage-bar", hidden: () => !this.isOnAir },
+      view.el(
+        "span",
+        {
+          class: () => `badge ${this.isPaused ? "badge-paused" : "badge-live"}`,
+          hidden: () => this.state.kind !== "live",
+        },
+        () => (this.isPaused ? words().stage.pausedBadge : words().stage.onAir),
+      ),
+      view.el("span", { class: "badge" }, () => this.onAirFor()),
+      view.el(
+        "span",
+        { class: "wrap", hidden: () => this.notice() !== null },
+        alteredBadge(view, this.language),
+      ),
+    );
+  }
+
+  /** Whether viewers see the slate although this side is connected. */
+  private get isPaused(): boolean {
+    return this.state.kind === "live" && this.seen?.state === "paused";
+  }
+
+  /** What the server has given up to keep up, or that it cannot. */
+  private loadNote(): HTMLElement {
+    const { view } = this;
+    const load = () => (this.state.kind === "live" ? (this.seen?.load ?? "ok") : "ok");
+    const words = () => {
+      const now = load();
+      return now === "ok" ? null : this.language.words.load[now];
+    };
+    return view.el(
+      "div",
+      { class: "load-note panel", role: "status", "data-load": load, hidden: () => load() === "ok" },
+      view.el("strong", {}, () => words()?.what),
+      view.el("span", {}, () => words()?.more),
     );
   }
 
@@ -669,8 +732,13 @@ export class LivePage {
       view.el(
         "button",
         {
-          type: "submit",
+          type: "button",
           name: "go",
+          // The second click of a double one, or a key held down, would meet what the first has turned this into.
+          on: {
+            click: (event) => event.detail < 2 && this.goOrStop(),
+            keydown: (event) => event.repeat && event.preventDefault(),
+          },
           class: () => `button large ${stops() ? "stop" : "primary"}`,
           disabled: () => this.state.kind === "stopping" || (!stops() && this.faces.missing !== null),
         },
@@ -687,6 +755,9 @@ export class LivePage {
   }
 
   private hint(): string {
-    return this.note || (this.isBusy ? "" : (this.faces.missing ?? ""));
+    const { camera } = this.language.words;
+    return (
+      this.note || (this.isBusy ? "" : (this.faces.missing ?? (this.devices.isSilent ? camera.silent : "")))
+    );
   }
 }

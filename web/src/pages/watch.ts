@@ -138,12 +138,6 @@ export class WatchPage {
       this.video,
       view.el(
         "div",
-        { class: "stage-top" },
-        view.el("span", { class: "badge badge-live", hidden: () => !this.isLive }, () => words().viewer.live),
-        view.el("span", { class: "wrap", hidden: () => !this.isLive }, alteredBadge(view, this.language)),
-      ),
-      view.el(
-        "div",
         { class: "stage-notice", role: "status", hidden: () => this.notice() === null },
         view.el("span", { class: "spinner", hidden: () => !this.isBusy }),
         view.el("strong", {}, () => this.notice()?.what),
@@ -213,6 +207,12 @@ export class WatchPage {
       view.el(
         "div",
         { class: "watch-about" },
+        view.el(
+          "div",
+          { class: "stage-bar", hidden: () => !this.isLive },
+          view.el("span", { class: "badge badge-live" }, () => words().viewer.live),
+          alteredBadge(view, this.language),
+        ),
         view.el("h1", {}, () => this.title || words().untitled),
         view.el("p", { class: "quiet", hidden: () => this.audience() === "" }, () => this.audience()),
         view.el("p", { class: "quiet" }, () => words().alteredMore),
@@ -288,7 +288,10 @@ export class WatchPage {
         if (!this.wasLive) return { what: viewer.waiting, more: viewer.waitingMore };
         return { what: viewer.paused, more: viewer.pausedMore };
       case "paused":
-        return { what: viewer.paused, more: viewer.pausedMore };
+        return {
+          what: viewer.paused,
+          more: state.broadcast.load === "overloaded" ? viewer.overloadedMore : viewer.pausedMore,
+        };
       case "ended":
         return { what: viewer.ended, more: viewer.endedMore };
       case "failed":

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { en } from "../words/en";
 import { ko } from "../words/ko";
-import { Camera, CameraError, type CameraFault } from "./camera";
+import { Camera, CameraError, type CameraFault, type Choice } from "./camera";
 
 /** Devices whose `getUserMedia` gives these outcomes one after another. */
 function devices(...outcomes: (MediaStream | DOMException)[]) {
@@ -40,33 +40,112 @@ function stream() {
 const chosen = { camera: null, microphone: null };
 
 describe("Camera", () => {
-  it.each<[string, CameraFault]>([
-    ["NotAllowedError", "denied"],
-    ["NotReadableError", "busy"],
-    ["OverconstrainedError", "unfit"],
-    ["SomethingNewError", "failed"],
-  ])("explains %s as %s, in both languages", async (name, fault) => {
-    const { media } = devices(new DOMException("", name));
-    const error = await new Camera(media).open(chosen).catch((thrown: unknown) => thrown);
-    expect(error).toBeInstanceOf(CameraError);
-    expect((error as CameraError).say(en).what).toBe(en.camera[fault]);
-    expect((error as CameraError).say(ko).advice).toBe(ko.camera[`${fault}More`]);
+  const opened = (camera: Camera, choice: Choice = chosen) =>
+    camera.open(choice).catch((thrown: unknown) => (thrown as CameraError).fault);
+  const allows = (states: Partial<Record<string, PermissionState>>) => ({
+    async query({ name }: { name: string }) {
+      const state = states[name];
+      if (state === undefined) throw new TypeError("no such permission");
+      return { state } as PermissionStatus;
+    },
   });
 
-  it("explains a page that is not secure, where there are no devices at all", async () => {
-    await expect(new Camera(null).open(chosen)).rejects.toMatchObject({ fault: "insecure" });
+  it.each<[string, string, CameraFault]>([
+    ["NotAllowedError", "", "denied"],
+    ["NotAllowedError", "Permission dismissed", "dismissed"],
+    ["NotAllowedError", "Permission denied by system", "system"],
+    ["NotAllowedError", "Disallowed by Permissions Policy", "forbidden"],
+    ["SecurityError", "", "forbidden"],
+    ["NotReadableError", "", "busy"],
+    ["AbortError", "", "busy"],
+    ["OverconstrainedError", "", "unfit"],
+    ["TypeError", "", "failed"],
+    ["SomethingNewError", "", "failed"],
+  ])("explains %s (%s) as %s", async (name, message, fault) => {
+    const { media } = devices(new DOMException(message, name), new DOMException(message, name));
+    expect(await opened(new Camera(media, null, true))).toBe(fault);
+    const silent = devices(new DOMException(message, name));
+    expect(await opened(new Camera(silent.media, null, true), { camera: null, microphone: "none" })).toBe(
+      fault,
+    );
+  });
+
+  it.each<[PermissionState, PermissionState, CameraFault]>([
+    ["denied", "denied", "denied"],
+    ["denied", "granted", "denied"],
+    ["granted", "denied", "microphoneDenied"],
+    ["prompt", "prompt", "dismissed"],
+    ["prompt", "denied", "denied"],
+  ])(
+    "knows of whom a refusal is where the camera is %s and the microphone %s",
+    async (camera, microphone, fault) => {
+      const { media, asked } = devices(new DOMException("", "NotAllowedError"));
+      expect(await opened(new Camera(media, allows({ camera, microphone }), true))).toBe(fault);
+      expect(asked.length).toBe(1); // a second question would be put to the person
+    },
+  );
+
+  it.each<[string, CameraFault]>([
+    ["NotReadableError", "microphoneBusy"],
+    ["AbortError", "microphoneBusy"],
+    ["OverconstrainedError", "microphoneFailed"],
+    ["SomethingNewError", "microphoneFailed"],
+  ])("finds out that %s is the microphone's, and lets the camera go again", async (name, fault) => {
+    const alone = stream();
+    const { media } = devices(new DOMException("", name), alone.stream);
+    const camera = new Camera(media, null, true);
+    expect(await opened(camera)).toBe(fault);
+    expect(alone.stopped()).toBe(true);
+    expect(camera.stream).toBeNull();
+  });
+
+  it("finds no camera where neither device is there", async () => {
+    const none = () => new DOMException("", "NotFoundError");
+    expect(await opened(new Camera(devices(none(), none()).media, null, true))).toBe("missing");
+  });
+
+  it("tells a page that is not secure from a browser that has no devices", async () => {
+    expect(await opened(new Camera(null, null, false))).toBe("insecure");
+    expect(await opened(new Camera(null, null, true))).toBe("unsupported");
+    const { media } = devices(new DOMException("", "SecurityError"));
+    expect(await opened(new Camera(media, null, false))).toBe("insecure");
+  });
+
+  it.each<CameraFault>([
+    "denied",
+    "dismissed",
+    "system",
+    "forbidden",
+    "missing",
+    "busy",
+    "unfit",
+    "insecure",
+    "unsupported",
+    "failed",
+    "microphoneDenied",
+    "microphoneBusy",
+    "microphoneFailed",
+  ])("says %s and what helps in both languages", (fault) => {
+    for (const words of [en, ko]) {
+      const { what, advice } = new CameraError(fault).say(words, "firefox");
+      expect(what).not.toBe("");
+      expect(advice).not.toBe("");
+      expect(what).not.toBe(advice);
+    }
+    const said = (kind: "firefox" | "ios") => new CameraError("denied").say(en, kind).advice;
+    expect(said("firefox")).not.toBe(said("ios"));
   });
 
   it("broadcasts without sound where there is no microphone", async () => {
     const { stream: silent } = stream();
     const { media, asked } = devices(new DOMException("", "NotFoundError"), silent);
-    expect(await new Camera(media).open(chosen)).toBe(silent);
+    expect(await new Camera(media, null, true).open(chosen)).toBe(silent);
     expect(asked[1]?.audio).toBeUndefined();
   });
 
   it("asks for the very devices that were chosen", async () => {
     const { media, asked } = devices(stream().stream);
-    await new Camera(media).open({ camera: "front", microphone: "desk" });
+    await new Camera(media, null, true).open({ camera: "front", microphone: "desk" });
     expect(asked[0]).toMatchObject({
       video: { deviceId: { exact: "front" }, width: { ideal: 1280 } },
       audio: { deviceId: { exact: "desk" } },
@@ -76,7 +155,7 @@ describe("Camera", () => {
   it("closes the open stream before it opens another", async () => {
     const first = stream();
     const { media } = devices(first.stream, stream().stream);
-    const camera = new Camera(media);
+    const camera = new Camera(media, null, true);
     await camera.open(chosen);
     await camera.open(chosen);
     expect(first.stopped()).toBe(true);
@@ -84,7 +163,7 @@ describe("Camera", () => {
 
   it("tells when the camera is unplugged, and remembers which one it was", async () => {
     const first = stream();
-    const camera = new Camera(devices(first.stream).media);
+    const camera = new Camera(devices(first.stream).media, null, true);
     const lost = vi.fn();
     camera.onLost(lost);
     await camera.open(chosen);

@@ -1,7 +1,25 @@
 import type { Words } from "../words/en";
+import { type BrowserKind, browserKind } from "./browser-kind";
 
-/** Why the camera could not be had; each has a sentence and an advice in both languages. */
-export type CameraFault = "denied" | "missing" | "busy" | "insecure" | "unfit" | "failed";
+/** Why the camera or the microphone could not be had; each has a sentence and an advice in both languages. */
+export type CameraFault = (typeof FAULTS)[number];
+
+const FAULTS = [
+  "denied", // this site may not, and the browser will not ask again
+  "dismissed", // the question was closed or refused once; the browser asks again
+  "system", // the browser itself may not, by the operating system's settings
+  "forbidden", // neither the person nor the page can change it: an administrator's or an embedding page's rule
+  "missing",
+  "busy",
+  "unfit", // the chosen device is gone, or cannot do what is asked
+  "insecure", // browsers give devices to pages over https and on localhost only
+  "unsupported",
+  "failed",
+  // The camera can be had, the microphone cannot: one may go on without sound.
+  "microphoneDenied",
+  "microphoneBusy",
+  "microphoneFailed",
+] as const;
 
 export class CameraError extends Error {
   override readonly name = "CameraError";
@@ -10,8 +28,36 @@ export class CameraError extends Error {
     super(fault);
   }
 
-  say(words: Words): { what: string; advice: string } {
-    return { what: words.camera[this.fault], advice: words.camera[`${this.fault}More`] };
+  /** Whether the picture alone could be had. */
+  get isOfMicrophone(): boolean {
+    return this.fault.startsWith("microphone");
+  }
+
+  /** Whether another camera may do better. */
+  get isOfThisCamera(): boolean {
+    return ["busy", "unfit", "failed"].includes(this.fault);
+  }
+
+  /** Whether the same attempt can end differently without the page being opened anew or elsewhere. */
+  get isWorthARetry(): boolean {
+    return !["insecure", "unsupported", "forbidden"].includes(this.fault);
+  }
+
+  say({ camera }: Words, browser: BrowserKind = browserKind()): { what: string; advice: string } {
+    return { what: camera[this.fault], advice: this.advice(camera, browser) };
+  }
+
+  private advice(camera: Words["camera"], browser: BrowserKind): string {
+    switch (this.fault) {
+      case "denied":
+        return camera.allowIn[browser];
+      case "microphoneDenied":
+        return `${camera.allowIn[browser]} ${camera.orSilent}`;
+      case "insecure":
+        return camera.insecureMore(location.host);
+      default:
+        return camera[`${this.fault}More`];
+    }
   }
 }
 
@@ -36,8 +82,16 @@ export class Camera {
   lastId: string | null = null;
   private readonly losing = new EventTarget();
 
-  /** @param media The browser's devices; null on a page that is not secure, where it has none. */
-  constructor(private readonly media: MediaDevices | null = navigator.mediaDevices ?? null) {}
+  /**
+   * @param media The browser's devices; null where it gives the page none.
+   * @param permissions What the person has decided before; null where the browser does not tell.
+   * @param isSecure Whether the page came by https or from this machine.
+   */
+  constructor(
+    private readonly media: MediaDevices | null = navigator.mediaDevices ?? null,
+    private readonly permissions: Pick<Permissions, "query"> | null = navigator.permissions ?? null,
+    private readonly isSecure: boolean = window.isSecureContext,
+  ) {}
 
   async devices(): Promise<Devices> {
     const all = (await this.media?.enumerateDevices()) ?? [];
@@ -50,7 +104,7 @@ export class Camera {
 
   /** Open what was chosen, closing what was open. Without a microphone there is still a picture. */
   async open(choice: Choice): Promise<MediaStream> {
-    if (this.media === null) throw new CameraError("insecure");
+    if (this.media === null) throw new CameraError(this.isSecure ? "unsupported" : "insecure");
     // Phones refuse a second camera while the first is open.
     this.close();
     const stream = await this.ask(this.media, choice);
@@ -84,7 +138,7 @@ export class Camera {
       frameRate: { ideal: 30 },
       ...(choice.camera === null ? { facingMode: "user" } : { deviceId: { exact: choice.camera } }),
     };
-    if (choice.microphone === "none") return await get(media, { video });
+    if (choice.microphone === "none") return await this.get(media, { video });
     const audio: MediaTrackConstraints = {
       echoCancellation: true,
       noiseSuppression: true,
@@ -92,29 +146,77 @@ export class Camera {
       ...(choice.microphone === null ? {} : { deviceId: { exact: choice.microphone } }),
     };
     try {
-      return await get(media, { video, audio });
+      return await media.getUserMedia({ video, audio });
     } catch (error) {
       // "Not found" does not say which of the two is missing; a broadcast without sound beats none.
-      if (error instanceof CameraError && error.fault === "missing") return await get(media, { video });
-      throw error;
+      if (nameOf(error) === "NotFoundError") return await this.get(media, { video });
+      throw await this.fault(error, () => media.getUserMedia({ video }));
+    }
+  }
+
+  private async get(media: MediaDevices, constraints: MediaStreamConstraints): Promise<MediaStream> {
+    try {
+      return await media.getUserMedia(constraints);
+    } catch (error) {
+      throw await this.fault(error);
+    }
+  }
+
+  /**
+   * Name what is at fault where both devices were asked for, or the camera alone.
+   *
+   * @param openCamera Asks for the camera alone, where both were asked for.
+   */
+  private async fault(error: unknown, openCamera?: () => Promise<MediaStream>): Promise<CameraError> {
+    switch (nameOf(error)) {
+      case "NotAllowedError":
+        return new CameraError(await this.refusal(error, openCamera !== undefined));
+      case "SecurityError":
+        return new CameraError(this.isSecure ? "forbidden" : "insecure");
+      case "NotFoundError":
+        return new CameraError("missing");
+      // Firefox says "abort" where Chromium says "not readable": another program has the device, or it is broken.
+      case "NotReadableError":
+      case "AbortError":
+        return new CameraError((await works(openCamera)) ? "microphoneBusy" : "busy");
+      case "OverconstrainedError":
+        return new CameraError((await works(openCamera)) ? "microphoneFailed" : "unfit");
+      default:
+        return new CameraError((await works(openCamera)) ? "microphoneFailed" : "failed");
+    }
+  }
+
+  /** Who said no: asking the camera alone would put the same question to the person again. */
+  private async refusal(error: unknown, askedBoth: boolean): Promise<CameraFault> {
+    const text = error instanceof Error || error instanceof DOMException ? error.message.toLowerCase() : "";
+    if (text.includes("system")) return "system"; // Chromium: "Permission denied by system"
+    if (text.includes("policy")) return "forbidden";
+    const [camera, microphone] = await Promise.all([this.decided("camera"), this.decided("microphone")]);
+    if (camera === "denied") return "denied";
+    if (askedBoth && microphone === "denied") return camera === "granted" ? "microphoneDenied" : "denied";
+    return camera === "prompt" || text.includes("dismissed") ? "dismissed" : "denied";
+  }
+
+  private async decided(name: "camera" | "microphone"): Promise<PermissionState | null> {
+    try {
+      return (await this.permissions?.query({ name: name as PermissionName }))?.state ?? null;
+    } catch {
+      return null; // some browsers know no such name
     }
   }
 }
 
-const FAULTS: Record<string, CameraFault> = {
-  NotAllowedError: "denied",
-  NotFoundError: "missing",
-  NotReadableError: "busy",
-  AbortError: "busy",
-  SecurityError: "insecure",
-  OverconstrainedError: "unfit",
-};
+function nameOf(error: unknown): string {
+  return error instanceof Error || error instanceof DOMException ? error.name : "";
+}
 
-async function get(media: MediaDevices, constraints: MediaStreamConstraints): Promise<MediaStream> {
+/** Whether the camera alone can be had; it is closed again at once. */
+async function works(openCamera?: () => Promise<MediaStream>): Promise<boolean> {
   try {
-    return await media.getUserMedia(constraints);
-  } catch (error) {
-    const name = error instanceof Error || error instanceof DOMException ? error.name : "";
-    throw new CameraError(FAULTS[name] ?? "failed");
+    const stream = await openCamera?.();
+    for (const track of stream?.getTracks() ?? []) track.stop();
+    return stream !== undefined;
+  } catch {
+    return false;
   }
 }

@@ -10,6 +10,14 @@ export const en = {
   watch: "Watch",
   cancel: "Cancel",
   close: "Close",
+  stopAsk: {
+    heading: "End the broadcast?",
+    more: "Viewers are told that it is over, and the link stops working. It cannot be continued.",
+    watching: (count: number) =>
+      count === 1 ? "One person is watching now." : `${count} people are watching now.`,
+    end: "End it",
+    stay: "Stay on air",
+  },
   retry: "Try again",
   retryIn: (seconds: number) => `Trying again in ${seconds}\u00a0s.`,
   retrying: "Trying again now.",
@@ -46,7 +54,7 @@ export const en = {
     cameraLost: "Your camera is gone",
     cameraLostMore:
       "Plug it in again, or use another one. Viewers see a pause, and their link stays the same.",
-    otherCamera: "Use another camera",
+    pausedBadge: "Paused",
     ended: "You are off air",
     endedMore: "The broadcast is over and its link no longer works.",
     endedByServer: "The server ended your broadcast",
@@ -55,6 +63,21 @@ export const en = {
     stopping: "Stopping",
     onAir: "On air",
     preview: "Treated preview: what viewers see",
+  },
+
+  load: {
+    reduced_picture: {
+      what: "The server is short of time.",
+      more: "It sends a smaller picture and fewer frames, so that the picture goes on.",
+    },
+    no_swap: {
+      what: "The server is too slow for a swap just now.",
+      more: "Every face gets a mosaic until it has time again. What helps: fewer broadcasts at once on this server, fewer programs beside it, or more processor cores.",
+    },
+    overloaded: {
+      what: "The server is too slow for this broadcast.",
+      more: "Viewers see the picture stutter or stop. What helps: end other broadcasts on this server, close other programs on it, send a smaller picture, or use a machine with more processor cores.",
+    },
   },
 
   setup: {
@@ -167,6 +190,7 @@ export const en = {
     waitingMore: "The picture appears as soon as the broadcaster is on air.",
     paused: "Paused",
     pausedMore: "The broadcaster's picture is interrupted. It comes back by itself.",
+    overloadedMore: "The server is too slow just now. The picture comes back by itself.",
     ended: "This broadcast is over",
     endedMore: "Thank you for watching.",
     failed: "The connection failed",
@@ -184,18 +208,44 @@ export const en = {
   },
 
   camera: {
-    denied: "Camera access is blocked.",
-    deniedMore: "Allow it in the browser's address bar (the camera or lock icon), then try again.",
+    denied: "Your browser blocks the camera on this page.",
+    dismissed: "The camera was not allowed.",
+    dismissedMore: "Try again, and choose “Allow” when the browser asks.",
+    system: "Your device's settings keep the browser from the camera.",
+    systemMore: "Allow the browser in the system's privacy settings (camera, microphone), then try again.",
+    forbidden: "This page may not use a camera here.",
+    forbiddenMore:
+      "The browser's policy, an administrator or the page around this one forbids it. Open this page in a window of its own, or in another browser.",
     missing: "No camera was found.",
-    missingMore: "Plug one in, or open this page on your phone.",
-    busy: "Another program is using the camera.",
-    busyMore: "Close it, then try again.",
-    insecure: "Browsers only allow the camera on a secure page.",
-    insecureMore: "Open this page over https, or on the server itself as localhost.",
-    unfit: "This camera cannot deliver a usable picture.",
-    unfitMore: "Choose another camera.",
+    missingMore: "Plug one in and try again, or open this page on your phone.",
+    busy: "The camera does not start.",
+    busyMore: "Another program may be using it: close that, or choose another camera.",
+    insecure: "Browsers give the camera to secure pages only.",
+    insecureMore: (host: string) =>
+      `This page came without encryption. Open it as https://${host}, or on the server itself as http://localhost.`,
+    unsupported: "This browser has no access to cameras.",
+    unsupportedMore: "Open this page in Chrome, Edge, Firefox or Safari.",
+    unfit: "The chosen camera cannot be used.",
+    unfitMore: "It may be unplugged, or give no usable picture. Choose another camera.",
     failed: "The camera could not be opened.",
     failedMore: "Unplug it, plug it in again, and try once more.",
+    microphoneDenied: "The camera is allowed, the microphone is blocked.",
+    microphoneBusy: "The camera works, the microphone does not start.",
+    microphoneBusyMore: "Another program may be using it. Close that and try again, or go on without sound.",
+    microphoneFailed: "The camera works, the microphone could not be opened.",
+    microphoneFailedMore: "Choose another microphone, or go on without sound.",
+    allowIn: {
+      chromium: "Click the icon left of the address, allow camera and microphone, and try again.",
+      firefox: "Click the crossed-out camera left of the address, remove the block, and try again.",
+      safari: "In the menu Safari, Settings for This Website, allow camera and microphone, and try again.",
+      ios: "Tap the icon left of the address (aA), Website Settings, allow camera and microphone, and try again.",
+      android: "Tap the icon left of the address, Permissions, allow camera and microphone, and try again.",
+      other: "Allow camera and microphone for this page in the browser's settings, and try again.",
+    },
+    orSilent: "You can also go on without sound.",
+    otherCamera: "Use another camera",
+    without: "Go on without sound",
+    silent: "No microphone was found: your broadcast has no sound.",
   },
 
   problems: {

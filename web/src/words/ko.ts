@@ -12,6 +12,13 @@ export const ko: Words = {
   watch: "보기",
   cancel: "취소",
   close: "닫기",
+  stopAsk: {
+    heading: "방송을 끝낼까요?",
+    more: "시청자에게는 방송이 끝났다고 나오고, 링크는 더 이상 열리지 않아요. 다시 이어 갈 수 없어요.",
+    watching: (count) => `지금 시청자 ${count}명이 보고 있어요.`,
+    end: "방송 끝내기",
+    stay: "계속 방송하기",
+  },
   retry: "다시 시도",
   retryIn: (seconds) => `${seconds}초 뒤에 다시 시도해요.`,
   retrying: "지금 다시 시도하고 있어요.",
@@ -48,7 +55,7 @@ export const ko: Words = {
     cameraLost: "카메라 연결이 끊겼어요",
     cameraLostMore:
       "다시 연결하거나 다른 카메라를 쓰세요. 시청자에게는 멈춘 화면이 보이고, 링크는 그대로예요.",
-    otherCamera: "다른 카메라 쓰기",
+    pausedBadge: "멈춤",
     ended: "방송을 마쳤어요",
     endedMore: "방송이 끝나 링크도 더 이상 열리지 않아요.",
     endedByServer: "서버에서 방송이 종료됐어요",
@@ -56,6 +63,21 @@ export const ko: Words = {
     stopping: "종료하는 중",
     onAir: "방송 중",
     preview: "처리된 미리보기: 시청자가 보는 화면",
+  },
+
+  load: {
+    reduced_picture: {
+      what: "서버에 여유가 없어요.",
+      more: "화면이 끊기지 않도록 더 작은 화면을 더 적은 프레임으로 보내고 있어요.",
+    },
+    no_swap: {
+      what: "지금은 서버가 느려서 얼굴을 바꾸지 못해요.",
+      more: "여유가 생길 때까지 모든 얼굴을 모자이크로 가려요. 이 서버의 다른 방송이나 프로그램을 줄이거나, 코어가 더 많은 컴퓨터를 쓰면 나아져요.",
+    },
+    overloaded: {
+      what: "이 방송을 하기에는 서버가 너무 느려요.",
+      more: "시청자에게 끊기거나 멈춘 화면이 보여요. 이 서버의 다른 방송을 끝내거나, 다른 프로그램을 닫거나, 더 작은 화면을 보내거나, 코어가 더 많은 컴퓨터를 쓰세요.",
+    },
   },
 
   setup: {
@@ -166,6 +188,7 @@ export const ko: Words = {
     waitingMore: "방송이 시작되면 바로 화면이 나와요.",
     paused: "잠시 멈췄어요",
     pausedMore: "방송하는 쪽의 화면이 끊겼어요. 저절로 다시 나와요.",
+    overloadedMore: "지금 서버가 너무 느려요. 화면은 저절로 돌아와요.",
     ended: "방송이 끝났어요",
     endedMore: "봐 주셔서 고마워요.",
     failed: "연결하지 못했어요",
@@ -183,18 +206,45 @@ export const ko: Words = {
   },
 
   camera: {
-    denied: "카메라 사용이 막혀 있어요.",
-    deniedMore: "주소창의 카메라나 자물쇠 아이콘에서 허용한 뒤 다시 시도해 주세요.",
+    denied: "브라우저가 이 페이지의 카메라를 막고 있어요.",
+    dismissed: "카메라가 허용되지 않았어요.",
+    dismissedMore: "다시 시도하고, 브라우저가 물으면 ‘허용’을 선택하세요.",
+    system: "기기 설정 때문에 브라우저가 카메라를 쓸 수 없어요.",
+    systemMore: "시스템의 개인정보 보호 설정(카메라, 마이크)에서 브라우저를 허용한 뒤 다시 시도하세요.",
+    forbidden: "이 페이지는 여기서 카메라를 쓸 수 없어요.",
+    forbiddenMore:
+      "브라우저 정책이나 관리자, 또는 이 페이지를 담은 페이지가 막고 있어요. 새 창이나 다른 브라우저에서 열어 보세요.",
     missing: "카메라를 찾지 못했어요.",
-    missingMore: "카메라를 연결하거나 휴대전화에서 이 페이지를 열어 주세요.",
-    busy: "다른 프로그램이 카메라를 쓰고 있어요.",
-    busyMore: "그 프로그램을 닫고 다시 시도해 주세요.",
-    insecure: "브라우저는 보안 연결에서만 카메라를 허용해요.",
-    insecureMore: "https로 열거나, 서버에서 localhost로 열어 주세요.",
-    unfit: "이 카메라로는 쓸 만한 화면을 얻을 수 없어요.",
-    unfitMore: "다른 카메라를 골라 주세요.",
-    failed: "카메라를 열지 못했어요.",
-    failedMore: "카메라를 뺐다가 다시 연결하고 시도해 주세요.",
+    missingMore: "카메라를 연결하고 다시 시도하거나, 휴대폰으로 이 페이지를 여세요.",
+    busy: "카메라가 시작되지 않아요.",
+    busyMore: "다른 프로그램이 쓰고 있을 수 있어요. 그 프로그램을 닫거나 다른 카메라를 고르세요.",
+    insecure: "브라우저는 보안 연결로 연 페이지에만 카메라를 허용해요.",
+    insecureMore: (host) =>
+      `이 페이지는 암호화 없이 열렸어요. https://${host} 주소로 열거나, 서버 컴퓨터에서 http://localhost 로 여세요.`,
+    unsupported: "이 브라우저는 카메라를 쓸 수 없어요.",
+    unsupportedMore: "Chrome, Edge, Firefox 또는 Safari에서 이 페이지를 여세요.",
+    unfit: "선택한 카메라를 쓸 수 없어요.",
+    unfitMore: "연결이 끊겼거나 쓸 수 있는 화면을 보내지 못해요. 다른 카메라를 고르세요.",
+    failed: "카메라를 열 수 없어요.",
+    failedMore: "뽑았다가 다시 연결한 다음 한 번 더 시도하세요.",
+    microphoneDenied: "카메라는 허용됐지만 마이크가 막혀 있어요.",
+    microphoneBusy: "카메라는 되지만 마이크가 시작되지 않아요.",
+    microphoneBusyMore:
+      "다른 프로그램이 쓰고 있을 수 있어요. 그 프로그램을 닫고 다시 시도하거나, 소리 없이 계속하세요.",
+    microphoneFailed: "카메라는 되지만 마이크를 열 수 없어요.",
+    microphoneFailedMore: "다른 마이크를 고르거나, 소리 없이 계속하세요.",
+    allowIn: {
+      chromium: "주소 왼쪽의 아이콘을 눌러 카메라와 마이크를 허용한 뒤 다시 시도하세요.",
+      firefox: "주소 왼쪽의 줄이 그어진 카메라를 눌러 차단을 지운 뒤 다시 시도하세요.",
+      safari: "메뉴의 Safari, ‘이 웹 사이트 설정’에서 카메라와 마이크를 허용한 뒤 다시 시도하세요.",
+      ios: "주소 옆의 아이콘(가가), ‘웹 사이트 설정’에서 카메라와 마이크를 허용한 뒤 다시 시도하세요.",
+      android: "주소 왼쪽의 아이콘, ‘권한’에서 카메라와 마이크를 허용한 뒤 다시 시도하세요.",
+      other: "브라우저 설정에서 이 페이지에 카메라와 마이크를 허용한 뒤 다시 시도하세요.",
+    },
+    orSilent: "소리 없이 계속할 수도 있어요.",
+    otherCamera: "다른 카메라 쓰기",
+    without: "소리 없이 계속하기",
+    silent: "마이크를 찾지 못했어요. 방송에 소리가 없어요.",
   },
 
   problems: {

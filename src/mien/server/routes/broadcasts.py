@@ -1,9 +1,9 @@
 """`/api/broadcasts`: make, list, change on air, end."""
 
 import re
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from http import HTTPStatus
-from typing import Annotated, Final, Self, TypedDict
+from typing import Annotated, Any, Final, Self, TypedDict
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -17,7 +17,7 @@ from mien.server.problems import HttpError
 from mien.sessions.broadcasts import MAX_TITLE_LENGTH, Broadcast, Broadcasts, BroadcastWish
 from mien.sessions.ports import MAX_LIVE_DELAY_FRAMES, LiveTreatment, OtherFaces
 from mien.sessions.references import REFERENCE_PREFIX
-from mien.sessions.states import BroadcastState, LiveReport, PushReport
+from mien.sessions.states import BroadcastState, LiveReport, Load, PushReport
 from mien.vision.mosaic import MosaicShape, MosaicStyle
 
 router = APIRouter(prefix="/api/broadcasts", tags=["broadcasts"], route_class=GuardedRoute)
@@ -78,18 +78,30 @@ class BroadcastIn(BaseModel):
 
 
 class BroadcastPatch(BaseModel):
-    """What to change on air; what is left out stays."""
+    """What to change on air: what is left out stays, and null brings back what a new broadcast would have."""
 
     model_config = ConfigDict(extra="forbid")
 
-    title: Title | None = Field(default=None, description="For people.")
-    treatment: LiveTreatment | None = Field(default=None, description="What happens to faces.")
-    persona: PersonaId | None = Field(default=None, description="The face to swap in.")
-    others: OtherFaces | None = Field(default=None, description="What other faces get in a swap.")
+    title: Title | None = Field(default=None, description="For people; null is none.")
+    treatment: LiveTreatment | None = Field(default=None, description="What happens to faces; null is the mosaic.")
+    persona: PersonaId | None = Field(default=None, description="The face to swap in; null is none.")
+    others: OtherFaces | None = Field(default=None, description="What other faces get in a swap; null is the mosaic.")
     delay_frames: DelayFrames = None
-    mosaic_style: MosaicStyle | None = Field(default=None, description="How hidden faces are painted over.")
-    mosaic_shape: MosaicShape | None = Field(default=None, description="How much of a head is hidden.")
-    record: bool | None = Field(default=None, description="Begin or end the recording.")
+    mosaic_style: WantedStyle = None
+    mosaic_shape: WantedShape = None
+    record: bool | None = Field(default=None, description="Begin or end the recording; null ends it.")
+
+    def changes(self, settings: Settings) -> dict[str, Any]:
+        """Return the fields of a `BroadcastWish` to change, null replaced by the default of each."""
+        defaults: dict[str, Any] = {field.name: field.default for field in fields(BroadcastWish)}
+        defaults |= mosaic_of(settings)
+        sent = self.model_dump(exclude_unset=True)
+        changes = {name: defaults[name] if value is None else value for name, value in sent.items()}
+        if "title" in changes:
+            changes["title"] = changes["title"].strip()
+        if changes.get("treatment") == "mosaic":
+            changes["persona"] = None
+        return changes
 
 
 class CreatedOut(BaseModel):
@@ -134,6 +146,10 @@ class BroadcastOut(BaseModel):
     faces: dict[str, int] = Field(description="Faces in the last picture, by treatment.")
     viewers: int = Field(description="Connected viewers.")
     size: tuple[int, int] | None = Field(description="Width and height of the last treated picture.")
+    load: Load = Field(
+        description="Whether the server keeps up: `ok`; `reduced_picture`, it treats a smaller picture, or fewer; "
+        "`no_swap`, besides every face gets a mosaic; `overloaded`, even so the picture stops or comes too rarely."
+    )
     codec: str | None = Field(description="Video codec; null before anybody wanted it.")
     rungs: dict[str, int] = Field(description="Viewers by the size they get; 0 is the full one.")
     record: bool = Field(description="Whether it shall be recorded.")
@@ -170,6 +186,7 @@ class BroadcastOut(BaseModel):
             faces=stats.faces,
             viewers=stats.viewers,
             size=stats.size_wh,
+            load=stats.load,
             codec=stats.codec,
             rungs=stats.rungs,
             record=wish.record,
@@ -224,10 +241,7 @@ async def get_broadcast(request: Request, broadcast_id: str) -> BroadcastOut:
 async def change_broadcast(request: Request, broadcast_id: str, body: BroadcastPatch) -> BroadcastOut:
     """Change a broadcast on air, with its own bearer token."""
     broadcast = _owned(request, broadcast_id)
-    changes = body.model_dump(exclude_none=True)
-    if changes.get("treatment") == "mosaic":
-        changes["persona"] = None
-    await _all(request).change(broadcast, changes)
+    await _all(request).change(broadcast, body.changes(request.app.state.settings))
     return BroadcastOut.of(broadcast, to_owner=broadcast.knows(bearer_token(request)))
 
 
