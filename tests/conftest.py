@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+collect_ignore = ["support/gst_peer.py"]  # the system's Python runs it, with packages of its own
 SHARED_MEDIA = Path(__file__).parents[2] / "shared" / "media"
 
 
