@@ -12,7 +12,7 @@ import pytest
 from mien.vision.faces import TreatedFrame
 from mien.workers import ProcessRunner
 from support import faults
-from support.faults import COMMAND, QUICK, FickleCamera, Switch, TrappedFactory, on_air, suffer, trapped_encoders
+from support.faults import QUICK, FickleCamera, Switch, TrappedFactory, on_air, suffer, trapped_encoders
 from support.judge import Judge
 from support.live import serving, sharpness
 from support.photos import hopper
@@ -30,10 +30,8 @@ STRANGER = 0.9
 
 
 @pytest.fixture
-def switch(tmp_path, monkeypatch):
-    path = tmp_path / "switch"
-    monkeypatch.setenv("MIEN_TEST_SWITCH", str(path))
-    return Switch(path)
+def switch(tmp_path):
+    return Switch(tmp_path / "switch")
 
 
 @contextlib.asynccontextmanager
@@ -41,7 +39,7 @@ async def striped(switch, *, runner="local"):
     """Serve a broadcast whose camera sees stripes and whose treatment paints everything blue."""
 
     def open_runner(limits, ice_servers):
-        return ProcessRunner(COMMAND, limits=limits, ice_servers=ice_servers, spares=0)
+        return ProcessRunner(switch.command, limits=limits, ice_servers=ice_servers, spares=0)
 
     more = {"open_runner": open_runner} if runner == "process" else {}
     camera = FickleCamera()

@@ -42,12 +42,9 @@ BLUES: Final = ((30, 60, 200), (30, 90, 150))
 Scene: TypeAlias = Callable[[tuple[int, int], int], Image]
 """Draws the camera's picture of a size and number."""
 QUICK: Final = {"slate_after_s": 0.6, "hang_after_s": 0.8, "publisher_timeout_s": 2.5, "viewer_grace_s": 6.0}
-_SWITCH: Final = "MIEN_TEST_SWITCH"
 _RUN: Final = (
     "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module('support.faults', run_name='__main__')"
 )
-COMMAND: Final = [sys.executable, "-c", _RUN, str(Path(__file__).parents[1])]
-"""Starts a worker with traps; the file descriptor comes last."""
 
 
 # Traps in the server --------------------------------------------------------------------------------------------
@@ -58,6 +55,11 @@ class Switch:
     """Says what is broken just now, to this process and to workers."""
 
     path: Path
+
+    @property
+    def command(self) -> list[str]:
+        """Start of the command of a worker with traps; its file descriptor comes last. Workers inherit no settings."""
+        return [sys.executable, "-c", _RUN, str(Path(__file__).parents[1]), str(self.path)]
 
     def set(self, broken: str = "") -> None:
         """Break something; nothing, by default."""
@@ -113,7 +115,7 @@ class Pulse:
 class TrappedFactory(SmallFactory):
     """Makes trapped pipelines of what `factory` makes; `Pulse` by default."""
 
-    switch: Switch = field(default_factory=lambda: Switch(Path(os.environ[_SWITCH])))
+    switch: Switch = field(default_factory=lambda: Switch(Path(os.devnull)))
     factory: PipelineFactory | None = None
     slow_s: float = 0.25
 
@@ -644,6 +646,6 @@ WORKER_NEVER_THAWS: Final = Fault("the worker is frozen for good", _freeze, OnAi
 
 
 if __name__ == "__main__":
-    _switch = Switch(Path(os.environ[_SWITCH]))
+    _switch = Switch(Path(sys.argv[1]))
     with trapped_encoders(_switch):
         run_worker(socket.socket(fileno=int(sys.argv[-1])), lambda: TrappedFactory(switch=_switch))
