@@ -32,7 +32,7 @@ def strangers(bench: Bench, condition: str = "") -> Iterator[Row]:
     enrolled, others = bench.enrolled_and_strangers()
     alike = dict(zip(others, nearest(bench, others, enrolled), strict=True))
     for title, (yaw, mouths) in CONDITIONS.items():
-        if condition not in title:
+        if condition not in {"", title}:
             continue
         full = {name: Tally() for name in others}
         few = {name: Tally() for name in others}
