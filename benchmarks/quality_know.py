@@ -1,6 +1,7 @@
 """How surely the enrolled are shown and strangers are not: false clearances, time to clearance, time to loss.
 
-    python benchmarks/quality_know.py [--only 'looks;clips;given;events;grimaces'] [--split held-out] [--out rows.json]
+    python benchmarks/quality_know.py [--only 'looks;clips;strangers;given;events;grimaces'] [--split held-out]
+        [--people 48] [--out rows.json]
 
 Everything runs through the real chain: detector, tracker, mesh, alignment, recogniser, clearance. People are the stills
 and clips of ../shared (MIEN_SHARED names another folder), 100 of them enrolled by one photo each, all others strangers,
@@ -26,12 +27,14 @@ from know_given import given
 from know_grimaces import grimaces
 from know_likeness import glimpses, looks
 from know_people import Bench
+from know_strangers import strangers
 from know_tally import Row
 from quality_scenes import SHARED
 
 PARTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "looks": looks,
     "clips": clips,
+    "strangers": strangers,
     "given": given,
     "events": events,
     "grimaces": grimaces,
@@ -58,12 +61,18 @@ def measure(only: Sequence[str] = tuple(PARTS), *, development: bool = False, pe
 def _part(bench: Bench, name: str, choice: str, people: int | None) -> Iterator[Row]:
     if name == "clips":
         return clips(bench, [choice] if choice else (), people=people)
+    if name == "strangers":
+        return strangers(bench, choice)
     return given(bench, choice) if name == "given" else PARTS[name](bench)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", default=";".join(PARTS), help="parts, clips:CONDITION or given:NAME, by semicolons")
+    parser.add_argument(
+        "--only",
+        default=";".join(PARTS),
+        help="parts, clips:CONDITION, strangers:CONDITION or given:NAME, by semicolons",
+    )
     parser.add_argument("--split", choices=["held-out", "development"], default="held-out")
     parser.add_argument("--people", type=int, help="play so many people in each condition of the clips, not all")
     parser.add_argument("--out", type=Path)

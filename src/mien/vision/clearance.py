@@ -28,7 +28,7 @@ class Sight(IntEnum):
     FAIR = 1
     """Small: it can speak against somebody known, or for them, but clears nobody."""
     LOPSIDED = 2
-    """Turned, or pulling a face: it clears as a good look does, and says little against anybody."""
+    """Turned, or pulling a face: it clears too, if it is more alike, and says little against anybody."""
     GOOD = 3
 
 
@@ -40,6 +40,8 @@ class ClearanceRules:
         similarity: Smallest mean cosine of the looks to the enrolled person, where one person is enrolled.
         per_tenfold: By how much it rises with each tenfold of enrolled people: every one of them is a chance to err.
         slack: How far below that mean a single look may lie.
+        lopsided: By how much more alike a lopsided look must be to clear somebody: some pairs of people look more
+            alike turned or shouting than ahead.
         margin: Smallest lead over the runner-up.
         looks: How many agreeing looks in a row.
         spacing_s: Least time between two looks that count.
@@ -66,6 +68,7 @@ class ClearanceRules:
     similarity: float = 0.955
     per_tenfold: float = 0.006
     slack: float = 0.01
+    lopsided: float = 0.005
     margin: float = 0.015
     looks: int = 4
     spacing_s: float = 0.2
@@ -166,11 +169,12 @@ class Clearance(Continuity):
     ) -> None:
         """Add one look to the evidence, or forget it all where it disagrees.
 
-        A lopsided look that disagrees leaves the good ones, unless it speaks for somebody else: turned faces and
-        grimaces are less alike to a calm photo.
+        A lopsided look counts for less than its cosine. One that disagrees leaves the good ones, unless it speaks for
+        somebody else: turned faces and grimaces are less alike to a calm photo.
         """
         wanted = rules.wanted(enrolled)
-        alike = match.similarity >= wanted - rules.slack and match.margin >= rules.margin
+        likeness = match.similarity - (rules.lopsided if sight is Sight.LOPSIDED else 0.0)
+        alike = likeness >= wanted - rules.slack and match.margin >= rules.margin
         same = self._candidate in {None, match.identity}
         if sight is Sight.LOPSIDED and not alike and match.similarity >= rules.refute and same:
             self._unanimous.clear()
@@ -179,9 +183,9 @@ class Clearance(Continuity):
             self.revoke()
             return
         self._candidate = match.identity
-        self._unanimous.append(match.similarity)
+        self._unanimous.append(likeness)
         if sight is Sight.GOOD:
-            self._likeness.append(match.similarity)
+            self._likeness.append(likeness)
         # The mean of all looks, not of the last few: who tries for long gets no more chances than who is brief.
         for evidence in (self._likeness, self._unanimous):
             if len(evidence) >= rules.looks and float(np.mean(evidence)) >= wanted:

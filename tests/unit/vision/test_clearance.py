@@ -103,13 +103,25 @@ def test_a_fair_look_keeps_a_clearance_says_nothing_or_ends_it():
     assert clearance.identity is None
 
 
-def test_turned_faces_and_grimaces_clear_by_the_same_limits():
-    assert after(*[ALICE] * 3, sight=LOPSIDED).identity is None
-    assert after(*[ALICE] * 4, sight=LOPSIDED).identity == "alice"
-    just = Match("alice", RULES.wanted(1) - 0.9 * RULES.slack, 0.05)
-    assert after(*[just] * 30, sight=LOPSIDED).identity is None
+@pytest.mark.parametrize("enrolled", [1, 10, 100])
+def test_turned_faces_and_grimaces_clear_too_but_must_be_more_alike(enrolled):
+    enough = RULES.wanted(enrolled) + RULES.lopsided
+    above, below = Match("alice", enough + 1e-4, 0.05), Match("alice", enough - 1e-4, 0.05)
+    assert after(*[above] * 3, sight=LOPSIDED, enrolled=enrolled).identity is None
+    assert after(*[above] * 4, sight=LOPSIDED, enrolled=enrolled).identity == "alice"
+    assert after(*[below] * 30, sight=LOPSIDED, enrolled=enrolled).identity is None
+    assert after(*[below] * 4, sight=GOOD, enrolled=enrolled).identity == "alice"
     assert Clearance().wants_look(LOPSIDED, 0.0, RULES)
     assert not Clearance().wants_look(LOPSIDED, 0.0, STILL)
+
+
+def test_a_turned_face_that_is_barely_alike_does_not_help_a_calm_one_that_is_not():
+    calm = Match("alice", RULES.wanted(1) - 1e-4, 0.05)
+    turned = Match("alice", RULES.wanted(1) + RULES.lopsided / 2, 0.05)
+    clearance = Clearance()
+    for i in range(30):
+        clearance.weigh((calm, turned)[i % 2], (GOOD, LOPSIDED)[i % 2], 0.2 * i, RULES, enrolled=1)
+        assert clearance.identity is None
 
 
 def test_good_and_lopsided_looks_clear_together_where_all_of_them_agree():
@@ -280,6 +292,10 @@ def test_a_face_follows_itself_only_where_it_can_have_moved(box, at, possible):
     assert clearance.follows(np.asarray(box, np.float32), at, RULES) is possible
 
 
+def counted(similarity, sight):
+    return similarity - (RULES.lopsided if sight is LOPSIDED else 0.0)
+
+
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(["alice", "bob"]),
@@ -316,11 +332,11 @@ def test_no_sequence_of_looks_clears_or_keeps_anybody_against_a_doubt(steps, enr
             assert sight in {GOOD, LOPSIDED}
             good = [look for look in taken if look[3] is GOOD][-RULES.looks :]
             last = taken[-RULES.looks :]
-            if any(x < wanted - RULES.slack or m < RULES.margin for _w, x, m, *_ in last):
+            if any(counted(x, s) < wanted - RULES.slack or m < RULES.margin for _w, x, m, s, _t in last):
                 last = good
             assert len(last) == RULES.looks
             assert {who for who, *_ in last} == {now}
-            assert all(m >= RULES.margin and x >= wanted - RULES.slack for _w, x, m, _s, _t in last)
+            assert all(m >= RULES.margin and counted(x, s) >= wanted - RULES.slack for _w, x, m, s, _t in last)
             since = [look for look in taken if look[-1] >= last[0][-1]]
             assert all(who == now and x >= RULES.refute for who, x, *_ in since)
             assert last[-1][-1] - last[0][-1] >= (RULES.looks - 1) * RULES.spacing_s - 1e-9
