@@ -8,7 +8,7 @@ from itertools import cycle
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.vision.detector import MULTIPLE, SURE, SUSPECT, CenterFaceDetector, suppress
+from mien.vision.detector import MULTIPLE, SURE, SUSPECT, Detector, suppress
 from mien.vision.faces import Box, Detection, Image
 from mien.vision.glance import Glance, roll_of
 
@@ -16,6 +16,9 @@ FAR_FACE, CUT_FACE, EDGE = 0.25, 0.1, 0.01
 """Shares of a part's longer side: from where on a face is near, the largest cut one, and what counts as cut."""
 NEAREST_FACE, ROOM = 0.5, 0.15
 """The largest face a part reports, as a share of its longer side, and the room around a near one, of its size."""
+NEAR_SIDE, NEAR_ROOM, NEAR_FROM = 192, 0.5, 0.4
+"""The look with room around the frame: its size, the room, and the least face it reports, of the frame's shorter side.
+Of 95 faces of 1.0 to 2.6 times the frame's height YuNet finds all at this size, of 192 px with twice the room 86."""
 PART_ZOOM = 0.65
 """Parts of a 720p frame are seen at this scale: a face of 32 px then has 20, from which the network is sure."""
 PART_SIDES = (320, 416)
@@ -26,6 +29,8 @@ HASTE_FRAMES, TURNED_HASTE_FRAMES = 4, 60
 """A part in which something stirred is looked at as if it had waited for so much longer, upright and turned."""
 TURNED_AT_FIRST = 2
 """So many turned looks are added to each frame of a new scene, until everything was seen turned."""
+LARGE_PX = 96
+"""From this size on a wrong cover costs a good part of the picture: a candidate must be confirmed."""
 SUSPECTS = 3
 """So many doubtful faces of one frame are looked at more closely, the likeliest first."""
 SURE_TURNED = 0.5
@@ -40,11 +45,20 @@ class Look:
         part_xyxy: Whole pixels of the frame.
         long_side: Pixels that the longer side of the part is scaled to.
         quarter_turns: How often the part is turned to the left by 90 degrees.
+        room: Empty room around the part on each side, as a share of its sides; for faces that the frame cuts.
+        keen: Left to the slower of two detectors.
     """
 
     part_xyxy: tuple[int, int, int, int]
     long_side: int
     quarter_turns: int = 0
+    room: float = 0.0
+    keen: bool = False
+
+
+def near_look(size_wh: tuple[int, int]) -> Look:
+    """Return the look that sees faces as large as the frame and larger."""
+    return Look((0, 0, *size_wh), NEAR_SIDE, room=NEAR_ROOM)
 
 
 class Pace(Enum):
@@ -58,9 +72,10 @@ class Pace(Enum):
 class LookSchedule:
     """Decide where the detector looks in each frame, so that the cost of a frame stays even.
 
-    The whole picture is seen small in every second frame (near faces); its parts take turns (far faces), those first in
-    which something stirs; and now and then the whole or a part is seen turned by a quarter (faces that lie or stand on
-    their head). `sweep` is everything at once: for first frames and cuts.
+    The whole picture is seen small in every second frame, and smaller still with room around it in the others (faces
+    as large as the frame and larger); its parts take turns (far faces), those first in which something stirs; and now
+    and then the whole or a part is seen turned by a quarter (faces that lie or stand on their head). `sweep` is
+    everything at once: for first frames and cuts.
 
     Args:
         size_wh: Size of the frames.
@@ -89,12 +104,13 @@ class LookSchedule:
     ) -> None:
         self.size_wh = size_wh
         self._whole = Look((0, 0, *size_wh), whole_side)
+        self._near = near_look(size_wh)
         self._parts = [Look(part, part_side) for part in overlapping_parts(size_wh, parts)]
-        self._upright = [self._whole, *self._parts]
+        self._upright = [self._whole, self._near, *self._parts]
         self._lying = [replace(look, quarter_turns=turns) for turns in (1, 2, 3) for look in self._upright]
         self.everything = [*self._upright, *(self._lying if sweep_turned else [])]
         self._waits = np.arange(len(self._parts), 0.0, -1)
-        self._turned = _TurnedLooks(self._whole, self._parts)
+        self._turned = _TurnedLooks((self._whole, self._near), self._parts)
         self._parts_in_two, self._turned_every, self._sweep_turned = parts_in_two, turned_every, sweep_turned
         self._frame = self._soon = 0
 
@@ -107,10 +123,10 @@ class LookSchedule:
         stirs = np.array([change is not None and self._stir(look, change) > STIR for look in self._parts])
         self._turned.wait(stirs)
         odd = self._frame % 2
-        looks = [] if odd else [self._whole]
+        looks = [self._near if odd else self._whole]
         looks += self._most_urgent((self._parts_in_two + odd) // 2, stirs)
         now, self._soon = min(self._soon, TURNED_AT_FIRST), max(0, self._soon - TURNED_AT_FIRST)
-        now += (self._frame + 1) % self._turned_every == 0
+        now += self._frame % self._turned_every == 0
         looks += [self._turned.next() for _ in range(now)]
         self._frame += 1
         return looks
@@ -143,8 +159,8 @@ class LookSchedule:
 class _TurnedLooks:
     """The looks that see a frame turned: one by one, first where something stirred since the last such look."""
 
-    def __init__(self, whole: Look, parts: Sequence[Look]) -> None:
-        self._whole = cycle([replace(whole, quarter_turns=turns) for turns in (1, 3, 2)])
+    def __init__(self, wholes: Sequence[Look], parts: Sequence[Look]) -> None:
+        self._whole = cycle([replace(whole, quarter_turns=turns) for turns in (1, 3, 2) for whole in wholes])
         self._parts = [replace(part, quarter_turns=turns) for turns in (1, 3, 2) for part in parts]
         self._waits = np.zeros(len(self._parts))
         self._stirred = np.zeros(len(self._parts), bool)
@@ -152,7 +168,7 @@ class _TurnedLooks:
 
     def __len__(self) -> int:
         """Return how many looks see everything turned each way."""
-        return 4 * -(-len(self._parts) // 3)
+        return 4 * max(6, -(-len(self._parts) // 3))
 
     def wait(self, stirs: NDArray[np.bool_]) -> None:
         """Note a frame, and in which parts something stirred."""
@@ -189,7 +205,8 @@ def thorough(size_wh: tuple[int, int]) -> list[Look]:
     """Return the looks at a still, in which nothing is seen twice and time hardly matters."""
     whole = Look((0, 0, *size_wh), 640)
     parts = [Look(part, 640) for part in overlapping_parts(size_wh, max(2, -(-max(size_wh) // 800)))]
-    return [replace(look, quarter_turns=turns) for turns in range(4) for look in (whole, *parts)]
+    quick = [replace(look, quarter_turns=turns) for turns in range(4) for look in (whole, near_look(size_wh), *parts)]
+    return [replace(look, keen=keen) for keen in (False, True) for look in quick]
 
 
 def part_size(size_wh: tuple[int, int], per_side: int) -> tuple[int, int]:
@@ -220,10 +237,22 @@ class Finder:
     Args:
         detector: What looks.
         glance: Looks more closely at what is doubtful.
+        keen: Looks where a look asks for the slower detector; None leaves those to `detector`, too.
+        suspect: Least score of what is doubtful; below it nothing is looked at more closely.
+        sure_of_large: Least score of a face of `LARGE_PX` and more that needs no closer look.
     """
 
-    def __init__(self, detector: CenterFaceDetector, glance: Glance | None = None) -> None:
-        self._detector, self._glance = detector, glance
+    def __init__(
+        self,
+        detector: Detector,
+        glance: Glance | None = None,
+        keen: Detector | None = None,
+        *,
+        suspect: float = SUSPECT,
+        sure_of_large: float = SURE,
+    ) -> None:
+        self._detector, self._glance, self._keen = detector, glance, keen or detector
+        self._suspect, self._sure_of_large = suspect, sure_of_large
 
     def __call__(self, image: Image, looks: Sequence[Look]) -> list[Detection]:
         """Return the faces seen by any of `looks`, each once, best first."""
@@ -231,21 +260,29 @@ class Finder:
         doubtful: list[Detection] = []
         for look in looks:
             x0, y0, x1, y1 = look.part_xyxy
-            faces = self._detector(
+            faces = (self._keen if look.keen else self._detector)(
                 image[y0:y1, x0:x1],
                 long_side=look.long_side,
                 quarter_turns=look.quarter_turns,
-                threshold=SURE if self._glance is None else SUSPECT,
+                room=look.room,
+                threshold=SURE if self._glance is None else self._suspect,
             )
-            sure_from = SURE_TURNED if look.quarter_turns and self._glance is not None else SURE
             for face in (_shifted(face, x0, y0) for face in faces):
                 if _belongs(face, look, image):
-                    (found if face.score >= sure_from else doubtful).append(face)
+                    (found if self._is_sure(face, look) else doubtful).append(face)
         sure = _once(found)
         known = {id(face) for face in sure}
         suspects = [face for face in _once(sure + doubtful) if id(face) not in known][:SUSPECTS]
         closer = [seen for face in suspects if (seen := self._confirm(image, face)) is not None]
         return _once(sure + closer) if closer else sure
+
+    def _is_sure(self, face: Detection, look: Look) -> bool:
+        """Tell whether a face needs no closer look."""
+        if self._glance is None:
+            return True
+        is_large = float((face.box_xyxy[2:] - face.box_xyxy[:2]).max()) >= LARGE_PX
+        least = self._sure_of_large if is_large and not look.keen else SURE
+        return face.score >= max(least, SURE_TURNED if look.quarter_turns else SURE)
 
     def _confirm(self, image: Image, suspect: Detection) -> Detection | None:
         """Return what a closer look sees there; it must be as sure as the first look at any other face."""
@@ -267,11 +304,13 @@ def _belongs(face: Detection, look: Look, image: Image) -> bool:
     """
     height, width = image.shape[:2]
     x0, y0, x1, y1 = look.part_xyxy
+    left, top, right, bottom = (float(value) for value in face.box_xyxy)
+    size = max(right - left, bottom - top)
+    if look.room > 0:
+        return bool(size >= NEAR_FROM * min(width, height))
     if (x0, y0, x1, y1) == (0, 0, width, height):
         return True
     side = max(x1 - x0, y1 - y0)
-    left, top, right, bottom = (float(value) for value in face.box_xyxy)
-    size = max(right - left, bottom - top)
     room = ROOM * size if size > FAR_FACE * side else EDGE * side
     cut = (
         (x0 > 0 and left < x0 + room)

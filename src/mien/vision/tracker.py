@@ -1,6 +1,6 @@
 """Face tracking: which face of this frame is which face of the last one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -127,6 +127,10 @@ class FaceTracker:
         """Drop every face track, as after a cut. Numbers are not used again."""
         self._tracks = []
 
+    def drop(self, numbers: Collection[int]) -> None:
+        """Drop face tracks that turned out to follow no face."""
+        self._tracks = [track for track in self._tracks if track.id not in numbers]
+
     def __call__(self, image: Image, detections: Sequence[Detection], at: float) -> list[FaceTrack]:
         """Return the face tracks of the frame captured at `at`, including lost ones that still are to be hidden."""
         for track in self._tracks:
@@ -190,9 +194,9 @@ class FaceTracker:
 
         A face seen by a look that was turned, or cut by its edge, has its eyes anywhere.
         """
-        if self._glance is not None and track.mesh is not None and not _lies_on(track.mesh, seen):
+        if self._glance is not None and track.mesh is not None and not lies_on(track.mesh, seen):
             closer = self._glance(image, track.box_xyxy, track.roll)
-            if closer is not None and _lies_on(track.mesh, closer):
+            if closer is not None and lies_on(track.mesh, closer):
                 self._take(image, track, closer, at)
                 if not _is_askew(track, seen):  # then two faces overlap
                     self._begin(image, seen, at)
@@ -200,7 +204,7 @@ class FaceTracker:
         self._take(image, track, seen, at)
 
     def _take(self, image: Image, track: FaceTrack, seen: Detection, at: float) -> None:
-        if track.mesh is not None and _lies_on(track.mesh, seen):
+        if track.mesh is not None and lies_on(track.mesh, seen):
             track.seen_at, track.agreed_at, track.unaided, track.seen = at, at, 0, True
             return
         strayed = track.mesh is not None
@@ -234,7 +238,7 @@ class FaceTracker:
         if self._landmarker is None:
             return
         mesh, score = self._landmarker.settle(image, roi_of_detection(seen))
-        if score >= MESH_SCORE and _lies_on(mesh, seen):
+        if score >= MESH_SCORE and lies_on(mesh, seen):
             track.mesh, track.mesh_score, track.agreed_at, track.unaided = mesh, score, at, 0
 
     def _part_twins(self, at: float) -> None:
@@ -314,7 +318,7 @@ def _is_askew(track: FaceTrack, seen: Detection) -> bool:
     return _area(seen.box_xyxy) >= size and _intersection(seen.box_xyxy, track.box_xyxy) >= SAME_FACE_ASKEW * size
 
 
-def _lies_on(mesh: Mesh, seen: Detection) -> bool:
+def lies_on(mesh: Mesh, seen: Detection) -> bool:
     """Tell whether a mesh sits on the face that was detected, and is of its size."""
     mine = box_of_mesh(mesh)
     size, my_size = (float((box[2:] - box[:2]).max()) for box in (seen.box_xyxy, mine))
