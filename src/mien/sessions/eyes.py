@@ -29,12 +29,12 @@ from mien.vision.clearance import STILL, ClearanceRules
 from mien.vision.coach import LIMITS, Coach, Fault
 from mien.vision.detector import EXPECTED, CenterFaceDetector, YuNetDetector
 from mien.vision.embedder import DlibEmbedder, Gallery
-from mien.vision.evidence import Evidence
+from mien.vision.evidence import Evidence, MeshCheck
 from mien.vision.faces import Detection, Embedding, Image, Mesh, Net
-from mien.vision.glance import Glance
+from mien.vision.glance import Check, Glance
 from mien.vision.label import Label
 from mien.vision.landmarks import MeshLandmarker, Roi, roi_of_detection
-from mien.vision.looks import Finder, Look, Pace, overlapping_parts
+from mien.vision.looks import LARGE_PX, Finder, Look, Pace, overlapping_parts
 from mien.vision.mask_preview import mask_preview
 from mien.vision.masks import builtin_mask
 from mien.vision.pipeline import Eyes, FacePipeline, Span, no_span
@@ -46,8 +46,8 @@ FINDER, DETECTOR, MESH, EMBEDDER, OCCLUSION = "yunet", "centerface", "face-mesh"
 QUICK_DETECTOR = "centerface-int8"
 DEFAULT_MODELS = (FINDER, DETECTOR, QUICK_DETECTOR, MESH, EMBEDDER, OCCLUSION)
 
-SURE_OF_LARGE = 0.5
-"""Least score of the quick detector from which a large candidate is hidden before the other has seen it."""
+SURE_OF_QUICK = 0.7
+"""Least score of the quick detector from which a candidate is hidden before the other has seen it."""
 CHECKED_AT_PX = (40, 56, 24)
 """Sizes at which large candidates are shown to the other detector: of real ones seen in single frames of real clips 96
 of 98 are confirmed at one of them or by a mesh, of wrong ones one in eight."""
@@ -189,7 +189,7 @@ class EyesMaker:
 
     def _evidence(self) -> Evidence:
         with self._lock:
-            return Evidence(self._checks, self._landmarker)
+            return Evidence(self._checks, self._mesh_check)
 
     # --- personas --------------------------------------------------------------------------------------------
 
@@ -351,7 +351,13 @@ class EyesMaker:
     @cached_property
     def _finder_once(self) -> Finder:
         quick = YuNetDetector(self._runtime.open(FINDER))
-        return Finder(quick, self._glance_once, self._detector, suspect=EXPECTED, sure_of_large=SURE_OF_LARGE)
+        checks: list[tuple[Check, float]] = [(self._mesh_check, 0.0)]
+        checks += [(check, LARGE_PX) for check in self._checks[1:]]  # the first is the glance
+        return Finder(quick, self._glance_once, self._detector, checks=checks, suspect=EXPECTED, sure=SURE_OF_QUICK)
+
+    @cached_property
+    def _mesh_check(self) -> MeshCheck:
+        return MeshCheck(self._landmarker_once)
 
     @cached_property
     def _checks(self) -> tuple[Glance, ...]:

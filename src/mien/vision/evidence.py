@@ -1,27 +1,32 @@
-"""Evidence: which large candidates are faces, and which are no face and remembered as such.
+"""Evidence: which candidates are faces, and which are no face and remembered as such.
 
 A wrong cover of a small candidate costs a few cells; one as large as a face near the camera costs a good part of the
-picture. A large candidate is hidden at once; within a fifth of a second something other than the detector that found it
-must confirm it.
+picture, and it grows while the face is not seen. A candidate is hidden at once; within a fifth of a second something
+other than the detector that found it must confirm it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.vision.detector import SURE
+from mien.vision.alignment import five_landmarks
 from mien.vision.faces import Box, Detection, Image
-from mien.vision.glance import roll_of
+from mien.vision.glance import Check, roll_of
 from mien.vision.landmarks import MeshLandmarker, roi_of_detection
-from mien.vision.looks import LARGE_PX
 from mien.vision.tracker import MESH_SCORE, FaceTrack, iou, lies_on
 
 DOUBT_S, LEAST_CHECKS = 0.2, 4
-"""A candidate that so many checks over so long a time did not confirm is no face."""
+"""A candidate that was checked in so many frames over so long a time and not confirmed is no face."""
+CLEAR, FAINT, ENOUGH = 0.7, 0.5, 2
+"""Scores of checks that count for two signs and for one, and how many confirm: a clear look, a mesh that holds, or two
+fainter looks."""
+TURNS = tuple(np.radians([72.0, -72.0, 144.0, -144.0]))
+"""Ways to turn a candidate otherwise than it seems to lie: the networks know faces within 36 degrees of upright."""
+DOUBTED_FROM_PX = 40
+"""Smaller candidates are believed."""
 CHECKED_A_FRAME = 3
 """So many candidates are checked in one frame; the others wait, hidden."""
 SAME_PLACE = 0.3
@@ -35,20 +40,31 @@ REMEMBERED = 16
 PATCH = 24
 
 
-class Check(Protocol):
-    """Looks for a face at a place, as sure as any: a `Glance` with another network than the one that found it."""
+class MeshCheck:
+    """Look for a face by laying a mesh: it holds on hardly anything that is none.
+
+    Args:
+        landmarker: Lays it.
+    """
+
+    def __init__(self, landmarker: MeshLandmarker) -> None:
+        self._landmarker = landmarker
 
     def __call__(self, image: Image, box_xyxy: Box, roll: float, *, threshold: float) -> Detection | None:
-        """Return the face near `box_xyxy`, or None where there is none."""
-        ...
+        """Return the face at `box_xyxy`, turned by `roll`, or None where no mesh holds."""
+        mesh, score = self._landmarker(image, roi_of_detection(Detection(box_xyxy, 1.0, _turned_marks(box_xyxy, roll))))
+        if score < max(threshold, MESH_SCORE) or not lies_on(mesh, Detection(box_xyxy, 1.0)):
+            return None
+        return Detection(box_xyxy, score, five_landmarks(mesh))
 
 
 @dataclass(slots=True)
 class _Doubt:
-    """A candidate that nothing confirmed yet: since when, and after how many checks."""
+    """A candidate that is not confirmed yet: since when, checked in how many frames, and what spoke for it."""
 
     since: float
     checks: int = 0
+    signs: int = 0
 
 
 @dataclass(slots=True)
@@ -61,15 +77,16 @@ class _Refuted:
 
 
 class Evidence:
-    """Confirm large candidates, and refute those that nothing confirms. One stream's; holds state.
+    """Confirm candidates, and refute those that nothing confirms. One stream's; holds state.
 
     Args:
-        checks: Look again at a candidate, each in its own way: another network, a smaller or a larger cut-out.
-        landmarker: A mesh that holds confirms, too; None leaves it to the checks.
+        checks: Look again at a candidate, each in its own way: another network, a smaller or a larger cut-out. The
+            first is also shown the candidate turned otherwise.
+        mesh: A mesh that holds is enough; None leaves it to the checks.
     """
 
-    def __init__(self, checks: Sequence[Check], landmarker: MeshLandmarker | None = None) -> None:
-        self._checks, self._landmarker = checks, landmarker
+    def __init__(self, checks: Sequence[Check], mesh: Check | None = None) -> None:
+        self._checks, self._mesh = checks, mesh
         self._doubts: dict[int, _Doubt] = {}
         self._confirmed: set[int] = set()
         self._refuted: list[_Refuted] = []
@@ -89,32 +106,42 @@ class Evidence:
 
     def _is_refuted(self, image: Image, seen: Detection, known: list[tuple[_Refuted, float]]) -> bool:
         for refuted, likeness in known:
-            if not _is_large(seen.box_xyxy) or iou(seen.box_xyxy, refuted.box_xyxy) < SAME_PLACE:
+            if not _is_doubted(seen.box_xyxy) or iou(seen.box_xyxy, refuted.box_xyxy) < SAME_PLACE:
                 continue
             refuted.found += 1
             if likeness >= UNCHANGED and refuted.found % RECHECKED_FRAMES:
                 return True
-            if self._confirms(image, seen.box_xyxy, roll_of(seen)):
+            if self._confirms(image, seen):
                 self._refuted = [other for other in self._refuted if other is not refuted]
                 return False
             refuted.box_xyxy, refuted.patch = seen.box_xyxy, _patch(image, seen.box_xyxy)
             return True
         return False
 
+    def confirmed(self, image: Image, found: Sequence[Detection]) -> list[Detection]:
+        """Return `found` without candidates that nothing confirms now: for a frame after which none follows."""
+        return [s for s in found if not _is_doubted(s.box_xyxy) or self._confirms(image, s)]
+
+    def speaks_for(self, face_track_id: int) -> bool:
+        """Tell whether anything but what found it speaks for a face track."""
+        doubt = self._doubts.get(face_track_id)
+        return doubt is None or doubt.signs > 0
+
     def weigh(self, image: Image, tracks: Sequence[FaceTrack], at: float) -> set[int]:
-        """Check the large face tracks of a frame; return the numbers of those that are no faces."""
+        """Check the new face tracks of a frame; return the numbers of those that are no faces."""
         self._confirmed &= {track.id for track in tracks}
         self._confirmed |= {track.id for track in tracks if track.mesh is not None}
         doubtful = [
-            t for t in tracks if t.id not in self._confirmed and (t.id in self._doubts or _is_large(t.box_xyxy))
+            t for t in tracks if t.id not in self._confirmed and (t.id in self._doubts or _is_doubted(t.box_xyxy))
         ]
         self._doubts = {track.id: self._doubts.get(track.id, _Doubt(at)) for track in doubtful}
         checked = sorted(doubtful, key=lambda track: self._doubts[track.id].checks)[:CHECKED_A_FRAME]
         refuted = set()
         for track in checked:
             doubt = self._doubts[track.id]
+            doubt.signs += self._signs(image, track, turn=TURNS[doubt.checks % len(TURNS)])
             doubt.checks += 1
-            if self._confirms(image, track.box_xyxy, track.roll):
+            if doubt.signs >= ENOUGH:
                 self._confirmed.add(track.id)
                 del self._doubts[track.id]
             elif at - doubt.since >= DOUBT_S - 1e-6 and doubt.checks >= LEAST_CHECKS:
@@ -123,25 +150,45 @@ class Evidence:
                 self._remember(image, track.box_xyxy)
         return refuted
 
-    def _confirms(self, image: Image, box: Box, roll: float) -> bool:
-        """Tell whether something else than what found a candidate sees a face there, too."""
-        if any(check(image, box, roll, threshold=SURE) is not None for check in self._checks):
-            return True
-        if self._landmarker is None:
-            return False
-        seen = Detection(box, 1.0, _upright_marks(box, roll))
-        mesh, score = self._landmarker.settle(image, roi_of_detection(seen))
-        return score >= MESH_SCORE and lies_on(mesh, Detection(box, 1.0))
+    def _signs(self, image: Image, track: FaceTrack, *, turn: float) -> int:
+        """Return how much speaks for a candidate in this frame, beside what found it; `ENOUGH` ends the search.
+
+        It is looked at as it seems to be turned, and by `turn` otherwise: what found it may have seen a face that lies
+        with its eyes anywhere. Then the face track learns how it is turned.
+        """
+        if self._mesh_holds(image, track.box_xyxy, track.roll):
+            return ENOUGH
+        signs = max(self._weight(check, image, track.box_xyxy, track.roll)[0] for check in self._checks)
+        if signs >= ENOUGH:
+            return signs
+        otherwise, seen = self._weight(self._checks[0], image, track.box_xyxy, track.roll + turn)
+        if seen is not None and otherwise > signs:
+            track.roll = roll_of(seen)
+        return max(signs, otherwise)
+
+    def _confirms(self, image: Image, seen: Detection) -> bool:
+        """Tell whether anything speaks for a candidate, turned any way."""
+        box, roll = seen.box_xyxy, roll_of(seen)
+        ways = [(check, roll) for check in self._checks] + [(self._checks[0], roll + turn) for turn in TURNS]
+        return self._mesh_holds(image, box, roll) or any(self._weight(check, image, box, r)[0] for check, r in ways)
+
+    @staticmethod
+    def _weight(check: Check, image: Image, box: Box, roll: float) -> tuple[int, Detection | None]:
+        seen = check(image, box, roll, threshold=FAINT)
+        return (0 if seen is None else ENOUGH if seen.score >= CLEAR else 1), seen
+
+    def _mesh_holds(self, image: Image, box: Box, roll: float) -> bool:
+        return self._mesh is not None and self._mesh(image, box, roll, threshold=MESH_SCORE) is not None
 
     def _remember(self, image: Image, box: Box) -> None:
         self._refuted = [*self._refuted[1 - REMEMBERED :], _Refuted(box, _patch(image, box))]
 
 
-def _is_large(box: Box) -> bool:
-    return float((box[2:] - box[:2]).max()) >= LARGE_PX
+def _is_doubted(box: Box) -> bool:
+    return float((box[2:] - box[:2]).max()) >= DOUBTED_FROM_PX
 
 
-def _upright_marks(box: Box, roll: float) -> NDArray[np.float32]:
+def _turned_marks(box: Box, roll: float) -> NDArray[np.float32]:
     """Return five points whose eyes are turned by `roll`, for a landmarker that turns the face by them."""
     marks = np.tile((box[:2] + box[2:]) / 2, (5, 1)).astype(np.float32)
     reach = np.array([np.cos(roll), np.sin(roll)], np.float32) * (box[2] - box[0]) / 4

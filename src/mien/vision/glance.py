@@ -1,5 +1,7 @@
 """A glance: one quick look at the place where a face should be."""
 
+from typing import Protocol
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,14 @@ NEAR = 0.7
 """A face whose middle lies farther off than this share of its size is another one."""
 ALIKE = 1.8
 """A face so many times larger or smaller than expected is another one."""
+
+
+class Check(Protocol):
+    """Looks for a face at a place where one is suspected: a `Glance`, a `MeshCheck`, or a test's own."""
+
+    def __call__(self, image: Image, box_xyxy: Box, roll: float, *, threshold: float) -> Detection | None:
+        """Return the face near `box_xyxy`, turned by `roll`, or None where none scores `threshold`."""
+        ...
 
 
 class Glance:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mien.vision.detector import MULTIPLE, SURE, SUSPECT, Detector, suppress
 from mien.vision.faces import Box, Detection, Image
-from mien.vision.glance import Glance, roll_of
+from mien.vision.glance import Check, roll_of
 
 FAR_FACE, CUT_FACE, EDGE = 0.25, 0.1, 0.01
 """Shares of a part's longer side: from where on a face is near, the largest cut one, and what counts as cut."""
@@ -31,7 +31,9 @@ TURNED_AT_FIRST = 2
 """So many turned looks are added to each frame of a new scene, until everything was seen turned."""
 LARGE_PX = 96
 """From this size on a wrong cover costs a good part of the picture: a candidate must be confirmed."""
-SUSPECTS = 3
+SURE_OF_SMALL = 0.5
+"""A smaller one needs no closer look from this score on."""
+SUSPECTS = 5
 """So many doubtful faces of one frame are looked at more closely, the likeliest first."""
 SURE_TURNED = 0.5
 """Least score of a face seen in a turned picture only: from there, shoulders, shoes and hands look like faces."""
@@ -84,7 +86,7 @@ class LookSchedule:
         part_side: Longer side of a part, as the detector sees it.
         parts_in_two: Looks at parts in two frames. The whole is seen in every second frame whatever is saved: nearer
             faces must not wait.
-        turned_every: Frames between two turned looks.
+        turned_in_six: Turned looks in six frames.
         sweep_turned: Whether everything is seen turned, too, where it is seen at once; otherwise that follows soon.
 
     Attributes:
@@ -99,7 +101,7 @@ class LookSchedule:
         parts: int = 3,
         part_side: int = 320,
         parts_in_two: int = 3,
-        turned_every: int = 3,
+        turned_in_six: int = 2,
         sweep_turned: bool = False,
     ) -> None:
         self.size_wh = size_wh
@@ -110,8 +112,9 @@ class LookSchedule:
         self._lying = [replace(look, quarter_turns=turns) for turns in (1, 2, 3) for look in self._upright]
         self.everything = [*self._upright, *(self._lying if sweep_turned else [])]
         self._waits = np.arange(len(self._parts), 0.0, -1)
-        self._turned = _TurnedLooks((self._whole, self._near), self._parts)
-        self._parts_in_two, self._turned_every, self._sweep_turned = parts_in_two, turned_every, sweep_turned
+        self._visits = np.zeros(len(self._parts), int)
+        self._turned = _TurnedLooks(self._whole, self._near, self._parts)
+        self._parts_in_two, self._turned_in_six, self._sweep_turned = parts_in_two, turned_in_six, sweep_turned
         self._frame = self._soon = 0
 
     def looks(self, change: NDArray[np.float32] | None = None) -> list[Look]:
@@ -126,17 +129,22 @@ class LookSchedule:
         looks = [self._near if odd else self._whole]
         looks += self._most_urgent((self._parts_in_two + odd) // 2, stirs)
         now, self._soon = min(self._soon, TURNED_AT_FIRST), max(0, self._soon - TURNED_AT_FIRST)
-        now += self._frame % self._turned_every == 0
+        so_far, with_this = (3 + self._turned_in_six * frame for frame in (self._frame, self._frame + 1))
+        now += with_this // 6 - so_far // 6
         looks += [self._turned.next() for _ in range(now)]
         self._frame += 1
         return looks
 
     def _most_urgent(self, count: int, stirs: NDArray[np.bool_]) -> list[Look]:
-        """Return the parts that waited longest, and sooner those in which something stirs."""
+        """Return the parts that waited longest, and sooner those in which something stirs.
+
+        Both detectors see a part in turns: each is blind to other small faces, the quick one to blurred ones.
+        """
         self._waits += 1
         chosen = np.argsort(-(self._waits + HASTE_FRAMES * stirs), kind="stable")[:count]
         self._waits[chosen] = 0
-        return [self._parts[i] for i in chosen]
+        self._visits[chosen] += 1
+        return [replace(self._parts[i], keen=bool(self._visits[i] % 2)) for i in chosen]
 
     def _stir(self, look: Look, change: NDArray[np.float32]) -> float:
         """Return the largest change inside a part."""
@@ -159,8 +167,11 @@ class LookSchedule:
 class _TurnedLooks:
     """The looks that see a frame turned: one by one, first where something stirred since the last such look."""
 
-    def __init__(self, wholes: Sequence[Look], parts: Sequence[Look]) -> None:
-        self._whole = cycle([replace(whole, quarter_turns=turns) for turns in (1, 3, 2) for whole in wholes])
+    def __init__(self, whole: Look, near: Look, parts: Sequence[Look]) -> None:
+        # The look with room around the frame comes seldom: faces as near as that are seen upright, too, as they lie.
+        wholes = [replace(whole, quarter_turns=turns) for turns in (1, 3, 2)]
+        nears = [replace(near, quarter_turns=turns) for turns in (1, 3, 2)]
+        self._whole = cycle([look for rare in nears for look in (*wholes, rare)])
         self._parts = [replace(part, quarter_turns=turns) for turns in (1, 3, 2) for part in parts]
         self._waits = np.zeros(len(self._parts))
         self._stirred = np.zeros(len(self._parts), bool)
@@ -168,7 +179,7 @@ class _TurnedLooks:
 
     def __len__(self) -> int:
         """Return how many looks see everything turned each way."""
-        return 4 * max(6, -(-len(self._parts) // 3))
+        return 4 * -(-len(self._parts) // 3)
 
     def wait(self, stirs: NDArray[np.bool_]) -> None:
         """Note a frame, and in which parts something stirred."""
@@ -176,7 +187,7 @@ class _TurnedLooks:
         self._stirred |= np.tile(stirs, 3)
 
     def next(self) -> Look:
-        """Return the next look; every fourth sees the whole, for the nearest faces."""
+        """Return the next look; every fourth sees the whole, for nearer faces."""
         self._given += 1
         if self._given % 4 == 0:
             return next(self._whole)
@@ -190,13 +201,13 @@ def moving(size_wh: tuple[int, int], pace: Pace = Pace.LIVE) -> LookSchedule:
     long_side = max(size_wh)
     parts = 1 if long_side <= 360 else 2 if long_side <= 800 else 3
     part_side = round(max(part_size(size_wh, parts)) * PART_ZOOM / MULTIPLE) * MULTIPLE
-    parts_in_two, turned_every = {Pace.PATIENT: (4, 1), Pace.LIVE: (3, 2), Pace.THRIFTY: (2, 3)}[pace]
+    parts_in_two, turned_in_six = {Pace.PATIENT: (4, 9), Pace.LIVE: (3, 3), Pace.THRIFTY: (2, 2)}[pace]
     return LookSchedule(
         size_wh,
         parts=parts,
         part_side=int(np.clip(part_side, *PART_SIDES)),
         parts_in_two=parts_in_two,
-        turned_every=turned_every,
+        turned_in_six=turned_in_six,
         sweep_turned=pace is Pace.PATIENT,
     )
 
@@ -238,21 +249,23 @@ class Finder:
         detector: What looks.
         glance: Looks more closely at what is doubtful.
         keen: Looks where a look asks for the slower detector; None leaves those to `detector`, too.
+        checks: Look at doubtful faces that the glance does not see, each in its own way, from a size in pixels on.
         suspect: Least score of what is doubtful; below it nothing is looked at more closely.
-        sure_of_large: Least score of a face of `LARGE_PX` and more that needs no closer look.
+        sure: Least score of what needs no closer look, as `detector` scores.
     """
 
     def __init__(
         self,
         detector: Detector,
-        glance: Glance | None = None,
+        glance: Check | None = None,
         keen: Detector | None = None,
         *,
+        checks: Sequence[tuple[Check, float]] = (),
         suspect: float = SUSPECT,
-        sure_of_large: float = SURE,
+        sure: float = SURE,
     ) -> None:
         self._detector, self._glance, self._keen = detector, glance, keen or detector
-        self._suspect, self._sure_of_large = suspect, sure_of_large
+        self._checks, self._suspect, self._sure = checks, suspect, sure
 
     def __call__(self, image: Image, looks: Sequence[Look]) -> list[Detection]:
         """Return the faces seen by any of `looks`, each once, best first."""
@@ -265,7 +278,7 @@ class Finder:
                 long_side=look.long_side,
                 quarter_turns=look.quarter_turns,
                 room=look.room,
-                threshold=SURE if self._glance is None else self._suspect,
+                threshold=SURE if self._glance is None else SUSPECT if look.keen else self._suspect,
             )
             for face in (_shifted(face, x0, y0) for face in faces):
                 if _belongs(face, look, image):
@@ -280,13 +293,25 @@ class Finder:
         """Tell whether a face needs no closer look."""
         if self._glance is None:
             return True
-        is_large = float((face.box_xyxy[2:] - face.box_xyxy[:2]).max()) >= LARGE_PX
-        least = self._sure_of_large if is_large and not look.keen else SURE
+        least = SURE if look.keen else self._sure if is_large(face.box_xyxy) else min(self._sure, SURE_OF_SMALL)
         return face.score >= max(least, SURE_TURNED if look.quarter_turns else SURE)
 
     def _confirm(self, image: Image, suspect: Detection) -> Detection | None:
         """Return what a closer look sees there; it must be as sure as the first look at any other face."""
-        return None if self._glance is None else self._glance(image, suspect.box_xyxy, roll_of(suspect), threshold=SURE)
+        if self._glance is None:
+            return None
+        ways = (self._glance, *(check for check, least_px in self._checks if _size(suspect.box_xyxy) >= least_px))
+        seen = (look(image, suspect.box_xyxy, roll_of(suspect), threshold=SURE) for look in ways)
+        return next((face for face in seen if face is not None), None)
+
+
+def is_large(box: Box) -> bool:
+    """Tell whether a candidate is so large that a wrong cover of it costs a good part of the picture."""
+    return _size(box) >= LARGE_PX
+
+
+def _size(box: Box) -> float:
+    return float((box[2:] - box[:2]).max())
 
 
 def _once(found: list[Detection]) -> list[Detection]:

@@ -160,6 +160,7 @@ class FacePipeline:
         self._altered_at = -LABEL_HOLD_S
         self._last_at = -np.inf
         self._foremost: int | None = None
+        self._untraced: set[int] = set()
         self._scene_at = -np.inf
 
     def __call__(self, image: Image, *, at: float) -> TreatedFrame | None:
@@ -253,6 +254,7 @@ class FacePipeline:
             self._eyes.evidence.forget()
         self._clearances.clear()
         self._swappers.clear()
+        self._untraced.clear()
         self._foremost = None
 
     def _look_back(self) -> None:
@@ -260,10 +262,13 @@ class FacePipeline:
         if self._schedule is None or not self._held:
             return
         last = self._held[-1]
-        missing = [look for look in self._schedule.everything if look not in self._looks]
+        seen_by_either = {replace(look, keen=False) for look in self._looks}
+        missing = [look for look in self._schedule.everything if look not in seen_by_either]
         self._looks += missing
         with self._span("find"):
             found = self._eyes.find(last.untreated, missing) if missing else []
+            if self._eyes.evidence is not None:
+                found = self._eyes.evidence.confirmed(last.untreated, found)
         for seen in found:
             if not any(_holds(face.reach_xyxy, seen.box_xyxy) for face in last.faces):
                 self._trace_back(last.untreated, seen.box_xyxy, roll_of(seen), list(self._held))
@@ -298,9 +303,16 @@ class FacePipeline:
         return clearance.identity
 
     def _cover_backwards(self, tracks: list[FaceTrack], at: float) -> None:
-        """Hide a face found now, or found again, in the frames of its scene that wait and did not show it."""
+        """Hide a face found now, or found again, in the frames of its scene that wait and did not show it.
+
+        A candidate for which nothing speaks yet is hidden where it is; backwards, as soon as something does.
+        """
         for track in tracks:
-            since = -np.inf if track.last_place is None else track.last_place[1]
+            if self._eyes.evidence is not None and not self._eyes.evidence.speaks_for(track.id):
+                self._untraced.add(track.id)
+                continue
+            since = -np.inf if track.last_place is None or track.id in self._untraced else track.last_place[1]
+            self._untraced.discard(track.id)
             if track.seen and since < at:
                 missed = [held for held in self._held if since < held.at < at and self._is_of_this_scene(held)]
                 for held in missed:

@@ -139,18 +139,25 @@ def test_looks_for_the_keen_detector_are_left_to_it():
     assert seen == ["quick", "keen"]
 
 
-@pytest.mark.parametrize(("size_px", "score", "sure"), [(48, 0.4, True), (120, 0.4, False), (120, 0.6, True)])
-def test_a_large_face_takes_a_surer_score_or_a_closer_look(size_px, score, sure):
+@pytest.mark.parametrize(("score", "sure"), [(0.4, False), (0.6, True)])
+def test_what_the_detector_is_not_sure_of_takes_a_closer_look(score, sure):
     asked = []
 
     def glance(_image, box, _roll, *, threshold):
         asked.append(threshold)
         return Detection(box, 0.9)
 
-    net = one_peak(16, 16, score=score, size_hw=(size_px, size_px))
-    finder = Finder(CenterFaceDetector(net), glance, sure_of_large=0.5)
+    finder = Finder(CenterFaceDetector(one_peak(16, 16, score=score)), glance, sure=0.5)
     assert len(finder(np.zeros((128, 128, 3), np.uint8), [Look((0, 0, 128, 128), 128)])) == 1
     assert len(asked) == (not sure)
+
+
+@pytest.mark.parametrize(("size_px", "found"), [(48, 0), (120, 1)])
+def test_a_large_face_that_one_closer_look_does_not_show_is_looked_at_in_other_ways(size_px, found):
+    blind, sees = (lambda *_args, **_how: None), (lambda _image, box, _roll, **_how: Detection(box, 0.9))
+    net = one_peak(16, 16, score=0.4, size_hw=(size_px, size_px))
+    finder = Finder(CenterFaceDetector(net), blind, checks=((blind, 0), (sees, 96)), sure=0.5)
+    assert len(finder(np.zeros((128, 128, 3), np.uint8), [Look((0, 0, 128, 128), 128)])) == found
 
 
 @pytest.mark.parametrize(
