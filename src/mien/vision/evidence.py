@@ -25,8 +25,9 @@ CLEAR, FAINT, ENOUGH = 0.7, 0.5, 2
 fainter looks."""
 TURNS = tuple(np.radians([72.0, -72.0, 144.0, -144.0]))
 """Ways to turn a candidate otherwise than it seems to lie: the networks know faces within 36 degrees of upright."""
-DOUBTED_FROM_PX = 40
-"""Smaller candidates are believed."""
+DOUBTED_FROM_PX, HUGE_PX = 40, 200
+"""Smaller candidates are believed; from the second size on a mesh and another network must both speak for one: people
+who stand together look like one large face to a look that sees them small."""
 CHECKED_A_FRAME = 3
 """So many candidates are checked in one frame; the others wait, hidden."""
 SAME_PLACE = 0.3
@@ -34,6 +35,8 @@ SAME_PLACE = 0.3
 UNCHANGED, ANOTHER = 0.85, 0.4
 """Correlation with the refuted picture above which the place shows the same, and below which it shows something else.
 Between them the candidate is checked again before it is believed to be the refuted one."""
+CROWD = 2.5
+"""Two confirmed faces in a huge candidate, each so many times smaller: it is made of them."""
 RECHECKED_FRAMES = 12
 """So often a refuted candidate that looks the same is checked again: the first checks may have been wrong."""
 REMEMBERED = 16
@@ -65,6 +68,13 @@ class _Doubt:
     since: float
     checks: int = 0
     signs: int = 0
+    mesh: bool = False
+
+    def is_settled(self, box: Box) -> bool:
+        """Tell whether enough spoke for it."""
+        if _size(box) >= HUGE_PX:
+            return self.mesh and self.signs > 0
+        return self.mesh or self.signs >= ENOUGH
 
 
 @dataclass(slots=True)
@@ -125,23 +135,24 @@ class Evidence:
     def speaks_for(self, face_track_id: int) -> bool:
         """Tell whether anything but what found it speaks for a face track."""
         doubt = self._doubts.get(face_track_id)
-        return doubt is None or doubt.signs > 0
+        return doubt is None or doubt.mesh or doubt.signs > 0
 
     def weigh(self, image: Image, tracks: Sequence[FaceTrack], at: float) -> set[int]:
         """Check the new face tracks of a frame; return the numbers of those that are no faces."""
         self._confirmed &= {track.id for track in tracks}
-        self._confirmed |= {track.id for track in tracks if track.mesh is not None}
+        self._confirmed |= {t.id for t in tracks if t.mesh is not None and _size(t.box_xyxy) < HUGE_PX}
         doubtful = [
             t for t in tracks if t.id not in self._confirmed and (t.id in self._doubts or _is_doubted(t.box_xyxy))
         ]
         self._doubts = {track.id: self._doubts.get(track.id, _Doubt(at)) for track in doubtful}
+        crowds = {track.id for track in doubtful if self._is_crowd(track, tracks)}
+        doubtful = [track for track in doubtful if track.id not in crowds]
         checked = sorted(doubtful, key=lambda track: self._doubts[track.id].checks)[:CHECKED_A_FRAME]
-        refuted = set()
+        refuted = crowds
         for track in checked:
             doubt = self._doubts[track.id]
-            doubt.signs += self._signs(image, track, turn=TURNS[doubt.checks % len(TURNS)])
-            doubt.checks += 1
-            if doubt.signs >= ENOUGH:
+            self._check(image, track, doubt)
+            if doubt.is_settled(track.box_xyxy):
                 self._confirmed.add(track.id)
                 del self._doubts[track.id]
             elif at - doubt.since >= DOUBT_S - 1e-6 and doubt.checks >= LEAST_CHECKS:
@@ -150,21 +161,37 @@ class Evidence:
                 self._remember(image, track.box_xyxy)
         return refuted
 
-    def _signs(self, image: Image, track: FaceTrack, *, turn: float) -> int:
-        """Return how much speaks for a candidate in this frame, beside what found it; `ENOUGH` ends the search.
+    def _is_crowd(self, track: FaceTrack, tracks: Sequence[FaceTrack]) -> bool:
+        """Tell whether a huge candidate is made of several much smaller faces that are known to be some."""
+        box, size = track.box_xyxy, _size(track.box_xyxy)
+        inside = [
+            other
+            for other in tracks
+            if other.id in self._confirmed
+            and other.seen
+            and _size(other.box_xyxy) * CROWD < size
+            and (box[:2] < other.box_xyxy[:2]).all()
+            and (other.box_xyxy[2:] < box[2:]).all()
+        ]
+        return size >= HUGE_PX and len(inside) > 1
 
-        It is looked at as it seems to be turned, and by `turn` otherwise: what found it may have seen a face that lies
-        with its eyes anywhere. Then the face track learns how it is turned.
+    def _check(self, image: Image, track: FaceTrack, doubt: _Doubt) -> None:
+        """Note what speaks for a candidate in this frame, beside what found it.
+
+        It is looked at as it seems to be turned, and otherwise: what found it may have seen a face that lies with its
+        eyes anywhere. Then the face track learns how it is turned.
         """
-        if self._mesh_holds(image, track.box_xyxy, track.roll):
-            return ENOUGH
+        turn = TURNS[doubt.checks % len(TURNS)]
+        doubt.checks += 1
+        doubt.mesh = doubt.mesh or self._mesh_holds(image, track.box_xyxy, track.roll)
+        if doubt.is_settled(track.box_xyxy):
+            return
         signs = max(self._weight(check, image, track.box_xyxy, track.roll)[0] for check in self._checks)
-        if signs >= ENOUGH:
-            return signs
-        otherwise, seen = self._weight(self._checks[0], image, track.box_xyxy, track.roll + turn)
-        if seen is not None and otherwise > signs:
-            track.roll = roll_of(seen)
-        return max(signs, otherwise)
+        if signs < ENOUGH:
+            otherwise, seen = self._weight(self._checks[0], image, track.box_xyxy, track.roll + turn)
+            if seen is not None and otherwise > signs:
+                track.roll, signs = roll_of(seen), otherwise
+        doubt.signs += signs
 
     def _confirms(self, image: Image, seen: Detection) -> bool:
         """Tell whether anything speaks for a candidate, turned any way."""
@@ -185,7 +212,11 @@ class Evidence:
 
 
 def _is_doubted(box: Box) -> bool:
-    return float((box[2:] - box[:2]).max()) >= DOUBTED_FROM_PX
+    return _size(box) >= DOUBTED_FROM_PX
+
+
+def _size(box: Box) -> float:
+    return float((box[2:] - box[:2]).max())
 
 
 def _turned_marks(box: Box, roll: float) -> NDArray[np.float32]:

@@ -20,6 +20,9 @@ HOLD_S = 1.0
 """A lost face stays hidden for so long where it was last seen."""
 SAME_FACE = 0.25
 """Overlap (of the smaller box) from which a detection and a face track are the same face."""
+LEAP = 2.5
+"""A detection that is so many times larger than a face track, and than all it reached, is no sign of it: people who
+stand together look like one large face to a look that sees them small."""
 SAME_FACE_TWICE = 0.5
 """Overlap (of the union) from which a second detection is the same face seen again, not its neighbour."""
 SAME_FACE_ASKEW, ASKEW, SEEN_WELL = 0.7, np.radians(50), 0.75
@@ -169,6 +172,7 @@ class FaceTracker:
                 for t, track in enumerate(self._tracks)
                 if (overlap := iou(seen.box_xyxy, track.box_xyxy)) > 0
                 and _overlap(seen.box_xyxy, track.box_xyxy) >= SAME_FACE
+                and _area(seen.box_xyxy) < LEAP**2 * max(_area(track.box_xyxy), _area(track.reach_xyxy))
             ),
             reverse=True,
         )

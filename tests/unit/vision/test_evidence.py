@@ -170,3 +170,33 @@ def test_in_the_last_frame_of_a_scene_only_what_is_confirmed_at_once_counts():
     small = seen((10, 10, 40, 44))
     assert Evidence([Check(False)]).confirmed(SCENE, [seen(), small]) == [small]
     assert len(Evidence([Check(0.9)]).confirmed(SCENE, [seen(), small])) == 2
+
+
+@pytest.mark.parametrize(
+    ("score", "mesh", "is_face"), [(0.9, 0.9, True), (0.9, 0.0, False), (0.0, 0.9, False), (0.0, 0.0, False)]
+)
+def test_a_huge_candidate_needs_a_mesh_and_another_network(score, mesh, is_face):
+    huge = (100, 30, 330, 270)
+    refuted = run(Evidence([Check(score)], Check(mesh)), 10, huge)
+    assert (refuted == [set()] * 10) is is_face
+
+
+def test_a_face_that_was_confirmed_and_comes_near_is_not_doubted_again():
+    tracker, check = FaceTracker(None), Check(0.9)
+    evidence = Evidence([check], Check(0.9))
+    run(evidence, 3, tracker=tracker)
+    check.answers = [False]
+    for number in range(3, 30):
+        grown = (200 - 4 * number, 100 - 3 * number, 330 + 4 * number, 240 + 3 * number)
+        assert run(evidence, 1, grown, tracker=tracker, begin=number) == [set()]
+
+
+def test_a_huge_candidate_made_of_two_faces_is_refuted_at_once_and_they_are_not():
+    def check(_image, box, _roll, *, threshold):
+        return Detection(box, 0.9) if box[2] - box[0] < 90 and threshold < 0.9 else None
+
+    tracker, evidence = FaceTracker(None), Evidence([check])
+    faces = [(150, 100, 210, 170), (280, 100, 340, 170)]
+    assert run(evidence, 3, *faces, tracker=tracker) == [set()] * 3
+    assert run(evidence, 1, *faces, (120, 40, 370, 320), tracker=tracker, begin=3) == [{3}]
+    assert run(evidence, 3, *faces, tracker=tracker, begin=4) == [set()] * 3
