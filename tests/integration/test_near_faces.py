@@ -59,12 +59,12 @@ WAYS = {
     "leaning in and out": [
         {"times": t} for t in (*np.geomspace(0.4, 2.2, 16), *[2.2] * 4, *np.geomspace(2.2, 0.4, 10))
     ],
-    "turning over": [{"times": 1.4, "roll": roll} for roll in range(0, 360, 15)],
+    "turning over": [{"times": 1.4, "roll": roll} for roll in range(0, 360, 30)],
     "along the edges": [
-        {"times": 1.4, "aside": (0.3 * np.sin(turn), -0.25 * np.cos(turn))} for turn in np.linspace(0, 2 * np.pi, 24)
+        {"times": 1.4, "aside": (0.3 * np.sin(turn), -0.25 * np.cos(turn))} for turn in np.linspace(0, 2 * np.pi, 14)
     ],
-    "in portrait": [{"times": t, "size_wh": (270, 480)} for t in (*np.geomspace(0.4, 1.4, 12), *[1.4] * 6)],
-    "from the first frame": [{"times": 2.0}] * 8,
+    "in portrait": [{"times": t, "size_wh": (270, 480)} for t in (*np.geomspace(0.4, 1.4, 8), *[1.4] * 3)],
+    "from the first frame": [{"times": 2.0}] * 5,
 }
 
 
@@ -80,7 +80,7 @@ def test_a_near_face_is_hidden_in_every_frame(eyes, way, kind):
 
 
 @pytest.mark.parametrize("roll", [0, 90, 180, 270])
-@pytest.mark.parametrize("times", [1.0, 1.5, 2.2])
+@pytest.mark.parametrize("times", [1.0, 2.2])
 def test_a_near_face_on_a_still_is_hidden(eyes, times, roll):
     image, face = look(times, roll=roll)
     (frame,) = treated(eyes.pipeline(Wishes(mosaic=True), still=True), [image])
