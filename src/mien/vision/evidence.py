@@ -189,15 +189,18 @@ class Evidence:
         signs = max(self._weight(check, image, track.box_xyxy, track.roll)[0] for check in self._checks)
         if signs < ENOUGH:
             otherwise, seen = self._weight(self._checks[0], image, track.box_xyxy, track.roll + turn)
-            if seen is not None and otherwise > signs:
+            if seen is not None and otherwise >= ENOUGH:  # a fainter look at what is turned any way is no sign
                 track.roll, signs = roll_of(seen), otherwise
         doubt.signs += signs
 
     def _confirms(self, image: Image, seen: Detection) -> bool:
         """Tell whether anything speaks for a candidate, turned any way."""
         box, roll = seen.box_xyxy, roll_of(seen)
-        ways = [(check, roll) for check in self._checks] + [(self._checks[0], roll + turn) for turn in TURNS]
-        return self._mesh_holds(image, box, roll) or any(self._weight(check, image, box, r)[0] for check, r in ways)
+        if self._mesh_holds(image, box, roll):
+            return True
+        if any(self._weight(check, image, box, roll)[0] for check in self._checks):
+            return True
+        return any(self._weight(self._checks[0], image, box, roll + turn)[0] >= ENOUGH for turn in TURNS)
 
     @staticmethod
     def _weight(check: Check, image: Image, box: Box, roll: float) -> tuple[int, Detection | None]:

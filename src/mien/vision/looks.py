@@ -33,7 +33,7 @@ LARGE_PX = 96
 """From this size on a wrong cover costs a good part of the picture: a candidate must be confirmed."""
 SURE_OF_SMALL = 0.5
 """A smaller one needs no closer look from this score on."""
-SUSPECTS = 5
+SUSPECTS = 3
 """So many doubtful faces of one frame are looked at more closely, the likeliest first."""
 SURE_TURNED = 0.5
 """Least score of a face seen in a turned picture only: from there, shoulders, shoes and hands look like faces."""

@@ -72,7 +72,7 @@ def test_any_of_several_checks_confirms():
 
 @pytest.mark.parametrize(
     ("answers", "is_face"),
-    [((0.6, False), False), ((False, 0.6, False, 0.6, False), True)],
+    [((0.6, False), False), ((0.6, False, 0.6, False), True)],
     ids=["one faint look", "two faint looks"],
 )
 def test_two_faint_looks_confirm_and_one_does_not(answers, is_face):
