@@ -125,7 +125,7 @@ class EyesMaker:
         policy = _policy_of(wishes, persona)
         delay = FILE_DELAY_FRAMES if wishes.delay_frames is None else wishes.delay_frames
         return FacePipeline(
-            self._eyes(policy, (*wishes.show, *wishes.swap_only), STILL if still else ClearanceRules(), still=still),
+            self._eyes(policy, (*wishes.show, *wishes.swap_only), STILL if still else ClearanceRules()),
             policy,
             Label(wishes.label),
             delay_frames=0 if still else delay,
@@ -174,11 +174,10 @@ class EyesMaker:
             return self._persona(BuiltInMask(persona.removeprefix(MASK_PREFIX)))
         raise PersonaError(f"there is no persona {persona!r}")
 
-    def _eyes(self, policy: Policy, people: Sequence[Person], rules: ClearanceRules, *, still: bool = False) -> Eyes:
+    def _eyes(self, policy: Policy, people: Sequence[Person], rules: ClearanceRules) -> Eyes:
         landmarker = self._landmarker if policy.needs_mesh else None
         occlusion = self._occlusion if policy.needs_mesh else None
-        # A still has no later frame that could refute a candidate: it stays hidden.
-        evidence = None if still else self._evidence()
+        evidence = self._evidence()
         eyes = Eyes(
             self._finder, FaceTracker(landmarker, self._glance), self._glance, occlusion=occlusion, evidence=evidence
         )

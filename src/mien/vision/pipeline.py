@@ -230,10 +230,11 @@ class FacePipeline:
         with self._span("find"):
             found = self._eyes.find(image, self._looks)
             if evidence is not None:
-                found = evidence.believable(image, found)
+                # No later frame can refute what is on a still: all that can be asked is asked at once.
+                found = (evidence.confirmed if self._still else evidence.believable)(image, found)
         with self._span("follow"):
             tracks = self._eyes.tracker(image, found, at)
-        if evidence is None:
+        if evidence is None or self._still:
             return tracks
         with self._span("find"):
             refuted = evidence.weigh(image, tracks, at)
