@@ -27,7 +27,7 @@ from mien.sessions.references import Findings
 from mien.sessions.wishes import MASK_NAMES, MASK_PREFIX, BuiltInMask, FacePhoto, Person, SwapScope, Wishes
 from mien.vision.clearance import STILL, ClearanceRules
 from mien.vision.coach import LIMITS, Coach, Fault
-from mien.vision.detector import EXPECTED, CenterFaceDetector, YuNetDetector
+from mien.vision.detector import EXPECTED, SURE, CenterFaceDetector, YuNetDetector
 from mien.vision.embedder import DlibEmbedder, Gallery
 from mien.vision.evidence import Evidence, MeshCheck
 from mien.vision.faces import Detection, Embedding, Image, Mesh, Net
@@ -178,9 +178,8 @@ class EyesMaker:
         landmarker = self._landmarker if policy.needs_mesh else None
         occlusion = self._occlusion if policy.needs_mesh else None
         evidence = self._evidence()
-        eyes = Eyes(
-            self._finder, FaceTracker(landmarker, self._glance), self._glance, occlusion=occlusion, evidence=evidence
-        )
+        finder = self._finder if rules is not STILL else self._still_finder
+        eyes = Eyes(finder, FaceTracker(landmarker, self._glance), self._glance, occlusion=occlusion, evidence=evidence)
         if not people:
             return eyes
         gallery = Gallery({person.name: self._embeddings(person) for person in people})
@@ -317,6 +316,12 @@ class EyesMaker:
     def _finder(self) -> Finder:
         with self._lock:
             return self._finder_once
+
+    @property
+    def _still_finder(self) -> Finder:
+        """Reports what is faint, too: of a face larger than a still hardly more can be seen."""
+        with self._lock:
+            return Finder(YuNetDetector(self._runtime.open(FINDER)), self._glance_once, self._detector, sure=SURE)
 
     @property
     def _photo_finder(self) -> Finder:

@@ -13,7 +13,7 @@ from mien.vision.clearance import Clearance, ClearanceRules, Sight, glimpse_of, 
 from mien.vision.cuts import CutDetector, surely_cut
 from mien.vision.embedder import DlibEmbedder, Gallery
 from mien.vision.evidence import Evidence
-from mien.vision.faces import Box, Face, Image, Net, TreatedFrame, check_image
+from mien.vision.faces import Box, Detection, Face, Image, Net, TreatedFrame, check_image
 from mien.vision.flow import carried
 from mien.vision.glance import roll_of
 from mien.vision.label import Label
@@ -32,6 +32,8 @@ GROWTH_PER_S = 1.2
 """How much larger the cover of a face becomes for each second in which it was not seen."""
 LATE_GROWTH, LATE_GROWTH_A_FRAME, LATE_GROWTH_FRAMES = 1.15, 0.25, 3
 """How much larger the cover of a face is in frames that waited when it was found, and for each without a sign."""
+NEAREST = 0.75
+"""A candidate on a still that is so large, as a share of the picture's shorter side, needs no confirmation."""
 LABEL_HOLD_S = 1.5
 """The label stays for so long after the last altered frame: a label that flickers cannot be read."""
 
@@ -230,8 +232,7 @@ class FacePipeline:
         with self._span("find"):
             found = self._eyes.find(image, self._looks)
             if evidence is not None:
-                # No later frame can refute what is on a still: all that can be asked is asked at once.
-                found = (evidence.confirmed if self._still else evidence.believable)(image, found)
+                found = self._on_a_still(image, found, evidence) if self._still else evidence.believable(image, found)
         with self._span("follow"):
             tracks = self._eyes.tracker(image, found, at)
         if evidence is None or self._still:
@@ -239,6 +240,17 @@ class FacePipeline:
         with self._span("find"):
             refuted = evidence.weigh(image, tracks, at)
         return self._without(tracks, refuted) if refuted else tracks
+
+    @staticmethod
+    def _on_a_still(image: Image, found: list[Detection], evidence: Evidence) -> list[Detection]:
+        """Return what of `found` is confirmed at once: no later frame can refute it.
+
+        One about as large as the picture is hidden all the same: of a face so near hardly anything else can speak.
+        """
+        nearest = [
+            seen for seen in found if float((seen.box_xyxy[2:] - seen.box_xyxy[:2]).max()) > min(image.shape[:2])
+        ]
+        return nearest + evidence.confirmed(image, [seen for seen in found if not any(seen is n for n in nearest)])
 
     def _without(self, tracks: list[FaceTrack], refuted: Collection[int]) -> list[FaceTrack]:
         """Hide refuted candidates no more, neither now nor in the frames that wait."""
