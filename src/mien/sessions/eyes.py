@@ -29,12 +29,12 @@ from mien.vision.clearance import STILL, ClearanceRules
 from mien.vision.coach import LIMITS, Coach, Fault
 from mien.vision.detector import EXPECTED, SURE, CenterFaceDetector, YuNetDetector
 from mien.vision.embedder import DlibEmbedder, Gallery
-from mien.vision.evidence import Evidence, MeshCheck
+from mien.vision.evidence import DOUBTED_FROM_PX, Evidence, MeshCheck
 from mien.vision.faces import Detection, Embedding, Image, Mesh, Net
 from mien.vision.glance import Check, Glance
 from mien.vision.label import Label
 from mien.vision.landmarks import MeshLandmarker, Roi, roi_of_detection
-from mien.vision.looks import LARGE_PX, Finder, Look, Pace, overlapping_parts
+from mien.vision.looks import Finder, Look, Pace, overlapping_parts
 from mien.vision.mask_preview import mask_preview
 from mien.vision.masks import builtin_mask
 from mien.vision.pipeline import Eyes, FacePipeline, Span, no_span
@@ -355,8 +355,8 @@ class EyesMaker:
     @cached_property
     def _finder_once(self) -> Finder:
         quick = YuNetDetector(self._runtime.open(FINDER))
-        checks: list[tuple[Check, float]] = [(self._mesh_check, 0.0)]
-        checks += [(check, LARGE_PX) for check in self._checks[1:]]  # the first is the glance
+        checks: list[tuple[Check, float]] = [(self._mesh_check, DOUBTED_FROM_PX)]
+        checks += [(check, DOUBTED_FROM_PX) for check in self._checks[1:]]  # the first is the glance
         return Finder(quick, self._glance_once, self._detector, checks=checks, suspect=EXPECTED, sure=SURE_OF_QUICK)
 
     @cached_property

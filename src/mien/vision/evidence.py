@@ -25,9 +25,8 @@ CLEAR, FAINT, ENOUGH = 0.7, 0.5, 2
 fainter looks."""
 TURNS = tuple(np.radians([72.0, -72.0, 144.0, -144.0]))
 """Ways to turn a candidate otherwise than it seems to lie: the networks know faces within 36 degrees of upright."""
-DOUBTED_FROM_PX, HUGE_PX = 40, 200
-"""Smaller candidates are believed; from the second size on a mesh and another network must both speak for one: people
-who stand together look like one large face to a look that sees them small."""
+DOUBTED_FROM_PX = 200
+"""Smaller candidates are believed: a cover of theirs costs less than a face that is dropped wrongly."""
 CHECKED_A_FRAME = 3
 """So many candidates are checked in one frame; the others wait, hidden."""
 SAME_PLACE = 0.3
@@ -70,10 +69,8 @@ class _Doubt:
     signs: int = 0
     mesh: bool = False
 
-    def is_settled(self, box: Box) -> bool:
+    def is_settled(self) -> bool:
         """Tell whether enough spoke for it."""
-        if _size(box) >= HUGE_PX:
-            return self.mesh and self.signs > 0
         return self.mesh or self.signs >= ENOUGH
 
 
@@ -93,10 +90,11 @@ class Evidence:
         checks: Look again at a candidate, each in its own way: another network, a smaller or a larger cut-out. The
             first is also shown the candidate turned otherwise.
         mesh: A mesh that holds is enough; None leaves it to the checks.
+        from_px: Candidates smaller than this are believed.
     """
 
-    def __init__(self, checks: Sequence[Check], mesh: Check | None = None) -> None:
-        self._checks, self._mesh = checks, mesh
+    def __init__(self, checks: Sequence[Check], mesh: Check | None = None, *, from_px: float = DOUBTED_FROM_PX) -> None:
+        self._checks, self._mesh, self._from_px = checks, mesh, from_px
         self._doubts: dict[int, _Doubt] = {}
         self._confirmed: set[int] = set()
         self._refuted: list[_Refuted] = []
@@ -116,7 +114,7 @@ class Evidence:
 
     def _is_refuted(self, image: Image, seen: Detection, known: list[tuple[_Refuted, float]]) -> bool:
         for refuted, likeness in known:
-            if not _is_doubted(seen.box_xyxy) or iou(seen.box_xyxy, refuted.box_xyxy) < SAME_PLACE:
+            if not self._is_doubted(seen.box_xyxy) or iou(seen.box_xyxy, refuted.box_xyxy) < SAME_PLACE:
                 continue
             refuted.found += 1
             if likeness >= UNCHANGED and refuted.found % RECHECKED_FRAMES:
@@ -130,7 +128,7 @@ class Evidence:
 
     def confirmed(self, image: Image, found: Sequence[Detection]) -> list[Detection]:
         """Return `found` without candidates that nothing confirms now: for a frame after which none follows."""
-        return [s for s in found if not _is_doubted(s.box_xyxy) or self._confirms(image, s)]
+        return [s for s in found if not self._is_doubted(s.box_xyxy) or self._confirms(image, s)]
 
     def speaks_for(self, face_track_id: int) -> bool:
         """Tell whether anything but what found it speaks for a face track."""
@@ -140,9 +138,11 @@ class Evidence:
     def weigh(self, image: Image, tracks: Sequence[FaceTrack], at: float) -> set[int]:
         """Check the new face tracks of a frame; return the numbers of those that are no faces."""
         self._confirmed &= {track.id for track in tracks}
-        self._confirmed |= {t.id for t in tracks if t.mesh is not None and _size(t.box_xyxy) < HUGE_PX}
+        self._confirmed |= {t.id for t in tracks if t.mesh is not None}
+        # A face that was small is no wrong giant: dropped for one look that took it for large, it would be bare.
+        self._confirmed |= {t.id for t in tracks if t.id not in self._doubts and not self._is_doubted(t.box_xyxy)}
         doubtful = [
-            t for t in tracks if t.id not in self._confirmed and (t.id in self._doubts or _is_doubted(t.box_xyxy))
+            t for t in tracks if t.id not in self._confirmed and (t.id in self._doubts or self._is_doubted(t.box_xyxy))
         ]
         self._doubts = {track.id: self._doubts.get(track.id, _Doubt(at)) for track in doubtful}
         crowds = {track.id for track in doubtful if self._is_crowd(track, tracks)}
@@ -152,7 +152,7 @@ class Evidence:
         for track in checked:
             doubt = self._doubts[track.id]
             self._check(image, track, doubt)
-            if doubt.is_settled(track.box_xyxy):
+            if doubt.is_settled():
                 self._confirmed.add(track.id)
                 del self._doubts[track.id]
             elif at - doubt.since >= DOUBT_S - 1e-6 and doubt.checks >= LEAST_CHECKS:
@@ -173,7 +173,10 @@ class Evidence:
             and (box[:2] < other.box_xyxy[:2]).all()
             and (other.box_xyxy[2:] < box[2:]).all()
         ]
-        return size >= HUGE_PX and len(inside) > 1
+        return len(inside) > 1
+
+    def _is_doubted(self, box: Box) -> bool:
+        return _size(box) >= self._from_px
 
     def _check(self, image: Image, track: FaceTrack, doubt: _Doubt) -> None:
         """Note what speaks for a candidate in this frame, beside what found it.
@@ -184,7 +187,7 @@ class Evidence:
         turn = TURNS[doubt.checks % len(TURNS)]
         doubt.checks += 1
         doubt.mesh = doubt.mesh or self._mesh_holds(image, track.box_xyxy, track.roll)
-        if doubt.is_settled(track.box_xyxy):
+        if doubt.is_settled():
             return
         signs = max(self._weight(check, image, track.box_xyxy, track.roll)[0] for check in self._checks)
         if signs < ENOUGH:
@@ -212,10 +215,6 @@ class Evidence:
 
     def _remember(self, image: Image, box: Box) -> None:
         self._refuted = [*self._refuted[1 - REMEMBERED :], _Refuted(box, _patch(image, box))]
-
-
-def _is_doubted(box: Box) -> bool:
-    return _size(box) >= DOUBTED_FROM_PX
 
 
 def _size(box: Box) -> float:

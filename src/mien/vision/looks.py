@@ -31,10 +31,10 @@ TURNED_AT_FIRST = 2
 """So many turned looks are added to each frame of a new scene, until everything was seen turned."""
 LARGE_PX = 96
 """From this size on a wrong cover costs a good part of the picture: a candidate must be confirmed."""
-SURE_OF_SMALL = 0.5
-"""A smaller one needs no closer look from this score on."""
 SUSPECTS = 3
 """So many doubtful faces of one frame are looked at more closely, the likeliest first."""
+NEAR_SUSPECTS = 1
+"""So many of the doubtful ones that the look with room around the frame sees, beside those."""
 SURE_TURNED = 0.5
 """Least score of a face seen in a turned picture only: from there, shoulders, shoes and hands look like faces."""
 
@@ -48,19 +48,19 @@ class Look:
         long_side: Pixels that the longer side of the part is scaled to.
         quarter_turns: How often the part is turned to the left by 90 degrees.
         room: Empty room around the part on each side, as a share of its sides; for faces that the frame cuts.
-        keen: Left to the slower of two detectors.
+        keen: Left to the slower of two detectors, which sees more small and blurred faces.
     """
 
     part_xyxy: tuple[int, int, int, int]
     long_side: int
     quarter_turns: int = 0
     room: float = 0.0
-    keen: bool = False
+    keen: bool = True
 
 
 def near_look(size_wh: tuple[int, int]) -> Look:
     """Return the look that sees faces as large as the frame and larger."""
-    return Look((0, 0, *size_wh), NEAR_SIDE, room=NEAR_ROOM)
+    return Look((0, 0, *size_wh), NEAR_SIDE, room=NEAR_ROOM, keen=False)
 
 
 class Pace(Enum):
@@ -112,7 +112,6 @@ class LookSchedule:
         self._lying = [replace(look, quarter_turns=turns) for turns in (1, 2, 3) for look in self._upright]
         self.everything = [*self._upright, *(self._lying if sweep_turned else [])]
         self._waits = np.arange(len(self._parts), 0.0, -1)
-        self._visits = np.zeros(len(self._parts), int)
         self._turned = _TurnedLooks(self._whole, self._near, self._parts)
         self._parts_in_two, self._turned_in_six, self._sweep_turned = parts_in_two, turned_in_six, sweep_turned
         self._frame = self._soon = 0
@@ -136,15 +135,11 @@ class LookSchedule:
         return looks
 
     def _most_urgent(self, count: int, stirs: NDArray[np.bool_]) -> list[Look]:
-        """Return the parts that waited longest, and sooner those in which something stirs.
-
-        Both detectors see a part in turns: each is blind to other small faces, the quick one to blurred ones.
-        """
+        """Return the parts that waited longest, and sooner those in which something stirs."""
         self._waits += 1
         chosen = np.argsort(-(self._waits + HASTE_FRAMES * stirs), kind="stable")[:count]
         self._waits[chosen] = 0
-        self._visits[chosen] += 1
-        return [replace(self._parts[i], keen=bool(self._visits[i] % 2)) for i in chosen]
+        return [self._parts[i] for i in chosen]
 
     def _stir(self, look: Look, change: NDArray[np.float32]) -> float:
         """Return the largest change inside a part."""
@@ -201,7 +196,7 @@ def moving(size_wh: tuple[int, int], pace: Pace = Pace.LIVE) -> LookSchedule:
     long_side = max(size_wh)
     parts = 1 if long_side <= 360 else 2 if long_side <= 800 else 3
     part_side = round(max(part_size(size_wh, parts)) * PART_ZOOM / MULTIPLE) * MULTIPLE
-    parts_in_two, turned_in_six = {Pace.PATIENT: (4, 9), Pace.LIVE: (3, 3), Pace.THRIFTY: (2, 2)}[pace]
+    parts_in_two, turned_in_six = {Pace.PATIENT: (4, 12), Pace.LIVE: (3, 4), Pace.THRIFTY: (2, 3)}[pace]
     return LookSchedule(
         size_wh,
         parts=parts,
@@ -216,8 +211,7 @@ def thorough(size_wh: tuple[int, int]) -> list[Look]:
     """Return the looks at a still, in which nothing is seen twice and time hardly matters."""
     whole = Look((0, 0, *size_wh), 640)
     parts = [Look(part, 640) for part in overlapping_parts(size_wh, max(2, -(-max(size_wh) // 800)))]
-    quick = [replace(look, quarter_turns=turns) for turns in range(4) for look in (whole, near_look(size_wh), *parts)]
-    return [replace(look, keen=keen) for keen in (False, True) for look in quick]
+    return [replace(look, quarter_turns=turns) for turns in range(4) for look in (whole, near_look(size_wh), *parts)]
 
 
 def part_size(size_wh: tuple[int, int], per_side: int) -> tuple[int, int]:
@@ -270,7 +264,7 @@ class Finder:
     def __call__(self, image: Image, looks: Sequence[Look]) -> list[Detection]:
         """Return the faces seen by any of `looks`, each once, best first."""
         found: list[Detection] = []
-        doubtful: list[Detection] = []
+        doubtful: dict[bool, list[Detection]] = {True: [], False: []}
         for look in looks:
             x0, y0, x1, y1 = look.part_xyxy
             faces = (self._keen if look.keen else self._detector)(
@@ -282,10 +276,14 @@ class Finder:
             )
             for face in (_shifted(face, x0, y0) for face in faces):
                 if _belongs(face, look, image):
-                    (found if self._is_sure(face, look) else doubtful).append(face)
+                    (found if self._is_sure(face, look) else doubtful[look.keen]).append(face)
         sure = _once(found)
         known = {id(face) for face in sure}
-        suspects = [face for face in _once(sure + doubtful) if id(face) not in known][:SUSPECTS]
+        suspects = [
+            face
+            for keen, most in ((True, SUSPECTS), (False, NEAR_SUSPECTS))
+            for face in [face for face in _once(sure + doubtful[keen]) if id(face) not in known][:most]
+        ]
         closer = [seen for face in suspects if (seen := self._confirm(image, face)) is not None]
         return _once(sure + closer) if closer else sure
 
@@ -293,7 +291,7 @@ class Finder:
         """Tell whether a face needs no closer look."""
         if self._glance is None:
             return True
-        least = SURE if look.keen else self._sure if is_large(face.box_xyxy) else min(self._sure, SURE_OF_SMALL)
+        least = SURE if look.keen else self._sure
         return face.score >= max(least, SURE_TURNED if look.quarter_turns else SURE)
 
     def _confirm(self, image: Image, suspect: Detection) -> Detection | None:

@@ -275,8 +275,7 @@ class FacePipeline:
         if self._schedule is None or not self._held:
             return
         last = self._held[-1]
-        seen_by_either = {replace(look, keen=False) for look in self._looks}
-        missing = [look for look in self._schedule.everything if look not in seen_by_either]
+        missing = [look for look in self._schedule.everything if look not in self._looks]
         self._looks += missing
         with self._span("find"):
             found = self._eyes.find(last.untreated, missing) if missing else []

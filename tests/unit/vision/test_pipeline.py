@@ -520,7 +520,7 @@ def doubting(*scores):
         score = left.pop(0) if len(left) > 1 else left[0]
         return Detection(box, score) if score > threshold else None
 
-    return Evidence([check])
+    return Evidence([check], from_px=40)
 
 
 def test_a_candidate_that_nothing_confirms_is_hidden_until_it_is_refuted_and_no_longer():
@@ -561,7 +561,9 @@ def test_beside_a_refuted_candidate_a_face_stays_hidden():
     def check(_image, box, _roll, *, threshold):
         return Detection(box, 0.9) if box[0] > 380 and threshold < 0.9 else None
 
-    frames = play(pipeline(Script(*[[FACE, beside]] * 20), Policy(), delay=6, evidence=Evidence([check])), 20)
+    frames = play(
+        pipeline(Script(*[[FACE, beside]] * 20), Policy(), delay=6, evidence=Evidence([check], from_px=40)), 20
+    )
     assert all(hidden(frame, beside) and not hidden(frame) for frame in frames)
 
 
