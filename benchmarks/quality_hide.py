@@ -168,7 +168,7 @@ def _judge(result: Result, after: Image, number: int, before: Image, faces: list
         area = cover_box(np.array([face.left, face.top, face.left + width, face.top + height], np.float32))
         x0, y0, x1, y1 = area.round().astype(int).clip(0, None)
         wanted[y0:y1, x0:x1] = 1
-        if face.size_px < COUNTS_FROM_PX or face.shown < 0.5:
+        if face.size_px < COUNTS_FROM_PX or (face.shown < 0.5 and not face.tells):
             continue
         covered = float(changed[place][face.seen].mean())
         if result.setting == "beside swap" and covered > 0.5:
@@ -235,6 +235,7 @@ def row_of(result: Result) -> dict[str, Any]:
         "to_mask_on_entry_ms": round(max(entry, default=0.0)),
         "to_mask_after_cut_ms": round(max(cut, default=0.0)),
         "needless_share": round(float(np.mean(result.needless)), 4),
+        "needless_worst": round(float(np.max(result.needless)), 4),
         "events": [
             {"face": e[0].face_id, "frames": [e[0].frame, e[-1].frame], "box": e[0].box, "roll": round(e[0].roll)}
             for e in events
@@ -254,14 +255,15 @@ def _print_clip(results: list[Result], *, header: bool) -> None:
     if header:
         print(
             f"{'clip':<30} {'setting':<12} {'faces':>6} {'bare':>5} {'events':>6} {'longest ms':>10} {'recall %':>8} "
-            f"{'24-32 px':>8} {'entry ms':>8} {'cut ms':>6} {'needless %':>10}"
+            f"{'24-32 px':>8} {'entry ms':>8} {'cut ms':>6} {'needless %':>10} {'worst %':>8}"
         )
     for result in results:
         row = row_of(result)
         print(
             f"{row['clip']:<30} {row['setting']:<12} {row['face_frames']:>6} {row['bare']:>5} {row['leak_events']:>6} "
             f"{row['longest_leak_ms']:>10} {_percent(row['recall_32']):>8} {_percent(row['recall_24']):>8} "
-            f"{row['to_mask_on_entry_ms']:>8} {row['to_mask_after_cut_ms']:>6} {100 * row['needless_share']:>10.1f}",
+            f"{row['to_mask_on_entry_ms']:>8} {row['to_mask_after_cut_ms']:>6} {100 * row['needless_share']:>10.2f} "
+            f"{100 * row['needless_worst']:>8.1f}",
             flush=True,
         )
 

@@ -31,6 +31,13 @@ SIZE_WH, FPS = (1280, 720), 25.0
 HEAD = 1.75
 """A head with its hair is so much larger than its face."""
 SHOTS, SHOT_S = 8, 0.48
+NEAR_WIDTH = 0.6
+"""From this share of the frame's shorter side a face is near: forehead or chin leave the picture first."""
+EYES_AND_MOUTH = ((0.3, 0.38), (0.7, 0.38), (0.5, 0.78))
+"""Where eyes and mouth lie in the box of a face."""
+PORTRAIT_WH = (720, 1280)
+FACE_ASPECT = 1.25
+"""A face is so many times taller than wide, about."""
 
 Shape: TypeAlias = tuple[NDArray[np.float64], tuple[int, int, int]]
 """A polygon, (N, 2) in pixels, and its colour."""
@@ -48,6 +55,7 @@ class TruthFace:
         size_px: Width of the face, unturned.
         roll: Degrees from upright.
         shown: Share of the face that is in the picture and that nothing hides.
+        tells: True where an eye and the mouth of a face larger than the frame are in the picture.
     """
 
     id: str
@@ -57,6 +65,7 @@ class TruthFace:
     size_px: float
     roll: float
     shown: float
+    tells: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +162,7 @@ class Scene:
         finish: What the camera does to the picture.
         cuts_s: When a new scene begins.
         light: See `Clip`.
+        size_wh: Of the frames.
     """
 
     name: str
@@ -163,6 +173,7 @@ class Scene:
     finish: Callable[[Image, float], Image] = field(default=lambda image, _second: image)
     cuts_s: tuple[float, ...] = ()
     light: str = "day"
+    size_wh: tuple[int, int] = SIZE_WH
 
     def clip(self) -> Clip:
         """Return the scene as a clip."""
@@ -170,7 +181,9 @@ class Scene:
         return Clip(self.name, FPS, self._frames, cuts, self.light)
 
     def _frames(self) -> Iterator[tuple[Image, list[TruthFace]]]:
-        grain = np.random.default_rng(5).normal(8, 2, (4, SIZE_WH[1], SIZE_WH[0], 3)).clip(0, 16).astype(np.uint8)
+        grain = (
+            np.random.default_rng(5).normal(8, 2, (4, self.size_wh[1], self.size_wh[0], 3)).clip(0, 16).astype(np.uint8)
+        )
         for number in range(round(self.seconds * FPS)):
             second = number / FPS
             image = self.backdrop(second).copy()
@@ -198,7 +211,7 @@ def _paint(image: Image, owner: NDArray[np.uint8], number: int, actor: Actor, pl
     turn = np.asarray(cv2.getRotationMatrix2D(middle, place.roll, scale), np.float64)
     reach = HEAD * 1.2 * scale * max(axes) + 8
     left, top = max(0, int(place.x - reach)), max(0, int(place.y - reach))
-    right, bottom = min(SIZE_WH[0], int(place.x + reach)), min(SIZE_WH[1], int(place.y + reach))
+    right, bottom = min(image.shape[1], int(place.x + reach)), min(image.shape[0], int(place.y + reach))
     if right > left and bottom > top:
         turn[:, 2] += np.array([place.x - left, place.y - top]) - middle
         size_wh = (right - left, bottom - top)
@@ -224,7 +237,22 @@ def _seen(owner: NDArray[np.uint8], number: int, actor: Actor, place: Place, are
     seen = mine[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
     shown = min(1.0, float(seen.sum()) / area)
     roll = (place.roll + 180) % 360 - 180
-    return TruthFace(actor.id, int(cols[0]), int(rows[0]), seen, place.width, roll, shown)
+    tells = place.width > NEAR_WIDTH * min(owner.shape) and _tells(owner, number, actor, place)
+    return TruthFace(actor.id, int(cols[0]), int(rows[0]), seen, place.width, roll, shown, tells)
+
+
+def _tells(owner: NDArray[np.uint8], number: int, actor: Actor, place: Place) -> bool:
+    """Tell whether the map of owners shows an eye and the mouth of a face."""
+    x0, y0, x1, y1 = (float(value) for value in actor.cutout.face_xyxy)
+    scale, turn = place.width / (x1 - x0), np.radians(place.roll)
+    size = np.array([x1 - x0, y1 - y0]) * scale
+    out = []
+    for share in EYES_AND_MOUTH:
+        x, y = (np.array(share) - 0.5) * size
+        col, row = place.x + x * np.cos(turn) + y * np.sin(turn), place.y - x * np.sin(turn) + y * np.cos(turn)
+        inside = 0 <= col < owner.shape[1] and 0 <= row < owner.shape[0]
+        out.append(inside and owner[int(row), int(col)] == number)
+    return bool((out[0] or out[1]) and out[2])
 
 
 def cast_of(maker: EyesMaker) -> list[Cutout]:
@@ -264,6 +292,11 @@ def moving_camera(second: float, *, name: str = "rocket") -> Image:
 def shots(second: float) -> Image:
     """Return the background of the shot that is on."""
     return still_room(second, name=("coffee", "rocket", "retina", "brick")[int(second / SHOT_S) % 4])
+
+
+def hallway(_second: float) -> Image:
+    """Return a background that does not move, in portrait."""
+    return np.ascontiguousarray(np.rot90(still_room(0.0, name="rocket")))
 
 
 HALF_HIDDEN = (
@@ -331,6 +364,40 @@ def appearing(x: float, y: float, width: float, *, at: float, roll: float = 0.0)
     return lambda s: None if s < at else Place(x + 0.2 * width * np.sin(s * 3), y, width, roll + 5 * np.sin(s * 2))
 
 
+def leaning(x: float, y: float, widths: tuple[float, float], *, seconds: float) -> Callable[[float], Place]:
+    """Return somebody who leans in from the first width to the second, stays, and leans back."""
+
+    def place(second: float) -> Place:
+        t = np.interp(second / seconds, (0.05, 0.4, 0.65, 0.9), (0, 1, 1, 0))
+        width = float(widths[0] * (widths[1] / widths[0]) ** t)
+        sway = 0.02 * width
+        return Place(x + sway * np.sin(second * 5), y + sway * np.cos(second * 4), width, 5 * np.sin(second * 2))
+
+    return place
+
+
+def passing(
+    start: tuple[float, float], end: tuple[float, float], width: float, *, seconds: float, roll: float = 0.0
+) -> Callable[[float], Place]:
+    """Return a near face that passes through the picture, from one place to another."""
+
+    def place(second: float) -> Place:
+        t = np.clip(second / seconds, 0, 1)
+        return Place(start[0] + (end[0] - start[0]) * t, start[1] + (end[1] - start[1]) * t, width, roll)
+
+    return place
+
+
+def around_the_edges(width: float, *, seconds: float) -> Callable[[float], Place]:
+    """Return a near face whose middle goes once around the picture's edges, cut by each."""
+
+    def place(second: float) -> Place:
+        turn = 2 * np.pi * second / seconds
+        return Place(SIZE_WH[0] * (0.5 + 0.45 * np.sin(turn)), SIZE_WH[1] * (0.5 - 0.45 * np.cos(turn)), width)
+
+    return place
+
+
 def in_shot(number: int, place: Place) -> Callable[[float], Place | None]:
     """Return somebody who stands still in one shot and is in no other."""
     return lambda second: place if int(second / SHOT_S) == number else None
@@ -378,7 +445,68 @@ def composed(maker: EyesMaker) -> list[Clip]:
         Scene("behind a pillar", 5, _who_pass_behind(cast), still_room, front=_pillar),
         Scene("crossing", 4, _who_cross(cast), still_room),
     ]
-    return [scene.clip() for scene in scenes]
+    return [scene.clip() for scene in (*scenes, *_near(cast))]
+
+
+def _near(cast: Cast) -> list[Scene]:
+    """Return faces larger than the frame."""
+    tall, shots_s = SIZE_WH[1] / FACE_ASPECT, tuple(SHOT_S * n for n in range(1, SHOTS))  # as tall as the frame
+    sizes = (1.0, 1.3, 1.6, 2.0, 2.4, 1.2, 1.8, 2.6)
+    shown = [
+        cast.actor(n, in_shot(n, Place(640 + 40 * (n % 3 - 1), 360 + 30 * (n % 2), tall * size, (0, 20, -35)[n % 3])))
+        for n, size in enumerate(sizes)
+    ]
+    return [
+        Scene(
+            "near, leaning in", 5, [cast.actor(1, leaning(640, 380, (0.5 * tall, 2.6 * tall), seconds=5))], still_room
+        ),
+        Scene(
+            "near, leaning aside",
+            4,
+            [cast.actor(2, leaning(300, 500, (0.4 * tall, 1.8 * tall), seconds=4))],
+            still_room,
+        ),
+        Scene("near, turning over", 6, [cast.actor(3, rolling(640, 360, 1.4 * tall, per_s=60))], still_room),
+        Scene("nearest, turning over", 6, [cast.actor(8, rolling(600, 380, 2.0 * tall, per_s=-60))], still_room),
+        Scene("near, cut by each edge", 6, [cast.actor(4, around_the_edges(1.5 * tall, seconds=6))], moving_camera),
+        Scene(
+            "near, passing", 3, [cast.actor(5, passing((-900, 300), (2100, 420), 1.3 * tall, seconds=3))], still_room
+        ),
+        Scene(
+            "near, rising", 3, [cast.actor(6, passing((700, 1500), (600, -700), 1.6 * tall, seconds=3))], moving_camera
+        ),
+        Scene(
+            "near, dark",
+            4,
+            [cast.actor(7, leaning(640, 400, (0.5 * tall, 1.8 * tall), seconds=4))],
+            still_room,
+            finish=_darken,
+            light="dark",
+        ),
+        Scene(
+            "near, black and white",
+            4,
+            [cast.actor(0, leaning(660, 380, (0.5 * tall, 1.8 * tall), seconds=4))],
+            still_room,
+            finish=_grey,
+            light="grey",
+        ),
+        Scene("near, cuts", SHOT_S * SHOTS, shown, shots, cuts_s=shots_s),
+        Scene(
+            "near, portrait",
+            5,
+            [cast.actor(6, leaning(360, 640, (0.5 * tall, 2.6 * tall), seconds=5))],
+            hallway,
+            size_wh=PORTRAIT_WH,
+        ),
+        Scene(
+            "near, portrait, aside",
+            4,
+            [cast.actor(1, leaning(120, 1000, (0.5 * tall, 2.0 * tall), seconds=4))],
+            hallway,
+            size_wh=PORTRAIT_WH,
+        ),
+    ]
 
 
 def _who_appear(cast: Cast) -> list[Actor]:

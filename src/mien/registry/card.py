@@ -112,7 +112,7 @@ class InputContract(_Part):
 
     name: Literal["input"] = "input"
     layout: Literal["NCHW"]
-    colour: Literal["RGB"]
+    colour: Literal["RGB", "BGR"]
     size_wh: tuple[int, int] | None = None
     stride: Annotated[int, Field(gt=0)] = 1
     mean: float | tuple[float, float, float]

@@ -1,7 +1,7 @@
 """One frame's way through vision: find, follow, know, decide, treat, label. Nothing leaves by another door."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
@@ -14,7 +14,8 @@ from mien.vision.clearance import Clearance, ClearanceRules, Sight, sight_of
 from mien.vision.continuity import glimpse_of
 from mien.vision.cuts import CutDetector, surely_cut
 from mien.vision.embedder import DlibEmbedder, Gallery
-from mien.vision.faces import Box, Face, Image, Net, TreatedFrame, check_image
+from mien.vision.evidence import Evidence
+from mien.vision.faces import Box, Detection, Face, Image, Net, TreatedFrame, check_image
 from mien.vision.flow import carried
 from mien.vision.glance import roll_of
 from mien.vision.label import Label
@@ -57,6 +58,7 @@ class Eyes:
         gallery: The enrolled people.
         rules: When a face counts as recognised.
         occlusion: Tells what is in front of a face that is swapped; None leaves it to a rule.
+        evidence: Refutes large candidates that nothing confirms; None hides them all.
     """
 
     find: Finder
@@ -66,6 +68,7 @@ class Eyes:
     gallery: Gallery = field(default_factory=lambda: Gallery({}))
     rules: ClearanceRules = field(default_factory=ClearanceRules)
     occlusion: Net | None = None
+    evidence: Evidence | None = None
 
 
 @dataclass(slots=True)
@@ -78,9 +81,9 @@ class _Held:
         at: When it was captured.
         faces: What is known of the faces in it.
         unseen_s: For how long each face had not been seen then, by face track.
-        late_covers: What must be hidden because of a face that was found afterwards.
+        late_covers: What must be hidden because of a face that was found afterwards, with its face track, if any.
         drawn: The name of the treatment that each face got, by face track; None until the swaps are drawn.
-        covers: What must be hidden of the faces that were seen in it; drawn last, when it leaves.
+        covers: What must be hidden of the faces that were seen in it, with their face tracks; drawn when it leaves.
         doubted: Faces that lost their name after they were drawn.
         worn: Where personas were drawn, by face track; they stand before the covers.
         astray: Face tracks whose persona may have been drawn beside the face.
@@ -92,9 +95,9 @@ class _Held:
     faces: list[Face]
     unseen_s: dict[int, float]
     before: Image | None = None
-    late_covers: list[Cover] = field(default_factory=list)
+    late_covers: list[tuple[int | None, Cover]] = field(default_factory=list)
     drawn: dict[int, str] | None = None
-    covers: list[Cover] = field(default_factory=list)
+    covers: list[tuple[int, Cover]] = field(default_factory=list)
     doubted: list[Face] = field(default_factory=list)
     worn: dict[int, Worn] = field(default_factory=dict)
     astray: set[int] = field(default_factory=set)
@@ -123,6 +126,15 @@ class _Held:
             astray=self.astray,
             wearer=wearer,
         )
+
+    def uncover(self, face_track_ids: Collection[int]) -> None:
+        """Hide no more what turned out to be no face."""
+        self.faces = [face for face in self.faces if face.face_track_id not in face_track_ids]
+        self.doubted = [face for face in self.doubted if face.face_track_id not in face_track_ids]
+        self.covers = [(owner, cover) for owner, cover in self.covers if owner not in face_track_ids]
+        self.late_covers = [(owner, cover) for owner, cover in self.late_covers if owner not in face_track_ids]
+        if self.drawn is not None:
+            self.drawn = {number: name for number, name in self.drawn.items() if number not in face_track_ids}
 
 
 class FacePipeline:
@@ -176,6 +188,7 @@ class FacePipeline:
         self._swappers: dict[int, tuple[Swap, MeshSwapper]] = {}
         self._altered_at = -LABEL_HOLD_S
         self._last_at = -np.inf
+        self._untraced: set[int] = set()
         self._scene_at = -np.inf
         self._known_every_s, self._known_at = 0.0, -np.inf
         self._chosen: Chosen | LargestInStill | None = None
@@ -259,6 +272,7 @@ class FacePipeline:
         self._altered_at, self._is_sure = old._altered_at, old._is_sure  # noqa: SLF001
         self._label = old._label  # noqa: SLF001  # it stays in its corner
         self._eyes.tracker.take_over(old._eyes.tracker)  # noqa: SLF001
+        self._eyes = replace(self._eyes, evidence=old._eyes.evidence)  # noqa: SLF001  # what is refuted stays so
         if old._schedule is not None:  # noqa: SLF001
             # The other may have looked less often: then everything is seen once, upright at first.
             same = self._pace is old._pace  # noqa: SLF001
@@ -293,19 +307,48 @@ class FacePipeline:
             self._looks = self._schedule.sweep(turned=resized)
         else:
             self._looks = self._schedule.looks(self._is_cut.change)
+        evidence = self._eyes.evidence
         with self._span("find"):
             found = self._eyes.find(image, self._looks)
+            if evidence is not None:
+                found = self._on_a_still(image, found, evidence) if self._still else evidence.believable(image, found)
         with self._span("follow"):
-            return self._eyes.tracker(image, found, at)
+            tracks = self._eyes.tracker(image, found, at)
+        if evidence is None or self._still:
+            return tracks
+        with self._span("find"):
+            refuted = evidence.weigh(image, tracks, at)
+        return self._without(tracks, refuted) if refuted else tracks
+
+    @staticmethod
+    def _on_a_still(image: Image, found: list[Detection], evidence: Evidence) -> list[Detection]:
+        """Return what of `found` is confirmed at once: no later frame can refute it.
+
+        One about as large as the picture is hidden all the same: of a face so near hardly anything else can speak.
+        """
+        nearest = [
+            seen for seen in found if float((seen.box_xyxy[2:] - seen.box_xyxy[:2]).max()) > min(image.shape[:2])
+        ]
+        return nearest + evidence.confirmed(image, [seen for seen in found if not any(seen is n for n in nearest)])
+
+    def _without(self, tracks: list[FaceTrack], refuted: Collection[int]) -> list[FaceTrack]:
+        """Hide refuted candidates no more, neither now nor in the frames that wait."""
+        self._eyes.tracker.drop(refuted)
+        for held in self._held:
+            held.uncover(refuted)
+        return [track for track in tracks if track.id not in refuted]
 
     def _begin_scene(self, at: float) -> None:
         """Nothing known about the last scene holds for this one, and nothing of this one for the last."""
         self._scene_at = at
         self._eyes.tracker.forget()
+        if self._eyes.evidence is not None:
+            self._eyes.evidence.forget()
         self._clearances.clear()
         self._swappers.clear()
         if self._chosen is not None:
             self._chosen.forget_tracks()
+        self._untraced.clear()
 
     def _look_back(self) -> None:
         """See what was not looked at in the last frame of a scene: no later frame will tell who entered."""
@@ -316,6 +359,8 @@ class FacePipeline:
         self._looks += missing
         with self._span("find"):
             found = self._eyes.find(last.untreated, missing) if missing else []
+            if self._eyes.evidence is not None:
+                found = self._eyes.evidence.confirmed(last.untreated, found)
         for seen in found:
             if not any(_holds(face.reach_xyxy, seen.box_xyxy) for face in last.faces):
                 self._trace_back(last.untreated, seen.box_xyxy, roll_of(seen), list(self._held))
@@ -373,14 +418,21 @@ class FacePipeline:
                 held.undo()
 
     def _cover_backwards(self, tracks: list[FaceTrack], at: float) -> None:
-        """Hide a face found now, or found again, in the frames of its scene that wait and did not show it."""
+        """Hide a face found now, or found again, in the frames of its scene that wait and did not show it.
+
+        A candidate for which nothing speaks yet is hidden where it is; backwards, as soon as something does.
+        """
         for track in tracks:
-            since = -np.inf if track.last_place is None else track.last_place[1]
+            if self._eyes.evidence is not None and not self._eyes.evidence.speaks_for(track.id):
+                self._untraced.add(track.id)
+                continue
+            since = -np.inf if track.last_place is None or track.id in self._untraced else track.last_place[1]
+            self._untraced.discard(track.id)
             if track.seen and since < at:
                 missed = [held for held in self._held if since < held.at < at and self._is_of_this_scene(held)]
                 for held in missed:
                     held.astray.add(track.id)
-                self._trace_back(self._held[-1].untreated, track.box_xyxy, track.roll, missed)
+                self._trace_back(self._held[-1].untreated, track.box_xyxy, track.roll, missed, track.id)
 
     def _is_of_this_scene(self, held: _Held) -> bool:
         """Tell whether a face of the newest frame may have been in an older one: an alarm may have been false."""
@@ -389,8 +441,10 @@ class FacePipeline:
             return False  # a place in one is no place in the other
         return held.at >= self._scene_at or not surely_cut(held.untreated, newest)
 
-    def _trace_back(self, image: Image, box: Box, roll: float, frames: list[_Held]) -> None:
+    def _trace_back(self, image: Image, box: Box, roll: float, frames: list[_Held], owner: int | None = None) -> None:
         """Follow a face of `image` back through frames that wait, and hide it and its surroundings in them.
+
+        `owner` is its face track, if it has one.
 
         Not where, before what passed for a cut, the same place showed a face that had its treatment: then it was that
         one, under another number.
@@ -405,9 +459,10 @@ class FacePipeline:
                 image, box, step = held.untreated, seen.box_xyxy, seen.box_xyxy - box
                 continue
             # Where it should have been is hidden in any case: what was found may be somebody beside it.
-            held.late_covers.append(self._late_cover(expected, grow=LATE_GROWTH + lost * LATE_GROWTH_A_FRAME))
+            lost_growth = LATE_GROWTH + lost * LATE_GROWTH_A_FRAME
+            held.late_covers.append((owner, self._late_cover(expected, grow=lost_growth)))
             if found is not None:
-                held.late_covers.append(self._late_cover(found, grow=LATE_GROWTH))
+                held.late_covers.append((owner, self._late_cover(found, grow=LATE_GROWTH)))
                 step = found - box
             image, box = held.untreated, expected if found is None else found
 
@@ -439,11 +494,11 @@ class FacePipeline:
         """Give every face of a frame its treatment, and hide what turned out since it was drawn."""
         drawn = held.drawn if held.drawn is not None else self._draw(held)
         for face in held.doubted:
-            held.covers.append(self._cover(held, face))
+            held.covers.append((face.face_track_id, self._cover(held, face)))
             drawn[face.face_track_id] = Mosaic.name
         with self._span("mosaic"):
             # All at once and over everything else: none may take its colours from what another hides.
-            covers = [*held.covers, *held.late_covers]
+            covers = [cover for _owner, cover in (*held.covers, *held.late_covers)]
             astray = held.astray | {face.face_track_id for face in held.doubted}
             worn = [worn for face_track_id, worn in held.worn.items() if face_track_id not in astray]
             draw_covers(held.image, covers, style=self._mosaic_style, shape=self._mosaic_shape, worn=worn)
@@ -465,7 +520,7 @@ class FacePipeline:
             else:
                 drawn[face.face_track_id], veil = Mosaic.name, 1.0
             if veil > 0:
-                held.covers.append(replace(self._cover(held, face), strength=veil))
+                held.covers.append((face.face_track_id, replace(self._cover(held, face), strength=veil)))
         held.drawn = drawn
         return drawn
 

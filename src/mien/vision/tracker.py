@@ -1,6 +1,6 @@
 """Face tracking: which face of this frame is which face of the last one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -20,6 +20,9 @@ HOLD_S = 1.0
 """A lost face stays hidden for so long where it was last seen."""
 SAME_FACE = 0.25
 """Overlap (of the smaller box) from which a detection and a face track are the same face."""
+LEAP = 2.5
+"""A detection that is so many times larger than a face track, and than all it reached, is no sign of it: people who
+stand together look like one large face to a look that sees them small."""
 SAME_FACE_TWICE = 0.5
 """Overlap (of the union) from which a second detection is the same face seen again, not its neighbour."""
 SAME_FACE_ASKEW, ASKEW, SEEN_WELL = 0.7, np.radians(50), 0.75
@@ -134,6 +137,10 @@ class FaceTracker:
             for track in self._tracks:  # a mesh that nobody lays anew would stay where it was
                 track.mesh, track.mesh_score = None, 0.0
 
+    def drop(self, numbers: Collection[int]) -> None:
+        """Drop face tracks that turned out to follow no face."""
+        self._tracks = [track for track in self._tracks if track.id not in numbers]
+
     def __call__(self, image: Image, detections: Sequence[Detection], at: float) -> list[FaceTrack]:
         """Return the face tracks of the frame captured at `at`, including lost ones that still are to be hidden."""
         for track in self._tracks:
@@ -172,6 +179,7 @@ class FaceTracker:
                 for t, track in enumerate(self._tracks)
                 if (overlap := iou(seen.box_xyxy, track.box_xyxy)) > 0
                 and _overlap(seen.box_xyxy, track.box_xyxy) >= SAME_FACE
+                and _area(seen.box_xyxy) < LEAP**2 * max(_area(track.box_xyxy), _area(track.reach_xyxy))
             ),
             reverse=True,
         )
@@ -197,9 +205,9 @@ class FaceTracker:
 
         A face seen by a look that was turned, or cut by its edge, has its eyes anywhere.
         """
-        if self._glance is not None and track.mesh is not None and not _lies_on(track.mesh, seen):
+        if self._glance is not None and track.mesh is not None and not lies_on(track.mesh, seen):
             closer = self._glance(image, track.box_xyxy, track.roll)
-            if closer is not None and _lies_on(track.mesh, closer):
+            if closer is not None and lies_on(track.mesh, closer):
                 self._take(image, track, closer, at)
                 if not _is_askew(track, seen):  # then two faces overlap
                     self._begin(image, seen, at)
@@ -207,7 +215,7 @@ class FaceTracker:
         self._take(image, track, seen, at)
 
     def _take(self, image: Image, track: FaceTrack, seen: Detection, at: float) -> None:
-        if track.mesh is not None and _lies_on(track.mesh, seen):
+        if track.mesh is not None and lies_on(track.mesh, seen):
             track.seen_at, track.agreed_at, track.unaided, track.seen = at, at, 0, True
             return
         strayed = track.mesh is not None
@@ -241,7 +249,7 @@ class FaceTracker:
         if self._landmarker is None:
             return
         mesh, score = self._landmarker.settle(image, roi_of_detection(seen))
-        if score >= MESH_SCORE and _lies_on(mesh, seen):
+        if score >= MESH_SCORE and lies_on(mesh, seen):
             track.mesh, track.mesh_score, track.agreed_at, track.unaided = mesh, score, at, 0
 
     def _part_twins(self, at: float) -> None:
@@ -315,13 +323,17 @@ def _is_again(track: FaceTrack, seen: Detection) -> bool:
 def _is_askew(track: FaceTrack, seen: Detection) -> bool:
     """Tell whether a detection is a face that this frame showed better, seen by a look that was turned."""
     turn = abs((roll_of(seen) - track.roll + np.pi) % (2 * np.pi) - np.pi)
-    if track.mesh is None or track.unaided > 0 or turn <= ASKEW or seen.score >= SEEN_WELL:
+    if track.mesh is None or track.unaided > 0 or turn <= ASKEW:
+        return False
+    if iou(seen.box_xyxy, track.box_xyxy) > SAME_FACE_TWICE:  # the quick detector sees upright faces lying, and well
+        return True
+    if seen.score >= SEEN_WELL:
         return False
     size = _area(track.box_xyxy)
     return _area(seen.box_xyxy) >= size and _intersection(seen.box_xyxy, track.box_xyxy) >= SAME_FACE_ASKEW * size
 
 
-def _lies_on(mesh: Mesh, seen: Detection) -> bool:
+def lies_on(mesh: Mesh, seen: Detection) -> bool:
     """Tell whether a mesh sits on the face that was detected, and is of its size."""
     mine = box_of_mesh(mesh)
     size, my_size = (float((box[2:] - box[:2]).max()) for box in (seen.box_xyxy, mine))

@@ -5,7 +5,7 @@ import pytest
 
 from mien.vision.detector import CenterFaceDetector
 from mien.vision.faces import Detection
-from mien.vision.looks import Finder, Look, LookSchedule, Pace, moving, overlapping_parts, thorough
+from mien.vision.looks import Finder, Look, LookSchedule, Pace, moving, near_look, overlapping_parts, thorough
 from support.networks import one_peak
 
 WHOLE = (0, 0, 1280, 720)
@@ -21,14 +21,17 @@ def test_parts_cover_the_whole_frame_and_overlap(per_side):
 
 
 def upright(schedule, frames):
-    """Return the parts seen upright in each of some frames."""
-    return [[look.part_xyxy for look in schedule.looks() if not look.quarter_turns] for _ in range(frames)]
+    """Return the parts seen upright, without room around them, in each of some frames."""
+    looks = [schedule.looks() for _ in range(frames)]
+    return [[look.part_xyxy for look in seen if not look.quarter_turns and not look.room] for seen in looks]
 
 
 @pytest.mark.parametrize("pace", list(Pace))
-def test_the_whole_picture_is_seen_in_every_second_frame(pace):
-    seen = upright(moving((1280, 720), pace), 12)
-    assert [WHOLE in parts for parts in seen] == [True, False] * 6
+def test_the_whole_picture_is_seen_in_every_second_frame_and_in_the_others_with_room_around_it(pace):
+    schedule = moving((1280, 720), pace)
+    looks = [[look for look in schedule.looks() if not look.quarter_turns] for _ in range(12)]
+    wholes = [[look.room > 0 for look in seen if look.part_xyxy == WHOLE] for seen in looks]
+    assert wholes == [[False], [True]] * 6
 
 
 @pytest.mark.parametrize("pace", [Pace.PATIENT, Pace.LIVE])
@@ -52,9 +55,9 @@ def test_a_part_in_which_something_stirs_is_looked_at_at_once_and_no_other_is_fo
         assert max(np.diff([number for number, parts in enumerate(seen) if part in parts])) <= 8
 
 
-def test_no_frame_costs_more_than_three_looks():
+def test_no_frame_costs_more_than_four_looks():
     schedule = moving((1280, 720))
-    assert max(len(schedule.looks()) for _ in range(200)) == 3
+    assert max(len(schedule.looks()) for _ in range(200)) == 4
 
 
 def test_a_new_scene_is_seen_turned_each_way_within_eighteen_frames():
@@ -62,7 +65,7 @@ def test_a_new_scene_is_seen_turned_each_way_within_eighteen_frames():
     schedule.sweep()
     seen = {(look.part_xyxy, look.quarter_turns) for _ in range(18) for look in schedule.looks()}
     assert {(part, turns) for part in (WHOLE, *overlapping_parts((1280, 720), 3)) for turns in (1, 2, 3)} <= seen
-    assert max(len(schedule.looks()) for _ in range(200)) == 3
+    assert max(len(schedule.looks()) for _ in range(200)) == 4
 
 
 def test_where_something_stirred_is_seen_turned_before_all_else():
@@ -90,17 +93,70 @@ def test_a_sweep_sees_everything_upright():
 def test_a_live_sweep_is_turned_every_way_where_that_is_asked_for():
     schedule = moving((1280, 720), Pace.LIVE)
     assert {look.quarter_turns for look in schedule.sweep()} == {0}
-    assert len(set(schedule.sweep(turned=True))) == 4 * 10
+    assert len(set(schedule.sweep(turned=True))) == 4 * 11
 
 
 def test_a_file_begins_with_a_sweep_turned_every_way():
     sweep = moving((1280, 720), Pace.PATIENT).sweep()
-    assert len(sweep) == len(set(sweep)) == 4 * 10
+    assert len(sweep) == len(set(sweep)) == 4 * 11
 
 
-def test_a_still_is_seen_whole_and_in_parts_turned_each_way():
+def test_a_still_is_seen_whole_with_room_and_in_parts_turned_each_way():
     looks = thorough((640, 480))
-    assert len(looks) == len(set(looks)) == 4 * 5
+    assert len(looks) == len(set(looks)) == 4 * 6
+    assert {look.quarter_turns for look in looks if look.room} == {0, 1, 2, 3}
+    assert all(look.keen == (not look.room) for look in looks)
+
+
+@pytest.mark.parametrize("size_wh", [(1280, 720), (720, 1280), (320, 240)])
+def test_the_look_with_room_around_it_is_turned_each_way_too(size_wh):
+    schedule = moving(size_wh)
+    seen = {look.quarter_turns for _ in range(200) for look in schedule.looks() if look.room}
+    assert seen == {0, 1, 2, 3}
+    assert {look.quarter_turns for look in schedule.sweep(turned=True) if look.room} == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize(("size_px", "reported"), [(16, False), (40, True), (90, True)])
+def test_the_look_with_room_around_it_reports_only_faces_as_near_as_that(size_px, reported):
+    finder = Finder(CenterFaceDetector(one_peak(12, 24, size_hw=(size_px, size_px))))  # in a picture of 96 x 48 px
+    assert len(finder(np.zeros((720, 1440, 3), np.uint8), [near_look((1440, 720))])) == reported
+
+
+def test_looks_for_the_keen_detector_are_left_to_it():
+    seen = []
+
+    def detector(name):
+        def look(_image, **_how):
+            seen.append(name)
+            return []
+
+        return look
+
+    finder = Finder(detector("quick"), keen=detector("keen"))
+    part = (0, 0, 64, 64)
+    finder(np.zeros((64, 64, 3), np.uint8), [Look(part, 64, keen=False), Look(part, 64)])
+    assert seen == ["quick", "keen"]
+
+
+@pytest.mark.parametrize(("score", "sure"), [(0.4, False), (0.6, True)])
+def test_what_the_detector_is_not_sure_of_takes_a_closer_look(score, sure):
+    asked = []
+
+    def glance(_image, box, _roll, *, threshold):
+        asked.append(threshold)
+        return Detection(box, 0.9)
+
+    finder = Finder(CenterFaceDetector(one_peak(16, 16, score=score)), glance, sure=0.5)
+    assert len(finder(np.zeros((128, 128, 3), np.uint8), [Look((0, 0, 128, 128), 128, keen=False)])) == 1
+    assert len(asked) == (not sure)
+
+
+@pytest.mark.parametrize(("size_px", "found"), [(48, 0), (120, 1)])
+def test_a_large_face_that_one_closer_look_does_not_show_is_looked_at_in_other_ways(size_px, found):
+    blind, sees = (lambda *_args, **_how: None), (lambda _image, box, _roll, **_how: Detection(box, 0.9))
+    net = one_peak(16, 16, score=0.4, size_hw=(size_px, size_px))
+    finder = Finder(CenterFaceDetector(net), blind, checks=((blind, 0), (sees, 96)), sure=0.5)
+    assert len(finder(np.zeros((128, 128, 3), np.uint8), [Look((0, 0, 128, 128), 128, keen=False)])) == found
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 from mien.errors import PolicyError, ShapeError
 from mien.vision.clearance import ClearanceRules
 from mien.vision.embedder import Gallery
+from mien.vision.evidence import Evidence
 from mien.vision.faces import Detection
 from mien.vision.label import Label
 from mien.vision.looks import moving
@@ -609,3 +610,69 @@ def test_the_frame_after_a_flush_is_searched_as_the_first_and_nobody_is_still_kn
     # Before it comes the look back at what was not searched in the last frame that waited.
     assert script.looks[23] == script.looks[0], "every way, as in the first frame"
     assert (after.counts, after.recognised) == ({"mosaic": 1}, frozenset())
+
+
+# --- candidates that nothing confirms ------------------------------------------------------------------------------
+
+
+def doubting(*scores):
+    """Return evidence whose one check gives these scores, call by call, the last one for good; 0 sees nothing."""
+    left = list(scores)
+
+    def check(_image, box, _roll, *, threshold):
+        score = left.pop(0) if len(left) > 1 else left[0]
+        return Detection(box, score) if score > threshold else None
+
+    return Evidence([check], from_px=40)
+
+
+def test_a_candidate_that_nothing_confirms_is_hidden_until_it_is_refuted_and_no_longer():
+    frames = play(pipeline(Script(*[[FACE]] * 20), Policy(), evidence=doubting(0.0)), 20)
+    assert [hidden(frame) for frame in frames] == [True] * 5 + [False] * 15
+    assert [frame.counts for frame in frames[5:]] == [{}] * 15
+
+
+def test_a_candidate_seen_once_that_nothing_confirms_is_not_hidden_for_as_long_as_a_face():
+    frames = play(pipeline(Script([FACE]), Policy(), evidence=doubting(0.0)), 20)
+    assert [hidden(frame) for frame in frames] == [True] * 5 + [False] * 15
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+def test_what_is_refuted_while_its_frames_wait_was_never_hidden(ahead):
+    pipe = pipeline(Script(*[[], [], *[[FACE]] * 20]), Policy(), delay=6, evidence=doubting(0.0))
+    out = []
+    for number in range(20):
+        out.append(pipe(SCENE.copy(), at=number / 25))
+        if ahead:
+            pipe.work_ahead()
+    frames = [frame for frame in (*out, *pipe.flush()) if frame is not None]
+    assert len(frames) == 20
+    assert not any(hidden(frame) for frame in frames)
+    assert not any(frame.counts for frame in frames)
+
+
+@pytest.mark.parametrize("when", range(4))
+def test_a_face_confirmed_after_some_frames_is_hidden_in_all_and_in_those_before_it_was_found(when):
+    script = Script(*[[] for _ in range(3)], *[[FACE]] * 20)
+    frames = play(pipeline(script, Policy(), delay=6, evidence=doubting(*[0.0] * when, 0.9, 0.0)), 20)
+    assert [hidden(frame) for frame in frames[max(0, 3 + when - 6) :]] == [True] * (20 - max(0, 3 + when - 6))
+
+
+def test_beside_a_refuted_candidate_a_face_stays_hidden():
+    beside = FACE + np.array([150, 0, 150, 0], np.float32)
+
+    def check(_image, box, _roll, *, threshold):
+        return Detection(box, 0.9) if box[0] > 380 and threshold < 0.9 else None
+
+    frames = play(
+        pipeline(Script(*[[FACE, beside]] * 20), Policy(), delay=6, evidence=Evidence([check], from_px=40)), 20
+    )
+    assert all(hidden(frame, beside) and not hidden(frame) for frame in frames)
+
+
+def test_a_cut_makes_a_refuted_candidate_a_new_one():
+    pipe = pipeline(Script(*[[FACE]] * 30), Policy(), evidence=doubting(0.0))
+    feed(pipe, range(12))
+    frame = pipe(255 - SCENE, at=12 / 25)
+    x0, y0, x1, y1 = FACE.astype(int)
+    assert (frame.image[y0:y1, x0:x1] != 255 - SCENE[y0:y1, x0:x1]).any(axis=-1).mean() > 0.95

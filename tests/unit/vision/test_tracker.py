@@ -30,6 +30,15 @@ def test_two_faces_seen_in_one_frame_are_two_tracks_even_if_they_touch():
     assert len(tracks) == 2
 
 
+def test_a_detection_many_times_larger_than_a_face_begins_a_track_of_its_own():
+    small, large = follow(FaceTracker(None), [at(300, 150)], [at(300, 150), at(150, 20, size=300)])
+    np.testing.assert_allclose(small.box_xyxy, at(300, 150).box_xyxy)
+    np.testing.assert_allclose(large.box_xyxy, at(150, 20, size=300).box_xyxy)
+    (small, large) = follow(FaceTracker(None), [at(300, 150)], [at(150, 20, size=300)])
+    assert not small.seen
+    assert large.seen
+
+
 def test_a_missed_face_stays_where_it_is_heading_and_counts_as_unseen():
     (track,) = follow(FaceTracker(None), [at(100)], [at(110)], [at(120)], [])
     assert not track.seen

@@ -1,0 +1,94 @@
+"""Faces larger than the frame, through the real networks: hidden in every frame, in films, live and in stills."""
+
+import itertools
+
+import cv2
+import numpy as np
+import pytest
+from skimage import data
+
+from mien.sessions.ports import LivePolicy
+from mien.sessions.wishes import BuiltInMask, Wishes
+from mien.vision.label import Label
+from support.scenes import ASTRONAUT_FACE_XYXY
+
+pytestmark = pytest.mark.models
+FPS = 15.0
+LEFT, TOP, RIGHT, BOTTOM = ASTRONAUT_FACE_XYXY
+MIDDLE = np.array([(LEFT + RIGHT) / 2, (TOP + BOTTOM) / 2])
+HEIGHT = BOTTOM - TOP
+
+
+class NoLabel(Label):
+    """Draws nothing: a label over a face would count as its cover."""
+
+    def draw(self, image, *_args, **_how):
+        """Leave the picture as it is."""
+
+
+def look(times, *, size_wh=(480, 270), aside=(0.0, 0.0), roll=0.0):
+    """Return the astronaut's face so many times as tall as the frame, and which pixels of the frame show it.
+
+    `aside` moves the middle of the face from the frame's, in frame widths and heights; `roll` is in degrees.
+    """
+    width, height = size_wh
+    scale = times * height / HEIGHT
+    place = cv2.getRotationMatrix2D(tuple(MIDDLE), roll, scale)
+    place[:, 2] += np.array([width * (0.5 + aside[0]), height * (0.5 + aside[1])]) - MIDDLE
+    image = cv2.warpAffine(data.astronaut(), place, size_wh, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    face = np.zeros(data.astronaut().shape[:2], np.uint8)
+    axes = (round((RIGHT - LEFT) / 2), round(HEIGHT / 2))
+    cv2.ellipse(face, tuple(int(v) for v in MIDDLE), axes, 0, 0, 360, 255, -1)
+    return image, cv2.warpAffine(face, place, size_wh) > 127
+
+
+def treated(pipeline, images):
+    pipeline._label = NoLabel("en")
+    out = [pipeline(image.copy(), at=number / FPS) for number, image in enumerate(images)]
+    return [frame for frame in itertools.chain(out, pipeline.flush()) if frame is not None]
+
+
+def bare(frame, image, face):
+    """Return the share of the face that can be seen; a cell may have the colour that was there."""
+    changed = (frame.image != image).any(axis=-1).astype(np.uint8)
+    changed = cv2.morphologyEx(changed, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    return 1 - float(changed[face].mean())
+
+
+WAYS = {
+    "leaning in and out": [
+        {"times": t} for t in (*np.geomspace(0.4, 2.2, 16), *[2.2] * 4, *np.geomspace(2.2, 0.4, 10))
+    ],
+    "turning over": [{"times": 1.4, "roll": roll} for roll in range(0, 360, 30)],
+    "along the edges": [
+        {"times": 1.4, "aside": (0.3 * np.sin(turn), -0.25 * np.cos(turn))} for turn in np.linspace(0, 2 * np.pi, 14)
+    ],
+    "in portrait": [{"times": t, "size_wh": (270, 480)} for t in (*np.geomspace(0.4, 1.4, 8), *[1.4] * 3)],
+    "from the first frame": [{"times": 2.0}] * 5,
+}
+
+
+@pytest.mark.parametrize("kind", ["file", "live"])
+@pytest.mark.parametrize("way", list(WAYS))
+def test_a_near_face_is_hidden_in_every_frame(eyes, way, kind):
+    shots = [look(**how) for how in WAYS[way]]
+    pipeline = eyes.pipeline(Wishes(mosaic=True), fps=FPS) if kind == "file" else eyes.build(LivePolicy("mosaic"))
+    frames = treated(pipeline, [image for image, _face in shots])
+    assert len(frames) == len(shots)
+    seen = [bare(frame, *shot) for frame, shot in zip(frames, shots, strict=True)]
+    assert max(seen) < 0.1
+
+
+@pytest.mark.parametrize("roll", [0, 90, 180, 270])
+@pytest.mark.parametrize("times", [1.0, 2.2])
+def test_a_near_face_on_a_still_is_hidden(eyes, times, roll):
+    image, face = look(times, roll=roll)
+    (frame,) = treated(eyes.pipeline(Wishes(mosaic=True), still=True), [image])
+    assert bare(frame, image, face) < 0.1
+
+
+def test_a_near_face_whose_mesh_holds_is_swapped(eyes):
+    shots = [look(1.1, aside=(0.01 * np.sin(n), 0.0)) for n in range(10)]
+    pipeline = eyes.pipeline(Wishes(swap_to=BuiltInMask("volto")), fps=FPS)
+    frames = treated(pipeline, [image for image, _face in shots])
+    assert sum(frame.counts.get("swap", 0) for frame in frames) >= 8
