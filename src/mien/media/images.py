@@ -13,7 +13,14 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageCms, ImageOps, UnidentifiedImageError
 
-from mien.errors import InputError, MediaError, MediaTooLargeError, MediaTruncatedError, OutputError
+from mien.errors import (
+    InputError,
+    MediaError,
+    MediaTooCostlyError,
+    MediaTooLargeError,
+    MediaTruncatedError,
+    OutputError,
+)
 from mien.media.file_kinds import check_supported, is_heif, may_be_film, read_head
 from mien.media.heif import HeifPicture, decode_heif
 from mien.vision.faces import Image, TreatedFrame
@@ -154,6 +161,7 @@ def decode_picture(
 
     Raises:
         MediaTooLargeError: It has more than `max_pixels`.
+        MediaTooCostlyError: There is not enough memory for it.
         MediaTruncatedError: It ends too early.
         MediaError: It is empty, animated, or no picture that can be read.
     """
@@ -178,7 +186,7 @@ def decode_picture(
     except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning) as error:
         raise MediaTooLargeError(f"{name} has too many pixels, at most {max_pixels} are read") from error
     except MemoryError as error:
-        raise MediaTooLargeError(f"{name} takes more memory than there is") from error
+        raise MediaTooCostlyError(f"{name} takes more memory than there is") from error
     except UnidentifiedImageError as error:
         raise MediaError(f"{name} is not a picture mien can read ({_names(formats)})") from error
     except _DECODE_ERRORS as error:
