@@ -87,6 +87,11 @@ class LiveSettings(BaseModel):
     max_pixels: int = Field(
         default=1920 * 1088, ge=64 * 64, description="Larger pictures of a publisher are not looked at."
     )
+    shed_load: bool = Field(
+        default=True,
+        description="Whether a broadcast gives up quality where the machine is too slow: a smaller picture, fewer of "
+        "them, a mosaic instead of a swap. Otherwise they only come more seldom. Faces are looked for all the same.",
+    )
     slate_after_s: float = Field(
         default=2.0, gt=0, le=30, description="Keep the last safe picture so long when no new one comes."
     )

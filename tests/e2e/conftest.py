@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import sync_playwright
 
-from support.browser import browser, mien_serve, write_camera_clip
+from support.browser import STEADY, browser, mien_serve, write_camera_clip
 from support.scenes import astronaut_frames
 
 
@@ -15,7 +15,7 @@ def camera(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, runtime):  # noqa: ARG001  # the server needs the models that `runtime` fetched
-    with mien_serve(tmp_path_factory.mktemp("data")) as running:
+    with mien_serve(tmp_path_factory.mktemp("data"), settings=STEADY) as running:
         yield running
 
 

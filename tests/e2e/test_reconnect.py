@@ -11,7 +11,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from support.browser import browser, mien_serve, screen
+from support.browser import STEADY, browser, mien_serve, screen
 from support.firefox import firefox
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(240)]
@@ -150,7 +150,7 @@ def test_pages_behind_a_proxy_without_websockets_know_the_broadcast_all_the_same
 
 def test_a_server_that_starts_anew_knows_no_old_broadcast_and_both_pages_say_so(fox, playwright, camera, tmp_path):
     with (
-        mien_serve(tmp_path) as server,
+        mien_serve(tmp_path, settings=STEADY) as server,
         browser(playwright, camera=camera) as context,
         fox.new_page() as watcher,
     ):
@@ -169,7 +169,7 @@ def test_a_server_that_starts_anew_knows_no_old_broadcast_and_both_pages_say_so(
         watcher.wait_for_text("Reconnecting")
         page.evaluate("window.camera = document.querySelector('.self-view video').srcObject")
 
-        with mien_serve(tmp_path, port=urlsplit(server.address).port):
+        with mien_serve(tmp_path, port=urlsplit(server.address).port, settings=STEADY):
             watcher.wait_for_text("This broadcast is over", timeout_s=30)
             expect(page.get_by_text("The server ended your broadcast")).to_be_visible(timeout=30_000)
             assert page.evaluate("window.camera.getTracks().every(track => track.readyState === 'ended')")

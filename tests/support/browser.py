@@ -11,12 +11,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import cv2
 import numpy as np
@@ -118,9 +118,15 @@ class Server:
     ready_s: float
 
 
+STEADY: Final = {"MIEN_LIVE__SHED_LOAD": "false"}
+"""On a busy machine a smaller picture, or a mosaic for a swap, would be right; most tests look at something else."""
+
+
 @contextmanager
-def mien_serve(data_dir: Path, *, port: int | None = None, wait_s: float = 60.0) -> Iterator[Server]:
-    """Run `mien serve` on a loopback port, a free one unless told; stop it by its pid."""
+def mien_serve(
+    data_dir: Path, *, port: int | None = None, wait_s: float = 60.0, settings: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    """Run `mien serve` on a loopback port, a free one unless told, with `MIEN_…` settings; stop it by its pid."""
     if port is None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -128,7 +134,7 @@ def mien_serve(data_dir: Path, *, port: int | None = None, wait_s: float = 60.0)
     start = time.monotonic()
     process = subprocess.Popen(
         [sys.executable, "-m", "mien", "serve", "--port", str(port)],
-        env={**os.environ, "MIEN_DATA_DIR": str(data_dir), "MIEN_LOG__FORM": "json"},
+        env={**os.environ, "MIEN_DATA_DIR": str(data_dir), "MIEN_LOG__FORM": "json", **(settings or {})},
     )
     address = f"http://127.0.0.1:{port}"
     try:

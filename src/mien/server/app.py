@@ -251,6 +251,7 @@ def _limits(settings: Settings) -> LiveLimits:
         viewer_grace_s=live.viewer_grace_s,
         max_viewers=live.max_viewers,
         max_pixels=live.max_pixels,
+        shed_load=live.shed_load,
         start_kbps=live.start_kbps,
         max_kbps=live.max_kbps,
         codecs=tuple(map(VideoCodec, live.codecs)),

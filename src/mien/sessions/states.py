@@ -49,6 +49,7 @@ class LiveLimits:
         viewer_grace_s: Viewers see the slate this long after the publisher left, then they are closed.
         max_viewers: More viewers are refused.
         max_pixels: Larger pictures are not looked at.
+        shed_load: Whether quality is given up where the machine is too slow; otherwise only pictures are dropped.
         start_kbps: Bit rate a browser is told to begin with.
         max_kbps: Bit rate a browser is told not to exceed.
         codecs: In which a broadcast may be sent, the preferred one first.
@@ -63,6 +64,7 @@ class LiveLimits:
     viewer_grace_s: float = 10.0
     max_viewers: int = 64
     max_pixels: int = 1920 * 1088
+    shed_load: bool = True
     start_kbps: int = 2000
     max_kbps: int = 4000
     codecs: tuple[VideoCodec, ...] = (VideoCodec.VP8,)

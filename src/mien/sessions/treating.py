@@ -154,7 +154,7 @@ class Treating:
             lost: How many of the publisher's pictures never got here; None where nobody publishes.
         """
         self._replace_if_hung(now)
-        if lost is None:
+        if lost is None or not self._limits.shed_load:
             return
         step = self._shedder.step
         self._shedder.heard(
@@ -171,9 +171,10 @@ class Treating:
             self._hung.append(vision)
             log.error("treatment_hung", times=len(self._hung))
             vision.retire()
-            step = self._shedder.step
-            self._shedder.shed(now, steps=STEPS_AT_ONCE)  # if it hangs for want of time, the next one must need less
-            self._follow_step(step)
+            if self._limits.shed_load:
+                step = self._shedder.step
+                self._shedder.shed(now, steps=STEPS_AT_ONCE)  # if it hangs for want of time, the next must need less
+                self._follow_step(step)
         if vision.retired and not self._is_replacing:
             self._hung = [hung for hung in self._hung if not hung.join(timeout_s=0)]
             if len(self._hung) <= _MAX_HUNG:
