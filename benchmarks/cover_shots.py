@@ -20,6 +20,9 @@ from quality_scenes import SHARED
 SIZES: Final = (40, 80, 160)
 """Widths of the face in pixels."""
 WALLS: Final = ("coffee", "rocket", "chelsea", "retina")
+SHIFT_PX: Final = 96
+"""Pictures get so much more room at most: covers lie on the grid of the frame, and where a portrait's face lies in its
+picture is its photographer's habit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,9 @@ def shot(
 ) -> Shot:
     """Take a picture in which what covers of this shape hide is the person, and all else somewhere else."""
     image, mesh = seen_as(person, look, seed=int(rng.integers(2**31)))
+    right, down = (int(value) for value in rng.integers(0, SHIFT_PX, 2))
+    image = np.pad(image, ((down, 0), (right, 0), (0, 0)), mode="edge")
+    mesh = mesh + np.array([right, down, 0], np.float32)
     box = box_of_mesh(mesh)
     box = box + rng.normal(0, 0.015, 4).astype(np.float32) * (box[2] - box[0])  # no detector is exact
     if relit:
