@@ -130,11 +130,6 @@ class Evidence:
         """Return `found` without candidates that nothing confirms now: for a frame after which none follows."""
         return [s for s in found if not self._is_doubted(s.box_xyxy) or self._confirms(image, s)]
 
-    def speaks_for(self, face_track_id: int) -> bool:
-        """Tell whether anything but what found it speaks for a face track."""
-        doubt = self._doubts.get(face_track_id)
-        return doubt is None or doubt.mesh or doubt.signs > 0
-
     def weigh(self, image: Image, tracks: Sequence[FaceTrack], at: float) -> set[int]:
         """Check the new face tracks of a frame; return the numbers of those that are no faces."""
         self._confirmed &= {track.id for track in tracks}

@@ -188,7 +188,6 @@ class FacePipeline:
         self._swappers: dict[int, tuple[Swap, MeshSwapper]] = {}
         self._altered_at = -LABEL_HOLD_S
         self._last_at = -np.inf
-        self._untraced: set[int] = set()
         self._scene_at = -np.inf
         self._known_every_s, self._known_at = 0.0, -np.inf
         self._chosen: Chosen | LargestInStill | None = None
@@ -348,7 +347,6 @@ class FacePipeline:
         self._swappers.clear()
         if self._chosen is not None:
             self._chosen.forget_tracks()
-        self._untraced.clear()
 
     def _look_back(self) -> None:
         """See what was not looked at in the last frame of a scene: no later frame will tell who entered."""
@@ -420,14 +418,10 @@ class FacePipeline:
     def _cover_backwards(self, tracks: list[FaceTrack], at: float) -> None:
         """Hide a face found now, or found again, in the frames of its scene that wait and did not show it.
 
-        A candidate for which nothing speaks yet is hidden where it is; backwards, as soon as something does.
+        So is a candidate that nothing has confirmed yet; if it is refuted, the frames that still wait are uncovered.
         """
         for track in tracks:
-            if self._eyes.evidence is not None and not self._eyes.evidence.speaks_for(track.id):
-                self._untraced.add(track.id)
-                continue
-            since = -np.inf if track.last_place is None or track.id in self._untraced else track.last_place[1]
-            self._untraced.discard(track.id)
+            since = -np.inf if track.last_place is None else track.last_place[1]
             if track.seen and since < at:
                 missed = [held for held in self._held if since < held.at < at and self._is_of_this_scene(held)]
                 for held in missed:

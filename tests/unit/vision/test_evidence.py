@@ -156,15 +156,6 @@ def test_of_many_candidates_a_few_are_checked_in_each_frame_and_all_in_the_end()
     assert set().union(*refuted) == set(range(1, len(boxes) + 1))
 
 
-def test_nothing_speaks_for_a_new_candidate_until_something_does():
-    evidence, tracker = Evidence([Check(False, False, 0.6, False)], from_px=FROM_PX), FaceTracker(None)
-    speaks = []
-    for number in range(4):
-        run(evidence, 1, tracker=tracker, begin=number)
-        speaks.append(evidence.speaks_for(1))
-    assert speaks == [False, True, True, True]
-
-
 def test_in_the_last_frame_of_a_scene_only_what_is_confirmed_at_once_counts():
     small = seen((10, 10, 40, 44))
     assert Evidence([Check(False)], from_px=FROM_PX).confirmed(SCENE, [seen(), small]) == [small]
