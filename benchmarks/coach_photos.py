@@ -4,14 +4,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from mien.app.eyes import EyesMaker
 from mien.config import Settings
-from mien.media.images import decode_image
+from mien.media.files.images import decode_image
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
-from mien.sessions.eyes import EyesMaker
-from mien.vision.coach import Coach, Fault
-from mien.vision.embedder import DlibEmbedder
-from mien.vision.faces import Image
+from mien.vision.analysis.embedder import DlibEmbedder
+from mien.vision.photos.quality import Coach, Fault
+from mien.vision.types import Image
 from portraits import Portrait, cut_portrait, is_development
 from support.photos import astronaut, hopper
 from swap_measures import Judges

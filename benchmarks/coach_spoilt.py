@@ -7,8 +7,8 @@ from typing import Final
 import cv2
 import numpy as np
 
-from mien.vision.coach import Fault
-from mien.vision.faces import Image
+from mien.vision.photos.quality import Fault
+from mien.vision.types import Image
 from portraits import Look, Portrait, as_taken, seen_as
 
 

@@ -8,12 +8,12 @@ import numpy as np
 
 from coach_photos import STILLS, Eyes, Row, read
 from coach_spoilt import HARM, seen_so, soft
+from mien.app.eyes import SAME_PERSON
+from mien.app.specs import FacePhoto, Person, Wishes
 from mien.errors import FacePhotoError
-from mien.sessions.eyes import SAME_PERSON
-from mien.sessions.wishes import FacePhoto, Person, Wishes
-from mien.vision.coach import LIMITS, Fault
-from mien.vision.faces import Embedding, Image
-from mien.vision.geometry import head_axes, turned_away
+from mien.vision.mesh.geometry import head_axes, turned_away
+from mien.vision.photos.quality import LIMITS, Fault
+from mien.vision.types import Embedding, Image
 from portraits import Portrait
 from support.photos import astronaut, hopper
 from swap_measures import fine_detail, read_film

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cover_views import SEEN, Vectors, Views, patches
-from mien.vision.faces import Box, Image, Mesh
-from mien.vision.landmarks import box_of_mesh
+from mien.vision.analysis.landmarks import box_of_mesh
+from mien.vision.types import Box, Image, Mesh
 from portraits import Portrait
 from swap_measures import Judges
 

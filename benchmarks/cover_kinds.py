@@ -6,8 +6,8 @@ from typing import Final, TypeAlias
 import cv2
 import numpy as np
 
-from mien.vision.faces import Box, Image
-from mien.vision.mosaic import Cover, MosaicShape, MosaicStyle, cover_box, draw_covers
+from mien.vision.render.mosaic import Cover, MosaicShape, MosaicStyle, cover_box, draw_covers
+from mien.vision.types import Box, Image
 
 Hide: TypeAlias = Callable[[Image, Box], None]
 """Hides a face, whose box a detector gave, in place."""

@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 from skimage import data
 
+from mien.app.eyes import EyesMaker
 from mien.errors import FacePhotoError
-from mien.media.images import decode_image
-from mien.sessions.eyes import EyesMaker
-from mien.vision.faces import Box, Image, Mesh
-from mien.vision.landmarks import box_of_mesh
-from mien.vision.mosaic import MosaicShape, cover_box
+from mien.media.files.images import decode_image
+from mien.vision.analysis.landmarks import box_of_mesh
+from mien.vision.render.mosaic import MosaicShape, cover_box
+from mien.vision.types import Box, Image, Mesh
 from portraits import Look, Portrait, cut_portrait, seen_as
 from quality_scenes import SHARED
 

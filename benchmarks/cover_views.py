@@ -11,8 +11,8 @@ from skimage.restoration import richardson_lucy
 
 from cover_kinds import Hide, leaving_bare
 from cover_shots import another_day, as_photo, shot
-from mien.vision.faces import Box, Image
-from mien.vision.mosaic import GROW_XYXY, HEAD_XYXY, MosaicShape, cover_box
+from mien.vision.render.mosaic import GROW_XYXY, HEAD_XYXY, MosaicShape, cover_box
+from mien.vision.types import Box, Image
 from portraits import Portrait
 
 FRAMES: Final = 30

@@ -36,10 +36,11 @@ from aiortc.rtp import RtpPacket
 
 from ingest import Seen, publish
 from live import BITS, CELL, CLIP_S, coded, cpu_seconds
-from mien.media.assembly import Assembler, Wishes
-from mien.media.encoded import VideoCodec
-from mien.media.privates import take_packets
-from mien.media.sdp import payload_types
+from mien.media.codecs.encoded import VideoCodec
+from mien.media.webrtc.aiortc_internals import take_packets
+from mien.media.webrtc.feedback import Wishes
+from mien.media.webrtc.ingest.depacketizer import Assembler
+from mien.media.webrtc.sdp.parse import payload_types
 from peers import media_types
 from pipeline import machine
 from support.browser import mien_serve, write_camera_clip

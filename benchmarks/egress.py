@@ -5,7 +5,7 @@
 
 Three servers send the same 1280x720 clip at 30 fps, encoded to VP8 of 2 Mbit/s before the clock starts:
 
-    fan_out   mien.media.egress: cut into packets once, protected in place, one system call for a slice
+    fan_out   mien.media.webrtc.egress.fan_out: cut into packets once, protected in place, one system call for a slice
     tracks    stock aiortc, a track of encoded packets for each viewer
     relay     stock aiortc, MediaRelay of raw frames: an encoder for each viewer (at aiortc's own bit rate)
 
@@ -35,8 +35,8 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "benchmarks")]
 from egress_clip import FPS, SIZE_WH, encoded_clip
 from egress_receivers import count
 from egress_servers import SERVERS, serve
-from mien.media.encoded import VideoCodec
-from mien.media.packets import Packetiser
+from mien.media.codecs.encoded import VideoCodec
+from mien.media.webrtc.packets import Packetiser
 from pipeline import machine
 
 PATHS: Final = tuple(SERVERS)

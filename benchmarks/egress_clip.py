@@ -8,8 +8,8 @@ from typing import Final
 import cv2
 import numpy as np
 
-from mien.media.encoded import EncodedPicture, VideoCodec
-from mien.vision.faces import Image
+from mien.media.codecs.encoded import EncodedPicture, VideoCodec
+from mien.vision.types import Image
 from support.egress import encoded_pictures
 
 SIZE_WH: Final = (1280, 720)

@@ -14,9 +14,9 @@ from typing import Any, Final
 from aiortc import RTCRtpReceiver, RTCSessionDescription
 from aiortc.rtp import RtcpPsfbPacket, RtcpReceiverInfo, RtcpRrPacket, pack_remb_fci
 
-from mien.media.peer import codecs
-from mien.media.privates import gather_within
-from mien.media.reach import Reach
+from mien.media.webrtc.aiortc_internals import gather_within
+from mien.media.webrtc.ice.network import Reach
+from mien.media.webrtc.peer import codecs
 from support.live import peer
 
 SETTLE_S: Final = 2.0

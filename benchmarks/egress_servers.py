@@ -17,12 +17,12 @@ from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
 from aiortc.contrib.media import MediaRelay
 
 from egress_clip import BIT_RATE, FPS, GOP, SIZE_WH, Clip, texture
-from mien.media.egress import FanOut, Viewer
-from mien.media.encoded import EncodedPicture, VideoCodec
-from mien.media.peer import codecs
-from mien.media.privates import gather_within
-from mien.media.reach import Reach
-from mien.media.sdp import read_offer
+from mien.media.codecs.encoded import EncodedPicture, VideoCodec
+from mien.media.webrtc.aiortc_internals import gather_within
+from mien.media.webrtc.egress.fan_out import FanOut, Viewer
+from mien.media.webrtc.ice.network import Reach
+from mien.media.webrtc.peer import codecs
+from mien.media.webrtc.sdp.parse import read_offer
 from support.live import peer
 
 TIME_BASE: Final = Fraction(1, 90_000)

@@ -24,15 +24,15 @@ from av.video.codeccontext import VideoCodecContext
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from mien.media.encoded import EncodedPicture, VideoCodec
-from mien.media.encoder import Encoder, bit_rate_of
+from mien.media.codecs.encoded import EncodedPicture, VideoCodec
+from mien.media.codecs.encoder import Encoder, bit_rate_of
+from mien.media.codecs.h264 import H264Encoder
+from mien.media.codecs.planes import TreatedPlanes
+from mien.media.codecs.vp8 import Vp8Encoder
 from mien.media.frames import to_i420
-from mien.media.h264 import H264Encoder
-from mien.media.planes import TreatedPlanes
-from mien.media.recorder import Recorder
+from mien.media.recording.recorder import Recorder
 from mien.media.thumbnail import Thumbnail
-from mien.media.vp8 import Vp8Encoder
-from mien.vision.faces import Image, TreatedFrame
+from mien.vision.types import Image, TreatedFrame
 from pipeline import machine
 from support.scenes import astronaut_frames
 

@@ -28,16 +28,16 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "tests")]
 
 from face_quality import WIDTHS_PX, Naturalness, quality
+from mien.app.eyes import EyesMaker
 from mien.config import Settings
-from mien.media.images import decode_image
-from mien.registry.ort import ort
+from mien.inference.ort import ort
+from mien.media.files.images import decode_image
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
-from mien.sessions.eyes import EyesMaker
-from mien.vision.alignment import crop_aligned, five_landmarks
-from mien.vision.embedder import DlibEmbedder
-from mien.vision.faces import Image, Matte, Mesh, Net
-from mien.vision.topology import OVAL
+from mien.vision.analysis.embedder import DlibEmbedder
+from mien.vision.mesh.alignment import crop_aligned, five_landmarks
+from mien.vision.mesh.topology import OVAL
+from mien.vision.types import Image, Matte, Mesh, Net
 from swap_measures import ARCFACE, OTHER_JUDGE, Judges, fine_detail, read_film
 from swap_pairs import ALONE, LIVES, MEDIA, SHARED
 

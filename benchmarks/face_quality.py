@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.vision.faces import Image, Mesh
-from mien.vision.topology import OVAL
+from mien.vision.mesh.topology import OVAL
+from mien.vision.types import Image, Mesh
 
 FITTED: Final = Path(__file__).with_suffix(".npz")
 WIDTHS_PX: Final = (56.0, 220.0)

@@ -6,9 +6,9 @@ from typing import Final
 import cv2
 import numpy as np
 
-from mien.vision.faces import Mesh
-from mien.vision.topology import EYE_LEFT, EYE_RIGHT, HEM_RING, SURROUNDED, with_skirt
-from mien.vision.unwrap import rasterise
+from mien.vision.mesh.texture_map import rasterise
+from mien.vision.mesh.topology import EYE_LEFT, EYE_RIGHT, HEM_RING, SURROUNDED, with_skirt
+from mien.vision.types import Mesh
 from portraits import Portrait
 
 INNER_UPPER: Final = [78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308]

@@ -39,8 +39,8 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 import transport_feedback
-from mien.media.ingest import Ingest
-from mien.media.sdp import read_offer
+from mien.media.webrtc.ingest.publisher import Ingest
+from mien.media.webrtc.sdp.parse import read_offer
 from pipeline import machine
 from support.browser import FLAGS, chromium_path, write_camera_clip
 from support.scenes import astronaut_frames

@@ -6,8 +6,8 @@ from typing import Final
 from know_heads import Mover, background
 from know_people import Bench
 from know_tally import Row, Tally, attributed, summary
-from mien.vision.faces import Box, Embedding, Image
-from mien.vision.landmarks import yaw_of_mesh
+from mien.vision.analysis.landmarks import yaw_of_mesh
+from mien.vision.types import Box, Embedding, Image
 from portraits import Look
 
 FPS: Final = 12

@@ -8,7 +8,7 @@ import numpy as np
 from know_heads import Mover, background
 from know_people import Bench
 from know_tally import Row, attributed
-from mien.vision.faces import Box, Image
+from mien.vision.types import Box, Image
 from portraits import Look
 
 Place: TypeAlias = tuple[float, float] | None

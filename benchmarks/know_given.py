@@ -10,8 +10,8 @@ import numpy as np
 from know_people import ENROLLED, Bench
 from know_tally import Row, Tally, attributed, summary
 from mien.errors import FacePhotoError
-from mien.media.images import decode_image
-from mien.vision.faces import Image
+from mien.media.files.images import decode_image
+from mien.vision.types import Image
 from quality_scenes import SHARED, read_video
 
 

@@ -8,7 +8,7 @@ from know_events import nearest
 from know_heads import Mover, background
 from know_people import Bench
 from know_tally import Row, attributed, rounded
-from mien.vision.faces import Box, Image
+from mien.vision.types import Box, Image
 from portraits import Look, Portrait
 
 FPS: Final = 25

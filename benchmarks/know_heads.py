@@ -5,8 +5,8 @@ from typing import Final
 import cv2
 import numpy as np
 
-from mien.vision.faces import Box, Image
-from mien.vision.landmarks import box_of_mesh
+from mien.vision.analysis.landmarks import box_of_mesh
+from mien.vision.types import Box, Image
 from portraits import Look, Portrait, seen_as
 
 PHASES: Final = 9

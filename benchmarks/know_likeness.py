@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from know_people import ENROLLED, Bench
 from know_tally import Row, rounded
-from mien.vision import looks as detector_looks
-from mien.vision.clearance import ClearanceRules
-from mien.vision.continuity import Glimpse, glimpse_of
-from mien.vision.faces import Embedding, Mesh
-from mien.vision.landmarks import Roi, box_of_mesh
-from mien.vision.tracker import FaceTracker
+from mien.vision.analysis import tiles as detector_looks
+from mien.vision.analysis.appearance import Glimpse, glimpse_of
+from mien.vision.analysis.clearance import ClearanceRules
+from mien.vision.analysis.landmarks import Roi, box_of_mesh
+from mien.vision.analysis.tracker import FaceTracker
+from mien.vision.types import Embedding, Mesh
 from portraits import Look, Portrait, seen_as
 from quality_scenes import SHARED, read_video
 

@@ -7,23 +7,23 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
+from mien.app.eyes import DETECTOR, EMBEDDER, MESH, EyesMaker
 from mien.config import Settings
 from mien.errors import FacePhotoError
-from mien.media.images import decode_image
+from mien.media.files.images import decode_image
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
-from mien.sessions.eyes import DETECTOR, EMBEDDER, MESH, EyesMaker
-from mien.vision.clearance import STILL, ClearanceRules
-from mien.vision.detector import CenterFaceDetector
-from mien.vision.embedder import DlibEmbedder, Gallery
-from mien.vision.faces import Box, Embedding, Face, Image
-from mien.vision.glance import Glance
-from mien.vision.label import Label
-from mien.vision.landmarks import MeshLandmarker
-from mien.vision.looks import Finder
+from mien.vision.analysis.clearance import STILL, ClearanceRules
+from mien.vision.analysis.detector import CenterFaceDetector
+from mien.vision.analysis.embedder import DlibEmbedder, Gallery
+from mien.vision.analysis.landmarks import MeshLandmarker
+from mien.vision.analysis.redetection import Glance
+from mien.vision.analysis.tiles import Finder
+from mien.vision.analysis.tracker import FaceTracker
 from mien.vision.pipeline import Eyes, FacePipeline
 from mien.vision.policy import Policy, Show, Treatment
-from mien.vision.tracker import FaceTracker
+from mien.vision.render.label import Label
+from mien.vision.types import Box, Embedding, Face, Image
 from portraits import Portrait, cut_portrait, is_development
 from quality_scenes import SHARED
 from support.photos import astronaut, hopper

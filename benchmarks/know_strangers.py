@@ -8,7 +8,7 @@ from know_events import nearest
 from know_heads import Mover, background
 from know_people import Bench
 from know_tally import Row, Tally, attributed, summary
-from mien.vision.faces import Box, Embedding, Image
+from mien.vision.types import Box, Embedding, Image
 from portraits import Look, Portrait, turned
 
 FPS: Final = 12

@@ -7,7 +7,7 @@ from typing import SupportsFloat, TypeAlias
 import numpy as np
 
 from know_people import Shown
-from mien.vision.faces import Box
+from mien.vision.types import Box
 
 Row: TypeAlias = dict[str, object]
 

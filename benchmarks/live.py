@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-from mien.vision.faces import Image
+from mien.vision.types import Image
 from pipeline import machine
 from support.browser import Server, browser, mien_serve, write_camera_clip
 from support.scenes import astronaut_frames

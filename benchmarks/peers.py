@@ -24,10 +24,11 @@ import httpx
 from aiortc import RTCPeerConnection, RTCSessionDescription
 from aiortc.rtp import RtpPacket, is_rtcp
 
-from mien.media.assembly import Assembler, EncodedFrame, Wishes
-from mien.media.encoded import VideoCodec
-from mien.media.privates import take_packets
-from mien.media.sdp import payload_types
+from mien.media.codecs.encoded import VideoCodec
+from mien.media.webrtc.aiortc_internals import take_packets
+from mien.media.webrtc.feedback import Wishes
+from mien.media.webrtc.ingest.depacketizer import Assembler, EncodedFrame
+from mien.media.webrtc.sdp.parse import payload_types
 from support.live import offer_to, peer
 from support.rtpdump import Recorded, Replay, looped, read
 

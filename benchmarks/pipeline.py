@@ -24,12 +24,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+from mien.app.eyes import EyesMaker
+from mien.app.ports import LivePolicy
 from mien.config import Settings
-from mien.registry.card import load_cards
+from mien.inference.card import load_cards
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
-from mien.sessions.eyes import EyesMaker
-from mien.sessions.ports import LivePolicy
 from mien.vision.pipeline import FacePipeline
 from support.scenes import astronaut_frames
 

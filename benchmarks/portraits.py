@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from mien.vision.faces import Image, Mesh
-from mien.vision.landmarks import box_of_mesh
-from mien.vision.topology import HEM_RING, SURROUNDED, with_skirt
-from mien.vision.unwrap import rasterise
+from mien.vision.analysis.landmarks import box_of_mesh
+from mien.vision.mesh.texture_map import rasterise
+from mien.vision.mesh.topology import HEM_RING, SURROUNDED, with_skirt
+from mien.vision.types import Image, Mesh
 
 
 @dataclass(frozen=True, slots=True)

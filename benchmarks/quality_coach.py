@@ -25,8 +25,8 @@ sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "tests")]
 from coach_photos import LABELLED, REAL, Eyes, Row, held_out, read, real_portraits
 from coach_spoilt import WORSE
 from coach_swaps import harm, several
-from mien.sessions.eyes import SAME_PERSON
-from mien.vision.coach import Fault
+from mien.app.eyes import SAME_PERSON
+from mien.vision.photos.quality import Fault
 from portraits import Look, seen_as
 
 LOOKS: Final = {

@@ -35,11 +35,11 @@ from cover_attacker import Attacker, unit
 from cover_kinds import COVERS, leaving_bare
 from cover_shots import SIZES, people
 from cover_views import FRAMES, bicubic, many_frames, one_frame, patches, sharpened
+from mien.app.eyes import EyesMaker
 from mien.config import Settings
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
-from mien.sessions.eyes import EyesMaker
-from mien.vision.mosaic import MosaicShape
+from mien.vision.render.mosaic import MosaicShape
 from quality_scenes import SHARED
 from swap_measures import Judges
 

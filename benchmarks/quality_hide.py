@@ -25,17 +25,17 @@ from numpy.typing import NDArray
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "tests")]
 
+from mien.app.eyes import EyesMaker
+from mien.app.ports import LivePolicy
+from mien.app.specs import Wishes
 from mien.config import Settings
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
-from mien.sessions.eyes import EyesMaker
-from mien.sessions.ports import LivePolicy
-from mien.sessions.wishes import Wishes
-from mien.vision.faces import Image, Net
-from mien.vision.label import Label
-from mien.vision.label_place import NOTHING, InTheWay
-from mien.vision.mosaic import cover_box
 from mien.vision.pipeline import FacePipeline
+from mien.vision.render.label import Label
+from mien.vision.render.label_place import NOTHING, InTheWay
+from mien.vision.render.mosaic import cover_box
+from mien.vision.types import Image, Net
 from quality_judge import real_clips
 from quality_scenes import Clip, TruthFace, clips_with_truth, composed
 

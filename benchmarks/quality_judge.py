@@ -27,9 +27,9 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "tes
 from mien.config import Settings
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
-from mien.vision.detector import CenterFaceDetector, suppress
-from mien.vision.faces import Box, Image
-from mien.vision.tracker import iou
+from mien.vision.analysis.detector import CenterFaceDetector, suppress
+from mien.vision.analysis.tracker import iou
+from mien.vision.types import Box, Image
 from quality_scenes import MEDIA, SHARED, Clip, TruthFace, read_video
 
 YUNET = SHARED / "weights" / "yunet_n_dynamic.onnx"

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import data
 
-from mien.sessions.eyes import EyesMaker
-from mien.vision.faces import Image
-from mien.vision.landmarks import box_of_mesh
+from mien.app.eyes import EyesMaker
+from mien.vision.analysis.landmarks import box_of_mesh
+from mien.vision.types import Image
 from support.scenes import ASTRONAUT_FACE_XYXY
 
 SHARED = Path(os.environ.get("MIEN_SHARED", Path(__file__).parents[2] / "shared"))

@@ -33,14 +33,14 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "tests")]
 
 from face_quality import quality
+from mien.app.eyes import EyesMaker
+from mien.app.specs import FacePhoto, Wishes
 from mien.config import Settings
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
-from mien.sessions.eyes import EyesMaker
-from mien.sessions.wishes import FacePhoto, Wishes
-from mien.vision.faces import Image, Mesh
-from mien.vision.geometry import mesh_size, turned_away
-from mien.vision.mosaic import Cover, draw_covers
+from mien.vision.mesh.geometry import mesh_size, turned_away
+from mien.vision.render.mosaic import Cover, draw_covers
+from mien.vision.types import Image, Mesh
 from support.photos import as_png, hopper
 from support.scenes import astronaut_frame
 from swap_measures import (

@@ -39,9 +39,9 @@ import numpy as np
 from numpy.typing import NDArray
 from playwright.async_api import Page, Playwright, async_playwright
 
-from mien.media.egress import FanOut, Viewer
-from mien.media.encoded import EncodedPicture, VideoCodec
-from mien.media.sdp import read_offer
+from mien.media.codecs.encoded import EncodedPicture, VideoCodec
+from mien.media.webrtc.egress.fan_out import FanOut, Viewer
+from mien.media.webrtc.sdp.parse import read_offer
 from pipeline import machine
 from support.browser import FLAGS, chromium_path
 from support.egress import FPS, encoded_pictures

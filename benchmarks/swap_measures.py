@@ -9,18 +9,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.registry.ort import ort
+from mien.app.eyes import EyesMaker
+from mien.inference.ort import ort
 from mien.registry.runtime import Runtime
-from mien.sessions.eyes import EyesMaker
-from mien.vision.alignment import crop_aligned, five_landmarks
-from mien.vision.detector import CenterFaceDetector
-from mien.vision.embedder import DlibEmbedder
-from mien.vision.faces import Embedding, Image, Matte, Mesh
-from mien.vision.geometry import head_axes, mesh_size, vertex_normals
-from mien.vision.landmarks import MeshLandmarker, roi_of_detection, roi_of_mesh
-from mien.vision.regions import inner, openings
-from mien.vision.topology import BROW_LEFT, BROW_RIGHT, EYE_LEFT, EYE_RIGHT, OVAL, lid_pairs
-from mien.vision.unwrap import flatten, unwrap
+from mien.vision.analysis.detector import CenterFaceDetector
+from mien.vision.analysis.embedder import DlibEmbedder
+from mien.vision.analysis.landmarks import MeshLandmarker, roi_of_detection, roi_of_mesh
+from mien.vision.mesh.alignment import crop_aligned, five_landmarks
+from mien.vision.mesh.geometry import head_axes, mesh_size, vertex_normals
+from mien.vision.mesh.regions import inner, openings
+from mien.vision.mesh.texture_map import flatten, unwrap
+from mien.vision.mesh.topology import BROW_LEFT, BROW_RIGHT, EYE_LEFT, EYE_RIGHT, OVAL, lid_pairs
+from mien.vision.types import Embedding, Image, Matte, Mesh
 from swap_pairs import MEDIA, SHARED, Live
 
 OTHER_JUDGE: Final = SHARED / "weights" / "mobilefacenet_foamliu.onnx"

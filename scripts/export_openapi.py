@@ -9,11 +9,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from mien.app.ports import Declaration, PipelineFactory
 from mien.config import Settings
 from mien.errors import ModelError, OutputError
+from mien.runners.local import LocalRunner
 from mien.server.app import create_app
-from mien.sessions.local_runner import LocalRunner
-from mien.sessions.ports import Declaration, PipelineFactory
 
 OPENAPI_FILE = Path(__file__).parents[1] / "web" / "openapi.json"
 

@@ -7,13 +7,13 @@ import cv2
 import numpy as np
 from skimage import data
 
+from mien.app.eyes import EyesMaker
+from mien.app.specs import Wishes
 from mien.config import Settings
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
-from mien.sessions.eyes import EyesMaker
-from mien.sessions.wishes import Wishes
-from mien.vision.faces import Image
-from mien.vision.mosaic import MosaicShape, MosaicStyle
+from mien.vision.render.mosaic import MosaicShape, MosaicStyle
+from mien.vision.types import Image
 
 TARGET = "docs/assets/covers.jpg"
 SIDE, GAP = 360, 8

@@ -17,7 +17,7 @@ SIGNS = "·…°"
 WORDS = "AI 변조 잠시 멈춤 중지 연결 기다리는 곧 다시 시작합니다 방송 준비 끝났습니다 끝남"
 TEXT = string.printable[:95] + SIGNS + WORDS
 SOURCE = Path("/usr/share/fonts/opentype/noto/NotoSansCJK-Bold.ttc")
-TARGET = Path(__file__).parent.parent / "src" / "mien" / "vision" / "fonts" / "mien-label.otf"
+TARGET = Path(__file__).parent.parent / "src" / "mien" / "vision" / "render" / "fonts" / "mien-label.otf"
 
 
 def korean_face(collection: Path) -> TTFont:

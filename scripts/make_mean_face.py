@@ -1,6 +1,6 @@
 """Derive the shape of nobody's face: the median of the meshes of many synthetic portraits, made symmetric.
 
-Run once; the result, `src/mien/vision/mean_face.npy`, is kept in git:
+Run once; the result, `src/mien/vision/swap/masks/mean_face.npy`, is kept in git:
 
     python scripts/make_mean_face.py FOLDER_OF_SYNTHETIC_PORTRAITS
 
@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.app.eyes import EyesMaker
 from mien.config import Settings
 from mien.errors import FacePhotoError
-from mien.media.images import decode_image
+from mien.media.files.images import decode_image
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
-from mien.sessions.eyes import EyesMaker
-from mien.vision.landmarks import yaw_of_mesh
-from mien.vision.topology import LANDMARKS, UV
+from mien.vision.analysis.landmarks import yaw_of_mesh
+from mien.vision.mesh.topology import LANDMARKS, UV
 
-TARGET = Path(__file__).parent.parent / "src/mien/vision/mean_face.npy"
+TARGET = Path(__file__).parent.parent / "src/mien/vision/swap/masks/mean_face.npy"
 FRONTAL = 0.12
 Shape = NDArray[np.float64]
 

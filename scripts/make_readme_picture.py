@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 from skimage import data
 
+from mien.app.eyes import EyesMaker
+from mien.app.specs import MASK_NAMES, BuiltInMask, Wishes
 from mien.config import Settings
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
-from mien.sessions.eyes import EyesMaker
-from mien.sessions.wishes import MASK_NAMES, BuiltInMask, Wishes
-from mien.vision.faces import Image
+from mien.vision.types import Image
 
 TARGET = "docs/assets/treatments.jpg"
 SIDE = 420

@@ -1,6 +1,6 @@
 """Derive the face mesh's texture coordinates and triangles from their published sources.
 
-Run once; the result, `src/mien/vision/topology.npz`, is kept in git:
+Run once; the result, `src/mien/vision/mesh/topology.npz`, is kept in git:
 
     npm pack @tensorflow-models/facemesh@0.0.5
     pip download --no-deps --only-binary=:all: --python-version 3.11 mediapipe==0.10.21
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 UV_FILE = "package/dist/uv_coords.js"
 EDGE_FILE = "mediapipe/python/solutions/face_mesh_connections.py"
-TARGET = Path(__file__).parent.parent / "src/mien/vision/topology.npz"
+TARGET = Path(__file__).parent.parent / "src/mien/vision/mesh/topology.npz"
 
 
 def read_uv(package: Path) -> NDArray[np.float32]:

@@ -19,10 +19,10 @@ def _listen_to_ctrl_c():
 @pytest.fixture(scope="session")
 def runtime():
     """Return a runtime over the user's model cache, filled first if need be."""
+    from mien.app.eyes import DEFAULT_MODELS
     from mien.config import Settings
     from mien.registry.runtime import Runtime
     from mien.registry.store import Store
-    from mien.sessions.eyes import DEFAULT_MODELS
 
     store = Store(Settings().models_dir)
     store.ensure(DEFAULT_MODELS)
@@ -32,7 +32,7 @@ def runtime():
 @pytest.fixture(scope="session")
 def eyes(runtime):
     """Return the maker of real pipelines."""
-    from mien.sessions.eyes import EyesMaker
+    from mien.app.eyes import EyesMaker
 
     return EyesMaker(runtime)
 

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from mien.media.encoded import EncodedPicture, VideoCodec
-from mien.media.recorder import Recorder, recover
+from mien.media.codecs.encoded import EncodedPicture, VideoCodec
+from mien.media.recording.recorder import Recorder, recover
 from support.broadcasts import Broadcast
 
 SECONDS = 6.0

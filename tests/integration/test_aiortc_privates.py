@@ -16,9 +16,7 @@ from aiortc.rtp import (
     pack_remb_fci,
 )
 
-from mien.media.assembly import Wishes
-from mien.media.outlet import SilentTrack
-from mien.media.privates import (
+from mien.media.webrtc.aiortc_internals import (
     StreamReport,
     harden,
     on_goodbye,
@@ -28,6 +26,8 @@ from mien.media.privates import (
     watch_clock,
     widen_dtls,
 )
+from mien.media.webrtc.egress.subscriber import SilentTrack
+from mien.media.webrtc.feedback import Wishes
 from support.live import Camera, first_rtp_timestamp, peer
 
 HANDSHAKE = ("_do_handshake", "_validate_peer_identity", "_setup_srtp", "_write_ssl")
@@ -240,7 +240,9 @@ async def test_a_handshake_goes_through_our_hooks_with_our_suites():
         await until(lambda: receiving.connectionState == "connected" == sending.connectionState)
         for connection in (sending, receiving):
             transport = (connection.getSenders() + connection.getReceivers())[0].transport
-            assert {getattr(transport, name).__module__ for name in HANDSHAKE} == {"mien.media.privates.dtls"}
+            assert {getattr(transport, name).__module__ for name in HANDSHAKE} == {
+                "mien.media.webrtc.aiortc_internals.dtls"
+            }
             assert {suite for suite in transport._ssl.get_cipher_list() if "-RSA-" in suite}
             assert transport._ssl.get_protocol_version() == 0xFEFD
     finally:

@@ -9,9 +9,9 @@ import pytest
 from aioice import stun
 
 from mien.errors import SdpError
-from mien.media.privates.checks import FACTOR
-from mien.media.sdp import MAX_CANDIDATES, read_off_loop
-from mien.workers import ProcessRunner
+from mien.media.webrtc.aiortc_internals.checks import FACTOR
+from mien.media.webrtc.sdp.parse import MAX_CANDIDATES, read_off_loop
+from mien.runners import ProcessRunner
 from support.bombs import BOMBS, GOOD, dearest
 from support.live import Camera, publish, serving, watching
 from support.pipelines import SmallFactory

@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from mien.errors import SdpError
-from mien.media.sdp import read_offer
+from mien.media.webrtc.sdp.parse import read_offer
 from support.certificates import RSA_SUITES, foreign_peer
 from support.live import Camera, offer_to, serving
 from support.pipelines import SmallFactory

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from aiortc.rtp import RtcpPsfbPacket, RtcpRtpfbPacket, pack_remb_fci
 
-from mien.media.egress import FanOut
-from mien.media.encoded import EncodedPicture, VideoCodec
-from mien.media.packets import MAX_PAYLOAD
+from mien.media.codecs.encoded import EncodedPicture, VideoCodec
+from mien.media.webrtc.egress.fan_out import FanOut
+from mien.media.webrtc.packets import MAX_PAYLOAD
 from support.egress import encoded_pictures, encoded_tone, linked, play, without_rtx
 from support.live import sharpness
 

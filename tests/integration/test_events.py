@@ -12,9 +12,9 @@ import pytest
 import websockets
 from websockets.asyncio.client import connect
 
+from mien.runners import ProcessRunner
 from mien.server.routes import events
 from mien.server.routes.broadcasts import BroadcastOut
-from mien.workers import ProcessRunner
 from support.live import Camera, publish, serving, watching
 from support.on_time import on_time
 from support.pipelines import SmallFactory

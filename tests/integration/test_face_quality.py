@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mien.vision.detector import CenterFaceDetector
-from mien.vision.landmarks import MeshLandmarker, roi_of_detection
+from mien.vision.analysis.detector import CenterFaceDetector
+from mien.vision.analysis.landmarks import MeshLandmarker, roi_of_detection
 from support.photos import astronaut, hopper
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"

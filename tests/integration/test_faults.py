@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mien.vision.faces import TreatedFrame
-from mien.workers import ProcessRunner
+from mien.runners import ProcessRunner
+from mien.vision.types import TreatedFrame
 from support import faults
 from support.faults import QUICK, FickleCamera, Switch, TrappedFactory, on_air, suffer, trapped_encoders
 from support.judge import Judge

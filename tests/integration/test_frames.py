@@ -14,8 +14,8 @@ import pytest
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
-from mien.vision.faces import Image
-from mien.workers import ProcessRunner
+from mien.runners import ProcessRunner
+from mien.vision.types import Image
 from support.live import serving, sharpness, stripes
 from support.pipelines import Faulty, Pixelate, SmallFactory
 from support.worker import COMMAND

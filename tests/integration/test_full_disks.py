@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
+from mien.app.files.treat import treat_file
 from mien.errors import OutputError
-from mien.sessions.treat import treat_file
 from support.clips import Keep, decode
 from support.muxing import Film, Sound, mux
 
@@ -16,7 +16,7 @@ def test_a_file_that_may_not_grow_ends_in_one_line_and_leaves_nothing(tmp_path, 
     script = (
         "import resource, sys; from pathlib import Path\n"
         "from support.clips import Keep; from mien.errors import MienError\n"
-        "from mien.sessions.treat import treat_file\n"
+        "from mien.app.files.treat import treat_file\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
         "try: treat_file(Path(sys.argv[1]), Path(sys.argv[2]), lambda **_: Keep())\n"
         "except MienError as error: print(f'{error.code}: {error}')\n"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mien.sessions.wishes import FacePhoto, Person, Wishes
-from mien.vision.landmarks import gape_of_mesh, yaw_of_mesh
+from mien.app.specs import FacePhoto, Person, Wishes
+from mien.vision.analysis.landmarks import gape_of_mesh, yaw_of_mesh
 from support.photos import as_png, astronaut, hopper
 
 pytestmark = pytest.mark.models

@@ -14,9 +14,9 @@ from aiortc import RTCSessionDescription
 from aiortc.rtp import RtpPacket, is_rtcp
 
 from mien.errors import SdpError
-from mien.media.ingest import Ingest
-from mien.media.peer import codecs
-from mien.media.sdp import payload_types, read_offer
+from mien.media.webrtc.ingest.publisher import Ingest
+from mien.media.webrtc.peer import codecs
+from mien.media.webrtc.sdp.parse import payload_types, read_offer
 from support.live import Camera, Microphone, peer
 from support.on_time import on_time
 from support.rtp import noise

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from aiortc import RTCRtpReceiver
 
-from mien.media.privates import watch_clock
-from mien.vision.faces import Image, TreatedFrame
+from mien.media.webrtc.aiortc_internals import watch_clock
+from mien.vision.types import Image, TreatedFrame
 from support.live import Camera, Microphone, Watcher, first_rtp_timestamp, publish, serving, watching
 from support.on_time import on_time
 from support.pipelines import SmallFactory

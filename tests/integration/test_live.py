@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 
-from mien.vision.slate import slate
+from mien.vision.render.slate import slate
 from support.live import Camera, Watcher, publish, serving, sharpness, stripes, watching
 from support.pipelines import Faulty, Pixelate, SmallFactory
 

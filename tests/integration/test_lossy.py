@@ -6,11 +6,11 @@ import itertools
 import random
 import time
 
-from mien.media.assembly import Assembler
-from mien.media.egress import FanOut
-from mien.media.encoded import EncodedPicture, VideoCodec
-from mien.media.privates import take_packets
-from mien.media.sdp import payload_types
+from mien.media.codecs.encoded import EncodedPicture, VideoCodec
+from mien.media.webrtc.aiortc_internals import take_packets
+from mien.media.webrtc.egress.fan_out import FanOut
+from mien.media.webrtc.ingest.depacketizer import Assembler
+from mien.media.webrtc.sdp.parse import payload_types
 from support.egress import FPS, linked, without_rtx
 from support.on_time import on_time
 

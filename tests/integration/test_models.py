@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mien.registry.card import load_cards
+from mien.inference.card import load_cards
 from mien.registry.runtime import Runtime
 from mien.registry.store import State
 

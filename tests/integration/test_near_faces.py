@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from skimage import data
 
-from mien.sessions.ports import LivePolicy
-from mien.sessions.wishes import BuiltInMask, Wishes
-from mien.vision.label import Label
+from mien.app.ports import LivePolicy
+from mien.app.specs import BuiltInMask, Wishes
+from mien.vision.render.label import Label
 from support.scenes import ASTRONAUT_FACE_XYXY
 
 pytestmark = pytest.mark.models

@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
-from mien.vision.detector import CenterFaceDetector
-from mien.vision.landmarks import MeshLandmarker, roi_of_detection
-from mien.vision.looks import Finder, Look
-from mien.vision.occlusion import FINE_SIDE, LearntOcclusion
-from mien.vision.regions import inner, openings
-from mien.vision.unwrap import unwrap
+from mien.vision.analysis.detector import CenterFaceDetector
+from mien.vision.analysis.landmarks import MeshLandmarker, roi_of_detection
+from mien.vision.analysis.tiles import Finder, Look
+from mien.vision.mesh.regions import inner, openings
+from mien.vision.mesh.texture_map import unwrap
+from mien.vision.swap.occlusion import FINE_SIDE, LearntOcclusion
 from support.photos import astronaut
 
 pytestmark = pytest.mark.models

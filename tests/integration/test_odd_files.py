@@ -7,8 +7,8 @@ import av
 import pytest
 from PIL import Image as Pillow
 
+from mien.app.files.treat import TreatReport, treat_file
 from mien.errors import MienError
-from mien.sessions.treat import TreatReport, treat_file
 from support.clips import Keep
 from support.odd_files import ODD_FILES
 

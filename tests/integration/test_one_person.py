@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mien.sessions.ports import LivePolicy
-from mien.sessions.wishes import BuiltInMask, Wishes
+from mien.app.ports import LivePolicy
+from mien.app.specs import BuiltInMask, Wishes
 from mien.vision.policy import Swap
 from support.two_people import Standing, TwoPeople
 

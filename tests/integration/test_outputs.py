@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from mien.workers import ProcessRunner
+from mien.runners import ProcessRunner
 from support.live import Camera, Microphone, publish, serving, sharpness, watching
 from support.pipelines import SmallFactory
 from support.worker import COMMAND, worker_pids

@@ -7,15 +7,15 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from mien.app.eyes import EyesMaker
+from mien.app.personas.file import unpack_persona
+from mien.app.ports import LivePolicy
 from mien.cli.serve import photo_reader
 from mien.config import Settings
 from mien.errors import BusyError, MediaError, MediaTooCostlyError, MediaTooLargeError, NoFaceError
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
-from mien.sessions.eyes import EyesMaker
-from mien.sessions.persona_file import unpack_persona
-from mien.sessions.ports import LivePolicy
-from mien.workers import PhotoReader, ProcessRunner
+from mien.runners import PhotoReader, ProcessRunner
 from support import photo_worker
 from support.live import ListLedger, serving
 from support.photo_worker import CRASH, LIE, SLEEP, TELL_ENVIRONMENT

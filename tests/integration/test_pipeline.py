@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
+from mien.app.ports import LivePolicy
+from mien.app.specs import BuiltInMask, FacePhoto, Person, Wishes
 from mien.errors import DifferentPeopleError, ManyFacesError, NoFaceError, PolicyError, ShapeError
-from mien.sessions.ports import LivePolicy
-from mien.sessions.wishes import BuiltInMask, FacePhoto, Person, Wishes
-from mien.vision.mosaic import MosaicShape, MosaicStyle
+from mien.vision.render.mosaic import MosaicShape, MosaicStyle
 from support.judge import SAME_PERSON, Judge
 from support.photos import as_png, astronaut, hopper
 from support.scenes import astronaut_boxes, astronaut_frame, astronaut_frames

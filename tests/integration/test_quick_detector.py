@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mien.registry.hardware import has_int8_dot_products
-from mien.vision.detector import CenterFaceDetector
+from mien.inference.hardware import has_int8_dot_products
+from mien.vision.analysis.detector import CenterFaceDetector
 from support.scenes import astronaut_boxes, astronaut_frame
 
 

@@ -10,10 +10,10 @@ import pytest
 from aiortc import RTCSessionDescription
 
 from mien.config import LiveSettings
-from mien.media.privates import gather_within
-from mien.media.reach import Reach, bind_udp
+from mien.media.webrtc.aiortc_internals import gather_within
+from mien.media.webrtc.ice.network import Reach, bind_udp
+from mien.runners import ProcessRunner
 from mien.server.app import reach_of
-from mien.workers import ProcessRunner
 from support.live import Camera, peer, publish, serving, sharpness, watching
 from support.pipelines import SmallFactory
 from support.worker import COMMAND

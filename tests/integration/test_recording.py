@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from mien.media.encoded import VideoCodec
-from mien.media.recorder import Recorder
+from mien.app.live.encoder_thread import EncoderThread
+from mien.media.codecs.encoded import VideoCodec
+from mien.media.recording.recorder import Recorder
 from mien.media.thumbnail import Thumbnail
-from mien.sessions.encoder_thread import EncoderThread
-from mien.vision.faces import TreatedFrame
+from mien.vision.types import TreatedFrame
 
 
 def show(thread, seconds, fps=25):

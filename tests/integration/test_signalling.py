@@ -11,11 +11,11 @@ import pytest
 from aiortc import RTCSessionDescription
 from aiortc.sdp import SessionDescription
 
+from mien.app.photos.advice import ADVICE
 from mien.errors import FacePhotoError
-from mien.media.peer import IceServer
+from mien.media.webrtc.peer import IceServer
 from mien.server.signalling import link_of
-from mien.sessions.advice import ADVICE
-from mien.vision.coach import Fault
+from mien.vision.photos.quality import Fault
 from support.live import Camera, ListLedger, Microphone, an_offer, publish, serving
 from support.pipelines import SMALL, SmallFactory
 

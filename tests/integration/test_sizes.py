@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mien.sessions.ports import LivePolicy
+from mien.app.ports import LivePolicy
 from support.live import Camera, publish, serving, sharpness, stripes, watching
 from support.pipelines import SmallFactory
 from support.scenes import astronaut_boxes, astronaut_frame

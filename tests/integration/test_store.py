@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from mien.errors import ContractError, DigestError, DiskFullError, FetchError, ModelError, UnknownCardError
-from mien.registry.card import Source
+from mien.inference.card import Source
 from mien.registry.runtime import Runtime
 from mien.registry.store import State, Store
 from support.cards import (
@@ -346,7 +346,7 @@ PULL = """
 import sys
 from pathlib import Path
 from mien.errors import MienError
-from mien.registry.card import Card
+from mien.inference.card import Card
 from mien.registry.store import Store
 
 card = Card.model_validate_json(sys.argv[2])

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from mien.app.consent import STATEMENTS
 from mien.cli import main
-from mien.media.images import read_picture
-from mien.sessions.consent import STATEMENTS
-from mien.vision.faces import Image
+from mien.media.files.images import read_picture
+from mien.vision.types import Image
 from support.clips import Clip, decode, packets
 from support.heif import heic
 from support.judge import SAME_PERSON, Judge

@@ -13,6 +13,7 @@ import av
 import numpy as np
 import pytest
 
+from mien.app.files.treat import Limits, Progress, TreatReport, treat_file
 from mien.errors import (
     MediaError,
     MediaTooLargeError,
@@ -22,8 +23,7 @@ from mien.errors import (
     ShapeError,
 )
 from mien.media.colour import Colour, colour_of
-from mien.sessions.treat import Limits, Progress, TreatReport, treat_file
-from mien.vision.faces import Image, TreatedFrame
+from mien.vision.types import Image, TreatedFrame
 from support.clips import LIMITED_709, PATCHES, Clip, Keep, decode, frame_index, packets, patches
 
 
@@ -414,7 +414,7 @@ def test_a_stop_from_outside_leaves_nothing_behind(tmp_path, how):
     script = (
         "import sys, time; from pathlib import Path\n"
         "from support.clips import Keep; from mien.cli.treat import stopping_on_terminate\n"
-        "from mien.sessions.treat import treat_file\n"
+        "from mien.app.files.treat import treat_file\n"
         "with stopping_on_terminate():\n"
         "    def tell(progress):\n"
         "        print(progress.frames, flush=True)\n"

@@ -8,7 +8,7 @@ import time
 import pytest
 from aioice import stun, turn
 
-from mien.media.turn import turn_credentials
+from mien.media.webrtc.ice.turn import turn_credentials
 from support.coturn import SECRET, coturn
 
 MEDIA_SERVER = "127.0.0.1"

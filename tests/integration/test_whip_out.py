@@ -11,10 +11,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from mien.errors import PushRefusedError, TargetError
-from mien.media.egress import FanOut
-from mien.media.encoded import VideoCodec
-from mien.media.targets import Targets
-from mien.media.whip_out import PushState, WhipPush
+from mien.media.address_policy import Targets
+from mien.media.codecs.encoded import VideoCodec
+from mien.media.webrtc.egress.fan_out import FanOut
+from mien.media.webrtc.egress.whip_client import PushState, WhipPush
 from support.live import serving, watching
 from support.pipelines import SmallFactory
 from support.push import Source, listening

@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from mien.sessions.ports import LivePolicy
-from mien.sessions.states import LiveLimits
-from mien.workers import ProcessRunner
+from mien.app.ports import LivePolicy
+from mien.app.states import LiveLimits
+from mien.runners import ProcessRunner
 from support.live import Camera, Watcher, publish, serving, sharpness, watching
 from support.pipelines import SmallFactory
 from support.worker import COMMAND, worker_pids

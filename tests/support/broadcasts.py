@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import av
 import numpy as np
 
-from mien.media.encoded import EncodedPicture, EncodedSound, VideoCodec
-from mien.media.ladder import Ladder
-from mien.vision.faces import TreatedFrame
+from mien.media.codecs.encoded import EncodedPicture, EncodedSound, VideoCodec
+from mien.media.codecs.layers import Ladder
+from mien.vision.types import TreatedFrame
 from support.clips import patches
 from support.opus import OpusEncoder
 

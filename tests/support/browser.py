@@ -24,7 +24,7 @@ import PIL.Image
 from numpy.typing import NDArray
 from playwright.sync_api import BrowserContext, Playwright
 
-from mien.vision.faces import Image
+from mien.vision.types import Image
 
 FLAGS = (
     "--no-sandbox",

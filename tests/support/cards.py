@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from mien.registry.card import Card, Source
+from mien.inference.card import Card, Source
 
 MEMBER = "faces/weights.onnx"
 

@@ -15,7 +15,7 @@ from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 
 from mien.media.colour import Colour, FromRgb
-from mien.vision.faces import Image, TreatedFrame
+from mien.vision.types import Image, TreatedFrame
 
 PATCHES = ((200, 30, 60), (20, 180, 90), (250, 250, 250), (10, 10, 10), (128, 128, 128), (30, 60, 200))
 LIMITED_709 = Colour(1, full_range=False, primaries=1, transfer=1)

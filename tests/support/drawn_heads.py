@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.vision.drape import drape
-from mien.vision.faces import Image, Mesh
-from mien.vision.mask_preview import nobody, turned
-from mien.vision.topology import BROW_LEFT, BROW_RIGHT, EYE_LEFT, EYE_RIGHT, LIPS, UV, Indices
+from mien.vision.mesh.topology import BROW_LEFT, BROW_RIGHT, EYE_LEFT, EYE_RIGHT, LIPS, UV, Indices
+from mien.vision.swap.masks.preview import nobody, turned
+from mien.vision.swap.render_texture import drape
+from mien.vision.types import Image, Mesh
 
 SIDE = 256
 FRAME_WH = (640, 480)

@@ -15,9 +15,9 @@ from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpReceiver, RTCSessi
 from aiortc.mediastreams import MediaStreamError
 from aiortc.rtp import RtcpSrPacket, RtpPacket
 
-from mien.media.egress import FanOut, Viewer
-from mien.media.encoded import EncodedPicture, EncodedSound, VideoCodec
-from mien.media.sdp import read_offer
+from mien.media.codecs.encoded import EncodedPicture, EncodedSound, VideoCodec
+from mien.media.webrtc.egress.fan_out import FanOut, Viewer
+from mien.media.webrtc.sdp.parse import read_offer
 from support.live import peer, stripes
 
 FPS = 30

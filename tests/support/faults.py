@@ -27,13 +27,13 @@ from aiortc.mediastreams import MediaStreamError
 from aiortc.rtp import RtcpPacket, RtcpSrPacket, RtpPacket, is_rtcp
 from pylibsrtp import Error as SrtpError
 
-from mien.media.encoded import EncodedPicture
-from mien.media.encoder import Encoder
-from mien.media.planes import TreatedPlanes
-from mien.sessions.ports import LivePolicy, Pipeline, PipelineFactory, WorksAhead
-from mien.vision.faces import Image, TreatedFrame
-from mien.vision.slate import slate
-from mien.workers.worker import run_worker
+from mien.app.ports import LivePolicy, Pipeline, PipelineFactory, WorksAhead
+from mien.media.codecs.encoded import EncodedPicture
+from mien.media.codecs.encoder import Encoder
+from mien.media.codecs.planes import TreatedPlanes
+from mien.runners.worker import run_worker
+from mien.vision.render.slate import slate
+from mien.vision.types import Image, TreatedFrame
 from support.live import VIDEO_TIME_BASE, Session, Watcher, publish, stripes
 from support.pipelines import Paint, SmallFactory
 

@@ -10,7 +10,7 @@ from fractions import Fraction
 import av
 import numpy as np
 
-from mien.vision.faces import Image
+from mien.vision.types import Image
 
 
 def box(kind: bytes, *content: bytes) -> bytes:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from mien.registry.runtime import Runtime
-from mien.vision.detector import CenterFaceDetector
-from mien.vision.embedder import DlibEmbedder
-from mien.vision.faces import Embedding, Image, Mesh
-from mien.vision.landmarks import MeshLandmarker, box_of_mesh, roi_of_detection
+from mien.vision.analysis.detector import CenterFaceDetector
+from mien.vision.analysis.embedder import DlibEmbedder
+from mien.vision.analysis.landmarks import MeshLandmarker, box_of_mesh, roi_of_detection
+from mien.vision.types import Embedding, Image, Mesh
 
 SAME_PERSON = 0.93
 """Cosine from which dlib's embedding sees the same person: one in a thousand strangers reaches it."""

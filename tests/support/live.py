@@ -18,11 +18,11 @@ import uvicorn
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 
+from mien.app.ports import Declaration, PipelineFactory
 from mien.config import Settings
+from mien.runners.local import LocalRunner
 from mien.server.app import RunnerOpener, connections, create_app
-from mien.sessions.local_runner import LocalRunner
-from mien.sessions.ports import Declaration, PipelineFactory
-from mien.vision.faces import Image
+from mien.vision.types import Image
 
 VIDEO_TIME_BASE = fractions.Fraction(1, 90_000)
 SOUND_TIME_BASE = fractions.Fraction(1, 48_000)

@@ -14,7 +14,7 @@ from av.audio.stream import AudioStream
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from mien.vision.faces import Image
+from mien.vision.types import Image
 from support.clips import patches
 
 QUICK = {

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.vision.faces import Net
+from mien.vision.types import Net
 
 
 def one_peak(row: int, col: int, *, score: float = 0.9, size_hw: tuple[int, int] = (40, 32)) -> Net:

@@ -9,7 +9,7 @@ import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 from numpy.typing import NDArray
 
-from mien.media.encoded import SOUND_CLOCK_RATE
+from mien.media.codecs.encoded import SOUND_CLOCK_RATE
 
 _PACKET_SAMPLES: Final = 960
 _LOOK_AHEAD_SAMPLES: Final = 312

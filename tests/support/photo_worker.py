@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mien.errors import PhotoFinding
-from mien.media.images import decode_image
+from mien.media.files.images import decode_image
+from mien.runners.photo_worker import PhotoLimits, confine, run_photo_worker
 from mien.telemetry import set_up_logging
-from mien.vision.reference import Persona, persona_from_photo
-from mien.workers.photo_worker import PhotoLimits, confine, run_photo_worker
+from mien.vision.swap.persona import Persona, persona_from_photo
 from support.drawn_heads import drawn_head, drawn_mesh
 
 _RUN = (

@@ -9,7 +9,7 @@ import numpy as np
 import PIL.Image
 from skimage import data
 
-from mien.vision.faces import Image
+from mien.vision.types import Image
 
 
 @lru_cache(maxsize=1)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from mien.app.personas.store import Findings
+from mien.app.ports import LivePolicy, PersonaCard, Pipeline
 from mien.errors import MediaError, PersonaError, PhotoFinding
-from mien.sessions.ports import LivePolicy, PersonaCard, Pipeline
-from mien.sessions.references import Findings
-from mien.vision.faces import Image, TreatedFrame
+from mien.vision.types import Image, TreatedFrame
 
 SMALL = PhotoFinding("face_small", "warn", 40.0, 50.0)
 VOLTO = PersonaCard("mask:volto", "mask", "Volto", "볼토")

@@ -15,8 +15,8 @@ import uvicorn
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
-from mien.media.egress import FanOut
-from mien.media.encoded import EncodedPicture, EncodedSound, VideoCodec
+from mien.media.codecs.encoded import EncodedPicture, EncodedSound, VideoCodec
+from mien.media.webrtc.egress.fan_out import FanOut
 from support.live import stripes
 from support.opus import OpusEncoder
 

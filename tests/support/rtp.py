@@ -11,8 +11,8 @@ from aiortc.codecs.h264 import H264Encoder
 from aiortc.codecs.vpx import Vp8Encoder
 from aiortc.rtp import RtpPacket
 
-from mien.media.encoded import VideoCodec
-from mien.vision.faces import Image
+from mien.media.codecs.encoded import VideoCodec
+from mien.vision.types import Image
 
 PAYLOAD_TYPES = {96: VideoCodec.VP8, 102: VideoCodec.H264}
 _ENCODERS = {

@@ -18,7 +18,7 @@ from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpSender
 from aiortc.mediastreams import MediaStreamError
 from aiortc.rtp import RTCP_RTPFB_NACK, AnyRtcpPacket, RtcpPacket, RtcpRtpfbPacket, RtcpSrPacket, RtpPacket, is_rtcp
 
-from mien.media.sdp import payload_types
+from mien.media.webrtc.sdp.parse import payload_types
 
 _FIRST_LINE: Final = b"#!rtpplay1.0 127.0.0.1/0\n"
 _FILE_HEAD: Final = struct.Struct("!LLLHH")  # start in seconds and microseconds, address, port, padding

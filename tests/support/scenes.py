@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import data
 
-from mien.vision.faces import Box, Image
+from mien.vision.types import Box, Image
 
 ASTRONAUT_FACE_XYXY = (178, 58, 274, 178)
 """Where the face is in `skimage.data.astronaut()`, forehead to chin."""

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mien.sessions.eyes import EyesMaker
-from mien.vision.faces import Box, Image
-from mien.vision.landmarks import box_of_mesh
+from mien.app.eyes import EyesMaker
+from mien.vision.analysis.landmarks import box_of_mesh
+from mien.vision.types import Box, Image
 from support.photos import astronaut, hopper
 
 SIZE_WH = (1280, 720)

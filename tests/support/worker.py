@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from mien.errors import FetchError
+from mien.runners.worker import run_worker
 from mien.telemetry import set_up_logging
-from mien.workers.worker import run_worker
 from support.pipelines import SmallFactory
 
 _RUN = "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module('support.worker', run_name='__main__')"

@@ -2,7 +2,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from mien.config import Settings
-from mien.vision.mosaic import MosaicShape, MosaicStyle
+from mien.vision.render.mosaic import MosaicShape, MosaicStyle
 
 
 def fields(model: type[BaseModel], prefix: str = ""):

@@ -22,7 +22,7 @@ from onnx import version_converter
 from skimage import data
 
 from mien.config import Settings
-from mien.registry.ort import ort
+from mien.inference.ort import ort
 from mien.registry.store import Store
 
 # isort: split

@@ -17,19 +17,19 @@ import cv2
 import numpy as np
 
 from mien.config import Settings
-from mien.registry.card import load_cards
-from mien.registry.network import load_network
+from mien.inference.card import load_cards
+from mien.inference.network import load_network
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
-from mien.vision.detector import CenterFaceDetector
-from mien.vision.drape import facing
-from mien.vision.faces import Image, Matte, Mesh
-from mien.vision.landmarks import MeshLandmarker
-from mien.vision.looks import Finder, Look
-from mien.vision.occlusion import SIDE, LearntOcclusion, OcclusionRule, covered_share
-from mien.vision.regions import inner, openings, shrink
-from mien.vision.tracker import FaceTracker
-from mien.vision.unwrap import flatten, unwrap
+from mien.vision.analysis.detector import CenterFaceDetector
+from mien.vision.analysis.landmarks import MeshLandmarker
+from mien.vision.analysis.tiles import Finder, Look
+from mien.vision.analysis.tracker import FaceTracker
+from mien.vision.mesh.regions import inner, openings, shrink
+from mien.vision.mesh.texture_map import flatten, unwrap
+from mien.vision.swap.occlusion import SIDE, LearntOcclusion, OcclusionRule, covered_share
+from mien.vision.swap.render_texture import facing
+from mien.vision.types import Image, Matte, Mesh
 
 FACE_PX = 140
 """Faces are reduced to about this height before they are judged, as a swap does."""

@@ -19,19 +19,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.app.eyes import EyesMaker
 from mien.config import Settings
 from mien.errors import FacePhotoError
-from mien.registry.card import load_cards
-from mien.registry.network import load_network
+from mien.inference.card import load_cards
+from mien.inference.network import load_network
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
-from mien.sessions.eyes import EyesMaker
-from mien.vision.faces import Image, Matte
-from mien.vision.occlusion import SIDE as RULE_SIDE
-from mien.vision.occlusion import LearntOcclusion, OcclusionRule
-from mien.vision.regions import inner, openings, polygon
-from mien.vision.topology import OVAL, UV
-from mien.vision.unwrap import unwrap
+from mien.vision.mesh.regions import inner, openings, polygon
+from mien.vision.mesh.texture_map import unwrap
+from mien.vision.mesh.topology import OVAL, UV
+from mien.vision.swap.occlusion import SIDE as RULE_SIDE
+from mien.vision.swap.occlusion import LearntOcclusion, OcclusionRule
+from mien.vision.types import Image, Matte
 from stills import read_picture
 
 SIDE = 128

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.vision.topology import EYE_LEFT, EYE_RIGHT, LIPS
+from mien.vision.mesh.topology import EYE_LEFT, EYE_RIGHT, LIPS
 from stills import CROP, Still
 
 Layer: TypeAlias = NDArray[np.float32]

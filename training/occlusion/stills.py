@@ -10,17 +10,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.app.eyes import EyesMaker
 from mien.config import Settings
 from mien.errors import FacePhotoError
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
-from mien.sessions.eyes import EyesMaker
-from mien.vision.faces import Image, Matte, Mesh
-from mien.vision.landmarks import box_of_mesh
-from mien.vision.occlusion import skin_matte
-from mien.vision.regions import inner, polygon
-from mien.vision.topology import DRESSED, OVAL, UV, with_skirt
-from mien.vision.unwrap import flatten, rasterise, unwrap
+from mien.vision.analysis.landmarks import box_of_mesh
+from mien.vision.mesh.regions import inner, polygon
+from mien.vision.mesh.texture_map import flatten, rasterise, unwrap
+from mien.vision.mesh.topology import DRESSED, OVAL, UV, with_skirt
+from mien.vision.swap.occlusion import skin_matte
+from mien.vision.types import Image, Matte, Mesh
 
 CROP: Final = 256
 """Side of the picture in which occluders are composed."""

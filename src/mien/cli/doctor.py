@@ -139,10 +139,10 @@ def _speed(settings: Settings) -> Iterator[Finding]:
     import cv2  # noqa: PLC0415  # heavy
     import numpy as np  # noqa: PLC0415  # heavy
 
+    from mien.app.eyes import EyesMaker  # noqa: PLC0415  # heavy
+    from mien.app.ports import LivePolicy  # noqa: PLC0415  # heavy
     from mien.registry.runtime import Runtime  # noqa: PLC0415  # heavy
     from mien.registry.store import Store  # noqa: PLC0415  # heavy
-    from mien.sessions.eyes import EyesMaker  # noqa: PLC0415  # heavy
-    from mien.sessions.ports import LivePolicy  # noqa: PLC0415  # heavy
 
     cv2.setNumThreads(1)
     try:

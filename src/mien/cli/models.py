@@ -11,7 +11,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 
 from mien.cli.settings import read_settings
 from mien.errors import FetchError, ModelError
-from mien.registry.card import Card
+from mien.inference.card import Card
 from mien.registry.progress import Report, Step
 from mien.registry.store import State, Store
 

@@ -7,8 +7,8 @@ from typing import Literal
 
 import click
 
+from mien.runners.photo_worker import PhotoLimits, confine, run_photo_worker
 from mien.telemetry import set_up_logging
-from mien.workers.photo_worker import PhotoLimits, confine, run_photo_worker
 
 
 @click.command(hidden=True)
@@ -37,9 +37,9 @@ def photo_worker(
     import cv2  # noqa: PLC0415
     from PIL import AvifImagePlugin  # noqa: PLC0415
 
+    from mien.app.eyes import EyesMaker  # noqa: PLC0415
     from mien.registry.runtime import Runtime  # noqa: PLC0415
     from mien.registry.store import Store  # noqa: PLC0415
-    from mien.sessions.eyes import EyesMaker  # noqa: PLC0415
 
     cv2.setNumThreads(1)
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each thread of its decoder takes pictures of its own

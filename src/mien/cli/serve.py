@@ -10,16 +10,16 @@ from collections.abc import Sequence
 import click
 import uvicorn
 
+from mien.app.ports import PipelineFactory
+from mien.app.states import LiveLimits
 from mien.cli.listening import cautions, open_listeners, url_of
 from mien.cli.settings import read_settings
 from mien.config import Settings
-from mien.media.peer import IceServer
+from mien.media.webrtc.peer import IceServer
+from mien.runners import PhotoReader, ProcessRunner
 from mien.server.app import connections, create_app, reach_of
-from mien.sessions.ports import PipelineFactory
-from mien.sessions.states import LiveLimits
 from mien.storage.consents import JsonLinesConsentLedger
 from mien.telemetry import set_up_logging
-from mien.workers import PhotoReader, ProcessRunner
 
 _GRACEFUL_S = 3
 _PR_SET_DUMPABLE = 4  # linux/prctl.h
@@ -111,9 +111,9 @@ def _open_eyes(settings: Settings) -> PipelineFactory:
     # Here and not above: the networks' runtime takes a second to import, and the first page need not wait.
     import cv2  # noqa: PLC0415
 
+    from mien.app.eyes import EyesMaker  # noqa: PLC0415
     from mien.registry.runtime import Runtime  # noqa: PLC0415
     from mien.registry.store import Store  # noqa: PLC0415
-    from mien.sessions.eyes import EyesMaker  # noqa: PLC0415
 
     cv2.setNumThreads(1)  # photos and previews are rare here; a pool of OpenCV's own costs memory
     return EyesMaker(Runtime(Store(settings.models_dir)))

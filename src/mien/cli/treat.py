@@ -12,23 +12,23 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
 
+from mien.app.consent import BILINGUAL_STATEMENT, declare
+from mien.app.files.treat import Limits, Progress, TreatReport, check_files, treat_file
+from mien.app.photos.advice import ADVICE, NEVER_RECOGNISED, SPOILS_RECOGNITION
+from mien.app.specs import FacePhoto, Person, Reference, read_wishes
 from mien.cli.models import show_progress
 from mien.cli.settings import read_settings
 from mien.config import Settings
 from mien.errors import ConsentError, MediaTooLargeError
-from mien.media.images import MAX_IMAGE_PIXELS, is_still
+from mien.media.files.images import MAX_IMAGE_PIXELS, is_still
 from mien.registry.runtime import Runtime
 from mien.registry.store import State, Store
-from mien.sessions.advice import ADVICE, NEVER_RECOGNISED, SPOILS_RECOGNITION
-from mien.sessions.consent import BILINGUAL_STATEMENT, declare
-from mien.sessions.treat import Limits, Progress, TreatReport, check_files, treat_file
-from mien.sessions.wishes import FacePhoto, Person, Reference, read_wishes
 from mien.storage.consents import JsonLinesConsentLedger
-from mien.vision.coach import Fault
-from mien.vision.mosaic import MosaicShape, MosaicStyle
+from mien.vision.photos.quality import Fault
+from mien.vision.render.mosaic import MosaicShape, MosaicStyle
 
 if TYPE_CHECKING:
-    from mien.sessions.eyes import EyesMaker
+    from mien.app.eyes import EyesMaker
 
 _USES = {
     "swap": ("to be swapped in", "이 얼굴로 바꿉니다"),
@@ -166,7 +166,7 @@ def _coach_the_unknown(eyes: "EyesMaker", people: Sequence[Person], report: Trea
 
 
 def _open_eyes(settings: Settings) -> "EyesMaker":
-    from mien.sessions.eyes import DEFAULT_MODELS, EyesMaker  # noqa: PLC0415  # takes a second; refusals need not wait
+    from mien.app.eyes import DEFAULT_MODELS, EyesMaker  # noqa: PLC0415  # takes a second; refusals need not wait
 
     store = Store(settings.models_dir)
     if any(store.state(card_id) is not State.READY for card_id in DEFAULT_MODELS):

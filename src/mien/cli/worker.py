@@ -11,11 +11,11 @@ from typing import Literal
 import click
 import cv2
 
+from mien.app.eyes import EyesMaker
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
-from mien.sessions.eyes import EyesMaker
+from mien.runners.worker import run_worker
 from mien.telemetry import set_up_logging
-from mien.workers.worker import run_worker
 
 _SWITCH_INTERVAL_S = 0.0005
 """CPython lets a thread keep the interpreter for 5 ms when others want it: many times a treatment's small steps."""

@@ -6,7 +6,7 @@ import numpy as np
 from av import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
-from mien.vision.faces import Image
+from mien.vision.types import Image
 
 # ITU-T H.273 code points.
 _RGB, _BT709, _UNSPECIFIED, _SMPTE170M, _BT2020 = 0, 1, 2, 6, 9

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import MediaTooLargeError, ShapeError
-from mien.vision.faces import Image, check_image
+from mien.vision.types import Image, check_image
 
 _BT601: Final = {2, 5, 6}
 """AVCOL_SPC_UNSPECIFIED, _BT470BG and _SMPTE170M: the same matrix."""

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from mien.errors import MediaError
-from mien.vision.faces import TreatedFrame
+from mien.vision.types import TreatedFrame
 
 MAX_WIDTH: Final = 320
 QUALITY: Final = 70

@@ -1,6 +1,6 @@
 """Open the networks of a store, each once."""
 
-from mien.registry.network import OnnxNet, load_network
+from mien.inference.network import OnnxNet, load_network
 from mien.registry.store import Store
 
 

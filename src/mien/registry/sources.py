@@ -23,7 +23,7 @@ import httpx
 from packaging.utils import parse_wheel_filename
 
 from mien.errors import DigestError, DiskFullError, FetchError, ModelError
-from mien.registry.card import Source, Weights
+from mien.inference.card import Source, Weights
 from mien.registry.progress import Report, Step
 
 _CHUNK = 1 << 20

@@ -13,9 +13,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mien.errors import DigestError, DiskFullError, FetchError, ModelError, UnknownCardError
-from mien.registry.card import Card, Sha256, Source, load_cards
+from mien.inference.card import Card, Sha256, Source, load_cards
+from mien.inference.network import OnnxNet, load_network, rehearse
 from mien.registry.convert import convert, recipe
-from mien.registry.network import OnnxNet, load_network, rehearse
 from mien.registry.progress import Report, Step, silent
 from mien.registry.sources import extract, fetch, writing
 

@@ -14,31 +14,31 @@ from fastapi.staticfiles import StaticFiles
 from starlette.formparsers import MultiPartParser
 from starlette.types import Scope
 
+from mien.app.broadcasts.broadcasts import Broadcasts
+from mien.app.personas.store import References
+from mien.app.ports import ConsentLedger, PipelineFactory, Runner
+from mien.app.specs import MAX_PHOTOS_OF_A_PERSONA
+from mien.app.states import LiveLimits
 from mien.config import LOOPBACK_NAMES, HttpSettings, LiveSettings, Settings
-from mien.media.encoded import VideoCodec
-from mien.media.peer import IceServer
-from mien.media.privates import gather_within
-from mien.media.reach import Reach
-from mien.media.recorder import RecordingLimits
-from mien.media.sdp import MAX_SDP_BYTES
-from mien.media.targets import Targets
-from mien.server import metrics, problems, whep, whip
+from mien.media.address_policy import Targets
+from mien.media.codecs.encoded import VideoCodec
+from mien.media.recording.recorder import RecordingLimits
+from mien.media.webrtc.aiortc_internals import gather_within
+from mien.media.webrtc.ice.network import Reach
+from mien.media.webrtc.peer import IceServer
+from mien.media.webrtc.sdp.parse import MAX_SDP_BYTES
+from mien.server import problems
 from mien.server.bucket import Bucket
 from mien.server.connections import ConnectionGuard, ConnectionLimits, GuardedConnection
 from mien.server.documented import ANYWHERE, answers, with_problems_of
-from mien.server.eyes import LateEyes
+from mien.server.late_models import LateEyes
 from mien.server.middleware import AnswerHeaders, BodyBounds, BodyLimit
 from mien.server.origins import KnownHosts, SameOrigin, is_below, route_path
 from mien.server.paths import Paths
 from mien.server.places import Places
 from mien.server.proxies import Proxies
-from mien.server.routes import broadcasts, events, frames, pages, personas, recordings
+from mien.server.routes import broadcasts, events, frames, metrics, pages, personas, recordings, whep, whip
 from mien.server.signalling import CORS
-from mien.sessions.broadcasts import Broadcasts
-from mien.sessions.ports import ConsentLedger, PipelineFactory, Runner
-from mien.sessions.references import References
-from mien.sessions.states import LiveLimits
-from mien.sessions.wishes import MAX_PHOTOS_OF_A_PERSONA
 
 _OPERATORS: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _OF_SOMETHING: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)

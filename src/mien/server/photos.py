@@ -5,9 +5,9 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from mien.app.photos.advice import ADVICE
 from mien.errors import PhotoFinding
-from mien.sessions.advice import ADVICE
-from mien.vision.coach import Fault
+from mien.vision.photos.quality import Fault
 
 
 class TextOut(BaseModel):

@@ -9,13 +9,13 @@ from typing import Final
 from fastapi import Request
 from fastapi.responses import Response
 
+from mien.app.ports import Connected, Live
 from mien.config import Settings
 from mien.errors import SdpError
-from mien.media.peer import IceServer
-from mien.media.sdp import Fragment, read_fragment, read_off_loop
-from mien.media.turn import turn_credentials
+from mien.media.webrtc.ice.turn import turn_credentials
+from mien.media.webrtc.peer import IceServer
+from mien.media.webrtc.sdp.parse import Fragment, read_fragment, read_off_loop
 from mien.server.problems import HttpError
-from mien.sessions.ports import Connected, Live
 
 SDP: Final = "application/sdp"
 FRAGMENT: Final = "application/trickle-ice-sdpfrag"

@@ -6,8 +6,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from mien.app.ports import Declaration
 from mien.errors import OutputError
-from mien.sessions.ports import Declaration
 
 
 class JsonLinesConsentLedger:

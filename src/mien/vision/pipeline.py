@@ -9,24 +9,24 @@ from typing import TypeAlias
 import numpy as np
 
 from mien.errors import PolicyError, ShapeError
-from mien.vision.chosen import Chosen, ChosenPerson, LargestInStill, Verdict
-from mien.vision.clearance import Clearance, ClearanceRules, Sight, sight_of
-from mien.vision.continuity import glimpse_of
-from mien.vision.cuts import CutDetector, surely_cut
-from mien.vision.embedder import DlibEmbedder, Gallery
-from mien.vision.evidence import Evidence
-from mien.vision.faces import Box, Detection, Face, Image, Net, TreatedFrame, check_image
-from mien.vision.flow import carried
-from mien.vision.glance import roll_of
-from mien.vision.label import Label
-from mien.vision.label_place import InTheWay, features_of
-from mien.vision.landmarks import box_of_mesh
-from mien.vision.looks import Finder, Look, LookSchedule, Pace, moving, thorough
-from mien.vision.mosaic import Cover, MosaicShape, MosaicStyle, cover_box, draw_covers
+from mien.vision.analysis.appearance import glimpse_of
+from mien.vision.analysis.clearance import Clearance, ClearanceRules, Sight, sight_of
+from mien.vision.analysis.cuts import CutDetector, surely_cut
+from mien.vision.analysis.embedder import DlibEmbedder, Gallery
+from mien.vision.analysis.evidence import Evidence
+from mien.vision.analysis.flow import carried
+from mien.vision.analysis.landmarks import box_of_mesh
+from mien.vision.analysis.primary import Chosen, ChosenPerson, LargestInStill, Verdict
+from mien.vision.analysis.redetection import roll_of
+from mien.vision.analysis.tiles import Finder, Look, LookSchedule, Pace, moving, thorough
+from mien.vision.analysis.tracker import HOLD_S, TWINS, FaceTrack, FaceTracker, Glancing, iou
 from mien.vision.policy import Mosaic, Policy, Show, Swap
-from mien.vision.swapper import MeshSwapper
-from mien.vision.tracker import HOLD_S, TWINS, FaceTrack, FaceTracker, Glancing, iou
-from mien.vision.worn import Worn
+from mien.vision.render.label import Label
+from mien.vision.render.label_place import InTheWay, features_of
+from mien.vision.render.mosaic import Cover, MosaicShape, MosaicStyle, cover_box, draw_covers
+from mien.vision.swap.overlay_mask import Worn
+from mien.vision.swap.swapper import MeshSwapper
+from mien.vision.types import Box, Detection, Face, Image, Net, TreatedFrame, check_image
 
 Span: TypeAlias = Callable[[str], AbstractContextManager[object]]
 """Times a stage: `with span("find"): ...`. Vision has no clock of its own."""

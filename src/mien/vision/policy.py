@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from mien.errors import PolicyError
-from mien.vision.faces import Face
-from mien.vision.swapper import Persona
+from mien.vision.swap.swapper import Persona
+from mien.vision.types import Face
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from mien.vision.faces import Image
+from mien.vision.types import Image
 
 
 def scaled(image: Image, width: int, height: int) -> Image:

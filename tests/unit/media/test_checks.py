@@ -8,9 +8,9 @@ import pytest
 from aioice import stun
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection
 
-from mien.media.privates import allow_checks, gather_within
-from mien.media.privates.checks import FACTOR, MAX_PAIRS, MAX_REMOTE, RETRIES, BoundedStun, CheckBudget
-from mien.media.reach import DEFAULT_REACH, Reach
+from mien.media.webrtc.aiortc_internals import allow_checks, gather_within
+from mien.media.webrtc.aiortc_internals.checks import FACTOR, MAX_PAIRS, MAX_REMOTE, RETRIES, BoundedStun, CheckBudget
+from mien.media.webrtc.ice.network import DEFAULT_REACH, Reach
 
 HERE, THERE = ("127.0.0.1", 5000), ("127.0.0.1", 5001)
 

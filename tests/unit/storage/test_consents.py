@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from mien.app.ports import Declaration
 from mien.errors import OutputError
-from mien.sessions.ports import Declaration
 from mien.storage.consents import JsonLinesConsentLedger
 
 AT = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)

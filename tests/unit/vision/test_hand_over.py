@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from mien.errors import ShapeError
-from mien.vision.faces import Detection
-from mien.vision.label import Label
-from mien.vision.looks import Pace, moving
-from mien.vision.mask_preview import nobody
-from mien.vision.masks import builtin_mask
+from mien.vision.analysis.tiles import Pace, moving
+from mien.vision.analysis.tracker import FaceTracker
 from mien.vision.pipeline import Eyes, FacePipeline
 from mien.vision.policy import Policy, Swap
-from mien.vision.tracker import FaceTracker
+from mien.vision.render.label import Label
+from mien.vision.swap.masks.builtin import builtin_mask
+from mien.vision.swap.masks.preview import nobody
+from mien.vision.types import Detection
 
 SCENE = np.random.default_rng(11).integers(90, 160, (360, 640, 3), np.uint8)
 FACE = np.array([250, 120, 330, 220], np.float32)

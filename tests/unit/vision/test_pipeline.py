@@ -4,19 +4,19 @@ import numpy as np
 import pytest
 
 from mien.errors import PolicyError, ShapeError
-from mien.vision.clearance import ClearanceRules
-from mien.vision.embedder import Gallery
-from mien.vision.evidence import Evidence
-from mien.vision.faces import Detection
-from mien.vision.label import Label
-from mien.vision.looks import moving
-from mien.vision.mask_preview import nobody
-from mien.vision.masks import builtin_mask
-from mien.vision.mosaic import MosaicShape, MosaicStyle
+from mien.vision.analysis.clearance import ClearanceRules
+from mien.vision.analysis.embedder import Gallery
+from mien.vision.analysis.evidence import Evidence
+from mien.vision.analysis.tiles import moving
+from mien.vision.analysis.tracker import FaceTracker
 from mien.vision.pipeline import Eyes, FacePipeline
 from mien.vision.policy import Policy, Show, Swap
-from mien.vision.surroundings import cell_side
-from mien.vision.tracker import FaceTracker
+from mien.vision.render.label import Label
+from mien.vision.render.mosaic import MosaicShape, MosaicStyle
+from mien.vision.render.surroundings import cell_side
+from mien.vision.swap.masks.builtin import builtin_mask
+from mien.vision.swap.masks.preview import nobody
+from mien.vision.types import Detection
 
 RNG = np.random.default_rng(11)
 SCENE = RNG.integers(90, 160, (360, 640, 3), np.uint8)

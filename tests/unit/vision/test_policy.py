@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from mien.errors import PolicyError
-from mien.vision.faces import Face
-from mien.vision.mask_preview import nobody
-from mien.vision.masks import builtin_mask
 from mien.vision.policy import Mosaic, Policy, Show, Swap
+from mien.vision.swap.masks.builtin import builtin_mask
+from mien.vision.swap.masks.preview import nobody
+from mien.vision.types import Face
 
 VOLTO = Swap(builtin_mask("volto"))
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import onnx
 
 from mien.errors import ConversionError
-from mien.registry.card import Card
+from mien.inference.card import Card
 from mien.registry.convert.dlib import convert_dlib
 from mien.registry.convert.relabel import relabel
 from mien.registry.convert.tflite import convert_tflite

@@ -17,7 +17,7 @@ import onnx
 from numpy.typing import NDArray
 
 from mien.errors import ConversionError
-from mien.registry.card import Card
+from mien.inference.card import Card
 from mien.registry.convert.graph import Graph
 
 _LAYER: Final = re.compile(rb"(con_4|affine_|fc_2|relu_|max_pool_2|avg_pool_2|add_prev_)")

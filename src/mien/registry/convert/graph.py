@@ -8,7 +8,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from mien.registry.card import Axis, Card
+from mien.inference.card import Axis, Card
 
 _OPSET = 17
 _IR_VERSION = 8  # what opset 17 shipped with; every onnxruntime since 1.12 reads it

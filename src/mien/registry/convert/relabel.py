@@ -3,7 +3,7 @@
 import onnx
 
 from mien.errors import ConversionError
-from mien.registry.card import Card
+from mien.inference.card import Card
 from mien.registry.convert.graph import tensor_info
 
 

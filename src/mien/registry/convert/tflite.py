@@ -13,7 +13,7 @@ import tflite
 from numpy.typing import NDArray
 
 from mien.errors import ConversionError
-from mien.registry.card import Card
+from mien.inference.card import Card
 from mien.registry.convert.graph import Graph
 
 Floats: TypeAlias = NDArray[np.float32]

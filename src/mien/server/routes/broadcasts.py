@@ -9,16 +9,16 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
+from mien.app.broadcasts.broadcasts import MAX_TITLE_LENGTH, Broadcast, Broadcasts, BroadcastWish
+from mien.app.personas.store import REFERENCE_PREFIX
+from mien.app.ports import MAX_LIVE_DELAY_FRAMES, LiveTreatment, OtherFaces
+from mien.app.states import BroadcastState, LiveReport, Load, PushReport
 from mien.config import Settings
-from mien.server.access import bearer_token, check_operator, knows_operator_token
+from mien.server.auth import bearer_token, check_operator, knows_operator_token
 from mien.server.guards import GuardedRoute, guarded
 from mien.server.paths import OwnPath
 from mien.server.problems import HttpError
-from mien.sessions.broadcasts import MAX_TITLE_LENGTH, Broadcast, Broadcasts, BroadcastWish
-from mien.sessions.ports import MAX_LIVE_DELAY_FRAMES, LiveTreatment, OtherFaces
-from mien.sessions.references import REFERENCE_PREFIX
-from mien.sessions.states import BroadcastState, LiveReport, Load, PushReport
-from mien.vision.mosaic import MosaicShape, MosaicStyle
+from mien.vision.render.mosaic import MosaicShape, MosaicStyle
 
 router = APIRouter(prefix="/api/broadcasts", tags=["broadcasts"], route_class=GuardedRoute)
 

@@ -8,10 +8,10 @@ from typing import Final
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from starlette.status import WS_1013_TRY_AGAIN_LATER
 
+from mien.app.broadcasts.broadcasts import Broadcast, Broadcasts
+from mien.app.states import BroadcastState, LiveReport
 from mien.errors import NoSuchBroadcastError
 from mien.server.routes.broadcasts import BroadcastOut
-from mien.sessions.broadcasts import Broadcast, Broadcasts
-from mien.sessions.states import BroadcastState, LiveReport
 
 router = APIRouter()
 

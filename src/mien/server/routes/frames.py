@@ -19,6 +19,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette import status
 from starlette.websockets import WebSocketState
 
+from mien.app.broadcasts.broadcasts import BroadcastWish, policy_of
+from mien.app.frames.exchange import FrameSlot, Waiting
+from mien.app.personas.store import Hold
+from mien.app.ports import FrameSession, LiveTreatment, OtherFaces, Runner
 from mien.config import Settings
 from mien.errors import (
     InputError,
@@ -29,16 +33,12 @@ from mien.errors import (
     PersonaError,
     TooManySessionsError,
 )
-from mien.media.frame_codec import FRAME_FORMATS, FrameFormat
+from mien.media.files.frame_codec import FRAME_FORMATS, FrameFormat
+from mien.media.files.image_header import check_photo_header
 from mien.media.meters import DurationMeter, RateMeter
-from mien.media.picture_header import check_photo_header
-from mien.server.access import bearer_token, check_operator_token
+from mien.server.auth import bearer_token, check_operator_token
 from mien.server.problems import HttpError
 from mien.server.routes.broadcasts import DelayFrames, PersonaId, WantedShape, WantedStyle, mosaic_of
-from mien.sessions.broadcasts import BroadcastWish, policy_of
-from mien.sessions.frame_exchange import FrameSlot, Waiting
-from mien.sessions.ports import FrameSession, LiveTreatment, OtherFaces, Runner
-from mien.sessions.references import Hold
 
 log = structlog.get_logger()
 router = APIRouter()

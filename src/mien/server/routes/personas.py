@@ -9,20 +9,20 @@ from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
+from mien.app.broadcasts.broadcasts import Broadcasts
+from mien.app.consent import BILINGUAL_STATEMENT, Language
+from mien.app.personas.store import References
+from mien.app.photos.advice import ADVICE
+from mien.app.ports import PipelineFactory
+from mien.app.specs import MAX_PHOTOS_OF_A_PERSONA
 from mien.errors import PersonaError
-from mien.server.access import check_operator
+from mien.server.auth import check_operator
 from mien.server.guards import GuardedRoute, guarded
 from mien.server.paths import OwnPath
 from mien.server.photos import PhotoOut, TextOut, photos_out
 from mien.server.places import Places
 from mien.server.problems import HttpError
-from mien.sessions.advice import ADVICE
-from mien.sessions.broadcasts import Broadcasts
-from mien.sessions.consent import BILINGUAL_STATEMENT, Language
-from mien.sessions.ports import PipelineFactory
-from mien.sessions.references import References
-from mien.sessions.wishes import MAX_PHOTOS_OF_A_PERSONA
-from mien.vision.coach import Fault
+from mien.vision.photos.quality import Fault
 
 router = APIRouter(prefix="/api", tags=["personas"], route_class=GuardedRoute)
 

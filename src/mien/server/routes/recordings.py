@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse, Response
 from pydantic import BaseModel, Field
 
 from mien.config import Settings
-from mien.server.access import check_operator
+from mien.server.auth import check_operator
 from mien.server.paths import OwnPath
 from mien.server.problems import HttpError
 

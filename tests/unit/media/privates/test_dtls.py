@@ -2,7 +2,7 @@
 
 import pytest
 
-from mien.media.privates.dtls import datagrams
+from mien.media.webrtc.aiortc_internals.dtls import datagrams
 
 
 def record(size):

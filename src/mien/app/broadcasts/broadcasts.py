@@ -1,0 +1,437 @@
+"""All broadcasts of a server: made, found, changed on air, ended."""
+
+import asyncio
+import hmac
+import random
+import secrets
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import Any, Final, Self
+
+import structlog
+
+from mien.app.personas.store import REFERENCE_PREFIX, Hold, References
+from mien.app.ports import MAX_LIVE_DELAY_FRAMES, Live, LivePolicy, LiveTreatment, OtherFaces, Runner
+from mien.app.states import BroadcastState, LiveCounts, LiveReport
+from mien.errors import (
+    InputError,
+    LiveLostError,
+    MienError,
+    NoSuchBroadcastError,
+    OutputError,
+    PersonaError,
+    PolicyError,
+    TokenError,
+    TooManySessionsError,
+)
+from mien.vision.render.mosaic import MosaicShape, MosaicStyle
+
+log = structlog.get_logger()
+
+MAX_TITLE_LENGTH: Final = 120
+_SWEEP_S: Final = 5.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
+_RESTARTS, _RESTARTS_WITHIN_S = 6, 120.0
+"""A session that breaks more often than this will break again; its broadcast ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastWish:
+    """What somebody asks a broadcast to be.
+
+    Attributes:
+        title: For people.
+        treatment: "mosaic" or "swap".
+        persona: Id of the face to swap in: "mask:..." or "reference:...".
+        others: In a swap, what all but the one who was largest when it began get.
+        delay_frames: As in `LivePolicy`.
+        mosaic_style: As in `LivePolicy`.
+        mosaic_shape: As in `LivePolicy`.
+        record: Whether what viewers get is recorded.
+    """
+
+    title: str = ""
+    treatment: LiveTreatment = "mosaic"
+    persona: str | None = None
+    others: OtherFaces = "mosaic"
+    delay_frames: int | None = None
+    mosaic_style: MosaicStyle = MosaicStyle.CELLS
+    mosaic_shape: MosaicShape = MosaicShape.BOX
+    record: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.title) > MAX_TITLE_LENGTH or not (self.title == "" or self.title.isprintable()):
+            raise InputError(f"a title is at most {MAX_TITLE_LENGTH} printable characters")
+        if self.treatment == "swap" and self.persona is None:
+            raise PolicyError("a swap needs a persona: a built-in mask or a reference photo")
+        if self.delay_frames is not None and not 0 <= self.delay_frames <= MAX_LIVE_DELAY_FRAMES:
+            raise PolicyError(f"a delay is 0 to {MAX_LIVE_DELAY_FRAMES} frames, got {self.delay_frames}")
+
+
+def policy_of(wish: BroadcastWish, references: References) -> LivePolicy:
+    """Return what `wish` means for a live session, with the reference photo itself.
+
+    Raises:
+        PersonaError: There is no such photo.
+    """
+    persona = wish.persona
+    reference = references.get(persona) if persona is not None and persona.startswith(REFERENCE_PREFIX) else None
+    return LivePolicy(
+        treatment=wish.treatment,
+        persona=reference or persona,
+        others=wish.others,
+        delay_frames=wish.delay_frames,
+        mosaic_style=wish.mosaic_style,
+        mosaic_shape=wish.mosaic_shape,
+    )
+
+
+@dataclass(eq=False, slots=True)
+class Broadcast:
+    """One broadcast and the live session that carries it, one after the other if they break.
+
+    Attributes:
+        id: Unguessable; who knows it may watch.
+        token: Who knows it may publish and change; None where only the session's URL protects it.
+        wish: What it is now.
+        policy: The same for a live session, with the reference photo itself.
+        live: Carries it.
+        brief: It ends with its publisher.
+        created_at: Seconds since 1970.
+        hold: Keeps the reference photo that it wears.
+        pushes: The servers elsewhere that it is pushed to: URL and token, by id.
+        restarting: Its session broke and the next one is not there yet.
+        restarts: So many of its sessions broke.
+        changing: Held while it changes.
+    """
+
+    id: str
+    token: str | None
+    wish: BroadcastWish
+    policy: LivePolicy
+    live: Live
+    brief: bool
+    created_at: float
+    hold: Hold
+    pushes: dict[str, tuple[str, str | None]] = field(default_factory=dict)
+    restarting: bool = False
+    restarts: int = 0
+    changing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def report(self) -> LiveReport:
+        """What viewers see, and the numbers of the last seconds."""
+        return LiveReport(BroadcastState.RESTARTING) if self.restarting else self.live.report
+
+    def check_token(self, token: str | None) -> None:
+        """Let the owner through.
+
+        Raises:
+            TokenError: The token is missing or wrong.
+        """
+        if self.token is not None and not self.knows(token):
+            raise TokenError("this needs the broadcast's own bearer token")
+
+    def knows(self, token: str | None) -> bool:
+        """Tell whether `token` is the broadcast's own."""
+        if self.token is None or token is None:
+            return False
+        return hmac.compare_digest(token.encode(), self.token.encode())
+
+
+class Broadcasts:
+    """The broadcasts of one server. Use as `async with`; leaving ends them all.
+
+    Args:
+        runner: Starts live sessions.
+        references: The photos that may be swapped in.
+        max_broadcasts: More are refused.
+        idle_timeout_s: A broadcast in which nobody publishes for so long ends.
+        brief_idle_timeout_s: The same for one that was made by publishing.
+
+    Attributes:
+        lost: So many live sessions have broken.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        references: References,
+        *,
+        max_broadcasts: int = 8,
+        idle_timeout_s: float = 600.0,
+        brief_idle_timeout_s: float = 10.0,
+    ) -> None:
+        self._runner = runner
+        self._references = references
+        self._max_broadcasts = max_broadcasts
+        self._idle_timeout_s = idle_timeout_s
+        self._brief_idle_timeout_s = brief_idle_timeout_s
+        self._broadcasts: dict[str, Broadcast] = {}
+        self._making = 0
+        self._counting: set[Live] = set()
+        self._counted = LiveCounts()
+        self.lost = 0
+        self._group = asyncio.TaskGroup()
+        self._sweeper: asyncio.Task[None]
+
+    async def __aenter__(self) -> Self:
+        await self._group.__aenter__()
+        self._sweeper = self._group.create_task(self._sweep())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._sweeper.cancel()
+        for broadcast in self:
+            broadcast.live.end()
+        await self._group.__aexit__(kind, error, trace)
+
+    def __iter__(self) -> Iterator[Broadcast]:
+        return iter(tuple(self._broadcasts.values()))
+
+    async def create(
+        self, wish: BroadcastWish, *, token: str | None = None, brief: bool = False, open_to_all: bool = False
+    ) -> Broadcast:
+        """Make a broadcast that waits for its publisher.
+
+        Args:
+            wish: What it shall be.
+            token: Its bearer token; None makes a new one.
+            brief: It ends with its publisher.
+            open_to_all: It has no token.
+
+        Raises:
+            TooManySessionsError: There are as many as may be.
+            PersonaError: There is no such persona.
+            PolicyError: The wish contradicts itself.
+            ModelError: A model cannot be had.
+            LiveLostError: What should carry it broke.
+        """
+        if len(self._broadcasts) + self._making >= self._max_broadcasts:
+            raise TooManySessionsError(f"this server carries at most {self._max_broadcasts} broadcasts")
+        self._making += 1
+        try:
+            broadcast_id = secrets.token_urlsafe(12)
+            policy = policy_of(wish, self._references)
+            hold = Hold(self._references)
+            hold.move_to(wish.persona)
+            try:
+                live = await self._begin(wish, policy, broadcast_id)
+            except BaseException:
+                hold.move_to(None)
+                raise
+            broadcast = Broadcast(
+                id=broadcast_id,
+                token=None if open_to_all else token or secrets.token_urlsafe(32),
+                wish=wish,
+                policy=policy,
+                live=live,
+                brief=brief,
+                created_at=time.time(),
+                hold=hold,
+            )
+            self._broadcasts[broadcast.id] = broadcast
+            self._group.create_task(self._run(broadcast))
+        finally:
+            self._making -= 1
+        return broadcast
+
+    async def _begin(self, wish: BroadcastWish, policy: LivePolicy, name: str) -> Live:
+        live = await self._runner.start(policy, name=name)
+        try:
+            await live.record(on=wish.record)
+            policy_of(wish, self._references)  # the photo may have been withdrawn meanwhile
+        except BaseException:
+            live.end()
+            raise
+        return live
+
+    def has(self, broadcast: Broadcast) -> bool:
+        """Whether `broadcast` is not over yet."""
+        return broadcast.id in self._broadcasts
+
+    @property
+    def counts(self) -> LiveCounts:
+        """Everything that all live sessions have counted, those that are over too."""
+        return sum((live.report.stats.counts for live in self._counting), self._counted)
+
+    def get(self, broadcast_id: str) -> Broadcast:
+        """Return a broadcast.
+
+        Raises:
+            NoSuchBroadcastError: There is none of that name.
+        """
+        broadcast = self._broadcasts.get(broadcast_id)
+        if broadcast is None:
+            raise NoSuchBroadcastError("there is no such broadcast; it may have ended")
+        return broadcast
+
+    async def change(self, broadcast: Broadcast, changes: Mapping[str, Any]) -> None:
+        """Change fields of `broadcast.wish`, on air. If that fails it stays what it was.
+
+        Raises:
+            PersonaError: There is no such persona.
+            PolicyError: The wish contradicts itself.
+            ModelError: A model cannot be had.
+            OutputError: Recordings cannot be written.
+            LiveLostError: Its session broke meanwhile.
+        """
+        async with broadcast.changing:
+            wish = replace(broadcast.wish, **changes)
+            if wish.record != broadcast.wish.record:
+                await broadcast.live.record(on=wish.record)
+                broadcast.wish = replace(broadcast.wish, record=wish.record)
+            if replace(wish, title=broadcast.wish.title) != broadcast.wish:
+                policy = policy_of(wish, self._references)
+                # First the hold: a photo that is withdrawn while the session changes is then taken off afterwards.
+                self._hold(broadcast, wish.persona)
+                try:
+                    await broadcast.live.use(policy)
+                except BaseException:
+                    with suppress(PersonaError):
+                        self._hold(broadcast, broadcast.wish.persona)
+                    raise
+                broadcast.policy = policy
+            broadcast.wish = wish
+
+    def _hold(self, broadcast: Broadcast, persona: str | None) -> None:
+        if self.has(broadcast):  # else nobody would release it
+            broadcast.hold.move_to(persona)
+
+    async def withdraw(self, persona_id: str) -> None:
+        """Forget a reference photo, and hide the faces of every broadcast that wears it.
+
+        Raises:
+            PersonaError: There is no such photo.
+        """
+        self._references.forget(persona_id)
+        for broadcast in self:
+            await self._take_off(broadcast, persona_id)
+
+    async def _take_off(self, broadcast: Broadcast, persona_id: str) -> None:
+        async with broadcast.changing:
+            if broadcast.wish.persona != persona_id:
+                return
+            # First what a session that is started again begins with: this one may be breaking just now.
+            broadcast.wish = replace(broadcast.wish, treatment="mosaic", persona=None)
+            broadcast.policy = policy_of(broadcast.wish, self._references)
+            broadcast.hold.move_to(None)
+            try:
+                await broadcast.live.use(broadcast.policy)
+            except MienError:
+                broadcast.live.end()  # what cannot be told to take a face off must not go on wearing it
+
+    async def push(self, broadcast: Broadcast, url: str, token: str | None) -> str:
+        """Push a broadcast to a WHIP server elsewhere; return the push's id.
+
+        Raises:
+            TooManySessionsError: There are as many pushes as may be.
+            LiveLostError: Its session broke meanwhile.
+        """
+        async with broadcast.changing:
+            push_id = await broadcast.live.push(url, token)
+            broadcast.pushes[push_id] = url, token
+        return push_id
+
+    async def stop_push(self, broadcast: Broadcast, push_id: str) -> None:
+        """End a push.
+
+        Raises:
+            NoSuchSessionError: There is no such push.
+            LiveLostError: The broadcast's session broke meanwhile.
+        """
+        async with broadcast.changing:
+            broadcast.pushes.pop(push_id, None)
+            await broadcast.live.stop_push(push_id)
+
+    def end(self, broadcast: Broadcast) -> None:
+        """End a broadcast: nobody finds it any more, and its peers are closed."""
+        self._broadcasts.pop(broadcast.id, None)
+        broadcast.live.end()
+
+    async def _run(self, broadcast: Broadcast) -> None:
+        with structlog.contextvars.bound_contextvars(broadcast=broadcast.id):
+            log.info("broadcast_made", treatment=broadcast.wish.treatment)
+            try:
+                await self._see_through(broadcast)
+            except MienError as error:
+                log.error("broadcast_failed", code=error.code, reason=str(error))  # noqa: TRY400  # its trace says no more
+            finally:
+                self._broadcasts.pop(broadcast.id, None)
+                broadcast.hold.move_to(None)
+                log.info("broadcast_ended")
+
+    async def _see_through(self, broadcast: Broadcast) -> None:
+        """Return when the broadcast is over; a session that breaks is followed by a new one."""
+        broke: deque[float] = deque(maxlen=_RESTARTS)
+        while True:
+            try:
+                await self._count(broadcast.live)
+            except LiveLostError:
+                broadcast.restarting = True
+                broadcast.restarts += 1
+            else:
+                return
+            while broadcast.restarting and self.has(broadcast):
+                await self._restart(broadcast, broke)
+            if broadcast.restarting:
+                return
+            if not self.has(broadcast):
+                broadcast.live.end()  # somebody ended it while it was started
+
+    async def _restart(self, broadcast: Broadcast, broke: deque[float]) -> None:
+        """Wait a little and try to give `broadcast` a new session.
+
+        Raises:
+            LiveLostError: It broke too often.
+        """
+        now = time.monotonic()
+        if len(broke) == _RESTARTS and now - broke[0] < _RESTARTS_WITHIN_S:
+            raise LiveLostError(f"its session broke {_RESTARTS} times in {now - broke[0]:.0f} s")
+        broke.append(now)
+        times = sum(now - at < _RESTARTS_WITHIN_S for at in broke)
+        self.lost += 1
+        log.warning("live_session_lost", times=times)
+        # Jittered, so that the sessions of a machine that ran short of memory do not come back all at once.
+        jitter = random.uniform(0.5, 1.5)  # noqa: S311  # no secret
+        await asyncio.sleep(min(_FIRST_PAUSE_S * 2 ** (times - 1), _LONGEST_PAUSE_S) * jitter)
+        async with broadcast.changing:
+            try:
+                broadcast.live = await self._runner.start(broadcast.policy, name=broadcast.id)
+                await self._resume(broadcast)
+            except LiveLostError:
+                return
+        broadcast.restarting = False
+
+    async def _resume(self, broadcast: Broadcast) -> None:
+        """Let a new session do what the old one did beside serving viewers."""
+        try:
+            await broadcast.live.record(on=broadcast.wish.record)
+        except OutputError as error:
+            log.warning("recording_not_resumed", reason=str(error))
+        pushes, broadcast.pushes = broadcast.pushes, {}
+        for url, token in pushes.values():
+            broadcast.pushes[await broadcast.live.push(url, token)] = url, token
+
+    async def _count(self, live: Live) -> None:
+        """Return when `live` is over; its counts stay."""
+        self._counting.add(live)
+        try:
+            await live.wait()
+        finally:
+            self._counting.discard(live)
+            self._counted += live.report.stats.counts
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_S)
+            for broadcast in self:
+                limit = self._brief_idle_timeout_s if broadcast.brief else self._idle_timeout_s
+                if broadcast.report.idle_s > limit:
+                    self.end(broadcast)

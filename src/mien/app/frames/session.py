@@ -1,0 +1,92 @@
+"""Single pictures, treated one after the other, for clients that cannot do WebRTC."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from mien.app.ports import LivePolicy, Pipeline, TakesOver, TreatedPicture
+from mien.errors import LiveError, MienError
+from mien.media.files.frame_codec import FrameFormat, decode_frame, encode_frame
+
+log = structlog.get_logger()
+
+
+class LocalFrameSession:
+    """Treats one client's pictures in this process (the port `FrameSession`).
+
+    Args:
+        policy: How they are treated at first.
+        build: Makes pipelines; called off the event loop.
+        form: In which form treated pictures come back.
+        max_pixels: Larger pictures are refused.
+    """
+
+    def __init__(
+        self,
+        policy: LivePolicy,
+        *,
+        build: Callable[[LivePolicy], Pipeline],
+        form: FrameFormat,
+        max_pixels: int,
+    ) -> None:
+        self._policy = policy
+        self._build = build
+        self._form = form
+        self._max_pixels = max_pixels
+        self._pipeline: Pipeline
+        self._busy = asyncio.Lock()
+        self._errors = 0
+
+    async def prepare(self) -> None:
+        """Make the first pipeline.
+
+        Raises:
+            PersonaError: There is no such persona.
+            PolicyError: The policy contradicts itself.
+            ModelError: A model cannot be had.
+        """
+        self._pipeline = await asyncio.to_thread(self._build, self._policy)
+
+    async def treat(self, picture: bytes, *, at: float) -> TreatedPicture | None:
+        """Take a JPEG or WebP picture; return one to show, or None while the delay fills.
+
+        Raises:
+            MediaError: It cannot be read.
+            LiveError: It could not be treated.
+        """
+        async with self._busy:
+            return await asyncio.to_thread(self._treat, picture, at)
+
+    async def use(self, policy: LivePolicy) -> None:
+        """Treat the next picture by `policy`.
+
+        Raises:
+            PersonaError: There is no such persona.
+            PolicyError: The policy contradicts itself.
+            ModelError: A model cannot be had.
+        """
+        pipeline = await asyncio.to_thread(self._build, policy)
+        async with self._busy:
+            if isinstance(pipeline, TakesOver):
+                pipeline.take_over(self._pipeline, in_scene=True)
+            self._pipeline = pipeline
+
+    def end(self) -> None:
+        """Nothing is held that the collector would not free."""
+
+    def _treat(self, picture: bytes, at: float) -> TreatedPicture | None:
+        image = decode_frame(picture, max_pixels=self._max_pixels)
+        try:
+            treated = self._pipeline(image, at=at)
+            if treated is None:
+                return None
+            # The encoder takes nothing but a TreatedFrame: whatever a pipeline returns, no camera picture leaves.
+            return TreatedPicture(encode_frame(treated, self._form), treated.at)
+        except MienError:
+            raise
+        except Exception as error:
+            self._errors += 1
+            if self._errors & (self._errors - 1) == 0:  # the 1st, 2nd, 4th, 8th, ...: never once per frame
+                log.warning("treatment_failed", error=type(error).__name__, reason=str(error), times=self._errors)
+            raise LiveError("the picture could not be treated") from error

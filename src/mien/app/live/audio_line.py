@@ -1,0 +1,70 @@
+"""The way of sound through a live session: it waits as long as the picture takes, then goes to everybody."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+from mien.media.codecs.encoded import SOUND_CLOCK_RATE, EncodedSound
+from mien.media.webrtc.ingest.audio import CapturedSound, SoundClock
+
+_QUEUE: Final = 250
+"""Five seconds of 20 ms packets; no treatment takes longer."""
+LEAD_S: Final = 0.1
+"""By so much sound leaves before its picture. A browser holds sound some 60 ms longer than pictures, against
+jitter and for its audio device, and then makes the picture wait: for half a minute its delay grows."""
+
+
+class SoundLine:
+    """Delays sound by the picture's own delay less a lead, so that lips match; the packets stay as they are.
+
+    Args:
+        epoch: The capture time, in seconds, that becomes presentation time zero; the pictures' too.
+        delay_s: Tells how long a picture takes from capture to leaving, just now.
+        wanted: Tells whether anybody listens.
+        push: Takes the packets.
+    """
+
+    def __init__(
+        self,
+        *,
+        epoch: float,
+        delay_s: Callable[[], float],
+        wanted: Callable[[], bool],
+        push: Callable[[EncodedSound], None],
+    ) -> None:
+        self._epoch = epoch
+        self._clock = SoundClock(epoch)
+        self._delay_s = delay_s
+        self._wanted = wanted
+        self._push = push
+        self._waiting: deque[EncodedSound] = deque(maxlen=_QUEUE)
+        self._arrived = asyncio.Event()
+
+    async def run(self, sounds: AsyncIterator[CapturedSound]) -> None:
+        """Carry one publisher's `sounds` until they end."""
+        self._waiting.clear()
+        self._clock.restart()
+        async with asyncio.TaskGroup() as group:
+            sending = group.create_task(self._send())
+            async for sound in sounds:
+                pts = self._clock.pts(sound)
+                if pts is not None:
+                    self._waiting.append(EncodedSound(sound.data, pts))
+                    self._arrived.set()
+            sending.cancel()
+
+    async def _send(self) -> None:
+        while True:
+            while not self._waiting:
+                self._arrived.clear()
+                await self._arrived.wait()
+            captured_at = self._epoch + self._waiting[0].pts / SOUND_CLOCK_RATE
+            early = captured_at + self._delay_s() - LEAD_S - time.monotonic()
+            if early > 0:
+                await asyncio.sleep(early)
+            if self._waiting:
+                sound = self._waiting.popleft()
+                if self._wanted():
+                    self._push(sound)

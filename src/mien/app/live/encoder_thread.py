@@ -1,0 +1,249 @@
+"""The thread that encodes once for all viewers, and decides what they see when nothing new is safe."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+import structlog
+
+from mien.app.states import DELAY_BOUNDS_S
+from mien.media.codecs.encoded import EncodedPicture, VideoCodec
+from mien.media.codecs.layers import Ladder
+from mien.media.meters import DurationMeter, Histogram, RateMeter
+from mien.media.newest import Newest
+from mien.vision.render.slate import slate
+from mien.vision.types import TreatedFrame
+
+log = structlog.get_logger()
+
+REPEAT_S: Final = 0.2
+"""Without news the present picture is sent again at this interval, for late joiners and impatient players."""
+_FIRST_SIZE_WH: Final = (640, 360)
+_LEAST_SIDE: Final = 16
+"""Of a slate; the pictures of a camera may be too small for any codec."""
+_SMOOTHING: Final = 0.05
+"""Weight of the newest delay; the smoothed delay follows in about a second, so that sound does not wobble."""
+
+
+class Tap(Protocol):
+    """Somebody else who wants to see what viewers see, such as `Thumbnail`. Both methods return at once."""
+
+    def put(self, treated: TreatedFrame) -> None:
+        """Take the frame that is shown now; an older one that still waits is of no interest."""
+
+    def forget(self) -> None:
+        """Drop every frame seen so far."""
+
+
+class EncoderThread:
+    """Sends the newest treated frame; in want of one, the last; in want of that, the slate.
+
+    This is the only place from which pictures leave, and it knows no other source than `treated`.
+
+    Args:
+        emit: Called on this thread with every picture of every rung that has an audience.
+        epoch: Capture time that becomes presentation time zero.
+        slate_after_s: How long the last frame stays up when no new one comes.
+        codec: Of the broadcast, unless `use_codec` says otherwise.
+        taps: Get every frame that is shown, and the slate once when it goes up, audience or not.
+    """
+
+    def __init__(
+        self,
+        *,
+        emit: Callable[[EncodedPicture], None],
+        epoch: float,
+        slate_after_s: float,
+        codec: VideoCodec = VideoCodec.VP8,
+        taps: Sequence[Tap] = (),
+    ) -> None:
+        self.treated = Newest[TreatedFrame]()
+        self.out = RateMeter()
+        self.delays = DurationMeter()
+        self.delay_histogram = Histogram(DELAY_BOUNDS_S)
+        self.delay_s = 0.1
+        self.on_slate = True
+        self.counts: dict[str, int] = {}
+        self.size_wh: tuple[int, int] | None = None
+        self.errors = 0
+        self.spent_s = 0.0
+        self._emit_picture = emit
+        self._epoch = epoch
+        self._ladder = Ladder(codec, epoch=epoch)
+        self._slate_after_s = slate_after_s
+        self._taps = tuple(taps)
+        self._sent_at = 0.0
+        self._shown: TreatedFrame | None = None
+        self._shown_since = 0.0
+        self._failing_since: float | None = None
+        self._busy_since: float | None = None
+        self._slate: TreatedFrame | None = None
+        self._era = 0
+        self._slate_at_once = True
+        self._era_lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="mien-encoder", daemon=True)
+        self._thread.start()
+
+    def use_codec(self, codec: VideoCodec) -> None:
+        """Encode in another codec; only before there is an audience."""
+        self._ladder = Ladder(codec, epoch=self._epoch)
+
+    def set_audience(self, rungs: frozenset[int]) -> None:
+        """Say which rungs anybody watches; only these are encoded, each from a keyframe on.
+
+        Raises:
+            ValueError: There is no such rung.
+        """
+        self._ladder.set_audience(rungs)
+        self._hurry()
+
+    def want_keyframe(self, rung: int) -> None:
+        """Make the next picture of a rung one that can be decoded by itself."""
+        self._ladder.want_keyframe(rung)
+        self._hurry()
+
+    def limit_rate(self, rung: int, bit_rate: int | None) -> None:
+        """Keep a rung below `bit_rate` bits a second, without a keyframe; None lifts the limit."""
+        self._ladder.limit_rate(rung, bit_rate)
+
+    @property
+    def overloaded(self) -> bool:
+        """Whether encoding is so late that the lower rungs go without every second frame."""
+        return self._ladder.overloaded
+
+    @property
+    def flows(self) -> bool:
+        """Whether treated pictures go out: the slate is not up, and encoding has not failed or hung for as long."""
+        now = time.monotonic()
+        stuck_since = min(now if at is None else at for at in (self._failing_since, self._busy_since))
+        return not self.on_slate and now - stuck_since <= self._slate_after_s
+
+    def forget(self, *, at_once: bool = True) -> None:
+        """Show the slate until a new frame comes.
+
+        When this returns, no picture made of a frame from before is emitted any more, and none is in a tap. The
+        first picture after it is a keyframe, so that nothing shines through.
+
+        Args:
+            at_once: False gives a new frame the time of a repetition to come before the slate goes up.
+        """
+        with self._era_lock:
+            self._era += 1
+            self._shown = None
+            self.treated.clear()
+            for tap in self._taps:
+                tap.forget()
+            self._slate_at_once = at_once
+        self.treated.nudge()
+
+    def close(self, *, timeout_s: float) -> bool:
+        """Stop, and wait for the thread to end; return whether it did."""
+        self.treated.close()
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _hurry(self) -> None:
+        if time.monotonic() - self._sent_at > REPEAT_S / 2:
+            self.treated.nudge()  # nothing is flowing: do not wait for the next repetition
+
+    def _run(self) -> None:
+        begun = self._era
+        while not self.treated.closed:
+            era = self._era
+            fresh = self.treated.get(timeout_s=REPEAT_S)
+            if self.treated.closed:
+                return
+            if era != self._era:  # the frame may be from before `forget`; the next one is not
+                fresh, era = None, self._era
+            if era != begun:
+                begun = era
+                self._ladder.want_fresh_start()
+                if fresh is None and not self._slate_at_once:
+                    continue
+            self._busy_since = time.monotonic()
+            try:
+                if fresh is not None:
+                    self._show(fresh, era)
+                    self._failing_since = None
+                else:
+                    self._repeat(era)
+            except Exception as error:  # noqa: BLE001  # a frame that cannot be encoded must not end the broadcast
+                self._count(error)
+                self._fall_back(era)
+            finally:
+                self.spent_s += time.monotonic() - self._busy_since
+                self._busy_since = None
+
+    def _show(self, fresh: TreatedFrame, era: int) -> None:
+        if not isinstance(fresh, TreatedFrame):
+            raise TypeError(f"only a TreatedFrame may be shown, got {type(fresh).__name__}")
+        with self._era_lock:
+            if era != self._era:
+                return
+            self.on_slate = False
+            self._shown, self._shown_since = fresh, time.monotonic()
+            for tap in self._taps:
+                tap.put(fresh)
+        self.counts = fresh.counts
+        self.size_wh = (fresh.image.shape[1], fresh.image.shape[0])
+        left_at = self._send(fresh, era, at=fresh.at)
+        self.out.tick(left_at)
+        delay = left_at - fresh.at
+        if self.delays.median_ms is None:
+            self.delay_s = delay
+        self.delay_s += _SMOOTHING * (delay - self.delay_s)
+        self.delays.add(delay)
+        self.delay_histogram.add(delay)
+
+    def _fall_back(self, era: int) -> None:
+        """Show the slate when frames come but none could be encoded for as long as the last one may stay up."""
+        now = time.monotonic()
+        if self._failing_since is None:
+            self._failing_since = now
+        if now - self._failing_since <= self._slate_after_s or now - self._sent_at <= REPEAT_S:
+            return
+        with self._era_lock:
+            self._shown = None
+        try:
+            self._repeat(era)
+        except Exception as error:  # noqa: BLE001  # then the codec is at fault, not the frame
+            self._count(error)
+
+    def _count(self, error: Exception) -> None:
+        self.errors += 1
+        if self.errors & (self.errors - 1) == 0:
+            log.warning("encoding_failed", error=type(error).__name__, times=self.errors)
+
+    def _repeat(self, era: int) -> None:
+        now = time.monotonic()
+        with self._era_lock:
+            shown = self._shown
+            if era != self._era:
+                return
+            if shown is None or now - self._shown_since > self._slate_after_s:
+                width, height = self.size_wh or _FIRST_SIZE_WH
+                shown = self._slate_of((max(width, _LEAST_SIDE), max(height, _LEAST_SIDE)))
+                if not self.on_slate:
+                    for tap in self._taps:
+                        tap.put(shown)
+                self.on_slate = True
+                self.counts = {}
+        self._send(shown, era, at=now - self.delay_s)
+
+    def _send(self, treated: TreatedFrame, era: int, *, at: float) -> float:
+        """Encode and emit; return when the best rung left."""
+        left_at = None
+        for picture in self._ladder.encode(treated, at=at):
+            with self._era_lock:
+                if era != self._era:
+                    break  # the next era begins with a keyframe, so nobody misses this one
+                self._emit_picture(picture)
+            self._sent_at = time.monotonic()
+            left_at = left_at or self._sent_at
+        return left_at or time.monotonic()
+
+    def _slate_of(self, size_wh: tuple[int, int]) -> TreatedFrame:
+        if self._slate is None or self._slate.image.shape[1::-1] != size_wh:
+            self._slate = slate(size_wh, at=0.0)
+        return self._slate

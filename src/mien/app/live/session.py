@@ -1,0 +1,410 @@
+"""A live session: one publisher's pictures and sound, treated, encoded once, sent to every viewer.
+
+    publisher ─► Ingest ─► newest picture ─► VisionThread ─► newest treated ─► EncoderThread ─► LiveOutput
+                 sound ──────────── waits as long as the picture takes ───────────────────────┘
+
+What comes after the treated picture is `LiveOutput`'s. Pictures get there only through the encoder thread, which
+knows treated frames and the slate.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any, Final
+
+import structlog
+
+from mien.app.broadcasts.seats import CONNECT_WITHIN_S
+from mien.app.live.audio_line import SoundLine
+from mien.app.live.encoder_thread import EncoderThread
+from mien.app.live.output import LiveOutput
+from mien.app.live.treating import Treating
+from mien.app.ports import Connected, LivePolicy, Pipeline, Role
+from mien.app.states import BroadcastState, LiveCounts, LiveLimits, LiveReport, LiveStats, Load
+from mien.errors import (
+    BroadcastTakenError,
+    LiveError,
+    LiveLostError,
+    NoSuchSessionError,
+    PolicyError,
+)
+from mien.media.meters import RateMeter
+from mien.media.webrtc.egress.fan_out import Viewer
+from mien.media.webrtc.ingest.publisher import Ingest
+from mien.media.webrtc.peer import CONNECT_TIMEOUT_S, IceServer, Peer
+from mien.media.webrtc.sdp.parse import Fragment, Offer
+
+log = structlog.get_logger()
+
+_HOUSEKEEPING_S: Final = 0.25
+_GONE: Final = "there is no such session; it may have ended"
+
+
+class LiveSession:
+    """Carries one broadcast (the port `Live`). `run` does everything and owns every task; the other methods feed it.
+
+    Args:
+        policy: How pictures are treated at first.
+        build: Makes pipelines; called off the event loop, also when one hangs.
+        limits: Waits and bounds.
+        ice_servers: For all peer connections.
+    """
+
+    def __init__(
+        self,
+        policy: LivePolicy,
+        *,
+        build: Callable[[LivePolicy], Pipeline],
+        limits: LiveLimits,
+        ice_servers: Sequence[IceServer] = (),
+    ) -> None:
+        self._treating = Treating(policy, build=build, limits=limits)
+        self._limits = limits
+        self._ice_servers = ice_servers
+        self._epoch = time.monotonic()
+        self._peers: dict[str, Peer] = {}
+        self._publisher: Ingest | None = None
+        self._idle_since = self._epoch
+        self._left_at: float | None = None
+        self._last_picture_at = 0.0
+        self._in = RateMeter()
+        self._dropped_before = 0
+        self._sound: SoundLine
+        self._asked_to_end = False
+        self._ending = asyncio.Event()
+        self._over = asyncio.Event()
+        self._ready = asyncio.Event()
+        self._group: asyncio.TaskGroup
+        self._output: LiveOutput
+        self._encoder: EncoderThread
+
+    # Life ---------------------------------------------------------------------------------------------------
+
+    async def prepare(self) -> None:
+        """Make the first pipeline.
+
+        Raises:
+            PersonaError: There is no such persona.
+            PolicyError: The policy contradicts itself.
+            ModelError: A model cannot be had.
+        """
+        await self._treating.prepare()
+
+    async def run(self) -> None:
+        """Serve until `end` is called; then close every connection and thread. Comes after `prepare`."""
+        self._output = LiveOutput(epoch=self._epoch, limits=self._limits, ice_servers=self._ice_servers)
+        self._encoder = self._output.encoder
+        self._sound = SoundLine(
+            epoch=self._epoch,
+            delay_s=lambda: self._encoder.delay_s,
+            wanted=lambda: self._output.wants_sound,
+            push=self._output.push_sound,
+        )
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                self._treating.start(self._encoder, group)
+                housekeeping = group.create_task(self._keep_house())
+                self._ready.set()
+                await self._ending.wait()
+                housekeeping.cancel()
+                for peer in self._peers.values():
+                    peer.leave()
+                await self._output.close()
+        finally:
+            self._ending.set()
+            await self._treating.stop()
+            await self._output.close()
+            self._over.set()
+
+    async def started(self) -> None:
+        """Return once `run` can serve."""
+        await self._ready.wait()
+
+    def end(self) -> None:
+        """Make `run` close everything and return."""
+        self._asked_to_end = True
+        self._ending.set()
+
+    async def wait(self) -> None:
+        """Return when `run` has closed everything.
+
+        Raises:
+            LiveLostError: It did so because it broke.
+        """
+        await self._over.wait()
+        if not self._asked_to_end:
+            raise LiveLostError("the live session broke")
+
+    # Peers --------------------------------------------------------------------------------------------------
+
+    async def publish(self, offer: Offer) -> Connected:
+        """Take a publisher.
+
+        Raises:
+            BroadcastTakenError: Somebody publishes already.
+            SdpError: The offer cannot be answered.
+            LiveError: The session is over.
+        """
+        self._check_open()
+        previous = self._publisher
+        if previous is not None and not previous.gone.is_set():
+            if self._picture_age() < self._limits.slate_after_s:
+                raise BroadcastTakenError("somebody is live in this broadcast already")
+            previous.leave()  # it fell silent; the new one has the same token
+        ingest = Ingest(
+            offer,
+            self._ice_servers,
+            start_kbps=self._limits.start_kbps,
+            max_kbps=self._limits.max_kbps,
+            max_pixels=self._limits.max_pixels,
+        )
+        self._publisher = ingest
+        self._output.publisher_takes(offer)
+        self._last_picture_at = time.monotonic()  # a grace to connect in
+        try:
+            return await self._connect(ingest, partial(self._serve_publisher, ingest))
+        except BaseException:
+            self._see_off(ingest)
+            raise
+
+    async def watch(self, offer: Offer, *, is_audience: bool = True, source: str = "") -> Connected:
+        """Take a viewer.
+
+        Args:
+            offer: What their browser offers.
+            is_audience: False where the broadcaster looks at their own picture; it does not count.
+            source: Stands for the address that they come from.
+
+        Raises:
+            TooManySessionsError: There are as many viewers as may be.
+            SdpError: The offer cannot be answered.
+            LiveError: The session is over.
+        """
+        self._check_open()
+        viewer = self._output.add_viewer(offer, is_audience=is_audience, source=source)
+        try:
+            return await self._connect(viewer, partial(self._serve_viewer, viewer))
+        except BaseException:
+            self._see_off(viewer)
+            raise
+
+    async def check(self, session_id: str, role: Role) -> None:
+        """Let pass who names a session that is there.
+
+        Raises:
+            NoSuchSessionError: There is no such session of that role.
+        """
+        if not isinstance(self._peer(session_id), Ingest if role == "publisher" else Viewer):
+            raise NoSuchSessionError(_GONE)
+
+    async def trickle(self, session_id: str, fragment: Fragment) -> None:
+        """Add a peer's late ICE candidates.
+
+        Raises:
+            NoSuchSessionError: There is no such session.
+            IceRestartError: The fragment has other ICE credentials.
+            SdpError: It cannot be used.
+        """
+        await self._peer(session_id).trickle(fragment)
+
+    async def hang_up(self, session_id: str) -> None:
+        """End one peer's session.
+
+        Raises:
+            NoSuchSessionError: There is no such session.
+        """
+        self._peer(session_id).leave()
+
+    def _peer(self, session_id: str) -> Peer:
+        if session_id not in self._peers:
+            raise NoSuchSessionError(_GONE)
+        return self._peers[session_id]
+
+    # Pictures -----------------------------------------------------------------------------------------------
+
+    async def use(self, policy: LivePolicy) -> None:
+        """Treat the next picture by `policy`. When this returns, no picture of the old one follows.
+
+        A picture that has been under treatment for longer than the waiting time is cut off.
+
+        Raises:
+            PersonaError: There is no such persona.
+            PolicyError: The policy contradicts itself.
+            ModelError: A model cannot be had.
+        """
+        self._check_open()
+        await self._treating.use(policy)
+        self._check_open()
+
+    # What goes out beside viewers ---------------------------------------------------------------------------
+
+    async def thumbnail(self) -> bytes | None:
+        """Return a small JPEG of what viewers see; None when there is nothing to see."""
+        return await self._output.thumbnail()
+
+    async def record(self, *, on: bool) -> None:
+        """Begin or end the recording of what viewers get.
+
+        Raises:
+            OutputError: It cannot be written.
+            PolicyError: This server records nothing.
+        """
+        self._check_open()
+        folder = self._limits.recordings_dir
+        if on and folder is None:
+            raise PolicyError("this server records nothing: MIEN_RECORDINGS__ENABLED is off")
+        await self._output.record(folder if on else None)
+
+    async def push(self, url: str, token: str | None) -> str:
+        """Push the broadcast to a WHIP server elsewhere; return the push's id.
+
+        Raises:
+            TooManySessionsError: There are as many as may be.
+        """
+        self._check_open()
+        return self._output.push(url, token, group=self._group)
+
+    async def stop_push(self, push_id: str) -> None:
+        """End a push.
+
+        Raises:
+            NoSuchSessionError: There is no such push.
+        """
+        await self._output.stop_push(push_id)
+
+    @property
+    def report(self) -> LiveReport:
+        """What viewers see, the numbers of the last seconds, and for how long nobody has published."""
+        idle_s = 0.0 if self._publisher is not None else time.monotonic() - self._idle_since
+        return LiveReport(self._state(), self._stats(), idle_s)
+
+    def _state(self) -> BroadcastState:
+        if self._ending.is_set():
+            return BroadcastState.ENDED
+        if self._publisher is None:
+            return BroadcastState.WAITING
+        return BroadcastState.LIVE if self._encoder.flows else BroadcastState.PAUSED
+
+    def _stats(self) -> LiveStats:
+        now = time.monotonic()
+        encoder, treating, output = self._encoder, self._treating, self._output
+        late = 0 if self._publisher is None else self._publisher.dropped
+        return LiveStats(
+            fps_in=round(self._in.rate(now), 1),
+            fps_out=round(encoder.out.rate(now), 1),
+            vision_ms=treating.vision_ms,
+            server_delay_ms=encoder.delays.median_ms,
+            faces=dict(encoder.counts),
+            viewers=output.viewers,
+            size_wh=encoder.size_wh,
+            load=self._load(now),
+            codec=output.codec,
+            rungs=output.rungs,
+            recording=output.recording,
+            pushes=output.pushes,
+            counts=LiveCounts(
+                pictures_in=self._in.total,
+                pictures_out=encoder.out.total,
+                dropped=self._dropped_before + late + treating.dropped + encoder.treated.dropped,
+                vision_errors=treating.errors,
+                delays=tuple(encoder.delay_histogram.counts),
+                delay_sum_s=encoder.delay_histogram.sum_s,
+            ),
+        )
+
+    def _load(self, now: float) -> Load:
+        if self._publisher is None:
+            return Load.OK
+        is_paused = self._state() is BroadcastState.PAUSED
+        return self._treating.load(is_paused=is_paused, is_fed=self._in.rate(now) >= 1)
+
+    # Inside -------------------------------------------------------------------------------------------------
+
+    def _check_open(self) -> None:
+        if self._over.is_set() and not self._asked_to_end:
+            raise LiveLostError("the live session broke; it is being started again")
+        if self._ending.is_set():
+            raise LiveError("the broadcast is over")
+
+    def _picture_age(self) -> float:
+        return time.monotonic() - self._last_picture_at
+
+    async def _connect(self, peer: Peer, body: Callable[[], Coroutine[Any, Any, object]]) -> Connected:
+        answer = await peer.answer()
+        if self._ending.is_set():
+            await peer.close()
+            self._check_open()
+        session_id = secrets.token_urlsafe(16)
+        self._peers[session_id] = peer
+        self._group.create_task(self._serve(session_id, peer, body))
+        return Connected(session_id, answer)
+
+    async def _serve(self, session_id: str, peer: Peer, body: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        """See one peer through to its end. Nothing that goes wrong here concerns the others."""
+        role = "publisher" if isinstance(peer, Ingest) else "viewer"
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S if role == "publisher" else CONNECT_WITHIN_S):
+                await peer.settled.wait()
+            if not peer.gone.is_set():
+                log.info("peer_connected", role=role, setup_ms=round((time.monotonic() - began) * 1000))
+                await body()
+        except TimeoutError:
+            log.info("peer_never_connected", role=role)
+        except Exception:
+            log.exception("peer_failed", role=role)
+        finally:
+            self._peers.pop(session_id, None)
+            self._see_off(peer)
+            await peer.close()
+            log.info("peer_left", role=role, lasted_s=round(time.monotonic() - began, 1))
+
+    def _see_off(self, peer: Peer) -> None:
+        if isinstance(peer, Viewer):
+            self._output.discard(peer)
+        elif peer is self._publisher:
+            self._dropped_before += self._publisher.dropped
+            self._publisher = None
+            self._idle_since = self._left_at = time.monotonic()
+            self._treating.forget()
+            self._encoder.forget()
+
+    async def _serve_viewer(self, viewer: Viewer) -> None:
+        if self._output.may_stay(viewer):
+            await viewer.gone.wait()
+        else:
+            log.info("viewer_was_one_too_many")
+
+    async def _serve_publisher(self, ingest: Ingest) -> None:
+        async with asyncio.TaskGroup() as group:
+            pumps = [
+                group.create_task(self._pump_pictures(ingest)),
+                group.create_task(self._sound.run(ingest.sound())),
+            ]
+            await ingest.gone.wait()
+            for pump in pumps:
+                pump.cancel()
+
+    async def _pump_pictures(self, ingest: Ingest) -> None:
+        async for frame, at in ingest.video():
+            self._last_picture_at = time.monotonic()
+            self._in.tick(self._last_picture_at)
+            self._treating.put(frame, at)
+        ingest.leave()
+
+    async def _keep_house(self) -> None:
+        """Notice what does not announce itself: silence, absence, a pipeline that hangs."""
+        while True:
+            await asyncio.sleep(_HOUSEKEEPING_S)
+            now = time.monotonic()
+            publisher = self._publisher
+            if publisher is not None and now - self._last_picture_at > self._limits.publisher_timeout_s:
+                publisher.leave()
+            left_at = self._left_at
+            if publisher is None and left_at is not None and now - left_at > self._limits.viewer_grace_s:
+                self._left_at = None
+                self._output.let_viewers_go()
+            self._treating.keep_house(now, lost=None if publisher is None else self._dropped_before + publisher.dropped)

@@ -1,0 +1,239 @@
+"""How pictures of a live session are treated: by which policy, by which pipeline, and how well that can be afforded."""
+
+import asyncio
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import av
+import structlog
+
+from mien.app.live.encoder_thread import EncoderThread
+from mien.app.live.load import STEPS_AT_ONCE, LoadShedder
+from mien.app.live.vision_thread import VisionThread
+from mien.app.ports import LivePolicy, Pipeline, TakesOver
+from mien.app.states import LiveLimits, Load
+from mien.errors import MienError
+
+log = structlog.get_logger()
+
+_THREAD_TIMEOUT_S: Final = 2.0
+_REPLACE_TIMEOUT_S: Final = 2.0
+_EARLY: Final = 0.8
+"""A picture may come so much before its time, in shares of the interval, and is treated: cameras are not exact."""
+_MAX_HUNG: Final = 3
+"""So many pipelines may hang at once and are replaced; each holds a thread. With more the slate stays."""
+
+
+class Treating:
+    """Owns the vision thread of a live session. Lives on the event loop.
+
+    Args:
+        policy: How pictures are treated at first.
+        build: Makes pipelines; called off the event loop, also when one hangs.
+        limits: Waits and bounds.
+
+    Attributes:
+        policy: What the broadcaster wants.
+    """
+
+    def __init__(self, policy: LivePolicy, *, build: Callable[[LivePolicy], Pipeline], limits: LiveLimits) -> None:
+        self.policy = policy
+        self._build = build
+        self._limits = limits
+        self._shedder = LoadShedder()
+        self._swaps = True
+        self._changing = asyncio.Lock()
+        self._put_at = -math.inf
+        self._put = self._skipped = 0
+        self._dropped_before = 0
+        self._errors_before = 0
+        self._hung: list[VisionThread] = []
+        self._is_replacing = False
+        self._pipeline: Pipeline
+        self._encoder: EncoderThread
+        self._group: asyncio.TaskGroup
+        self._vision: VisionThread
+
+    # Life ---------------------------------------------------------------------------------------------------
+
+    async def prepare(self) -> None:
+        """Make the first pipeline.
+
+        Raises:
+            PersonaError: There is no such persona.
+            PolicyError: The policy contradicts itself.
+            ModelError: A model cannot be had.
+        """
+        self._pipeline = await asyncio.to_thread(self._build, self.policy)
+
+    def start(self, encoder: EncoderThread, group: asyncio.TaskGroup) -> None:
+        """Treat what comes from now on, for `encoder`. Comes after `prepare`."""
+        self._encoder, self._group = encoder, group
+        self._vision = self._start_vision(self._pipeline)
+
+    async def stop(self) -> None:
+        """Treat nothing any more."""
+        self._vision.retire()
+        if not await asyncio.to_thread(self._vision.join, timeout_s=_THREAD_TIMEOUT_S):
+            log.error("vision_thread_abandoned")
+
+    # Pictures -----------------------------------------------------------------------------------------------
+
+    def put(self, frame: av.VideoFrame, at: float) -> None:
+        """Take a decoded picture; one that comes sooner than can be afforded is dropped."""
+        most = self._shedder.quality.max_fps
+        if most is not None and at - self._put_at < _EARLY / most:
+            self._skipped += 1
+            return
+        self._put_at = at
+        self._put += 1
+        self._shedder.long_side = max(frame.width, frame.height)
+        self._vision.frames.put((frame, at))
+
+    def forget(self) -> None:
+        """Hand on nothing that is made of the pictures so far."""
+        self._vision.forget()
+        self._shedder.begin_anew()
+
+    async def use(self, policy: LivePolicy) -> None:
+        """Treat the next picture by `policy`. When this returns, no picture of the old one follows.
+
+        Raises:
+            PersonaError: There is no such persona.
+            PolicyError: The policy contradicts itself.
+            ModelError: A model cannot be had.
+        """
+        async with self._changing:
+            pipeline = await asyncio.to_thread(self._build, policy)  # also where it cannot be afforded: it may be wrong
+            affordable = self._affordable(policy)
+            if affordable != policy:
+                pipeline = await asyncio.to_thread(self._build, affordable)
+            self.policy = policy
+            self._shedder.swaps = policy.treatment == "swap"
+            await self._put_to_work(pipeline)
+            self._encoder.forget(at_once=False)  # a picture of the old policy is not repeated either
+
+    # Figures ------------------------------------------------------------------------------------------------
+
+    @property
+    def vision_ms(self) -> float | None:
+        """Median time of the treatment; None before the first picture."""
+        return self._vision.durations.median_ms
+
+    @property
+    def dropped(self) -> int:
+        """How many pictures were replaced by newer ones, or not afforded."""
+        return self._dropped_before + self._skipped + self._vision.frames.dropped
+
+    @property
+    def errors(self) -> int:
+        """How many treatments failed."""
+        return self._errors_before + self._vision.errors
+
+    def load(self, *, is_paused: bool, is_fed: bool) -> Load:
+        """Say whether treatment keeps up.
+
+        Args:
+            is_paused: Viewers see the slate.
+            is_fed: Pictures come in all the same.
+        """
+        encoder = self._encoder
+        if is_paused and is_fed and encoder.on_slate and encoder.out.total > 0 and not self._vision.failing:
+            return Load.OVERLOADED
+        return self._shedder.load
+
+    # Housekeeping -------------------------------------------------------------------------------------------
+
+    def keep_house(self, now: float, *, lost: int | None) -> None:
+        """Replace a pipeline that hangs, and take a step of the ladder where one is due; called some times a second.
+
+        Args:
+            now: Seconds, of the monotonic clock.
+            lost: How many of the publisher's pictures never got here; None where nobody publishes.
+        """
+        self._replace_if_hung(now)
+        if lost is None or not self._limits.shed_load:
+            return
+        step = self._shedder.step
+        self._shedder.heard(
+            now,
+            arrived=self._put + lost,
+            left=self._encoder.out.total,
+            busy_s=max(self._vision.spent_s, self._encoder.spent_s),
+        )
+        self._follow_step(step)
+
+    def _replace_if_hung(self, now: float) -> None:
+        vision = self._vision
+        if vision.busy_s(now) > self._limits.hang_after_s and not vision.retired:
+            self._hung.append(vision)
+            log.error("treatment_hung", times=len(self._hung))
+            vision.retire()
+            if self._limits.shed_load:
+                step = self._shedder.step
+                self._shedder.shed(now, steps=STEPS_AT_ONCE)  # if it hangs for want of time, the next must need less
+                self._follow_step(step)
+        if vision.retired and not self._is_replacing:
+            self._hung = [hung for hung in self._hung if not hung.join(timeout_s=0)]
+            if len(self._hung) <= _MAX_HUNG:
+                self._is_replacing = True
+                self._group.create_task(self._replace_hung_vision())
+
+    async def _replace_hung_vision(self) -> None:
+        hung = self._vision
+        async with self._changing:
+            if self._vision is hung:
+                try:
+                    pipeline = await asyncio.to_thread(self._build, self._affordable(self.policy))
+                except MienError as error:
+                    log.exception("treatment_not_rebuilt", code=error.code)
+                    return
+                self._change_vision(pipeline)
+        self._is_replacing = False
+
+    def _follow_step(self, before: int) -> None:
+        if self._shedder.step == before:
+            return
+        log.info("load_step", step=self._shedder.step, vision_ms=self.vision_ms)
+        self._vision.spend(self._shedder.quality)
+        if self._swaps != self._shedder.quality.swaps and not self._changing.locked():
+            self._group.create_task(self._follow_swaps())
+
+    async def _follow_swaps(self) -> None:
+        """Draw personas no more, or again."""
+        async with self._changing:
+            while self._swaps != self._shedder.quality.swaps and not self._vision.retired:
+                try:
+                    pipeline = await asyncio.to_thread(self._build, self._affordable(self.policy))
+                except MienError as error:
+                    log.exception("treatment_not_rebuilt", code=error.code)
+                    return
+                await self._put_to_work(pipeline)
+
+    def _affordable(self, policy: LivePolicy) -> LivePolicy:
+        """Return what of `policy` can be afforded: a mosaic where a persona cannot."""
+        self._swaps = self._shedder.quality.swaps
+        return policy if self._swaps else replace(policy, treatment="mosaic", persona=None)
+
+    async def _put_to_work(self, pipeline: Pipeline) -> None:
+        done = self._vision.replace(pipeline)
+        if not await asyncio.to_thread(done.wait, _REPLACE_TIMEOUT_S):
+            self._change_vision(pipeline)
+
+    def _change_vision(self, pipeline: Pipeline) -> None:
+        old = self._vision
+        old.retire()
+        if isinstance(pipeline, TakesOver):
+            pipeline.take_over(old.pipeline, in_scene=False)
+        self._dropped_before += old.frames.dropped
+        self._errors_before += old.errors
+        self._vision = self._start_vision(pipeline)
+
+    def _start_vision(self, pipeline: Pipeline) -> VisionThread:
+        vision = VisionThread(pipeline, hand_on=self._encoder.treated.put, max_pixels=self._limits.max_pixels)
+        vision.spend(self._shedder.quality)
+        self._shedder.begin_anew()
+        self._shedder.swaps = self.policy.treatment == "swap"
+        return vision

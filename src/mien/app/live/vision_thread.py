@@ -1,0 +1,177 @@
+"""The thread that treats pictures: newest first, one at a time, and nothing passes on an error."""
+
+import contextlib
+import math
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+import av
+import structlog
+
+from mien.app.live.load import Quality
+from mien.app.ports import Pipeline, SavesTime, TakesOver, WorksAhead
+from mien.media.frames import shrunk, to_image
+from mien.media.meters import DurationMeter
+from mien.media.newest import Newest
+from mien.vision.types import Image, TreatedFrame
+
+log = structlog.get_logger()
+
+_STALE_S: Final = 3.0
+"""What a delay line has held for so long is old: viewers have seen the slate since."""
+
+
+class VisionThread:
+    """Runs pictures through one pipeline at a time and hands on what it returns.
+
+    A picture whose treatment raises is dropped and counted. A thread that hangs cannot be stopped from
+    outside, so `retire` cuts it off instead: whatever it still returns goes nowhere.
+
+    Args:
+        pipeline: The first pipeline.
+        hand_on: Called on this thread with every treated frame.
+        max_pixels: Larger pictures are refused.
+
+    Attributes:
+        frames: Where pictures come in; the newest waits.
+        durations: Of the last treatments.
+        errors: So many treatments failed.
+        spent_s: Seconds that all treatments took.
+        failing: The last one failed.
+    """
+
+    def __init__(self, pipeline: Pipeline, *, hand_on: Callable[[TreatedFrame], None], max_pixels: int) -> None:
+        self.frames = Newest[tuple[av.VideoFrame, float]]()
+        self.durations = DurationMeter()
+        self.errors = 0
+        self.spent_s = 0.0
+        self.failing = False
+        self._quality = Quality()
+        self._pipeline = pipeline
+        self._next: tuple[Pipeline, threading.Event] | None = None
+        self._hand_on = hand_on
+        self._max_pixels = max_pixels
+        self._busy_since: float | None = None
+        self.retired = False
+        self._era = 0
+        self._begun = 0
+        self._last_at = -math.inf
+        self._gate = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="mien-vision", daemon=True)
+        self._thread.start()
+
+    def spend(self, quality: Quality) -> None:
+        """Do so much for each picture from the next one on. Its rate is the sender's matter."""
+        self._quality = quality
+
+    def replace(self, pipeline: Pipeline) -> threading.Event:
+        """Use `pipeline` from the next picture on; the event is set when the old one is done."""
+        done = threading.Event()
+        with self._gate:
+            if self._next is not None:
+                self._next[1].set()  # overtaken before it was taken up
+            self._next = (pipeline, done)
+        self.frames.nudge()
+        return done
+
+    def forget(self) -> None:
+        """Hand on nothing that is made of the pictures so far, not even of those in the pipeline's delay line."""
+        with self._gate:
+            self._era += 1
+            self.frames.clear()
+        self.frames.nudge()
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The pipeline that treats pictures now."""
+        return self._pipeline
+
+    def busy_s(self, now: float) -> float:
+        """Return for how long the present picture has been under treatment."""
+        since = self._busy_since
+        return 0.0 if since is None else now - since
+
+    def retire(self) -> None:
+        """Hand on nothing any more, and end when the present picture is done."""
+        with self._gate:
+            self.retired = True
+            if self._next is not None:
+                self._next[1].set()
+        self.frames.close()
+
+    def join(self, *, timeout_s: float) -> bool:
+        """Wait for the thread to end; return whether it did."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not self.retired:
+            era = self._era
+            item = self.frames.get()
+            self._take_up_next()
+            if item is not None and era == self._era:  # else it may be from before `forget`
+                self._treat(*item, era)
+                self._work_ahead()
+
+    def _take_up_next(self) -> None:
+        with self._gate:
+            if self._next is None:
+                return
+            old, (self._pipeline, done) = self._pipeline, self._next
+            self._next = None
+            done.set()
+        if isinstance(self._pipeline, TakesOver):
+            # Without, its first picture is searched all over: that takes as long as ten others.
+            try:
+                self._pipeline.take_over(old, in_scene=True)
+            except Exception as error:  # noqa: BLE001  # then it searches, as without
+                self._count(error)
+
+    def _treat(self, frame: av.VideoFrame, at: float, era: int) -> None:
+        self._busy_since = began = time.monotonic()
+        try:
+            if era != self._begun or at - self._last_at > _STALE_S:
+                for _stale in self._pipeline.flush():
+                    pass
+            self._begun, self._last_at = era, at
+            treated = self._pipeline(self._picture(frame), at=at)
+        except Exception as error:  # noqa: BLE001  # whatever breaks in there, viewers keep the last safe picture
+            self._count(error)
+            self.failing = True
+            return
+        finally:
+            self._busy_since = None
+            self.spent_s += time.monotonic() - began
+        self.failing = False
+        self.durations.add(time.monotonic() - began)
+        if treated is None:
+            return
+        if not isinstance(treated, TreatedFrame):
+            self._count(TypeError(f"a pipeline must return a TreatedFrame, got {type(treated).__name__}"))
+            return
+        with self._gate:
+            if not self.retired and era == self._era:
+                self._hand_on(treated)
+
+    def _picture(self, frame: av.VideoFrame) -> Image:
+        """Return what the pipeline gets to see, as large as can be afforded."""
+        if isinstance(self._pipeline, SavesTime):
+            self._pipeline.save_time(on=self._quality.knows_rarely)
+        image = to_image(frame, max_pixels=self._max_pixels)
+        return image if self._quality.long_side is None else shrunk(image, self._quality.long_side)
+
+    def _work_ahead(self) -> None:
+        """Use the time until the next picture. What fails here fails again when it is needed, and is counted then."""
+        if not self.retired and self.frames.is_empty and isinstance(self._pipeline, WorksAhead):
+            self._busy_since = began = time.monotonic()
+            with contextlib.suppress(Exception):
+                self._pipeline.work_ahead()
+            self._busy_since = None
+            self.spent_s += time.monotonic() - began
+
+    def _count(self, error: Exception) -> None:
+        self.errors += 1
+        if self.errors & (self.errors - 1) == 0:  # the 1st, 2nd, 4th, 8th, ...: never once per frame
+            log.warning("treatment_failed", error=type(error).__name__, reason=str(error), times=self.errors)

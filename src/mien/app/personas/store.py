@@ -1,0 +1,215 @@
+"""Photos lent as personas: kept in memory only, bounded, for a while."""
+
+import asyncio
+import hashlib
+import secrets
+import threading
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, TypeAlias
+
+from mien.app.consent import STATEMENTS, Language
+from mien.app.ports import ConsentLedger, Declaration, ReferenceFace
+from mien.app.specs import MAX_PHOTOS_OF_A_PERSONA
+from mien.errors import (
+    BusyError,
+    ConsentError,
+    InputError,
+    MediaTooLargeError,
+    PersonaError,
+    PhotoFinding,
+    TooManyPhotosError,
+)
+
+REFERENCE_PREFIX: Final = "reference:"
+MAX_NAME_LENGTH: Final = 100
+_LONGEST_PAUSE_S: Final = 30.0
+
+Findings: TypeAlias = tuple[tuple[PhotoFinding, ...], ...]
+"""Those of each photo, in the order in which they were handed in."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    face: ReferenceFace
+    used_at: float
+    holders: int = 0
+
+
+class References:
+    """Takes photos together with the declaration that their owner agreed.
+
+    Args:
+        ledger: Keeps the declarations. A photo whose declaration cannot be kept is not used.
+        max_count: Above it, the reference that was unused for longest goes.
+        max_bytes: Larger photos are refused.
+        ttl_s: A reference that nobody holds and nobody has used for so long goes.
+        now: Clock in seconds.
+    """
+
+    def __init__(
+        self,
+        ledger: ConsentLedger,
+        *,
+        max_count: int = 64,
+        max_bytes: int = 12 * 2**20,
+        ttl_s: float = 4 * 3600,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ledger = ledger
+        self._max_count = max_count
+        self._max_bytes = max_bytes
+        self._ttl_s = ttl_s
+        self._now = now
+        self._kept: dict[str, _Kept] = {}
+        self._lock = threading.Lock()
+
+    async def add(
+        self,
+        photos: Sequence[bytes],
+        *,
+        owner_agrees: bool,
+        declared_by: str,
+        language: Language,
+        read: Callable[[Sequence[bytes]], Awaitable[ReferenceFace]],
+    ) -> tuple[str, Findings]:
+        """Have photos of one face read, record the declaration for each, and keep the face for a while.
+
+        The declaration is recorded in the words of `language`, in which it was shown.
+
+        Returns:
+            The persona's id ("reference:..."), and what could be better about each photo.
+
+        Raises:
+            ConsentError: Nobody declared that the owner agreed.
+            TooManyPhotosError: There are more than `MAX_PHOTOS_OF_A_PERSONA`.
+            MediaTooLargeError: A photo has too many bytes.
+            BusyError: Too many are being read, or in use.
+            MediaError: One is no picture that can be used.
+            FacePhotoError: One cannot serve as a face, or they show different people.
+            OutputError: The declaration could not be kept.
+        """
+        declared_by = declared_by.strip()
+        if not owner_agrees or not declared_by:
+            raise ConsentError("a photo needs the declaration that its owner agreed, and who declares it")
+        if len(declared_by) > MAX_NAME_LENGTH or not declared_by.isprintable():
+            raise InputError(f"declared_by must be a printable name of at most {MAX_NAME_LENGTH} characters")
+        if len(photos) > MAX_PHOTOS_OF_A_PERSONA:
+            raise TooManyPhotosError(
+                f"at most {MAX_PHOTOS_OF_A_PERSONA} photos of a face are combined, got {len(photos)}"
+            )
+        largest = max(map(len, photos), default=0)
+        if largest > self._max_bytes:
+            raise MediaTooLargeError(f"a photo may have {self._max_bytes} bytes, got {largest}")
+        face = await read(photos)
+        await asyncio.to_thread(self._declare, photos, declared_by, language)
+        # Unguessable and told to nobody but who added it: who knows it may wear the face.
+        persona_id = REFERENCE_PREFIX + secrets.token_urlsafe(16)
+        with self._lock:
+            self._forget_expired()
+            while len(self._kept) >= self._max_count:
+                idle = next((name for name, kept in self._kept.items() if not kept.holders), None)
+                if idle is None:
+                    raise BusyError(f"all of {self._max_count} references are in use")
+                del self._kept[idle]  # the one unused for longest
+            self._kept[persona_id] = _Kept(face, self._now())
+        return persona_id, face.findings
+
+    def get(self, persona_id: str) -> ReferenceFace:
+        """Return a face that was added, and keep it for another while.
+
+        Raises:
+            PersonaError: It never was there, or is gone.
+        """
+        with self._lock:
+            self._forget_expired()
+            return self._used(persona_id).face
+
+    def hold(self, persona_id: str) -> None:
+        """Keep a reference, however long ago it was used, until `release` was called as often.
+
+        Raises:
+            PersonaError: It never was there, or is gone.
+        """
+        with self._lock:
+            self._forget_expired()
+            self._used(persona_id).holders += 1
+
+    def release(self, persona_id: str) -> None:
+        """Take back a `hold`; one that was forgotten meanwhile needs none."""
+        with self._lock:
+            if persona_id in self._kept:
+                self._used(persona_id).holders -= 1
+
+    def forget(self, persona_id: str) -> None:
+        """Forget a reference at once, even where it is held: whoever asks for it again gets nothing.
+
+        Raises:
+            PersonaError: It never was there, or is gone.
+        """
+        with self._lock:
+            self._used(persona_id)
+            del self._kept[persona_id]
+
+    def forget_expired(self) -> None:
+        """Forget what nobody holds and nobody has used for too long."""
+        with self._lock:
+            self._forget_expired()
+
+    async def watch_over(self) -> None:
+        """Forget what has expired, soon after it has, for as long as this runs."""
+        while True:
+            await asyncio.sleep(min(self._ttl_s / 4, _LONGEST_PAUSE_S))
+            self.forget_expired()
+
+    def _used(self, persona_id: str) -> _Kept:
+        """Return a reference, now the one that was used last."""
+        kept = self._kept.pop(persona_id, None)
+        if kept is None:
+            raise PersonaError("there is no such reference photo; it may have expired, so add it again")
+        kept.used_at = self._now()
+        self._kept[persona_id] = kept
+        return kept
+
+    def _declare(self, photos: Sequence[bytes], declared_by: str, language: Language) -> None:
+        at = datetime.now(UTC)
+        digests = dict.fromkeys(hashlib.sha256(photo).hexdigest() for photo in photos)
+        self._ledger.record([Declaration(digest, "swap", declared_by, STATEMENTS[language], at) for digest in digests])
+
+    def _forget_expired(self) -> None:
+        oldest = self._now() - self._ttl_s
+        expired = [name for name, kept in self._kept.items() if kept.used_at < oldest and not kept.holders]
+        for name in expired:
+            del self._kept[name]
+
+
+class Hold:
+    """One holder's grip on at most one reference: a broadcast's, for as long as it wears the face.
+
+    Args:
+        references: Where it is kept.
+
+    Attributes:
+        held: The reference's id; None while there is none.
+    """
+
+    def __init__(self, references: References) -> None:
+        self._references = references
+        self.held: str | None = None
+
+    def move_to(self, persona_id: str | None) -> None:
+        """Hold what `persona_id` names, if that is a reference, and nothing else any more.
+
+        Raises:
+            PersonaError: It never was there, or is gone; then what was held before stays so.
+        """
+        wanted = persona_id if persona_id is not None and persona_id.startswith(REFERENCE_PREFIX) else None
+        if wanted == self.held:
+            return
+        if wanted is not None:
+            self._references.hold(wanted)
+        if self.held is not None:
+            self._references.release(self.held)
+        self.held = wanted

@@ -1,0 +1,409 @@
+"""The small ports through which sessions reach the outside; adapters live in `storage`, `media` and `vision`."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
+
+from mien.app.states import LiveReport
+from mien.errors import PhotoFinding
+from mien.media.files.frame_codec import FrameFormat
+from mien.media.webrtc.sdp.parse import Fragment, Offer
+from mien.vision.render.mosaic import MosaicShape, MosaicStyle
+from mien.vision.types import Image, TreatedFrame
+
+
+class Pipeline(Protocol):
+    """What a live session or a file job asks of vision. `vision.pipeline.FacePipeline` is the real one.
+
+    One pipeline serves one stream of frames, from one thread at a time, in the order of capture.
+    """
+
+    def __call__(self, image: Image, *, at: float) -> TreatedFrame | None:
+        """Take the frame captured at `at` seconds; return the frame to send, or None while the delay fills."""
+        ...
+
+    def flush(self) -> Iterator[TreatedFrame]:
+        """Return the frames that the delay line still holds, oldest first."""
+        ...
+
+
+@runtime_checkable
+class WorksAhead(Protocol):
+    """A pipeline that can use the time until the next picture comes."""
+
+    def work_ahead(self) -> None:
+        """Do now what the next call would have to do."""
+        ...
+
+
+@runtime_checkable
+class SavesTime(Protocol):
+    """A pipeline that can do without what is pleasant but not needed to hide anybody."""
+
+    def save_time(self, *, on: bool) -> None:
+        """Recognise people more rarely, or as often as usual. Faces are looked for as before."""
+        ...
+
+
+@runtime_checkable
+class TakesOver(Protocol):
+    """A pipeline that knows something which outlives a change of the policy."""
+
+    def take_over(self, previous: object, *, in_scene: bool) -> None:
+        """Learn it from the pipeline that treated the stream so far. Frames leave by this one's own policy.
+
+        Args:
+            previous: That pipeline.
+            in_scene: It treats nothing any more, so this one goes on in the middle of its scene, with the frames that
+                wait; False where it hangs, and may still change what it holds.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """Somebody's word that the owner of a face agreed to its use.
+
+    Attributes:
+        photo_sha256: Hex digest of the photo's bytes.
+        use: What for: "swap" or "show".
+        declared_by: Who said so (an operating-system user, or the name given in the page).
+        statement: The sentence that was agreed to, as it was shown.
+        at: When, with time zone.
+    """
+
+    photo_sha256: str
+    use: str
+    declared_by: str
+    statement: str
+    at: datetime
+
+
+class ConsentLedger(Protocol):
+    """Where declarations are kept. Later this port carries verified, revocable consent."""
+
+    def record(self, declarations: Sequence[Declaration]) -> None:
+        """Keep the declarations, all or none.
+
+        Raises:
+            OutputError: They could not be written; then the photos must not be used.
+        """
+        ...
+
+
+class ReferenceFace(Protocol):
+    """Photos of one face that were read and found usable as a persona. What it holds is the factory's own business."""
+
+    @property
+    def findings(self) -> tuple[tuple[PhotoFinding, ...], ...]:
+        """What could be better about each photo that was handed in, in their order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PersonaCard:
+    """A face that can be swapped in, as a page shows it.
+
+    Attributes:
+        id: "mask:volto", or "reference:" and an id.
+        kind: "mask" for a built-in mask, "reference" for a photo.
+        title_en: English name.
+        title_ko: Korean name.
+    """
+
+    id: str
+    kind: Literal["mask", "reference"]
+    title_en: str
+    title_ko: str
+
+
+MAX_LIVE_DELAY_FRAMES: Final = 6
+"""A fifth of a second: more is no longer live."""
+
+LiveTreatment: TypeAlias = Literal["swap", "mosaic"]
+OtherFaces: TypeAlias = Literal["mosaic", "swap"]
+
+
+@dataclass(frozen=True, slots=True)
+class LivePolicy:
+    """What a broadcaster asks for. In doubt a face gets a mosaic, whatever is asked.
+
+    Attributes:
+        treatment: "mosaic" hides every face; "swap" needs a persona.
+        persona: A built-in persona's id ("mask:volto"), photos that `read_reference` accepted, or None.
+        others: In a swap, what all but the one who was largest when it began get.
+        delay_frames: For so many frames a picture waits, so that a face found late is hidden from its first frame;
+            None lets the factory choose what the treatment needs.
+        mosaic_style: How hidden faces are painted over.
+        mosaic_shape: How much of a head is hidden.
+    """
+
+    treatment: LiveTreatment = "mosaic"
+    persona: str | ReferenceFace | None = None
+    others: OtherFaces = "mosaic"
+    delay_frames: int | None = None
+    mosaic_style: MosaicStyle = MosaicStyle.CELLS
+    mosaic_shape: MosaicShape = MosaicShape.BOX
+
+
+class PipelineFactory(Protocol):
+    """Makes the eyes of live sessions. Every method may take long and is called off the event loop, from any thread."""
+
+    def personas(self) -> Sequence[PersonaCard]:
+        """Return the built-in personas."""
+        ...
+
+    def persona_preview(self, persona_id: str) -> bytes:
+        """Return a JPEG that shows a built-in persona.
+
+        Raises:
+            PersonaError: There is no such persona.
+        """
+        ...
+
+    def read_reference(self, photos: Sequence[bytes]) -> ReferenceFace:
+        """Read photo files of one face as a persona. Their number and sizes were checked; nothing else was.
+
+        Raises:
+            MediaError: A file is not a picture that can be used.
+            FacePhotoError: A picture cannot serve as a face; it carries what was found in every photo.
+            DifferentPeopleError: They do not show one person; it carries the same.
+        """
+        ...
+
+    def build(self, policy: LivePolicy) -> Pipeline:
+        """Return a new pipeline, for one live session alone.
+
+        Raises:
+            PersonaError: There is no such persona.
+            PolicyError: The policy contradicts itself.
+            ModelError: A model cannot be had.
+        """
+        ...
+
+
+Role: TypeAlias = Literal["publisher", "viewer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A WHIP or WHEP session that was set up.
+
+    Attributes:
+        session_id: Unguessable.
+        answer: The SDP.
+    """
+
+    session_id: str
+    answer: str
+
+
+class Live(Protocol):
+    """A live session, wherever it runs. `sessions.live.LiveSession` is the real one, others reach it from afar.
+
+    Every method may raise `LiveLostError`: what carried the session has broken, and `wait` says so too.
+    """
+
+    @property
+    def report(self) -> LiveReport:
+        """What the session last said of itself."""
+        ...
+
+    async def publish(self, offer: Offer) -> Connected:
+        """Take a publisher.
+
+        Raises:
+            BroadcastTakenError: Somebody publishes already.
+            SdpError: The offer cannot be answered.
+            LiveError: The session is over.
+        """
+        ...
+
+    async def watch(self, offer: Offer, *, is_audience: bool = True, source: str = "") -> Connected:
+        """Take a viewer.
+
+        Args:
+            offer: What their browser offers.
+            is_audience: False where the broadcaster looks at their own picture; it does not count.
+            source: Stands for the address that they come from; who shares one shares its places to connect in.
+
+        Raises:
+            TooManySessionsError: There are as many viewers as may be.
+            SdpError: The offer cannot be answered.
+            LiveError: The session is over.
+        """
+        ...
+
+    async def check(self, session_id: str, role: Role) -> None:
+        """Let pass who names a session that is there.
+
+        Raises:
+            NoSuchSessionError: There is no such session of that role.
+        """
+        ...
+
+    async def trickle(self, session_id: str, fragment: Fragment) -> None:
+        """Add a peer's late ICE candidates.
+
+        Raises:
+            NoSuchSessionError: There is no such session.
+            IceRestartError: The fragment has other ICE credentials.
+            SdpError: It cannot be used.
+        """
+        ...
+
+    async def hang_up(self, session_id: str) -> None:
+        """End one peer's session.
+
+        Raises:
+            NoSuchSessionError: There is no such session.
+        """
+        ...
+
+    async def use(self, policy: LivePolicy) -> None:
+        """Treat the next picture by `policy`. When this returns, no picture of the old one follows.
+
+        Raises:
+            PersonaError: There is no such persona.
+            PolicyError: The policy contradicts itself.
+            ModelError: A model cannot be had.
+        """
+        ...
+
+    async def thumbnail(self) -> bytes | None:
+        """Return a small JPEG of what viewers see; None when there is nothing to see."""
+        ...
+
+    async def record(self, *, on: bool) -> None:
+        """Begin or end the recording of what viewers get.
+
+        Raises:
+            OutputError: It cannot be written.
+            PolicyError: Nothing may be recorded.
+        """
+        ...
+
+    async def push(self, url: str, token: str | None) -> str:
+        """Push the broadcast to a WHIP server elsewhere; return the push's id.
+
+        Raises:
+            TooManySessionsError: There are as many as may be.
+        """
+        ...
+
+    async def stop_push(self, push_id: str) -> None:
+        """End a push.
+
+        Raises:
+            NoSuchSessionError: There is no such push.
+        """
+        ...
+
+    def end(self) -> None:
+        """Close everything; `wait` returns when that is done."""
+        ...
+
+    async def wait(self) -> None:
+        """Return when the session is over.
+
+        Raises:
+            LiveLostError: It did not end, it broke.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TreatedPicture:
+    """A treated picture of a frame session.
+
+    Attributes:
+        data: A JPEG or WebP file.
+        at: The time that was given with the picture it was made of.
+    """
+
+    data: bytes
+    at: float
+
+
+class FrameSession(Protocol):
+    """One client's pictures, treated one after the other, wherever that happens."""
+
+    async def treat(self, picture: bytes, *, at: float) -> TreatedPicture | None:
+        """Take a JPEG or WebP picture captured at `at` seconds; return one to show, or None while the delay fills.
+
+        Raises:
+            MediaError: It cannot be read.
+            LiveError: It could not be treated.
+            LiveLostError: What carried the session broke.
+        """
+        ...
+
+    async def use(self, policy: LivePolicy) -> None:
+        """Treat the next picture by `policy`.
+
+        Raises:
+            PersonaError: There is no such persona.
+            PolicyError: The policy contradicts itself.
+            ModelError: A model cannot be had.
+            LiveLostError: What carried the session broke.
+        """
+        ...
+
+    def end(self) -> None:
+        """Free whatever it holds."""
+        ...
+
+
+RunnerHealth: TypeAlias = Literal["ok", "warming", "broken"]
+
+
+class Runner(Protocol):
+    """Starts live sessions: in this process, in processes of their own, or on the machines of a cluster."""
+
+    @property
+    def health(self) -> tuple[RunnerHealth, str | None]:
+        """Whether sessions can be started, and if not, why."""
+        ...
+
+    async def start(self, policy: LivePolicy, *, name: str) -> Live:
+        """Return a session that waits for its publisher.
+
+        Args:
+            policy: How its pictures are treated at first.
+            name: For the log.
+
+        Raises:
+            PersonaError: There is no such persona.
+            PolicyError: The policy contradicts itself.
+            ModelError: A model cannot be had.
+            LiveLostError: What should carry the session broke.
+        """
+        ...
+
+    async def read_reference(self, photos: Sequence[bytes]) -> ReferenceFace:
+        """Read photo files of one face as a persona. Their number and sizes were checked; nothing else was.
+
+        Raises:
+            BusyError: As many are being read as may.
+            MediaError: A file is no photo that can be used, or takes more memory or time than it may.
+            FacePhotoError: A photo cannot serve as a face; it carries what was found in every one.
+            ModelError: A model cannot be had.
+        """
+        ...
+
+    async def start_frames(self, policy: LivePolicy, *, form: FrameFormat, name: str) -> FrameSession:
+        """Return a session that treats single pictures.
+
+        Args:
+            policy: How they are treated at first.
+            form: In which form they come back.
+            name: For the log.
+
+        Raises:
+            PersonaError: There is no such persona.
+            PolicyError: The policy contradicts itself.
+            ModelError: A model cannot be had.
+            LiveLostError: What should carry the session broke.
+        """
+        ...

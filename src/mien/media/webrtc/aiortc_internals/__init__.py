@@ -1,0 +1,39 @@
+"""The private parts of aiortc, aioice and pylibsrtp that we lean on, all here; the pinned 1.16 has no public way.
+
+`tests/integration/test_aiortc_privates.py` notices when one of them changes.
+"""
+
+from mien.media.webrtc.aiortc_internals.checks import allow_checks
+from mien.media.webrtc.aiortc_internals.dtls import prepare_dtls, widen_dtls
+from mien.media.webrtc.aiortc_internals.formats import take_dynamic_types
+from mien.media.webrtc.aiortc_internals.ice import gather_within, neighbours
+from mien.media.webrtc.aiortc_internals.receiving import Clock, harden, on_goodbye, take_packets, watch_clock
+from mien.media.webrtc.aiortc_internals.sending import (
+    Feedback,
+    Line,
+    StreamReport,
+    StreamTerms,
+    round_trip_s,
+    take_over,
+)
+
+__all__ = [
+    "Clock",
+    "Feedback",
+    "Line",
+    "StreamReport",
+    "StreamTerms",
+    "allow_checks",
+    "gather_within",
+    "harden",
+    "neighbours",
+    "on_goodbye",
+    "prepare_dtls",
+    "round_trip_s",
+    "take_over",
+    "take_packets",
+    "watch_clock",
+    "widen_dtls",
+]
+
+take_dynamic_types()

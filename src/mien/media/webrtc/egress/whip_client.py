@@ -1,0 +1,395 @@
+"""WHIP out: a treated broadcast pushed to a WHIP server elsewhere, as it was encoded (RFC 9725, the client's side)."""
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from http import HTTPStatus
+from importlib.metadata import version
+from typing import Any, Final
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+import structlog
+from aiortc import RTCBundlePolicy, RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
+
+from mien.errors import PushLostError, PushRefusedError, SdpError, TargetError
+from mien.media.address_policy import Target, Targets
+from mien.media.codecs.encoded import VideoCodec
+from mien.media.webrtc.aiortc_internals import allow_checks, harden, widen_dtls
+from mien.media.webrtc.egress.fan_out import FanOut
+from mien.media.webrtc.egress.subscriber import Outlet, OutletStats
+from mien.media.webrtc.peer import CONNECT_TIMEOUT_S, IceServer
+from mien.media.webrtc.sdp.parse import MAX_SDP_BYTES, read_answer, read_off_loop
+
+log = structlog.get_logger()
+
+_HTTP_TIMEOUT_S: Final = 10.0
+_CLOSE_TIMEOUT_S: Final = 5.0
+_MAX_REDIRECTS: Final = 3
+_FIRST_PAUSE_S: Final = 1.0
+_LONGEST_PAUSE_S: Final = 30.0
+_LONGEST_WISH_S: Final = 300.0
+_SETTLED_S: Final = 10.0
+"""A session that lasted so long was a good one: the next attempt comes soon."""
+_REDIRECTS: Final = {HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.PERMANENT_REDIRECT}
+_HOPELESS: Final = {
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    HTTPStatus.NOT_ACCEPTABLE,
+    HTTPStatus.GONE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+}
+"""Asking again would get the same answer. 404 is not among them: the far end may not have begun yet."""
+
+
+class PushState(StrEnum):
+    """How a push fares."""
+
+    CONNECTING = "connecting"
+    LIVE = "live"
+    RETRYING = "retrying"
+    """The line broke or could not be made; another attempt follows."""
+    REFUSED = "refused"
+    """The far end, or our own rules, will not have it; no attempt follows."""
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class PushStats:
+    """The numbers of a push.
+
+    Attributes:
+        state: How it fares.
+        attempts: How often a session was asked for.
+        packets: Sent since the start, without retransmissions.
+        octets: Of their payload.
+        resent: Retransmissions.
+        connected_s: For how long the present session has stood; 0 where none does.
+        trouble: What went wrong last, in words for the broadcaster; None while all is well.
+    """
+
+    state: PushState
+    attempts: int
+    packets: int
+    octets: int
+    resent: int
+    connected_s: float
+    trouble: str | None
+
+
+class WhipPush:
+    """Pushes a broadcast to a WHIP server, again and again until `leave` is called.
+
+    Args:
+        url: The server's WHIP endpoint; hostile until it was looked up.
+        token: Bearer token for it, or None. It follows redirects, as the far end decides who serves it.
+        fan_out: Gives the pictures and the sound, while a line stands.
+        codec: As in `Outlet`.
+        bit_rates: As in `Outlet`.
+        want_keyframe: As in `Outlet`.
+        epoch: As in `Outlet`.
+        sound: Whether there is sound.
+        targets: Which addresses may be reached.
+        ice_servers: For a machine that cannot reach the far end directly.
+        first_pause_s: Wait after the first failure; each further one doubles it.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None,
+        *,
+        fan_out: FanOut,
+        codec: VideoCodec,
+        bit_rates: Sequence[int],
+        want_keyframe: Callable[[int], None],
+        epoch: float,
+        sound: bool = True,
+        targets: Targets = Targets(),  # noqa: B008  # frozen
+        ice_servers: Sequence[IceServer] = (),
+        first_pause_s: float = _FIRST_PAUSE_S,
+    ) -> None:
+        self._url = url
+        self._token = token
+        self._fan_out = fan_out
+        self._codec = codec
+        self._bit_rates = bit_rates
+        self._want_keyframe = want_keyframe
+        self._epoch = epoch
+        self._sound = sound
+        self._targets = targets
+        self._ice_servers = ice_servers
+        self._first_pause_s = first_pause_s
+        self._leaving = asyncio.Event()
+        self._session: _Session | None = None
+        self._state = PushState.CONNECTING
+        self._trouble: str | None = None
+        self._attempts = 0
+        self._packets = self._octets = self._resent = 0  # of sessions that are over
+
+    async def run(self) -> None:
+        """Push until `leave` is called.
+
+        Raises:
+            TargetError: The URL may not be reached.
+            PushRefusedError: The far end will not have it.
+        """
+        failures = 0
+        try:
+            while not self._leaving.is_set():
+                began = time.monotonic()
+                try:
+                    await self._push_once()
+                    failures = 0
+                    continue
+                except PushLostError as error:
+                    failures = 1 if time.monotonic() - began > _SETTLED_S else failures + 1
+                    self._state, self._trouble = PushState.RETRYING, str(error)
+                    pause_s = self._pause_s(failures, error.retry_after_s)
+                log.info("push_lost", code=PushLostError.code, failures=failures, pause_s=round(pause_s, 1))
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(pause_s):
+                        await self._leaving.wait()
+            self._state = PushState.ENDED
+        except (TargetError, PushRefusedError) as error:
+            self._state, self._trouble = PushState.REFUSED, str(error)
+            log.info("push_refused", code=error.code)
+            raise
+
+    def leave(self) -> None:
+        """Let `run` end the session and return."""
+        self._leaving.set()
+
+    @property
+    def stats(self) -> PushStats:
+        """The numbers up to now."""
+        session = self._session
+        now: OutletStats | None = session.stats() if session else None
+        return PushStats(
+            state=self._state,
+            attempts=self._attempts,
+            packets=self._packets + (now.packets if now else 0),
+            octets=self._octets + (now.octets if now else 0),
+            resent=self._resent + (now.resent if now else 0),
+            connected_s=round(time.monotonic() - session.connected_at, 1) if session and session.connected_at else 0.0,
+            trouble=self._trouble,
+        )
+
+    async def _push_once(self) -> None:
+        """Push until `leave` is called.
+
+        Raises:
+            PushLostError: The session could not be made, or broke.
+        """
+        self._attempts += 1
+        session = _Session(
+            codec=self._codec,
+            bit_rates=self._bit_rates,
+            sound=self._sound,
+            epoch=self._epoch,
+            ice_servers=self._ice_servers,
+            want_keyframe=self._want_keyframe,
+        )
+        try:
+            offer = await session.offer()
+            async with _signalled(self._url, self._token, offer, self._targets) as answer:
+                await session.connect(answer, self._targets)
+                self._session, self._state, self._trouble = session, PushState.LIVE, None
+                self._fan_out.add(session)
+                log.info("push_connected", attempts=self._attempts)
+                await _first_of(session.gone.wait(), self._leaving.wait())
+                if session.gone.is_set() and not self._leaving.is_set():
+                    raise PushLostError("the connection to the far end broke")
+        finally:
+            self._fan_out.discard(session)
+            self._session = None
+            sent = session.stats()
+            self._packets += sent.packets
+            self._octets += sent.octets
+            self._resent += sent.resent
+            await session.close()
+
+    def _pause_s(self, failures: int, wished_s: float | None) -> float:
+        longest = min(self._first_pause_s * 2.0 ** (min(failures, 10) - 1), _LONGEST_PAUSE_S)
+        # From half to all of it, so that the pushes which one far end lost do not come back all at once.
+        pause_s = longest * random.uniform(0.5, 1.0)  # noqa: S311  # no secret
+        return max(pause_s, min(wished_s or 0.0, _LONGEST_WISH_S))
+
+
+class _Session(Outlet):
+    """One peer connection to the far end."""
+
+    may_be_silent = True  # a server need not report; ICE tells when it is gone
+
+    def __init__(
+        self,
+        *,
+        codec: VideoCodec,
+        bit_rates: Sequence[int],
+        sound: bool,
+        epoch: float,
+        ice_servers: Sequence[IceServer],
+        want_keyframe: Callable[[int], None],
+    ) -> None:
+        super().__init__(codec=codec, bit_rates=bit_rates, want_keyframe=want_keyframe, epoch=epoch)
+        servers = [RTCIceServer(server.url, server.username, server.credential) for server in ice_servers]
+        self._connection = RTCPeerConnection(
+            RTCConfiguration(iceServers=servers, bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
+        )
+        widen_dtls(self._connection, rsa_too=False)  # two fingerprints in an offer are too much for some servers
+        self.gone = asyncio.Event()
+        self.connected_at: float | None = None
+        self._settled = asyncio.Event()
+        self._kinds = ("video", "audio") if sound else ("video",)
+        self._connection.on("connectionstatechange", self._follow)
+
+    def leave(self) -> None:
+        """Give this connection up; another attempt follows."""
+        self.gone.set()
+
+    async def offer(self) -> str:
+        """Return an offer with all its candidates: nothing has to trickle."""
+        self.send_over(self._connection, self._kinds)
+        harden(self._connection)
+        await self._connection.setLocalDescription(await self._connection.createOffer())
+        return self._connection.localDescription.sdp
+
+    async def connect(self, text: str, targets: Targets) -> None:
+        """Take the answer and wait until media can flow.
+
+        Args:
+            text: The answer, as the far end wrote it.
+            targets: Which addresses may be reached.
+
+        Raises:
+            PushRefusedError: The answer cannot be used.
+            PushLostError: No connection came about.
+        """
+        try:
+            answer = await read_off_loop(read_answer, text, kinds=self._kinds, may_reach=targets.may_reach)
+            allow_checks(self._connection, len(text))
+            await self._connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+            for number, candidate in enumerate(answer.candidates):
+                await self._connection.addIceCandidate(candidate.for_aiortc("0", number=number))
+        except SdpError as error:
+            raise PushRefusedError(f"the far end's answer cannot be used: {error}") from error
+        except Exception as error:
+            # Whatever aiortc makes of an answer that the parser let through, the answer is to blame.
+            raise PushRefusedError(f"the far end's answer cannot be used: {type(error).__name__}") from error
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                await self._settled.wait()
+        except TimeoutError:
+            raise PushLostError("no media connection to the far end came about in time") from None
+        if self.gone.is_set():
+            raise PushLostError("no media connection to the far end came about")
+        self.connected_at = time.monotonic()
+
+    async def close(self) -> None:
+        """Close the connection."""
+        try:
+            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                await self._connection.close()
+        except TimeoutError:
+            log.warning("push_close_timed_out")
+
+    def _follow(self) -> None:
+        if self._connection.connectionState in {"failed", "closed"}:
+            self.gone.set()
+        if self._connection.connectionState in {"connected", "failed", "closed"}:
+            self._settled.set()
+
+
+@asynccontextmanager
+async def _signalled(url: str, token: str | None, offer: str, targets: Targets) -> AsyncIterator[str]:
+    """Make a session at the far end; yield its answer; delete the session in the end.
+
+    Raises:
+        TargetError: A URL on the way may not be reached.
+        PushRefusedError: The far end will not have us.
+        PushLostError: It cannot be reached, or has no room just now.
+    """
+    headers = {"User-Agent": f"mien/{version('mien')}", "Accept": "application/sdp"}
+    headers |= {"Authorization": f"Bearer {token}"} if token else {}
+    # No proxy of the environment: it would look the name up once more, and elsewhere.
+    async with httpx.AsyncClient(timeout=_HTTP_TIMEOUT_S, headers=headers, trust_env=False) as client:
+        location, answer = await _post(client, url, offer, targets)
+        try:
+            yield answer
+        finally:
+            # A server that cannot be told any more notices by itself.
+            with contextlib.suppress(TargetError, PushLostError, PushRefusedError):
+                await _ask(client, "DELETE", await targets.look_up(location))
+
+
+async def _post(client: httpx.AsyncClient, url: str, offer: str, targets: Targets) -> tuple[str, str]:
+    """Return the session's URL and the answer."""
+    for _ in range(_MAX_REDIRECTS + 1):
+        response, text = await _ask(client, "POST", await targets.look_up(url), offer)
+        status = response.status_code
+        location = response.headers.get("location", "")
+        if status in _REDIRECTS and location:
+            url = _joined(url, location)
+            continue
+        if status in _HOPELESS:
+            raise PushRefusedError(f"the far end refuses the broadcast: it answers {status}")
+        if status != HTTPStatus.CREATED:
+            raise PushLostError(f"the far end answers {status}", retry_after_s=_retry_after_s(response))
+        if not location:
+            raise PushRefusedError("the far end names no session in its answer")
+        return _joined(url, location), text
+    raise PushRefusedError(f"the far end redirects more than {_MAX_REDIRECTS} times")
+
+
+async def _ask(
+    client: httpx.AsyncClient, verb: str, target: Target, body: str | None = None
+) -> tuple[httpx.Response, str]:
+    """Ask the very address that was looked up, under the name it was asked for."""
+    # Not compressed: what is small on the line must not become large here.
+    headers = {"Host": target.authority, "Accept-Encoding": "identity"}
+    headers |= {"Content-Type": "application/sdp"} if body is not None else {}
+    read = bytearray()
+    try:
+        async with (
+            asyncio.timeout(_HTTP_TIMEOUT_S),
+            client.stream(
+                verb, target.pinned, content=body, headers=headers, extensions={"sni_hostname": target.host}
+            ) as response,
+        ):
+            async for chunk in response.aiter_raw():
+                read += chunk
+                if len(read) > MAX_SDP_BYTES:
+                    raise PushRefusedError(f"the far end's answer has more than {MAX_SDP_BYTES} bytes")
+    except (httpx.HTTPError, TimeoutError) as error:
+        raise PushLostError(f"the far end cannot be reached: {type(error).__name__}") from error
+    return response, read.decode(errors="replace")
+
+
+def _joined(url: str, location: str) -> str:
+    joined = urljoin(url, location)
+    if urlsplit(url).scheme == "https" and urlsplit(joined).scheme != "https":
+        raise PushRefusedError("the far end leads from https to http, where the token could be read")
+    return joined
+
+
+def _retry_after_s(response: httpx.Response) -> float | None:
+    text = response.headers.get("retry-after", "")
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else None
+
+
+async def _first_of(*waits: Any) -> None:
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

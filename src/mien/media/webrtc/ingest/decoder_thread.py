@@ -1,0 +1,139 @@
+"""The thread that decodes: every frame in its order, and what comes out is the newest picture."""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Final, Literal
+
+import av
+import structlog
+from av.codec.context import Flags
+from av.video.codeccontext import VideoCodecContext
+
+from mien.media.codecs.annex_b import ParameterSets
+from mien.media.codecs.encoded import VideoCodec
+from mien.media.webrtc.ingest.depacketizer import EncodedFrame
+
+log = structlog.get_logger()
+
+_MAX_WAITING: Final = 30
+"""A second of frames. Whoever is that late will not catch up by decoding them all."""
+_MICROSECOND: Final = Fraction(1, 1_000_000)
+# FFmpeg's own VP8 decoder is faster than libvpx, and asks about the size before it takes memory.
+_DECODERS: Final[dict[VideoCodec, Literal["vp8", "h264"]]] = {VideoCodec.VP8: "vp8", VideoCodec.H264: "h264"}
+
+
+class DecoderThread:
+    """Decodes one publisher's frames as they come.
+
+    A frame builds on the one before, so none can be left out: when the thread is late by a second it goes on
+    at the newest key frame, and when a frame is broken it waits for the next one. Pictures that the decoder
+    itself calls damaged go nowhere.
+
+    Args:
+        hand_on: Called on this thread with each picture and its capture time.
+        ask_for_keyframe: Called, on any thread, when nothing can be decoded before the next key frame.
+        max_pixels: Larger pictures are refused before memory is taken for them.
+        offer: The SDP of the publisher.
+
+    Attributes:
+        dropped: Frames that were not decoded because the thread was late or a key frame was missing.
+        errors: Frames that could not be decoded.
+    """
+
+    def __init__(
+        self,
+        *,
+        hand_on: Callable[[av.VideoFrame, float], None],
+        ask_for_keyframe: Callable[[], None],
+        max_pixels: int,
+        offer: str,
+    ) -> None:
+        self.dropped = 0
+        self.errors = 0
+        self._hand_on = hand_on
+        self._ask_for_keyframe = ask_for_keyframe
+        self._max_pixels = max_pixels
+        self._parameter_sets = ParameterSets(offer)
+        self._waiting: deque[tuple[EncodedFrame, float]] = deque()
+        self._in_step = False
+        self._closed = False
+        self._changed = threading.Condition()
+        self._context: VideoCodecContext
+        self._thread = threading.Thread(target=self._run, name="mien-decoder", daemon=True)
+        self._thread.start()
+
+    def put(self, frame: EncodedFrame, at: float) -> None:
+        """Decode `frame`, captured at `at` seconds, when its turn comes. Never waits."""
+        with self._changed:
+            if len(self._waiting) == _MAX_WAITING:
+                self.dropped += len(self._waiting)
+                self._waiting.clear()
+                self._in_step = False
+            if frame.is_keyframe:
+                self._in_step = True
+            if self._in_step and not self._closed:
+                self._waiting.append((frame, at))
+                self._changed.notify()
+                return
+            self.dropped += 1
+        self._ask_for_keyframe()
+
+    def close(self, *, timeout_s: float) -> bool:
+        """Hand on nothing more and end; return whether the thread did within `timeout_s`."""
+        with self._changed:
+            self._closed = True
+            self._waiting.clear()
+            self._changed.notify()
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._closed)
+                if self._closed:
+                    return
+                frame, at = self._waiting.popleft()
+            try:
+                self._decode(frame, at)
+            except Exception as error:  # noqa: BLE001  # the frame is a stranger's; no frame may end the thread
+                self._wait_for_keyframe(error)
+
+    def _decode(self, frame: EncodedFrame, at: float) -> None:
+        data = frame.data
+        if frame.is_keyframe:
+            data = self._parameter_sets.complete(data) if frame.codec is VideoCodec.H264 else data
+            # Nothing of a damaged frame before, or of one made to confuse, outlives a key frame.
+            self._context = _open(frame.codec, self._max_pixels)
+        packet = av.Packet(data)
+        packet.pts, packet.time_base = round(at / _MICROSECOND), _MICROSECOND
+        for picture in self._context.decode(packet):
+            if picture.is_corrupt:
+                raise ValueError("the picture is damaged")
+            if picture.width * picture.height > self._max_pixels:
+                raise ValueError(f"a picture may have {self._max_pixels} pixels, got {picture.width}x{picture.height}")
+            if picture.pts is not None and not self._closed:
+                self._hand_on(picture, float(picture.pts * _MICROSECOND))
+
+    def _wait_for_keyframe(self, error: Exception) -> None:
+        self.errors += 1
+        if self.errors & (self.errors - 1) == 0:  # the 1st, 2nd, 4th, 8th, ...: never once per frame
+            log.warning("decoding_failed", error=type(error).__name__, reason=str(error)[:200], times=self.errors)
+        with self._changed:
+            while self._waiting and not self._waiting[0][0].is_keyframe:
+                self._waiting.popleft()
+                self.dropped += 1
+            self._in_step = bool(self._waiting)
+        if not self._in_step:
+            self._ask_for_keyframe()
+
+
+def _open(codec: VideoCodec, max_pixels: int) -> VideoCodecContext:
+    context: VideoCodecContext = av.CodecContext.create(_DECODERS[codec], "r")
+    context.thread_count = 1  # more would hold frames back, one per thread
+    context.flags |= Flags.low_delay  # hand on a picture with its own packet, whatever order a profile allows
+    # Decoders round sizes up to whole blocks and more; the picture itself is measured when it is there.
+    context.options = {"max_pixels": str(max_pixels * 5 // 4)}
+    return context

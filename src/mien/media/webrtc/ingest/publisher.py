@@ -1,0 +1,179 @@
+"""Ingest: a publisher's peer connection, from which pictures and sound come with their capture time.
+
+packets ─► Assembler ─► whole frames ─► DecoderThread ─► newest picture ─► `video`
+       └─► SoundOrder ─► Opus packets, undecoded ────────────────────────► `sound`
+"""
+
+import asyncio
+import contextlib
+import math
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+
+import av
+import structlog
+from aiortc import RTCRtpTransceiver
+from aiortc.rtp import RtpPacket
+
+from mien.media.codecs.encoded import VideoCodec
+from mien.media.newest import Newest
+from mien.media.webrtc.aiortc_internals import on_goodbye, take_packets, watch_clock
+from mien.media.webrtc.feedback import Wishes
+from mien.media.webrtc.ingest.audio import CapturedSound, SoundOrder
+from mien.media.webrtc.ingest.capture_clock import CaptureClock
+from mien.media.webrtc.ingest.decoder_thread import DecoderThread
+from mien.media.webrtc.ingest.depacketizer import Assembler, EncodedFrame
+from mien.media.webrtc.ingest.simulcast import Layers
+from mien.media.webrtc.peer import CLOCK_RATES, IceServer, Peer
+from mien.media.webrtc.sdp.parse import Offer, payload_types, with_start_bitrate
+
+log = structlog.get_logger()
+
+_SOUND_QUEUE: Final = 250
+"""Five seconds; the reader only passes packets on, so it is never that late."""
+_THREAD_TIMEOUT_S: Final = 2.0
+
+
+class Ingest(Peer):
+    """The receiving end of WHIP.
+
+    Args:
+        offer: What the publisher offers.
+        ice_servers: To find each other.
+        start_kbps: Bit rate at which a browser begins.
+        max_kbps: Its highest bit rate.
+        max_pixels: Larger pictures are refused.
+    """
+
+    def __init__(
+        self,
+        offer: Offer,
+        ice_servers: Sequence[IceServer],
+        *,
+        start_kbps: int,
+        max_kbps: int,
+        max_pixels: int,
+    ) -> None:
+        super().__init__(offer, ice_servers)
+        self._loop = asyncio.get_running_loop()
+        self._clock = CaptureClock(time.monotonic)
+        self._transceivers: dict[str, RTCRtpTransceiver] = {}
+        self._start_kbps = start_kbps
+        self._max_kbps = max_kbps
+        self._assembler: Assembler | Layers = Assembler({})
+        self._decoder = DecoderThread(
+            hand_on=self._hand_on,
+            ask_for_keyframe=self._start_over,
+            max_pixels=max_pixels,
+            offer=offer.text,
+        )
+        self._pictures = Newest[tuple[av.VideoFrame, float]]()
+        self._picture_came = asyncio.Event()
+        self._last_at = -math.inf
+        self._sound_order = SoundOrder()
+        self._sounds: deque[CapturedSound] = deque(maxlen=_SOUND_QUEUE)
+        self._sound_came = asyncio.Event()
+
+    @property
+    def dropped(self) -> int:
+        """Pictures that came and were not read: broken, late, or overtaken by a newer one."""
+        return self._assembler.dropped + self._decoder.dropped + self._decoder.errors + self._pictures.dropped
+
+    async def answer(self) -> str:
+        """Return the SDP answer with the hint that makes a browser begin at full quality.
+
+        Raises:
+            SdpError: The offer has neither VP8 nor H.264, or sound that is not Opus.
+        """
+        answer = await super().answer()
+        for kind, transceiver in self._transceivers.items():
+            types = payload_types(answer, kind)
+            receiver = transceiver.receiver
+            if kind == "video":
+                codecs = {number: VideoCodec(name) for number, name in types.items()}
+                is_simulcast = self.offer.is_simulcast
+                self._assembler = Layers(codecs, changed=self._change_layer) if is_simulcast else Assembler(codecs)
+                take_packets(receiver, self._take_video)
+                on_goodbye(receiver, self.leave)
+            else:
+                take_packets(receiver, self._take_sound)
+            watch_clock(receiver, kind, CLOCK_RATES[kind], types, self._clock, is_heard=self._is_heard)
+        return with_start_bitrate(answer, start_kbps=self._start_kbps, max_kbps=self._max_kbps)
+
+    async def video(self) -> AsyncIterator[tuple[av.VideoFrame, float]]:
+        """Yield the newest picture, each time, with its capture time, which rises, until the publisher stops."""
+        while not self.gone.is_set():
+            await self._picture_came.wait()
+            self._picture_came.clear()
+            newest = self._pictures.get(timeout_s=0)
+            if newest is not None and not self.gone.is_set():
+                yield newest
+
+    async def sound(self) -> AsyncIterator[CapturedSound]:
+        """Yield Opus packets in order until the publisher stops; none without sound."""
+        while not self.gone.is_set():
+            await self._sound_came.wait()
+            self._sound_came.clear()
+            while self._sounds:
+                yield self._sounds.popleft()
+
+    def leave(self) -> None:
+        """Let whoever serves this peer close it; nothing more is yielded."""
+        super().leave()
+        self._picture_came.set()
+        self._sound_came.set()
+
+    async def close(self) -> None:
+        """Close the connection and end the decoder; safe to call twice."""
+        await super().close()
+        if not await asyncio.to_thread(self._decoder.close, timeout_s=_THREAD_TIMEOUT_S):
+            log.error("decoder_thread_abandoned")
+
+    def _prepare(self) -> None:
+        for kind in self.offer.kinds:
+            # Without preferences of ours its own order counts: a publisher knows best what it encodes at little
+            # cost (RFC 9429, 5.3.1). `read_offer` left in what we decode and nothing else.
+            self._transceivers[kind] = self.connection.addTransceiver(kind, direction="recvonly")
+
+    # Video ----------------------------------------------------------------------------------------------------
+
+    def _take_video(self, packet: RtpPacket) -> Wishes:
+        now = time.monotonic()
+        for frame in self._assembler.add(packet, now):
+            self._decoder.put(frame, self._rising(self._clock.captured("video", frame.timestamp)))
+        return self._assembler.wishes(now)
+
+    def _is_heard(self, source: int) -> bool:
+        """Whether a source's RTP clock is that of the frames which go on; simulcast layers have one each."""
+        layers = self._assembler
+        return not isinstance(layers, Layers) or layers.source in {None, source}
+
+    def _change_layer(self, frame: EncodedFrame) -> None:
+        self._clock.arrived("video", frame.timestamp, CLOCK_RATES["video"])
+
+    def _rising(self, at: float) -> float:
+        """Return `at`, or the next moment after the last one where the clock was set back."""
+        self._last_at = max(at, self._last_at + 1e-3)
+        return self._last_at
+
+    def _hand_on(self, picture: av.VideoFrame, at: float) -> None:
+        self._pictures.put((picture, at))
+        self._on_loop(self._picture_came)
+
+    def _start_over(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to ask
+            self._loop.call_soon_threadsafe(self._assembler.start_over)
+
+    def _on_loop(self, event: asyncio.Event) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody reads any more
+            self._loop.call_soon_threadsafe(event.set)
+
+    # Sound ----------------------------------------------------------------------------------------------------
+
+    def _take_sound(self, packet: RtpPacket) -> None:
+        for turn, ticks in self._sound_order.add(packet):
+            at = self._clock.captured("audio", turn.timestamp)
+            self._sounds.append(CapturedSound(turn.payload, ticks, at))
+            self._sound_came.set()

@@ -1,0 +1,194 @@
+"""The web process's side of workers: starts them, keeps a warm one at hand, lets go of those that died."""
+
+import asyncio
+import pickle
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Final, Self
+
+import structlog
+
+from mien.app.personas.file import PackedReference
+from mien.app.ports import LivePolicy, RunnerHealth
+from mien.app.states import LiveLimits
+from mien.errors import LiveLostError, MienError, ModelError, PolicyError
+from mien.media.files.frame_codec import FrameFormat
+from mien.media.webrtc.ice.network import DEFAULT_REACH, Reach
+from mien.media.webrtc.peer import IceServer
+from mien.runners.awake import AwakeClock
+from mien.runners.photo_reader import PhotoReader
+from mien.runners.remote import RemoteFrames, RemoteLive
+from mien.runners.worker_process import WorkerProcess
+
+log = structlog.get_logger()
+
+_SPARE_AFTER_S: Final = 5.0
+"""The next warm worker is not started while the one before goes live: it costs a second of CPU."""
+
+
+class ProcessRunner:
+    """Runs every live session in a process of its own (the port `Runner`). Use as `async with`.
+
+    Args:
+        command: Starts a worker; the number of its socket's file descriptor is appended.
+        limits: For each live session.
+        ice_servers: For all peer connections.
+        reach: Where they can be reached.
+        spares: So many workers wait, models loaded, for the next broadcast.
+        photos: Has photos read; None takes none.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        limits: LiveLimits,
+        ice_servers: Sequence[IceServer] = (),
+        reach: Reach = DEFAULT_REACH,
+        spares: int = 1,
+        photos: PhotoReader | None = None,
+    ) -> None:
+        self._command = tuple(command)
+        self._settings = pickle.dumps((limits, tuple(ice_servers), reach))
+        self._spares_wanted = spares
+        self._photos = photos
+        self._spares: list[asyncio.Task[WorkerProcess | None]] = []
+        self._workers: set[WorkerProcess] = set()
+        self._clock = AwakeClock()
+        self._health: tuple[RunnerHealth, str | None] = ("warming", None) if spares else ("ok", None)
+        self._group = asyncio.TaskGroup()
+        self._taken = asyncio.Event()
+        self._taken.set()
+        self._keeper: asyncio.Task[None]
+        self._ticker: asyncio.Task[None]
+
+    async def __aenter__(self) -> Self:
+        await self._group.__aenter__()
+        # Not of the group: deadlines of workers that are being let go count on it to the very end.
+        self._ticker = asyncio.create_task(self._clock.run())
+        self._keeper = self._group.create_task(self._keep_spares())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            for task in (self._keeper, *self._spares):
+                task.cancel()
+            await asyncio.gather(*(worker.dismiss() for worker in tuple(self._workers)))
+            await self._group.__aexit__(kind, error, trace)
+        finally:
+            self._ticker.cancel()
+
+    @property
+    def health(self) -> tuple[RunnerHealth, str | None]:
+        """Whether workers can be started, and if not, why."""
+        return self._health
+
+    async def start(self, policy: LivePolicy, *, name: str) -> RemoteLive:
+        """Return a session in a worker that was waiting, or in a new one.
+
+        Raises:
+            PersonaError: There is no such persona.
+            PolicyError: The policy contradicts itself.
+            ModelError: A model cannot be had.
+            LiveLostError: The worker died.
+        """
+        worker = await self._worker_that("start", policy=policy, name=name)
+        log.info("worker_took_over", worker_pid=worker.pid, broadcast=name)
+        return RemoteLive(worker, self._group)
+
+    async def read_reference(self, photos: Sequence[bytes]) -> PackedReference:
+        """Have photo files of one face read as a persona, in a process of their own.
+
+        Raises:
+            BusyError: As many are being read as may.
+            MediaError: A file is no photo that can be used, or takes more memory or time than it may.
+            FacePhotoError: A photo cannot serve as a face; it carries what was found in every one.
+            ModelError: A model cannot be had.
+        """
+        if self._photos is None:
+            raise PolicyError("this server takes no photos")
+        return await self._photos.read(photos)
+
+    async def start_frames(self, policy: LivePolicy, *, form: FrameFormat, name: str) -> RemoteFrames:
+        """Return a session that treats single pictures, in a process of its own.
+
+        Raises:
+            PersonaError: There is no such persona.
+            PolicyError: The policy contradicts itself.
+            ModelError: A model cannot be had.
+            LiveLostError: The worker died.
+        """
+        worker = await self._worker_that("start_frames", policy=policy, form=form, name=name)
+        log.info("worker_took_over", worker_pid=worker.pid, frames=name)
+        return RemoteFrames(worker, self._group)
+
+    async def _worker_that(self, verb: str, **wish: Any) -> WorkerProcess:
+        worker = await self._ready_worker()
+        try:
+            await worker.call(verb, **wish)
+        except BaseException:
+            await worker.dismiss()
+            raise
+        return worker
+
+    async def _ready_worker(self) -> WorkerProcess:
+        self._taken.set()
+        while self._spares:
+            spare = self._spares.pop(0)
+            try:
+                worker = await asyncio.shield(spare)
+            except asyncio.CancelledError:
+                self._spares.insert(0, spare)  # whoever asked left; the next one may have it
+                raise
+            if worker is not None and not worker.is_gone:
+                return worker
+        return await self._new_worker()
+
+    async def _keep_spares(self) -> None:
+        pause_s = 0.0
+        while True:
+            await self._taken.wait()
+            self._taken.clear()
+            await asyncio.sleep(pause_s)
+            pause_s = _SPARE_AFTER_S
+            for _ in range(self._spares_wanted - len(self._spares)):
+                spare = self._group.create_task(self._spare())
+                self._spares.append(spare)  # who wants one meanwhile waits for it
+                await asyncio.wait([spare])
+
+    async def _spare(self) -> WorkerProcess | None:
+        try:
+            return await self._new_worker()
+        except MienError:
+            return None
+
+    async def _new_worker(self) -> WorkerProcess:
+        try:
+            worker = await WorkerProcess.spawn(self._command, self._clock)
+        except OSError as error:
+            self._health = "broken", "processes for live sessions cannot be started"
+            log.warning("worker_not_started", reason=str(error))
+            raise LiveLostError("a process for the live session could not be started") from error
+        self._workers.add(worker)
+        self._group.create_task(self._watch_over(worker))
+        try:
+            await worker.configure(self._settings)
+        except MienError as error:
+            known = isinstance(error, ModelError)
+            self._health = "broken", str(error) if known else "live sessions cannot be started; the log says why"
+            log.warning("worker_not_started", code=error.code, reason=str(error))
+            worker.kill()
+            raise
+        except BaseException:
+            worker.kill()
+            raise
+        self._health = "ok", None
+        return worker
+
+    async def _watch_over(self, worker: WorkerProcess) -> None:
+        try:
+            await worker.run()
+        finally:
+            self._workers.discard(worker)

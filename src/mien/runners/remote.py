@@ -1,0 +1,105 @@
+"""Sessions that run in a worker process, behind the same ports as those that run in this one."""
+
+import asyncio
+
+from mien.app.ports import Connected, LivePolicy, Role, TreatedPicture
+from mien.app.states import LiveReport
+from mien.errors import LiveLostError
+from mien.media.webrtc.sdp.parse import Fragment, Offer
+from mien.runners.worker_process import WorkerProcess
+
+
+class RemoteLive:
+    """A live session in a worker process (the port `Live`)."""
+
+    def __init__(self, worker: WorkerProcess, group: asyncio.TaskGroup) -> None:
+        self._worker = worker
+        self._group = group
+        self._ending: asyncio.Task[None] | None = None
+
+    @property
+    def report(self) -> LiveReport:
+        """What the worker last said."""
+        return self._worker.report
+
+    async def publish(self, offer: Offer) -> Connected:
+        """Take a publisher."""
+        answer, _ = await self._worker.call("publish", offer=offer)
+        return Connected(**answer)
+
+    async def watch(self, offer: Offer, *, is_audience: bool = True, source: str = "") -> Connected:
+        """Take a viewer."""
+        answer, _ = await self._worker.call("watch", offer=offer, is_audience=is_audience, source=source)
+        return Connected(**answer)
+
+    async def check(self, session_id: str, role: Role) -> None:
+        """Let pass who names a session that is there."""
+        await self._worker.call("check", session_id=session_id, role=role)
+
+    async def trickle(self, session_id: str, fragment: Fragment) -> None:
+        """Add a peer's late ICE candidates."""
+        await self._worker.call("trickle", session_id=session_id, fragment=fragment)
+
+    async def hang_up(self, session_id: str) -> None:
+        """End one peer's session."""
+        await self._worker.call("hang_up", session_id=session_id)
+
+    async def use(self, policy: LivePolicy) -> None:
+        """Treat the next picture by `policy`."""
+        await self._worker.call("use", policy=policy)
+
+    async def thumbnail(self) -> bytes | None:
+        """Return a small JPEG of what viewers see."""
+        _, jpeg = await self._worker.call("thumbnail")
+        return jpeg or None
+
+    async def record(self, *, on: bool) -> None:
+        """Begin or end the recording of what viewers get."""
+        await self._worker.call("record", on=on)
+
+    async def push(self, url: str, token: str | None) -> str:
+        """Push the broadcast to a WHIP server elsewhere; return the push's id."""
+        push_id, _ = await self._worker.call("push", url=url, token=token)
+        return str(push_id)
+
+    async def stop_push(self, push_id: str) -> None:
+        """End a push."""
+        await self._worker.call("stop_push", push_id=push_id)
+
+    def end(self) -> None:
+        """Close everything."""
+        if self._ending is None:
+            self._ending = self._group.create_task(self._worker.dismiss())
+
+    async def wait(self) -> None:
+        """Return when the session is over.
+
+        Raises:
+            LiveLostError: The worker died.
+        """
+        await self._worker.gone.wait()
+        if not self._worker.ended_well:
+            raise LiveLostError("the worker process died")
+
+
+class RemoteFrames:
+    """A frame session in a worker process (the port `FrameSession`)."""
+
+    def __init__(self, worker: WorkerProcess, group: asyncio.TaskGroup) -> None:
+        self._worker = worker
+        self._group = group
+        self._ending: asyncio.Task[None] | None = None
+
+    async def treat(self, picture: bytes, *, at: float) -> TreatedPicture | None:
+        """Take a picture; return one to show, or None while the delay fills."""
+        answer, data = await self._worker.call("treat", picture=picture, at=at)
+        return None if answer is None else TreatedPicture(data, float(answer["at"]))
+
+    async def use(self, policy: LivePolicy) -> None:
+        """Treat the next picture by `policy`."""
+        await self._worker.call("use", policy=policy)
+
+    def end(self) -> None:
+        """Let the worker go."""
+        if self._ending is None:
+            self._ending = self._group.create_task(self._worker.dismiss())

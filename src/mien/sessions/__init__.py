@@ -1,1 +1,0 @@
-"""What the product does, free of HTTP, SQL and cluster."""

@@ -1,0 +1,256 @@
+"""Clearance: the evidence by which a face track earns the right to a treatment of its own.
+
+A track starts as a stranger. It is cleared by unanimous looks, spaced in time and of good quality, whose mean is
+alike enough. It keeps its clearance while further looks agree, and loses it at once on doubt. Only cleared tracks
+have an identity, so a stranger's treatment is what doubt gets.
+"""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import cv2
+import numpy as np
+
+from mien.vision.analysis.appearance import Continuity
+from mien.vision.analysis.embedder import Match
+from mien.vision.analysis.landmarks import box_of_mesh, eye_distance, gape_of_mesh, yaw_of_mesh
+from mien.vision.types import Embedding, Image, Mesh
+
+_REMEMBERED = 6
+"""So many looks that kept a clearance are compared with the next ones."""
+
+
+class Sight(IntEnum):
+    """How well a frame shows a face."""
+
+    POOR = 0
+    """Nobody can be told by it."""
+    FAIR = 1
+    """Small: it can speak against somebody known, or for them, but clears nobody."""
+    LOPSIDED = 2
+    """Turned, or pulling a face: it clears too, if it is more alike, and says little against anybody."""
+    GOOD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ClearanceRules:
+    """What it takes to be recognised.
+
+    Attributes:
+        similarity: Smallest mean cosine of the looks to the enrolled person, where one person is enrolled.
+        per_tenfold: By how much it rises with each tenfold of enrolled people: every one of them is a chance to err.
+        slack: How far below that mean a single look may lie.
+        lopsided: By how much more alike a lopsided look must be to clear somebody: some pairs of people look more
+            alike turned or shouting than ahead.
+        margin: Smallest lead over the runner-up.
+        looks: How many agreeing looks in a row.
+        spacing_s: Least time between two looks that count.
+        renew_s: A cleared track is looked at again after this long.
+        keep: Smallest cosine of a look that confirms a clearance; a good look below it ends the clearance.
+        refute: A fair or lopsided look below this ends the clearance; one between this and `keep` says nothing alone.
+        keep_own: A lopsided look keeps the clearance too where it is so alike to one of the last looks that kept it.
+        expire_s: Without a look that keeps it for this long, clearance ends.
+        carry_s: It also ends after this long without a look of `keep` at the enrolled person.
+        min_eye_px: Least distance between the eyes of a good look.
+        max_yaw: Largest `yaw_of_mesh` of a good look.
+        max_gape: Widest `gape_of_mesh` of a good look.
+        fair_eye_px: The same for a fair look.
+        fair_yaw: The same for a fair look.
+        min_sharpness: Least variance of the Laplacian of the face, at 64 px.
+        min_mesh_score: Least mesh score of a look; below `keep_mesh_score` clearance ends.
+        keep_mesh_score: See above.
+        max_leap: Farthest a face may move from frame to frame, and most it may grow or shrink, as a share of its size.
+        max_gap_s: Longest time between two frames of a cleared face.
+        same_picture: Least likeness of two glimpses of a cleared face, one frame apart; below it, it is looked at again
+            at once. Of 14,878 pairs of people none reaches 0.909; most talking heads fall below in 1 to 3 % of frames.
+    """
+
+    similarity: float = 0.955
+    per_tenfold: float = 0.006
+    slack: float = 0.01
+    lopsided: float = 0.005
+    margin: float = 0.015
+    looks: int = 4
+    spacing_s: float = 0.2
+    renew_s: float = 0.4
+    keep: float = 0.94
+    refute: float = 0.9
+    keep_own: float = 0.965
+    expire_s: float = 2.0
+    carry_s: float = 8.0
+    min_eye_px: float = 18.0
+    max_yaw: float = 0.45
+    max_gape: float = 0.18
+    fair_eye_px: float = 14.0
+    fair_yaw: float = 0.65
+    min_sharpness: float = 30.0
+    min_mesh_score: float = 0.9
+    keep_mesh_score: float = 0.5
+    max_leap: float = 0.35
+    max_gap_s: float = 0.25
+    same_picture: float = 0.92
+
+    def wanted(self, enrolled: int) -> float:
+        """Return the mean cosine that clears somebody among `enrolled` people.
+
+        Example:
+            >>> [round(ClearanceRules().wanted(people), 3) for people in (1, 10, 100)]
+            [0.955, 0.961, 0.967]
+        """
+        return self.similarity + self.per_tenfold * float(np.log10(max(enrolled, 1)))
+
+
+STILL = ClearanceRules(similarity=0.965, slack=0.0, margin=0.02, looks=1, spacing_s=0.0)
+"""A still gives one look only, so the look must be better."""
+
+
+@dataclass(slots=True)
+class Clearance(Continuity):
+    """The evidence about one face track."""
+
+    identity: str | None = None
+    _candidate: str | None = None
+    _likeness: list[float] = field(default_factory=list)
+    _unanimous: list[float] = field(default_factory=list)
+    _kept_by: list[Embedding] = field(default_factory=list)
+    _last_look: float = field(default=-1e9)
+    _last_agreement: float = field(default=-1e9)
+    _last_kept: float = field(default=-1e9)
+
+    def wants_look(self, sight: Sight, at: float, rules: ClearanceRules) -> bool:
+        """Tell whether a look is due and this frame good enough for it.
+
+        After a sudden change of the face's picture a look is due however poor the frame, and only a look that confirms
+        the clearance keeps it.
+        """
+        if self.identity is None:
+            wanted = Sight.LOPSIDED if rules.looks > 1 else Sight.GOOD
+            return sight >= wanted and at - self._last_look >= rules.spacing_s
+        if self._startled:
+            return True
+        return sight >= Sight.FAIR and at - self._last_look >= rules.renew_s
+
+    def weigh(
+        self,
+        match: Match | None,
+        sight: Sight,
+        at: float,
+        rules: ClearanceRules,
+        *,
+        enrolled: int,
+        embedding: Embedding | None = None,
+    ) -> None:
+        """Take the result of one look.
+
+        Args:
+            match: Whom the face resembles most.
+            sight: How well the frame shows it; a poor look is doubt.
+            at: When, in seconds.
+            rules: What it takes.
+            enrolled: How many people it was compared with.
+            embedding: The look itself, to compare later looks of this face track with; None compares none.
+        """
+        if match is None:
+            self.revoke()
+        elif self.identity is None:
+            self._add_up(match, sight, at, rules, enrolled, embedding)
+        elif not self._confirms(match, sight, at, rules, embedding):
+            self.revoke()
+        self._last_look = at
+
+    def _add_up(
+        self,
+        match: Match,
+        sight: Sight,
+        at: float,
+        rules: ClearanceRules,
+        enrolled: int,
+        embedding: Embedding | None,
+    ) -> None:
+        """Add one look to the evidence, or forget it all where it disagrees.
+
+        A lopsided look counts for less than its cosine. One that disagrees leaves the good ones, unless it speaks for
+        somebody else: turned faces and grimaces are less alike to a calm photo.
+        """
+        wanted = rules.wanted(enrolled)
+        likeness = match.similarity - (rules.lopsided if sight is Sight.LOPSIDED else 0.0)
+        alike = likeness >= wanted - rules.slack and match.margin >= rules.margin
+        same = self._candidate in {None, match.identity}
+        if sight is Sight.LOPSIDED and not alike and match.similarity >= rules.refute and same:
+            self._unanimous.clear()
+            return
+        if sight < Sight.LOPSIDED or not alike or not same:
+            self.revoke()
+            return
+        self._candidate = match.identity
+        self._unanimous.append(likeness)
+        if sight is Sight.GOOD:
+            self._likeness.append(likeness)
+        # The mean of all looks, not of the last few: who tries for long gets no more chances than who is brief.
+        for evidence in (self._likeness, self._unanimous):
+            if len(evidence) >= rules.looks and float(np.mean(evidence)) >= wanted:
+                self.identity = match.identity
+        self._last_agreement = self._last_kept = at
+        self._remember(embedding)
+
+    def _confirms(
+        self, match: Match, sight: Sight, at: float, rules: ClearanceRules, embedding: Embedding | None
+    ) -> bool:
+        """Tell whether a look at a cleared face leaves no doubt, and let it renew the clearance if it confirms it.
+
+        Looks of this very face track are compared too, since a grimace is more alike to the last moment's than to a
+        photo. They only keep what the enrolled person's photo has cleared, for `carry_s`, and are forgotten with it.
+        """
+        if match.identity != self.identity or sight is Sight.POOR:
+            return False
+        if match.similarity >= rules.keep:
+            self._last_agreement = self._last_kept = at
+        elif sight is Sight.GOOD or match.similarity < rules.refute:
+            return False
+        elif sight is Sight.LOPSIDED and self._is_like_before(embedding, rules):
+            self._last_agreement = at
+        else:
+            return not self._startled
+        self._remember(embedding)
+        return True
+
+    def _is_like_before(self, embedding: Embedding | None, rules: ClearanceRules) -> bool:
+        return embedding is not None and any(float(np.vdot(own, embedding)) >= rules.keep_own for own in self._kept_by)
+
+    def _remember(self, embedding: Embedding | None) -> None:
+        if embedding is not None:
+            self._kept_by = [*self._kept_by, embedding][-_REMEMBERED:]
+
+    def tick(self, at: float, rules: ClearanceRules) -> None:
+        """Forget evidence, and with it a clearance, that nothing has confirmed for too long."""
+        if at - self._last_agreement > rules.expire_s or at - self._last_kept > rules.carry_s:
+            self.revoke()
+
+    def revoke(self) -> None:
+        """Forget all evidence: whoever this is starts again as a stranger."""
+        self.identity = self._candidate = None
+        self._likeness.clear()
+        self._unanimous.clear()
+        self._kept_by.clear()
+
+
+def sight_of(image: Image, mesh: Mesh, mesh_score: float, rules: ClearanceRules) -> Sight:
+    """Return how well this frame shows the face."""
+    eyes_px, yaw = eye_distance(mesh), yaw_of_mesh(mesh)
+    if mesh_score < rules.min_mesh_score or eyes_px < rules.fair_eye_px or yaw > rules.fair_yaw:
+        return Sight.POOR
+    if sharpness(image, mesh) < rules.min_sharpness:
+        return Sight.POOR
+    if eyes_px < rules.min_eye_px:
+        return Sight.FAIR
+    return Sight.GOOD if yaw <= rules.max_yaw and gape_of_mesh(mesh) <= rules.max_gape else Sight.LOPSIDED
+
+
+def sharpness(image: Image, mesh: Mesh) -> float:
+    """Return the variance of the Laplacian of the face at 64 px; a face out of the frame scores 0."""
+    height, width = image.shape[:2]
+    x0, y0, x1, y1 = np.clip(box_of_mesh(mesh), 0, [width, height, width, height]).astype(int)
+    if x1 - x0 < 8 or y1 - y0 < 8:
+        return 0.0
+    grey = cv2.cvtColor(cv2.resize(image[y0:y1, x0:x1], (64, 64), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+    return float(cv2.Laplacian(grey, cv2.CV_32F).var())

@@ -1,0 +1,157 @@
+"""Lay a flat texture on a live mesh."""
+
+from collections.abc import Callable
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.vision.mesh.geometry import bounds, mesh_size, vertex_normals
+from mien.vision.mesh.texture_map import rasterise
+from mien.vision.mesh.topology import DRESSED, EYE_LEFT, EYE_RIGHT, MOUTH, UV, lid_pairs, with_skirt
+from mien.vision.types import Image, Matte, Mesh, Points
+
+_COUNT: Final = int(DRESSED.max()) + 1
+_MOUTH_EDGE: Final = 0.012
+"""Softness of the mouth's edge, in distances of the outer eye corners."""
+_LIP_EDGE: Final = 0.022
+"""How far the inner mouth reaches onto the lips, in the same unit."""
+_EYE_SOFT: Final = 0.045
+"""Softness of the tone that live eyes take on, in the same unit: about half the height of an open eye."""
+_TONE_SIGMA_PX: Final = 1.5
+_CLOSED, _OPEN = 0.14, 0.26
+"""Height of an eye over its width at which it has none of that tone, and all."""
+
+
+def facing(mesh: Mesh) -> NDArray[np.float32]:
+    """Return how much each vertex looks at the viewer, (468,) -1 to 1; edge-on is 0."""
+    return -vertex_normals(mesh)[:, 2]
+
+
+def drape(
+    under: Image,
+    mesh: Mesh,
+    opacity: NDArray[np.float32],
+    texture: Image,
+    matte: Matte,
+    *,
+    look: Callable[[Image], None] | None = None,
+    finish: Callable[[Image], Image] | None = None,
+    eye_tone: float = 0.0,
+) -> tuple[Image, Matte]:
+    """Return `under` with the texture laid on the mesh, and how much of each pixel that hides.
+
+    The inner mouth stays open.
+
+    Args:
+        under: (H, W, 3) RGB.
+        mesh: Landmarks in pixels of `under`.
+        opacity: (468,) 0 to 1 at each landmark.
+        texture: (S, S, 3) RGB.
+        matte: (S, S) 0 to 1.
+        look: Draws eyes into the drawn face.
+        finish: Works on the drawn face before it is blended in.
+        eye_tone: How much of the texture's light and shade around the eyes the open, live eyes take on, 0 to 1.
+    """
+    height, width = under.shape[:2]
+    places = UV[:_COUNT] * len(texture) - 0.5
+    values = np.column_stack([places, with_skirt(opacity[:, None])[:_COUNT]])
+    u, v, open_ = cv2.split(rasterise(with_skirt(mesh)[:_COUNT], values, DRESSED, (width, height)))
+    open_ = np.clip(2 * cv2.blur(open_, (3, 3)) - 1, 0, 1)  # the rasteriser draws hard edges
+    worn = cv2.remap(_with_matte(texture, matte), u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    face = np.asarray(cv2.cvtColor(worn, cv2.COLOR_RGBA2RGB), np.uint8)
+    if look is not None:
+        look(face)
+    if finish is not None:
+        face = finish(face)
+    if eye_tone > 0:
+        under = _toned_eyes(under, face, mesh, eye_tone)
+    hides = cv2.multiply(cv2.extractChannel(worn, 3), open_, scale=1 / 255, dtype=cv2.CV_32F)
+    alpha = np.asarray(hides, np.float32)
+    _open_mouth(alpha, mesh)
+    return np.asarray(cv2.blendLinear(face, under, alpha, 1 - alpha), np.uint8), alpha
+
+
+def _with_matte(texture: Image, matte: Matte) -> NDArray[np.uint8]:
+    """Return the texture with its matte as the fourth channel: four are warped in less time than three and one."""
+    both = cv2.cvtColor(texture, cv2.COLOR_RGB2RGBA)
+    cv2.insertChannel(cv2.convertScaleAbs(matte, alpha=255), both, 3)
+    return np.asarray(both, np.uint8)
+
+
+def _toned_eyes(under: Image, face: Image, mesh: Mesh, strength: float) -> Image:
+    """Return `under` with the texture's soft light and shade on its open eyes.
+
+    Deep or pale eyes are part of a likeness. The iris and the edges of the lids stay as they are. The photo's eyes are
+    open: lids that close lose the tone, or they would be grey.
+    """
+    toned, soft = under.copy(), _EYE_SOFT * mesh_size(mesh)
+    for ring in (EYE_LEFT, EYE_RIGHT):
+        upper, lower = lid_pairs(ring)
+        gap = float(np.linalg.norm(mesh[lower] - mesh[upper], axis=1).max())
+        width = float(np.linalg.norm(mesh[ring[0]] - mesh[ring[len(ring) // 2]]))
+        amount = strength * float(np.clip((gap / max(width, 1e-3) - _CLOSED) / (_OPEN - _CLOSED), 0, 1))
+        (x0, y0), (x1, y1) = _around(mesh[ring], 4 * soft, under)
+        part = np.s_[y0:y1, x0:x1]
+        if amount <= 0 or 0 in under[part].shape:
+            continue
+        toned[part] = _toned(under[part], face[part], mesh[ring, :2] - (x0, y0), soft, amount)
+    return toned
+
+
+def _toned(live: Image, wanted: Image, eye: Points, soft: float, amount: float) -> Image:
+    """Return `live` with the soft part of what sets `wanted` apart from it, inside an eye.
+
+    What is soft needs few pixels: it is found at a fraction of the resolution.
+    """
+    factor = min(1.0, _TONE_SIGMA_PX / max(soft, 1e-3))
+    small_wh = tuple(max(2, round(side * factor)) for side in live.shape[1::-1])
+    inside = np.zeros(small_wh[::-1], np.uint8)
+    corners = (eye + 0.5) * (np.array(small_wh) / live.shape[1::-1]) - 0.5
+    cv2.fillPoly(inside, [np.round(corners * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    sigma = max(soft * factor, 0.5)
+    near = cv2.GaussianBlur(inside, (0, 0), sigma).astype(np.float32) * np.float32(2 * amount / 255)
+    levels = [cv2.resize(image, small_wh, interpolation=cv2.INTER_AREA).astype(np.float32) for image in (wanted, live)]
+    apart = np.log((levels[0] + 8) / (levels[1] + 8))
+    gain = np.exp(cv2.GaussianBlur(apart, (0, 0), sigma) * np.minimum(near, amount)[..., None])
+    whole = cv2.resize(gain, live.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(np.clip((live + np.float32(8)) * whole - 8, 0, 255), np.uint8)
+
+
+def _around(points: Points, margin: float, image: Image | Matte) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the corners of the part of an image around points."""
+    low, high = bounds(points)
+    size_wh = image.shape[1::-1]
+    return (
+        np.clip(np.floor(low - margin), 0, size_wh).astype(np.intp),
+        np.clip(np.ceil(high + margin) + 1, 0, size_wh).astype(np.intp),
+    )
+
+
+def _parted(mesh: Mesh) -> Points:
+    """Return the edge of the inner mouth, a little onto the lips where they are apart.
+
+    The texture knows the lips' inner edge only as a line of pixels that shows teeth or shadow of another mouth.
+    """
+    edge = mesh[MOUTH, :2].copy()
+    half = len(MOUTH) // 2
+    upper, lower = slice(1, half), slice(half + 1, None)
+    gap = edge[lower][::-1] - edge[upper]
+    reach = np.minimum(0.15, _LIP_EDGE * mesh_size(mesh) / np.maximum(np.linalg.norm(gap, axis=1), 1e-6))
+    edge[upper] -= gap * reach[:, None]
+    edge[lower] += (gap * reach[:, None])[::-1]
+    return edge
+
+
+def _open_mouth(alpha: Matte, mesh: Mesh) -> None:
+    """Cut the inner mouth in the frame: in the texture it is a slit that cannot hold an edge."""
+    soft = _MOUTH_EDGE * mesh_size(mesh)
+    (x0, y0), (x1, y1) = _around(mesh[MOUTH], 3 * soft, alpha)
+    part = alpha[y0:y1, x0:x1]
+    if 0 in part.shape:
+        return
+    mouth = np.zeros(part.shape, np.uint8)
+    edge = _parted(mesh) - (x0, y0)
+    cv2.fillPoly(mouth, [np.round(edge * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    part *= 1 - cv2.GaussianBlur(mouth, (0, 0), max(soft, 0.5)) * np.float32(1 / 255)

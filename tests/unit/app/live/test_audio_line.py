@@ -1,0 +1,61 @@
+import asyncio
+import time
+
+from mien.app.live.audio_line import LEAD_S, SoundLine
+from mien.media.webrtc.ingest.audio import CapturedSound
+
+
+def piece(number: int, at: float) -> CapturedSound:
+    return CapturedSound(bytes([0xFC, number % 256]), number * 960, at)
+
+
+async def test_sound_waits_for_its_picture_and_leaves_a_little_before_it():
+    epoch = time.monotonic()
+    lags = []
+
+    def push(sound):
+        lags.append(time.monotonic() - epoch - sound.pts / 48_000)
+
+    line = SoundLine(epoch=epoch, delay_s=lambda: 0.2 + LEAD_S, wanted=lambda: True, push=push)
+
+    async def sounds():
+        for number in range(10):
+            yield piece(number, epoch + number * 0.02)
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.3)
+
+    await line.run(sounds())
+    assert len(lags) == 10
+    assert all(0.19 < lag < 0.26 for lag in lags)
+
+
+async def test_packets_pass_unchanged_and_evenly_from_one_publisher_and_the_next():
+    sent = []
+    epoch = time.monotonic() - 10
+    line = SoundLine(epoch=epoch, delay_s=lambda: 0.0, wanted=lambda: True, push=sent.append)
+
+    async def sounds(first, at):
+        for number in range(5):
+            yield piece(first + number, at + number * 0.02)
+        await asyncio.sleep(0.02)
+
+    await line.run(sounds(0, epoch + 1))
+    await line.run(sounds(70_000, epoch + 3))
+    assert [sound.data[1] for sound in sent] == [0, 1, 2, 3, 4, *(n % 256 for n in range(70_000, 70_005))]
+    expected = [48_000 + n * 960 for n in range(5)] + [144_000 + n * 960 for n in range(5)]
+    assert [sound.pts for sound in sent] == expected
+
+
+async def test_nothing_is_sent_while_nobody_listens_and_nothing_piles_up():
+    sent = []
+    epoch = time.monotonic()
+    line = SoundLine(epoch=epoch, delay_s=lambda: 0.0, wanted=lambda: False, push=sent.append)
+
+    async def sounds():
+        for number in range(400):
+            yield piece(number, epoch)
+        await asyncio.sleep(0.05)
+
+    await line.run(sounds())
+    assert sent == []
+    assert len(line._waiting) == 0

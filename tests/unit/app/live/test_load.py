@@ -1,0 +1,166 @@
+"""Going down the ladder when a machine is too slow, and up again: with a simulated machine and a clock of its own."""
+
+from dataclasses import dataclass, field, fields
+from itertools import pairwise
+
+import pytest
+
+from mien.app.live.load import LADDER, LoadShedder, Quality
+from mien.app.states import Load
+
+TICK_S = 0.25
+
+
+@dataclass
+class Machine:
+    """Treats what a camera sends; a picture takes `cost_s`, less of it where less is done.
+
+    Attributes:
+        cost_s: Of one whole picture with a swap.
+        fps: Of the camera.
+        lost: Share of the pictures that the network loses.
+        wide: Longest side of the picture.
+        swaps: Whether a persona is wanted.
+    """
+
+    cost_s: float
+    fps: float = 30.0
+    lost: float = 0.0
+    wide: int = 1280
+    swaps: bool = True
+    shedder: LoadShedder = field(default_factory=LoadShedder)
+    now: float = 1000.0
+    steps: list[tuple[float, int]] = field(default_factory=list)
+    arrived: float = 0.0
+    left: float = 0.0
+    busy_s: float = 0.0
+
+    def __post_init__(self):
+        self.shedder.long_side, self.shedder.swaps = self.wide, self.swaps
+
+    def cost_of(self, quality: Quality) -> float:
+        side = min(self.wide, quality.long_side or self.wide) / self.wide
+        return self.cost_s * (0.3 + 0.7 * side) * (1.0 if quality.swaps or not self.swaps else 0.6)
+
+    def run(self, seconds: float) -> "Machine":
+        for _ in range(round(seconds / TICK_S)):
+            quality = self.shedder.quality
+            fed = min(self.fps, quality.max_fps or self.fps)
+            treated = min(fed * (1 - self.lost), 1 / self.cost_of(quality))
+            self.now += TICK_S
+            self.arrived += fed * TICK_S
+            self.left += treated * TICK_S
+            self.busy_s += min(treated * self.cost_of(quality), 1.0) * TICK_S
+            self.shedder.heard(self.now, arrived=int(self.arrived), left=int(self.left), busy_s=self.busy_s)
+            if not self.steps or self.steps[-1][1] != self.shedder.step:
+                self.steps.append((self.now, self.shedder.step))
+        return self
+
+    @property
+    def fps_out(self) -> float:
+        quality = self.shedder.quality
+        return min(self.fps, quality.max_fps or self.fps, 1 / self.cost_of(quality))
+
+
+def test_the_ladder_gives_up_one_thing_after_the_other_and_never_how_faces_are_looked_for():
+    assert LADDER[0] == Quality()
+    assert {name.name for name in fields(Quality)} == {"knows_rarely", "long_side", "max_fps", "swaps"}
+    for better, worse in pairwise(LADDER):
+        changed = [name.name for name in fields(Quality) if getattr(better, name.name) != getattr(worse, name.name)]
+        assert len(changed) == 1
+    first = [next(i for i, q in enumerate(LADDER) if getattr(q, name) != getattr(LADDER[0], name)) for name in (
+        "knows_rarely", "long_side", "max_fps", "swaps")]  # fmt: skip
+    assert first == sorted(first)
+
+
+@pytest.mark.parametrize("cost_s", [0.01, 0.03, 0.06])
+def test_a_machine_that_shows_a_video_gives_up_nothing(cost_s):
+    machine = Machine(cost_s).run(120)
+    assert machine.shedder.step == 0
+    assert machine.shedder.load is Load.OK
+
+
+def test_a_machine_that_is_somewhat_slow_sends_a_smaller_picture_and_goes_on():
+    machine = Machine(0.09).run(30)
+    assert machine.shedder.load is Load.REDUCED_PICTURE
+    assert machine.shedder.quality.swaps
+    assert machine.fps_out >= 12
+
+
+def test_a_slow_machine_gives_up_the_swap_last():
+    machine = Machine(0.25).run(40)
+    assert machine.shedder.load is Load.REDUCED_PICTURE  # six pictures a second with the persona are left
+    machine = Machine(0.35).run(40)
+    assert machine.shedder.quality == LADDER[-1]
+    assert machine.shedder.load is Load.NO_SWAP
+    assert machine.fps_out > 5
+
+
+def test_a_machine_that_is_too_slow_even_so_says_it_and_no_sooner():
+    machine = Machine(2.0).run(8)
+    assert machine.shedder.load is not Load.OVERLOADED  # there is still something to give up
+    assert machine.run(20).shedder.load is Load.OVERLOADED
+
+
+def test_the_worse_it_is_the_sooner_it_is_at_the_bottom():
+    def seconds_to_the_bottom(cost_s):
+        machine = Machine(cost_s).run(60)
+        return machine.steps[-1][0] - 1000 if machine.shedder.step == len(LADDER) - 1 else 60
+
+    assert seconds_to_the_bottom(1.0) < seconds_to_the_bottom(0.32)
+    assert seconds_to_the_bottom(1.0) <= 15
+
+
+def test_it_comes_back_a_step_at_a_time_once_there_is_time_to_spare():
+    machine = Machine(0.5).run(30)
+    assert machine.shedder.step == len(LADDER) - 1
+    machine.cost_s, machine.steps = 0.012, []
+    machine.run(150)
+    assert machine.shedder.step == 0
+    assert machine.shedder.load is Load.OK
+    times = [at for at, _ in machine.steps]
+    assert all(later - earlier >= 8 for earlier, later in pairwise(times[1:]))
+    assert [step for _, step in machine.steps] == sorted((step for _, step in machine.steps), reverse=True)
+
+
+def test_steps_up_in_vain_become_rare():
+    machine = Machine(0.12)
+    machine.cost_of = lambda quality: 0.012 if quality.long_side == 640 else 0.12  # spare below, too slow above
+    machine.run(600)
+    up = [at for (_, before), (at, step) in pairwise(machine.steps) if step < before]
+    assert 2 <= len(up) <= 8
+    assert up[-1] - up[-2] > 2 * (up[1] - up[0])
+
+
+def test_between_the_limits_it_stays_where_it_is():
+    machine = Machine(0.09).run(30)
+    settled = machine.shedder.step
+    machine.steps = []
+    machine.run(300)
+    assert [step for _, step in machine.steps] == [settled]
+
+
+@pytest.mark.parametrize("lost", [0.5, 0.9])
+def test_what_the_network_loses_is_no_load(lost):
+    assert Machine(0.01, lost=lost).run(60).shedder.step == 0
+
+
+def test_a_broadcast_without_a_swap_is_never_said_to_have_lost_one():
+    machine = Machine(1.0, swaps=False).run(40)
+    assert machine.shedder.quality.swaps
+    assert machine.shedder.load is Load.OVERLOADED
+
+
+def test_a_small_picture_is_not_made_smaller_but_the_rest_is_given_up():
+    machine = Machine(0.25, wide=480).run(40)
+    assert {2, 3}.isdisjoint(step for _, step in machine.steps)  # those are the picture's
+    assert machine.shedder.quality == LADDER[-1]
+    assert {LADDER[step].max_fps for _, step in machine.steps} >= {None, 10.0}
+
+
+def test_without_a_publisher_nothing_is_learnt():
+    machine = Machine(0.5).run(20)
+    bottom = machine.shedder.step
+    machine.fps = 0
+    machine.run(300)
+    assert machine.shedder.step == bottom

@@ -1,0 +1,171 @@
+"""A live session's treatment when there is too little time: what it gives up, what it says, and that changes come."""
+
+import asyncio
+import contextlib
+import threading
+
+import av
+import numpy as np
+import pytest
+
+from mien.app.live.encoder_thread import EncoderThread
+from mien.app.live.load import LADDER
+from mien.app.live.treating import Treating
+from mien.app.ports import LivePolicy
+from mien.app.states import LiveLimits, Load
+from mien.errors import PersonaError
+from support.pipelines import Paint, Pixelate, SmallFactory
+
+SWAP, MOSAIC = LivePolicy("swap", "mask:volto"), LivePolicy("mosaic")
+FRAME = av.VideoFrame.from_ndarray(np.zeros((360, 640, 3), np.uint8), format="rgb24").reformat(format="yuv420p")
+LIMITS = LiveLimits(hang_after_s=0.2, max_pixels=10**6)
+
+
+class Clock:
+    """Tells the shedder of time that passes while the machine treats less than comes."""
+
+    def __init__(self, treating):
+        self.treating, self.now, self.lost = treating, 0.0, 0
+
+    def suffer(self, seconds):
+        """Let pictures arrive and none leave, with every second spent on work."""
+        for _ in range(round(seconds * 4)):
+            self.now += 0.25
+            self.lost += 8
+            self.treating._vision.spent_s += 0.25
+            self.treating.keep_house(self.now, lost=self.lost)
+
+
+@contextlib.asynccontextmanager
+async def treating(policy, factory=None):
+    encoder = EncoderThread(emit=lambda _picture: None, epoch=0.0, slate_after_s=2.0)
+    subject = Treating(policy, build=(factory or SmallFactory()).build, limits=LIMITS)
+    await subject.prepare()
+    try:
+        async with asyncio.TaskGroup() as group:
+            subject.start(encoder, group)
+            yield subject
+    finally:
+        await subject.stop()
+        encoder.close(timeout_s=5)
+
+
+async def until(true, timeout_s=5.0):
+    async with asyncio.timeout(timeout_s):
+        while not true():  # noqa: ASYNC110  # what is waited for happens on other threads
+            await asyncio.sleep(0.01)
+
+
+def works_by(subject, kind):
+    return isinstance(subject._vision._pipeline, kind)
+
+
+async def test_a_swap_becomes_a_mosaic_at_the_bottom_and_a_swap_again_with_time_to_spare():
+    factory = SmallFactory()
+    async with treating(SWAP, factory) as subject:
+        clock = Clock(subject)
+        subject.put(FRAME, 0.0)
+        assert subject.load(is_paused=False, is_fed=True) is Load.OK
+        clock.suffer(30)
+        await until(lambda: works_by(subject, Pixelate))
+        assert factory.built[-1] == LivePolicy("mosaic")
+        assert subject.policy == SWAP  # what is wanted has not changed
+        clock.suffer(10)
+        assert subject.load(is_paused=False, is_fed=True) is Load.OVERLOADED
+        subject._shedder.step, subject._shedder._is_exhausted = 0, False
+        subject._follow_step(len(LADDER) - 1)
+        await until(lambda: works_by(subject, Paint))
+        assert factory.built[-1] == SWAP
+
+
+async def test_a_change_under_load_is_checked_and_then_done_as_far_as_can_be_afforded():
+    factory = SmallFactory()
+    async with treating(SWAP, factory) as subject:
+        Clock(subject).suffer(30)
+        await until(lambda: works_by(subject, Pixelate))
+        with pytest.raises(PersonaError):
+            await subject.use(LivePolicy("swap", "mask:nobody"))
+        assert subject.policy == SWAP
+        wanted = LivePolicy("swap", "mask:volto", others="swap")
+        await subject.use(wanted)
+        assert wanted in factory.built  # so a persona that is none is refused now, not when there is time again
+        assert subject.policy == wanted
+        assert works_by(subject, Pixelate)
+
+
+async def test_without_load_nothing_is_built_but_what_was_asked_for():
+    factory = SmallFactory()
+    async with treating(MOSAIC, factory) as subject:
+        await subject.use(SWAP)
+        await subject.use(MOSAIC)
+        assert factory.built == [MOSAIC, SWAP, MOSAIC]
+
+
+async def test_pictures_above_the_rate_that_can_be_afforded_are_dropped_and_counted():
+    async with treating(MOSAIC) as subject:
+        subject._shedder.step = next(step for step, quality in enumerate(LADDER) if quality.max_fps == 15)
+        for number in range(30):
+            subject.put(FRAME, number / 30)
+        assert subject._put == 15
+        assert subject.dropped >= 15
+
+
+async def test_a_pause_for_want_of_time_is_said_and_one_for_an_error_is_not():
+    async with treating(MOSAIC) as subject:
+        subject.put(FRAME, 0.0)
+        await until(lambda: subject._encoder.out.total == 1)
+        subject._encoder.on_slate = True
+        assert subject.load(is_paused=True, is_fed=True) is Load.OVERLOADED
+        assert subject.load(is_paused=True, is_fed=False) is Load.OK  # nothing comes: nobody is too slow
+        subject._vision.failing = True
+        assert subject.load(is_paused=True, is_fed=True) is Load.OK
+
+
+async def test_pipelines_that_hang_for_want_of_time_are_replaced_however_often_if_they_end():
+    gate = threading.Event()
+
+    class Slow(Pixelate):
+        def __call__(self, image, *, at):
+            gate.wait(5)
+            return super().__call__(image, at=at)
+
+    factory = SmallFactory(pipelines=[Slow() for _ in range(8)])
+    async with treating(MOSAIC, factory) as subject:
+        for number in range(6):
+            hung = subject._vision
+            gate.clear()
+            subject.put(FRAME, float(number))
+            await until(lambda hung=hung: hung._busy_since is not None)
+            subject.keep_house(hung._busy_since + 1, lost=0)
+            assert hung.retired
+            gate.set()
+            assert await asyncio.to_thread(hung.join, timeout_s=5)
+            await until(lambda hung=hung: subject._vision is not hung and not subject._is_replacing)
+        assert len(factory.built) == 7
+        assert subject._shedder.step > 0  # and the next one needs less
+
+
+async def test_pipelines_that_hang_for_ever_are_not_replaced_for_ever():
+    gate = threading.Event()
+
+    class Stuck(Pixelate):
+        def __call__(self, image, *, at):
+            gate.wait(30)
+            return super().__call__(image, at=at)
+
+    factory = SmallFactory(pipelines=[Stuck() for _ in range(8)])
+    async with treating(MOSAIC, factory) as subject:
+        try:
+            for number in range(4):
+                hung = subject._vision
+                subject.put(FRAME, float(number))
+                await until(lambda hung=hung: hung._busy_since is not None)
+                subject.keep_house(hung._busy_since + 1, lost=0)
+                if number < 3:
+                    await until(lambda hung=hung: subject._vision is not hung and not subject._is_replacing)
+            subject.keep_house(10**9, lost=0)
+            await asyncio.sleep(0.05)
+            assert len(factory.built) == 4
+            assert subject._vision is hung
+        finally:
+            gate.set()

@@ -1,0 +1,222 @@
+import base64
+import random
+import re
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mien.media.codecs.encoded import VideoCodec
+from mien.media.webrtc.ingest.decoder_thread import DecoderThread
+from mien.media.webrtc.ingest.depacketizer import EncodedFrame
+from support.rtp import encode
+
+CODECS = list(VideoCodec)
+FRAMES = {codec: encode(codec, 10, keyframes=(0, 5)) for codec in CODECS}
+
+
+class Screen:
+    """Takes what a decoder gives."""
+
+    def __init__(self):
+        self.pictures = []
+        self.asked = 0
+        self.may_go_on = threading.Event()
+        self.may_go_on.set()
+        self.began = threading.Event()
+
+    def show(self, picture, at):
+        self.began.set()
+        self.may_go_on.wait(5)
+        self.pictures.append((picture, at))
+
+    def ask(self):
+        self.asked += 1
+
+    def settles(self, true, *, timeout_s=5.0):
+        until = time.monotonic() + timeout_s
+        while not true() and time.monotonic() < until:
+            time.sleep(0.002)
+        return true()
+
+
+@contextmanager
+def decoding(screen, *, max_pixels=1280 * 720, offer="v=0"):
+    decoder = DecoderThread(hand_on=screen.show, ask_for_keyframe=screen.ask, max_pixels=max_pixels, offer=offer)
+    try:
+        yield decoder
+    finally:
+        screen.may_go_on.set()
+        assert decoder.close(timeout_s=5)
+
+
+def bare(encoded):
+    """Take the parameter sets out of an H.264 frame; return both."""
+    units = encoded.split(b"\0\0\0\1")[1:]
+    sets = [unit for unit in units if unit[0] & 31 in {7, 8}]
+    others = [unit for unit in units if unit[0] & 31 not in {7, 8}]
+    return sets, b"".join(b"\0\0\0\1" + unit for unit in others)
+
+
+def h264_with_long_start_codes():
+    codec = VideoCodec.H264
+    return [re.sub(rb"\x00?\x00\x00\x01", b"\0\0\0\1", data) for data in FRAMES[codec]]
+
+
+@pytest.mark.parametrize("named", ["in-the-stream", "in-the-offer"])
+def test_key_frames_without_parameter_sets_have_those_that_were_named_before(named):
+    frames = h264_with_long_start_codes()
+    (first, *_), sets = frames, bare(frames[0])[0]
+    assert sets, "the input is what it says"
+    sent = [first if named == "in-the-stream" else bare(first)[1], *(bare(data)[1] for data in frames[1:])]
+    value = ",".join(base64.b64encode(unit).decode() for unit in sets)
+    fmtp = f"a=fmtp:96 packetization-mode=1;sprop-parameter-sets={value};profile-level-id=42c00c"
+    screen = Screen()
+    with decoding(screen, offer=f"v=0\r\n{fmtp}\r\n" if named == "in-the-offer" else "v=0\r\n") as decoder:
+        for number, each in enumerate(stream(VideoCodec.H264, sent)):
+            decoder.put(each, float(number))
+        assert screen.settles(lambda: len(screen.pictures) == len(frames))
+        assert decoder.errors == 0
+
+
+@pytest.mark.parametrize("value", ["====", "Z0LAFdkBQfsBagw", "//,," * 400, "AAAA,aGVsbG8="])
+def test_no_sprop_of_an_offer_raises(value):
+    screen = Screen()
+    with decoding(screen, offer=f"a=fmtp:96 sprop-parameter-sets={value}\r\n") as decoder:
+        for number, each in enumerate(stream(VideoCodec.H264)):
+            decoder.put(each, float(number))
+        assert screen.settles(lambda: len(screen.pictures) == 10)
+
+
+def frame(data, codec, *, is_keyframe):
+    return EncodedFrame(data, codec, 0, is_keyframe)
+
+
+def stream(codec, frames=None):
+    return [frame(data, codec, is_keyframe=number % 5 == 0) for number, data in enumerate(frames or FRAMES[codec])]
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_every_frame_becomes_a_picture_with_its_capture_time(codec):
+    screen = Screen()
+    with decoding(screen) as decoder:
+        for number, each in enumerate(stream(codec)):
+            decoder.put(each, 5000.0 + number / 30)
+            assert screen.settles(lambda: len(screen.pictures) == number + 1)  # noqa: B023  # waits here
+    assert [at for _, at in screen.pictures] == pytest.approx([5000.0 + n / 30 for n in range(10)], abs=1e-6)
+    assert {(picture.width, picture.height) for picture, _ in screen.pictures} == {(240, 176)}
+    assert (screen.asked, decoder.errors, decoder.dropped) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_the_size_and_the_codec_may_change_at_a_keyframe(codec):
+    screen = Screen()
+    other = next(each for each in CODECS if each is not codec)
+    with decoding(screen) as decoder:
+        for each in (
+            *stream(codec),
+            *stream(codec, encode(codec, 3, size_wh=(480, 272))),
+            *stream(codec),
+            *stream(other),
+        ):
+            decoder.put(each, 1.0)
+            time.sleep(0.005)
+        assert screen.settles(lambda: len(screen.pictures) == 33)
+    sizes = [(picture.width, picture.height) for picture, _ in screen.pictures]
+    assert sizes == [(240, 176)] * 10 + [(480, 272)] * 3 + [(240, 176)] * 20
+    assert decoder.errors == 0
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_too_large_a_picture_is_refused_and_the_next_fitting_one_is_shown(codec):
+    screen = Screen()
+    with decoding(screen, max_pixels=240 * 176) as decoder:
+        decoder.put(frame(encode(codec, 1, size_wh=(480, 272))[0], codec, is_keyframe=True), 1.0)
+        assert screen.settles(lambda: decoder.errors == 1)
+        assert screen.asked == 1
+        for each in stream(codec)[:5]:
+            decoder.put(each, 2.0)
+        assert screen.settles(lambda: len(screen.pictures) == 5)
+
+
+def test_a_huge_size_in_a_vp8_header_takes_no_memory():
+    screen = Screen()
+    data = bytearray(FRAMES[VideoCodec.VP8][0])
+    data[6:10] = bytes([0xFF, 0x3F, 0xFF, 0x3F])  # 16383 x 16383: 400 MB
+    before = peak_bytes()
+    with decoding(screen) as decoder:
+        decoder.put(frame(bytes(data), VideoCodec.VP8, is_keyframe=True), 1.0)
+        assert screen.settles(lambda: decoder.errors == 1)
+    assert peak_bytes() - before < 50e6
+    assert screen.pictures == []
+
+
+def peak_bytes():
+    with open("/proc/self/status") as status:  # noqa: PTH123  # a line of the kernel's, no file
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmPeak"))
+
+
+def test_a_damaged_frame_is_not_shown_nor_what_builds_on_it():
+    screen = Screen()
+    frames = stream(VideoCodec.H264)
+    damaged = frames[2].data[: len(frames[2].data) // 2]
+    frames[2] = frame(damaged, VideoCodec.H264, is_keyframe=False)
+    with decoding(screen) as decoder:
+        for number, each in enumerate(frames):
+            decoder.put(each, float(number))
+        assert screen.settles(lambda: len(screen.pictures) + decoder.dropped == 9)
+    assert [at for _, at in screen.pictures] == [0, 1, 5, 6, 7, 8, 9]
+    assert (decoder.errors, decoder.dropped) == (1, 2)
+
+
+def test_nothing_is_decoded_before_the_first_keyframe_and_one_is_asked_for():
+    screen = Screen()
+    with decoding(screen) as decoder:
+        for each in stream(VideoCodec.VP8)[3:]:
+            decoder.put(each, 1.0)
+        assert screen.settles(lambda: len(screen.pictures) == 5)
+    assert (screen.asked, decoder.dropped) == (2, 2)
+
+
+def test_a_decoder_that_is_late_by_a_second_goes_on_at_the_next_keyframe():
+    screen = Screen()
+    screen.may_go_on.clear()
+    frames = stream(VideoCodec.VP8)
+    with decoding(screen) as decoder:
+        decoder.put(frames[0], 0.0)
+        assert screen.began.wait(5)  # it hangs with the first picture
+        for number in range(1, 62):
+            decoder.put(frames[0 if number == 60 else 1], float(number))
+            assert len(decoder._waiting) <= 30
+        screen.may_go_on.set()
+        assert screen.settles(lambda: len(screen.pictures) == 3)
+    assert [at for _, at in screen.pictures] == [0.0, 60.0, 61.0]
+    assert (decoder.dropped, screen.asked) == (59, 29)
+
+
+def test_after_closing_nothing_is_shown():
+    screen = Screen()
+    with decoding(screen) as decoder:
+        decoder.close(timeout_s=5)
+        decoder.put(stream(VideoCodec.VP8)[0], 1.0)
+    assert screen.pictures == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32))
+@pytest.mark.parametrize("codec", CODECS)
+def test_no_frame_ends_the_thread_or_outlives_a_keyframe(codec, seed):
+    dice = random.Random(seed)  # noqa: S311  # dice, no secret
+    screen = Screen()
+    with decoding(screen, max_pixels=640 * 480) as decoder:
+        for number, data in enumerate(FRAMES[codec]):
+            wild = bytearray(data)
+            for _ in range(dice.randrange(1, 8)):
+                wild[dice.randrange(min(len(wild), 60) if dice.random() < 0.5 else len(wild))] = dice.randrange(256)
+            decoder.put(frame(bytes(wild[: dice.randrange(len(wild)) + 1]), codec, is_keyframe=number % 5 == 0), 1.0)
+        for each in stream(codec):
+            decoder.put(each, 2.0)
+        assert screen.settles(lambda: sum(at == 2.0 for _, at in screen.pictures) == 10)
