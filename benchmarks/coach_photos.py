@@ -4,13 +4,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from mien.app.eyes import EyesMaker
+from mien.app.eyes import PipelineBuilder
 from mien.config import Settings
 from mien.media.files.images import decode_image
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
 from mien.vision.analysis.embedder import DlibEmbedder
-from mien.vision.photos.quality import Coach, Fault
+from mien.vision.photos.quality import PhotoAssessor, PhotoIssue
 from mien.vision.types import Image
 from portraits import Portrait, cut_portrait, is_development
 from support.photos import astronaut, hopper
@@ -22,14 +22,14 @@ STILLS: Final = SHARED / "media" / "stills_synth"
 
 Row: TypeAlias = dict[str, Any]
 
-G, F, T, M, S = Fault.GLASSES, Fault.FRINGE, Fault.FACE_TURNED, Fault.MOUTH_OPEN, Fault.SMILE
-LABELLED: Final[dict[str, tuple[Fault, ...]]] = {
+G, F, T, M, S = PhotoIssue.GLASSES, PhotoIssue.FRINGE, PhotoIssue.FACE_TURNED, PhotoIssue.MOUTH_OPEN, PhotoIssue.SMILE
+LABELLED: Final[dict[str, tuple[PhotoIssue, ...]]] = {
     "adam-schiff": (), "alcee-hastings": (M,), "ann-wagner": (S,), "ben-cline": (), "bill-posey": (T,),
     "brad-sherman": (G,), "carolyn-maloney": (S,), "cathy-mcmorris-rodgers": (F,), "chip-roy": (S,),
     "chuck-fleischmann": (), "clay-higgins": (F, T), "daniel-meuser": (G,), "david-cicilline": (S,),
     "david-price": (G,), "donald-mceachin": (S,), "donald-payne": (G, T), "drew-ferguson": (S,), "filemon-vela": (),
     "frank-lucas": (G, S), "fred-upton": (), "guy-reschenthaler": (S,), "haley-stevens": (S,), "james-comer": (),
-    "james-mcgovern": (G, Fault.LIGHT_UNEVEN), "jesus-garcia": (), "jim-langevin": (G, S), "jodey-arrington": (S,),
+    "james-mcgovern": (G, PhotoIssue.LIGHT_UNEVEN), "jesus-garcia": (), "jim-langevin": (G, S), "jodey-arrington": (S,),
     "john-larson": (M,), "john-moolenaar": (), "john-rutherford": (G,), "john-yarmuth": (S,),
     "kaialii-kahele": (M, S), "katie-porter": (), "kelly-armstrong": (S, M), "matt-gaetz": (M,), "mike-doyle": (),
     "mikie-sherrill": (S, M), "peter-defazio": (G, S), "peter-welch": (G, S), "randy-feenstra": (G, S),
@@ -47,13 +47,13 @@ class Eyes:
 
     def __init__(self) -> None:
         self.runtime = Runtime(Store(Settings().models_dir))
-        self.maker = EyesMaker(self.runtime)
-        self.coach = Coach(self.runtime.open("face-occlusion"))
+        self.maker = PipelineBuilder(self.runtime)
+        self.coach = PhotoAssessor(self.runtime.open("face-occlusion"))
         self.judges = Judges(self.maker, self.runtime)
         self.dlib = DlibEmbedder(self.runtime.open("dlib-face"))
 
-    def codes(self, image: Image) -> set[Fault]:
-        return {Fault(finding.code) for finding in self.maker.judge_photo(image)}
+    def codes(self, image: Image) -> set[PhotoIssue]:
+        return {PhotoIssue(finding.code) for finding in self.maker.judge_photo(image)}
 
     def portrait(self, name: str, image: Image, *, face_px: float = 200) -> Portrait:
         return cut_portrait(name, image, self.maker.one_face(image, name=name).mesh, face_px=face_px)

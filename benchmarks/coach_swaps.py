@@ -9,10 +9,10 @@ import numpy as np
 from coach_photos import STILLS, Eyes, Row, read
 from coach_spoilt import HARM, seen_so, soft
 from mien.app.eyes import SAME_PERSON
-from mien.app.specs import FacePhoto, Person, Wishes
+from mien.app.specs import FacePhoto, Person, TreatmentSpec
 from mien.errors import FacePhotoError
 from mien.vision.mesh.geometry import head_axes, turned_away
-from mien.vision.photos.quality import LIMITS, Fault
+from mien.vision.photos.quality import LIMITS, PhotoIssue
 from mien.vision.types import Embedding, Image
 from portraits import Portrait
 from support.photos import astronaut, hopper
@@ -30,7 +30,7 @@ def swapped_to(eyes: Eyes, photos: Sequence[Image], scenes: Sequence[Image]) -> 
     person = Person("them", tuple(FacePhoto(f"{n}", f"{n}", image) for n, image in enumerate(photos)))
     outs = []
     for scene in scenes:
-        frame = eyes.maker.pipeline(Wishes(swap_to=person), still=True)(scene.copy(), at=0.0)
+        frame = eyes.maker.pipeline(TreatmentSpec(swap_to=person), still=True)(scene.copy(), at=0.0)
         assert frame is not None
         outs.append(frame.image)
     return outs
@@ -71,7 +71,7 @@ def _by(worsen: Callable[[Portrait, float], Image], step: float, person: Portrai
 
 def _harmed(
     eyes: Eyes,
-    fault: Fault,
+    fault: PhotoIssue,
     people: Sequence[Portrait],
     scenes: Sequence[Image],
     worsen: Callable[[Portrait], Image],

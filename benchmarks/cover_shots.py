@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 from skimage import data
 
-from mien.app.eyes import EyesMaker
+from mien.app.eyes import PipelineBuilder
 from mien.errors import FacePhotoError
 from mien.media.files.images import decode_image
 from mien.vision.analysis.landmarks import box_of_mesh
 from mien.vision.render.mosaic import MosaicShape, cover_box
 from mien.vision.types import Box, Image, Mesh
-from portraits import Look, Portrait, cut_portrait, seen_as
+from portraits import Portrait, Tile, cut_portrait, seen_as
 from quality_scenes import SHARED
 
 SIZES: Final = (40, 80, 160)
@@ -34,7 +34,7 @@ class Shot:
     mesh: Mesh
 
 
-def people(maker: EyesMaker) -> list[Portrait]:
+def people(maker: PipelineBuilder) -> list[Portrait]:
     found: list[Portrait] = []
     for path in sorted((SHARED / "faces_real_pd").glob("*/*.jpg")):
         image = decode_image(path.read_bytes(), name=path.name)
@@ -46,12 +46,12 @@ def people(maker: EyesMaker) -> list[Portrait]:
     return found
 
 
-def as_photo(size: int) -> Look:
-    return Look(face_px=size)
+def as_photo(size: int) -> Tile:
+    return Tile(face_px=size)
 
 
-def another_day(size: int, rng: np.random.Generator) -> Look:
-    return Look(
+def another_day(size: int, rng: np.random.Generator) -> Tile:
+    return Tile(
         face_px=size * rng.uniform(0.9, 1.1),
         yaw=rng.uniform(-12, 12),
         pitch=rng.uniform(-6, 6),
@@ -63,7 +63,7 @@ def another_day(size: int, rng: np.random.Generator) -> Look:
 
 
 def shot(
-    person: Portrait, look: Look, shape: MosaicShape, rng: np.random.Generator, *, relit: bool, frames: int = 1
+    person: Portrait, look: Tile, shape: MosaicShape, rng: np.random.Generator, *, relit: bool, frames: int = 1
 ) -> Shot:
     """Take a picture in which what covers of this shape hide is the person, and all else somewhere else."""
     image, mesh = seen_as(person, look, seed=int(rng.integers(2**31)))

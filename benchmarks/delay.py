@@ -38,8 +38,8 @@ from ingest import Seen, publish
 from live import BITS, CELL, CLIP_S, coded, cpu_seconds
 from mien.media.codecs.encoded import VideoCodec
 from mien.media.webrtc.aiortc_internals import take_packets
-from mien.media.webrtc.feedback import Wishes
-from mien.media.webrtc.ingest.depacketizer import Assembler
+from mien.media.webrtc.feedback import RtcpFeedback
+from mien.media.webrtc.ingest.depacketizer import Depacketizer
 from mien.media.webrtc.sdp.parse import payload_types
 from peers import media_types
 from pipeline import machine
@@ -65,18 +65,18 @@ class Came:
 
     packets: list[tuple[float, RtpPacket]] = field(default_factory=list)
 
-    def note(self, packet: RtpPacket) -> Wishes:
+    def note(self, packet: RtpPacket) -> RtcpFeedback:
         """Keep a packet that passes just now; the first asks for a key frame."""
         self.packets.append((time.monotonic(), packet))
-        return Wishes(keyframe=len(self.packets) == 1)
+        return RtcpFeedback(keyframe=len(self.packets) == 1)
 
     def numbers(self, types: dict[int, VideoCodec]) -> dict[int, float]:
         """Return when each picture's last packet passed, by the number in its bar code; the last time, if twice."""
-        assembler = Assembler(types)
+        depacketizer = Depacketizer(types)
         decoder: Any = av.CodecContext.create("vp8", "r")
         passed = {}
         for at, packet in self.packets:
-            for frame in assembler.add(packet, at):
+            for frame in depacketizer.add(packet, at):
                 for picture in decoder.decode(av.Packet(frame.data)):
                     passed[read_code(picture)] = at
         return passed
@@ -107,8 +107,8 @@ async def measure(
     video, audio = media_types(packets)
     replay = Replay(packets, sent=came_in.note)
     async with httpx.AsyncClient(base_url=address, timeout=20) as client:
-        wish = {**TREATMENTS[treatment], "delay_frames": delay_frames}
-        made = (await client.post("/api/broadcasts", json=wish)).raise_for_status().json()
+        feedback = {**TREATMENTS[treatment], "delay_frames": delay_frames}
+        made = (await client.post("/api/broadcasts", json=feedback)).raise_for_status().json()
         viewer = peer()
         viewer.addTransceiver("video", direction="recvonly")
         viewer.addTransceiver("audio", direction="recvonly")
@@ -134,8 +134,8 @@ async def measure(
         "path": "rtp_in_to_rtp_out",
         "treatment": treatment,
         "delay_frames": delay_frames,
-        "pictures_in": sum(at > began + WARM_UP_S for at in into.values()),
-        "pictures_out": len(delays),
+        "frames_in": sum(at > began + WARM_UP_S for at in into.values()),
+        "frames_out": len(delays),
         **{f"p{percent}_ms": round(float(np.percentile(delays, percent)) * 1e3, 1) for percent in (5, 50, 95, 99)},
         "server_cpu_cores": round(cpu / elapsed, 2),
         "load": round(os.getloadavg()[0], 1),

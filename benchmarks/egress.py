@@ -142,15 +142,15 @@ def main() -> None:
     plan = planned(options.paths, options.viewers, options.repeats, options.seconds)
     if options.hold:
         plan = [("fan_out", max(options.viewers), options.hold)]
-    pictures = encoded_clip()
+    frames = encoded_clip()
     packetiser = Packetiser(VideoCodec.VP8)
-    pps = sum(len(packetiser.picture(one).payloads) for one in pictures) * FPS / len(pictures)
-    kbps = sum(len(one.data) for one in pictures) * 8 * FPS / len(pictures) / 1e3
+    pps = sum(len(packetiser.picture(one).payloads) for one in frames) * FPS / len(frames)
+    kbps = sum(len(one.data) for one in frames) * 8 * FPS / len(frames) / 1e3
     print(f"{kbps:.0f} kbit/s, {pps:.0f} packets/s")
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "clip.pickle"
-        file.write_bytes(pickle.dumps(pictures))
+        file.write_bytes(pickle.dumps(frames))
         for path, viewers, seconds in plan:
             rows.append(measure(path, viewers, seconds, str(file)))
             print(json.dumps(rows[-1]), flush=True)

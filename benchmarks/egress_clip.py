@@ -8,9 +8,9 @@ from typing import Final
 import cv2
 import numpy as np
 
-from mien.media.codecs.encoded import EncodedPicture, VideoCodec
+from mien.media.codecs.encoded import ReceivedFrame, VideoCodec
 from mien.vision.types import Image
-from support.egress import encoded_pictures
+from support.egress import encoded_frames
 
 SIZE_WH: Final = (1280, 720)
 FPS: Final = 30
@@ -29,9 +29,9 @@ def texture(size_wh: tuple[int, int], number: int) -> Image:
     return np.asarray(np.clip(wall[:, shift : shift + width].astype(np.int16) + grain, 0, 255), np.uint8)
 
 
-def encoded_clip() -> list[EncodedPicture]:
+def encoded_clip() -> list[ReceivedFrame]:
     """Return ten seconds of it as VP8."""
-    return encoded_pictures(
+    return encoded_frames(
         VideoCodec.VP8, size_wh=SIZE_WH, count=10 * GOP, keyframe_every=GOP, bit_rate=BIT_RATE, draw=texture
     )
 
@@ -39,15 +39,15 @@ def encoded_clip() -> list[EncodedPicture]:
 class Clip:
     """The clip in real time; a wish for a keyframe skips to the next one, as an encoder would make it."""
 
-    def __init__(self, pictures: list[EncodedPicture]) -> None:
-        self._pictures = pictures
+    def __init__(self, frames: list[ReceivedFrame]) -> None:
+        self._frames = frames
         self._wanted = False
         self._key_at = 0.0
 
-    def want_keyframe(self, _rung: int = 0) -> None:
+    def want_keyframe(self, _layer: int = 0) -> None:
         self._wanted = True
 
-    async def play(self, send: Callable[[EncodedPicture], object]) -> None:
+    async def play(self, send: Callable[[ReceivedFrame], object]) -> None:
         began, at, number = time.monotonic(), 0, 0
         while True:
             await asyncio.sleep(max(began + number / FPS - time.monotonic(), 0))
@@ -55,8 +55,8 @@ class Clip:
             if self._wanted and now - self._key_at >= 0.25:
                 self._wanted = False
                 at = -(-at // GOP) * GOP
-            picture = self._pictures[at % len(self._pictures)]
-            if picture.is_keyframe:
+            frame = self._frames[at % len(self._frames)]
+            if frame.is_keyframe:
                 self._key_at = now
-            send(EncodedPicture(picture.data, number * 90_000 // FPS, is_keyframe=picture.is_keyframe))
+            send(ReceivedFrame(frame.data, number * 90_000 // FPS, is_keyframe=frame.is_keyframe))
             at, number = at + 1, number + 1

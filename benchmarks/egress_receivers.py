@@ -15,7 +15,7 @@ from aiortc import RTCRtpReceiver, RTCSessionDescription
 from aiortc.rtp import RtcpPsfbPacket, RtcpReceiverInfo, RtcpRrPacket, pack_remb_fci
 
 from mien.media.webrtc.aiortc_internals import gather_within
-from mien.media.webrtc.ice.network import Reach
+from mien.media.webrtc.ice.network import IceNetworkSettings
 from mien.media.webrtc.peer import codecs
 from support.live import peer
 
@@ -30,7 +30,7 @@ class Counter:
     def __init__(self) -> None:
         self.connection = peer()
         self.packets = 0
-        self.pictures = 0
+        self.frames = 0
         self.missing = 0
         self.longest_gap_s = 0.0
         self.first_keyframe_s: float | None = None
@@ -72,7 +72,7 @@ class Counter:
     def _count(self, data: bytes, dtls: Any) -> None:
         now = time.monotonic()
         self.packets += 1
-        self.pictures += data[1] >> 7
+        self.frames += data[1] >> 7
         number, timestamp, self._ssrc = struct.unpack_from("!HLL", data, 2)
         if self._highest is None:
             self._highest = (number - 1) & 0xFFFF
@@ -110,7 +110,7 @@ class Counter:
 
 async def receive(port: int, viewers: int, seconds: float) -> dict[str, Any]:
     """Join one after the other, then count; return the figures."""
-    gather_within(Reach())
+    gather_within(IceNetworkSettings())
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
     counters = [Counter() for _ in range(viewers)]
     reports = []
@@ -129,7 +129,7 @@ async def receive(port: int, viewers: int, seconds: float) -> dict[str, Any]:
         return said["cpu_s"], said["at"]
 
     cpu_before, began = await cpu()
-    packets = [(counter.packets, counter.pictures) for counter in counters]
+    packets = [(counter.packets, counter.frames) for counter in counters]
     for counter in counters:
         counter.missing, counter.longest_gap_s = 0, 0.0
     own = time.process_time()
@@ -137,7 +137,7 @@ async def receive(port: int, viewers: int, seconds: float) -> dict[str, Any]:
     cpu_after, ended = await cpu()
     took = ended - began
     rates = [
-        ((counter.packets - before[0]) / took, (counter.pictures - before[1]) / took)
+        ((counter.packets - before[0]) / took, (counter.frames - before[1]) / took)
         for counter, before in zip(counters, packets, strict=True)
     ]
     writer.close()

@@ -17,10 +17,10 @@ from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
 from aiortc.contrib.media import MediaRelay
 
 from egress_clip import BIT_RATE, FPS, GOP, SIZE_WH, Clip, texture
-from mien.media.codecs.encoded import EncodedPicture, VideoCodec
+from mien.media.codecs.encoded import ReceivedFrame, VideoCodec
 from mien.media.webrtc.aiortc_internals import gather_within
 from mien.media.webrtc.egress.fan_out import FanOut, Viewer
-from mien.media.webrtc.ice.network import Reach
+from mien.media.webrtc.ice.network import IceNetworkSettings
 from mien.media.webrtc.peer import codecs
 from mien.media.webrtc.sdp.parse import read_offer
 from support.live import peer
@@ -40,7 +40,7 @@ class PacketTrack(MediaStreamTrack):
         self._packets: asyncio.Queue[Any] = asyncio.Queue()
         self._begun = self._in_step = False
 
-    def put(self, picture: EncodedPicture) -> None:
+    def put(self, picture: ReceivedFrame) -> None:
         self._in_step = self._in_step or (self._begun and picture.is_keyframe)
         if self._in_step and self._packets.qsize() < FPS:
             packet: Any = av.Packet(picture.data)
@@ -90,7 +90,7 @@ async def fan_out_server(clip: Clip) -> AsyncIterator[Answer]:
         fan_out.add(viewer)
         return await viewer.answer()
 
-    playing = asyncio.create_task(clip.play(fan_out.push_picture))
+    playing = asyncio.create_task(clip.play(fan_out.push_frame))
     yield answer
     playing.cancel()
 
@@ -122,7 +122,7 @@ async def tracks_server(clip: Clip) -> AsyncIterator[Answer]:
         connections[-1].on("connectionstatechange", follow)
         return answer
 
-    def put(picture: EncodedPicture) -> None:
+    def put(picture: ReceivedFrame) -> None:
         for track in tracks:
             track.put(picture)
 
@@ -146,7 +146,7 @@ def serve(path: str, pictures_file: str, pipe: Any) -> None:
 
 
 async def _serve(path: str, clip: Clip, pipe: Any) -> None:
-    gather_within(Reach())
+    gather_within(IceNetworkSettings())
     async with SERVERS[path](clip) as answer:
 
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

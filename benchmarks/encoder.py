@@ -1,4 +1,4 @@
-"""What encoding a 720p frame costs and gives, by codec, setting and rung; and recording it. Prints tables, writes JSON.
+"""What encoding a 720p frame costs and gives by codec, setting and layer; recording it, too. Prints tables.
 
     python benchmarks/encoder.py [--seconds 4] [--out benchmarks/results/encoder.json]
 
@@ -24,7 +24,7 @@ from av.video.codeccontext import VideoCodecContext
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from mien.media.codecs.encoded import EncodedPicture, VideoCodec
+from mien.media.codecs.encoded import ReceivedFrame, VideoCodec
 from mien.media.codecs.encoder import Encoder, bit_rate_of
 from mien.media.codecs.h264 import H264Encoder
 from mien.media.codecs.planes import TreatedPlanes
@@ -57,13 +57,13 @@ def scene(seconds: float) -> list[Image]:
     return there + there[::-1]
 
 
-def measure(kind: type[Encoder], speed: str, rung: int, pictures: list[TreatedPlanes]) -> dict[str, Any]:
+def measure(kind: type[Encoder], speed: str, layer: int, pictures: list[TreatedPlanes]) -> dict[str, Any]:
     """Encode the pictures, once more with a keyframe in the middle, and once more at a third of the rate."""
-    encoder: Encoder = type(kind.__name__, (kind,), {"speeds": (speed, speed)})(epoch=0.0, rung=rung)
+    encoder: Encoder = type(kind.__name__, (kind,), {"speeds": (speed, speed)})(epoch=0.0, layer=layer)
     decoder = cast("VideoCodecContext", av.CodecContext.create(DECODERS[kind], "r"))
     if kind is H264Encoder:
         decoder.options = {"flags": "+low_delay"}  # give each picture out at once
-    full = bit_rate_of(pictures[0].size_wh, rung)
+    full = bit_rate_of(pictures[0].size_wh, layer)
     number = 0
 
     def run(keyframe_at: int | None = None) -> tuple[list[float], list[int], list[int], list[Any]]:
@@ -93,7 +93,7 @@ def measure(kind: type[Encoder], speed: str, rung: int, pictures: list[TreatedPl
         "path": "encode",
         "codec": kind.__name__.removesuffix("Encoder"),
         "speed": speed,
-        "rung": rung,
+        "layer": layer,
         "size_wh": list(pictures[0].size_wh),
         "frames": len(cpu),
         "cpu_ms_median": round(float(np.median(cpu)), 2),
@@ -116,10 +116,10 @@ def keep(images: list[Image], pictures: list[TreatedPlanes]) -> list[dict[str, A
         encoder = kind(epoch=0.0)
         encoded = [encoder.encode(planes, at=n / FPS, keyframe=n % 60 == 0) for n, planes in enumerate(pictures * 4)]
         with TemporaryDirectory() as folder:
-            recorder = Recorder(Path(folder), "show", codec=codec, want_keyframe=lambda: None, sound=False)
+            recorder = Recorder(Path(folder), "show", codec=codec, want_keyframe=lambda: None, audio=False)
             began = time.process_time()
             for picture in encoded:
-                recorder.put_picture(cast("EncodedPicture", picture))
+                recorder.put_frame(cast("ReceivedFrame", picture))
             recorder.close(timeout_s=60)
             spent = (time.process_time() - began) * 1e3 / len(encoded)
         rows.append({"path": "keep", "step": f"record {codec}", "cpu_ms_mean": round(spent, 3)})
@@ -137,7 +137,7 @@ def _kbps(sizes: list[int]) -> int:
 
 
 def prepare(image: Image) -> list[dict[str, Any]]:
-    """Measure the ways from an RGB image to the planes of both rungs."""
+    """Measure the ways from an RGB image to the planes of both layers."""
     treated = TreatedFrame(image, at=0.0)
     planes = TreatedPlanes(treated)
 
@@ -172,22 +172,22 @@ def main() -> None:
     for row in rows:
         print(f"{row['step']:<22} {row['cpu_ms_median']:>6.3f} ms")
     print(
-        f"\n{'codec':<5} {'speed':<10} {'rung':>4} {'cpu ms':>7} {'p95':>6} {'PSNR':>6} {'kbit/s':>7} {'of':>5} "
+        f"\n{'codec':<5} {'speed':<10} {'layer':>4} {'cpu ms':>7} {'p95':>6} {'PSNR':>6} {'kbit/s':>7} {'of':>5} "
         f"{'key':>7} {'lower':>6} {'keys':>4}"
     )
-    ladder = [TreatedPlanes(TreatedFrame(image, at=0.0)) for image in images]
-    for rung, pictures in enumerate((ladder, [planes.halved() for planes in ladder])):
+    layer_encoders = [TreatedPlanes(TreatedFrame(image, at=0.0)) for image in images]
+    for layer, pictures in enumerate((layer_encoders, [planes.halved() for planes in layer_encoders])):
         for kind, speeds in SPEEDS.items():
             for speed in speeds:
-                row = measure(kind, speed, rung, pictures)
+                row = measure(kind, speed, layer, pictures)
                 rows.append(row)
                 print(
-                    f"{row['codec']:<5} {speed:<10} {rung:>4} {row['cpu_ms_median']:>7.2f} {row['cpu_ms_p95']:>6.2f} "
+                    f"{row['codec']:<5} {speed:<10} {layer:>4} {row['cpu_ms_median']:>7.2f} {row['cpu_ms_p95']:>6.2f} "
                     f"{row['psnr_db_median']:>6.2f} {row['kbps']:>7} {row['kbps_wanted']:>5} "
                     f"{row['keyframe_bytes']:>7} {row['kbps_low'] / row['kbps_low_wanted']:>6.2f} "
                     f"{row['keyframes_for_low']:>4}"
                 )
-    kept = keep(images, ladder)
+    kept = keep(images, layer_encoders)
     rows += kept
     print("\nper picture: " + ", ".join(f"{row['step']} {list(row.values())[-1]:.2f} ms" for row in kept))
     options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from mien.vision.mesh.texture_map import rasterise
-from mien.vision.mesh.topology import EYE_LEFT, EYE_RIGHT, HEM_RING, SURROUNDED, with_skirt
+from mien.vision.mesh.topology import EYE_LEFT, EYE_RIGHT, OUTERMOST_RING_POINTS, SURROUNDED, with_outer_rings
 from mien.vision.types import Mesh
 from portraits import Portrait
 
@@ -23,8 +23,8 @@ def grimacing(portrait: Portrait, *, mouth: float, squint: float = 0.0) -> Portr
     """
     before = portrait.mesh
     after = _moved(before, mouth, squint)
-    old, new = with_skirt(before), with_skirt(after)
-    new[HEM_RING] = old[HEM_RING]
+    old, new = with_outer_rings(before), with_outer_rings(after)
+    new[OUTERMOST_RING_POINTS] = old[OUTERMOST_RING_POINTS]
     height, width = portrait.image.shape[:2]
     values = np.column_stack([old[:, :2], np.ones(len(old), np.float32)])
     source = rasterise(new, values, SURROUNDED, (width, height))

@@ -78,12 +78,12 @@ class Seen:
     """What came in while one browser published.
 
     Attributes:
-        pictures: Of each: seconds after the connection was up, height, and seconds since it was captured.
+        frames: Of each: seconds after the connection was up, height, and seconds since it was captured.
         received: Of each tenth of a second: seconds after the connection was up, and all bytes until then.
         done: Set when enough was seen.
     """
 
-    pictures: list[tuple[float, int, float]] = field(default_factory=list)
+    frames: list[tuple[float, int, float]] = field(default_factory=list)
     received: list[tuple[float, int]] = field(default_factory=list)
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -94,11 +94,11 @@ class Seen:
     def row(self) -> dict[str, Any]:
         told = {}
         for at in TOLD_AT_S:
-            shown = [height for t, height, _ in self.pictures if at - 1.0 <= t <= at]
+            shown = [height for t, height, _ in self.frames if at - 1.0 <= t <= at]
             told[f"{at}s"] = {"kbps": self.kbps(at), "fps": len(shown), "height": shown[-1] if shown else 0}
-        steady = [(t, lag) for t, _, lag in self.pictures if t > 3]
-        gaps = [b[0] - a[0] for a, b in itertools.pairwise(steady)]
-        lags = sorted(lag for _, lag in steady)
+        stabilise = [(t, lag) for t, _, lag in self.frames if t > 3]
+        gaps = [b[0] - a[0] for a, b in itertools.pairwise(stabilise)]
+        lags = sorted(lag for _, lag in stabilise)
         return {
             **told,
             "way_ms_p50": round(statistics.median(lags) * 1e3) if lags else None,
@@ -122,9 +122,9 @@ async def observe(ingest: Ingest, seen: Seen, seconds: float) -> None:
             await asyncio.sleep(0.1)
 
     async def look() -> None:
-        async for picture, at in ingest.video():
+        async for frame, at in ingest.video():
             now = time.monotonic()
-            seen.pictures.append((now - began, picture.height, now - at))
+            seen.frames.append((now - began, frame.height, now - at))
 
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:

@@ -9,7 +9,7 @@ from know_heads import Mover, background
 from know_people import Bench
 from know_tally import Row, attributed
 from mien.vision.types import Box, Image
-from portraits import Look
+from portraits import Tile
 
 Place: TypeAlias = tuple[float, float] | None
 
@@ -23,7 +23,7 @@ def events(bench: Bench) -> Iterator[Row]:
         leaked, longest, shown_before = 0, 0, 0
         for mine, theirs in pairs:
             movers = [
-                Mover(bench.people[n].portrait, Look(face_px=90, noise=2), seed=k) for k, n in enumerate((mine, theirs))
+                Mover(bench.people[n].portrait, Tile(face_px=90, noise=2), seed=k) for k, n in enumerate((mine, theirs))
             ]
             truth: list[tuple[Box | None, Box | None]] = []
             frames = 0

@@ -9,7 +9,7 @@ from know_heads import Mover, background
 from know_people import Bench
 from know_tally import Row, attributed, rounded
 from mien.vision.types import Box, Image
-from portraits import Look, Portrait
+from portraits import Portrait, Tile
 
 FPS: Final = 25
 CALM_S, SECONDS = 1.6, 4.6
@@ -22,7 +22,7 @@ class Shouter:
     """One person's head, calm at first, then shouting."""
 
     def __init__(self, portrait: Portrait, *, seed: int, yaw: float) -> None:
-        look = Look(face_px=120, yaw=yaw, noise=2, jpeg=80)
+        look = Tile(face_px=120, yaw=yaw, noise=2, jpeg=80)
         self._levels = [
             Mover(grimacing(portrait, mouth=mouth, squint=squint), look, seed=seed) for mouth, squint in WIDEST
         ]

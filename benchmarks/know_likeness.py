@@ -8,25 +8,25 @@ from numpy.typing import NDArray
 
 from know_people import ENROLLED, Bench
 from know_tally import Row, rounded
-from mien.vision.analysis import tiles as detector_looks
-from mien.vision.analysis.appearance import Glimpse, glimpse_of
+from mien.vision.analysis import tiles as detector_tiles
+from mien.vision.analysis.appearance import Appearance, appearance_of
 from mien.vision.analysis.clearance import ClearanceRules
 from mien.vision.analysis.landmarks import Roi, box_of_mesh
 from mien.vision.analysis.tracker import FaceTracker
 from mien.vision.types import Embedding, Mesh
-from portraits import Look, Portrait, seen_as
+from portraits import Portrait, Tile, seen_as
 from quality_scenes import SHARED, read_video
 
 Cosines: TypeAlias = NDArray[np.float32]
 """How alike each of N people's V views is to every template, (N, V, N), or to their own, (N, V)."""
 
 VIEWS: Final = (
-    Look(face_px=64, roll=5, noise=2, jpeg=75),
-    Look(face_px=48, roll=-7, noise=2, jpeg=70),
-    Look(face_px=96, yaw=-15, roll=3, noise=2, jpeg=75),
-    Look(face_px=80, yaw=15, pitch=8, roll=-4, noise=3, jpeg=75),
-    Look(face_px=80, light=2.2, noise=5, jpeg=75),
-    Look(face_px=72, pitch=-8, roll=8, blur_px=5, noise=2, jpeg=75),
+    Tile(face_px=64, roll=5, noise=2, jpeg=75),
+    Tile(face_px=48, roll=-7, noise=2, jpeg=70),
+    Tile(face_px=96, yaw=-15, roll=3, noise=2, jpeg=75),
+    Tile(face_px=80, yaw=15, pitch=8, roll=-4, noise=3, jpeg=75),
+    Tile(face_px=80, light=2.2, noise=5, jpeg=75),
+    Tile(face_px=72, pitch=-8, roll=8, blur_px=5, noise=2, jpeg=75),
 )
 
 
@@ -65,7 +65,7 @@ def _against_galleries(cosine: Cosines, own: Cosines) -> Row:
     rules, rng, count = ClearanceRules(), np.random.default_rng(1), len(cosine)
     enrolled = min(ENROLLED, 2 * count // 3)
     wanted = rules.wanted(enrolled)
-    single, means, all_looks, all_strangers, kept, people = 0, 0, 0, 0, 0, 0
+    single, means, all_tiles, all_strangers, kept, people = 0, 0, 0, 0, 0, 0
     for _draw in range(5):
         order = rng.permutation(count)
         inside, outside = order[:enrolled], order[enrolled:]
@@ -74,22 +74,22 @@ def _against_galleries(cosine: Cosines, own: Cosines) -> Row:
         single += int(((near[..., -1] >= wanted) & (margin >= rules.margin)).sum())
         best = cosine[outside][:, :, inside].mean(axis=1).max(axis=-1)
         means += int((best >= wanted).sum())
-        all_looks, all_strangers = all_looks + near[..., -1].size, all_strangers + len(outside)
+        all_tiles, all_strangers = all_tiles + near[..., -1].size, all_strangers + len(outside)
         kept += int((own[inside].mean(axis=1) >= wanted).sum())
         people += len(inside)
     return {
         "part": "looks",
         "what": "strangers against 100",
-        "looks": all_looks,
+        "looks": all_tiles,
         "false single looks": single,
-        "per 10,000": rounded(1e4 * single / all_looks),
+        "per 10,000": rounded(1e4 * single / all_tiles),
         "strangers' means above": means,
         "of": all_strangers,
         "enrolled' means above": rounded(kept / people),
     }
 
 
-def _embedded(bench: Bench, portrait: Portrait, view: Look) -> Embedding:
+def _embedded(bench: Bench, portrait: Portrait, view: Tile) -> Embedding:
     image, mesh = seen_as(portrait, view)
     laid, _score = bench.mesh.settle(image, _roi(mesh, view.roll))
     return bench.embed(image, laid)
@@ -100,19 +100,19 @@ def _roi(mesh: Mesh, roll: float) -> Roi:
     return Roi((x0 + x1) / 2, (y0 + y1) / 2, 1.5 * max(x1 - x0, y1 - y0), float(np.radians(roll)))
 
 
-def glimpses(bench: Bench) -> Iterator[Row]:
+def appearances(bench: Bench) -> Iterator[Row]:
     """Compare glimpses of different people, and of one person in frames that follow each other."""
-    everybody = np.stack([glimpse_of(p.portrait.image, p.portrait.mesh).ravel() for p in bench.people.values()])
+    everybody = np.stack([appearance_of(p.portrait.image, p.portrait.mesh).ravel() for p in bench.people.values()])
     pairs = (everybody @ everybody.T)[np.triu_indices(len(everybody), 1)]
     yield {"part": "glimpses", "what": "different people", "pairs": len(pairs), "max": rounded(pairs.max())}
     for path in sorted((SHARED / "media" / "video_talking").glob("*.mp4")):
         likeness: list[float] = []
         tracker = FaceTracker(bench.mesh)
-        last: dict[int, Glimpse] = {}
+        last: dict[int, Appearance] = {}
         for i, image in zip(range(150), read_video(path), strict=False):
-            look = detector_looks.Look((0, 0, image.shape[1], image.shape[0]), 320)
+            look = detector_tiles.Tile((0, 0, image.shape[1], image.shape[0]), 320)
             seen = {
-                t.id: glimpse_of(image, t.mesh)
+                t.id: appearance_of(image, t.mesh)
                 for t in tracker(image, bench.find(image, [look]), i / 25)
                 if t.mesh is not None
             }

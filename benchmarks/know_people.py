@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from mien.app.eyes import DETECTOR, EMBEDDER, MESH, EyesMaker
+from mien.app.eyes import DETECTOR, EMBEDDER, MESH, PipelineBuilder
 from mien.config import Settings
 from mien.errors import FacePhotoError
 from mien.media.files.images import decode_image
@@ -17,8 +17,8 @@ from mien.vision.analysis.clearance import STILL, ClearanceRules
 from mien.vision.analysis.detector import CenterFaceDetector
 from mien.vision.analysis.embedder import DlibEmbedder, Gallery
 from mien.vision.analysis.landmarks import MeshLandmarker
-from mien.vision.analysis.redetection import Glance
-from mien.vision.analysis.tiles import Finder
+from mien.vision.analysis.redetection import RoiRedetector
+from mien.vision.analysis.tiles import TiledDetector
 from mien.vision.analysis.tracker import FaceTracker
 from mien.vision.pipeline import Eyes, FacePipeline
 from mien.vision.policy import Policy, Show, Treatment
@@ -47,9 +47,9 @@ class NotingPolicy(Policy):
 
     shown: Shown = field(default_factory=list)
 
-    def treatment(self, face: Face, *, foremost_id: int | None) -> Treatment:
+    def treatment(self, face: Face, *, primary_id: int | None) -> Treatment:
         """Note what the face gets."""
-        treatment = super().treatment(face, foremost_id=foremost_id)
+        treatment = super().treatment(face, primary_id=primary_id)
         self.shown.append((face.box_xyxy, face.identity if isinstance(treatment, Show) else None))
         return treatment
 
@@ -59,11 +59,11 @@ class Bench:
 
     def __init__(self, *, development: bool) -> None:
         self._runtime = Runtime(Store(Settings().models_dir))
-        self._maker = EyesMaker(self._runtime)
+        self._maker = PipelineBuilder(self._runtime)
         self._development = development
         detector = CenterFaceDetector(self._runtime.open(DETECTOR))
-        self.glance = Glance(detector)
-        self.find = Finder(detector, self.glance)
+        self.redetect = RoiRedetector(detector)
+        self.find = TiledDetector(detector, self.redetect)
         self.mesh = MeshLandmarker(self._runtime.open(MESH))
         self.embed = DlibEmbedder(self._runtime.open(EMBEDDER))
 
@@ -113,7 +113,7 @@ class Bench:
         """Treat frames with everybody in `people` to be shown; yield who was shown where, frame by frame."""
         policy = NotingPolicy(people={name: Show() for name in people})
         rules = STILL if still else ClearanceRules()
-        eyes = Eyes(self.find, FaceTracker(self.mesh, self.glance), self.glance, self.embed, Gallery(people), rules)
+        eyes = Eyes(self.find, FaceTracker(self.mesh, self.redetect), self.redetect, self.embed, Gallery(people), rules)
         pipeline = FacePipeline(eyes, policy, Label("en"), still=still, fps=fps)
         for i, image in enumerate(frames):
             policy.shown.clear()

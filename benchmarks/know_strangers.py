@@ -9,11 +9,11 @@ from know_heads import Mover, background
 from know_people import Bench
 from know_tally import Row, Tally, attributed, summary
 from mien.vision.types import Box, Embedding, Image
-from portraits import Look, Portrait, turned
+from portraits import Portrait, Tile, turned
 
 FPS: Final = 12
 SECONDS: Final = 3.0
-LOOK: Final = Look(face_px=90, noise=2, jpeg=78)
+LOOK: Final = Tile(face_px=90, noise=2, jpeg=78)
 """The head sways by ten degrees to each side of how it is held."""
 
 CONDITIONS: Final = {

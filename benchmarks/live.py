@@ -109,7 +109,7 @@ def broadcast(driver: Playwright, server: Server, clip: Path, treatment: str, se
         time.sleep(3)
         watcher = audience.new_page()
         watcher.add_init_script(CODE_READER)
-        first_picture_s = open_watch_page(watcher, link.input_value())
+        first_frame_s = open_watch_page(watcher, link.input_value())
         watcher.evaluate(NOTE_PRESENTED)
         time.sleep(2)
         cpu, start = cpu_seconds(server.pid), time.monotonic()
@@ -126,7 +126,7 @@ def broadcast(driver: Playwright, server: Server, clip: Path, treatment: str, se
             "seconds": round(elapsed, 1),
             "viewer_fps": round(len(presented) / elapsed, 1),
             **delays(presented, captured),
-            "first_picture_ms": round(first_picture_s * 1e3),
+            "first_picture_ms": round(first_frame_s * 1e3),
             "server_cpu_cores": round(cpu_share, 2),
             "server_rss_mb": rss_mb(
                 server.pid

@@ -208,9 +208,9 @@ def viewer(stage: Stage) -> Iterator[dict[str, Any]]:
                 page.wait_for_timeout(stage.seconds * 1e3 - 2000)
                 line.lose(0)
                 marks, after = page.evaluate("window.marks"), page.evaluate(STATS)
-                rungs = stage.stats(made)["rungs"]
+                layers = stage.stats(made)["layers"]
                 sent = [mark for mark in json.loads(control.communicate()[0])["pictures"] if mark[0] > began]
-            row = {"loss_percent": percent, **gaps(marks, unit_s=1e-3), **count(before, after), "rungs": rungs}
+            row = {"loss_percent": percent, **gaps(marks, unit_s=1e-3), **count(before, after), "layers": layers}
             yield row | {"without_loss": gaps(sent, unit_s=1.0)}
 
 
@@ -250,7 +250,7 @@ def narrow(stage: Stage) -> Iterator[dict[str, Any]]:
         first = stage.watch(page, tight, made)
         page.wait_for_timeout(stage.seconds * 1e3)
         marks, stats = page.evaluate("window.marks"), page.evaluate(STATS)
-        rungs = stage.stats(made)["rungs"]
+        layers = stage.stats(made)["layers"]
         tight.narrow(None)
         widened = time.time() * 1e3
         with contextlib.suppress(Error):  # it stays small
@@ -266,7 +266,7 @@ def narrow(stage: Stage) -> Iterator[dict[str, Any]]:
             **gaps(marks, unit_s=1e-3),
             "after_10_s": gaps([m for m in marks if m[0] > began + 10_000], unit_s=1e-3),
             **count({}, stats),
-            "rungs": rungs,
+            "layers": layers,
             "large_again_after_s": None if again is None else round((again - widened) / 1e3, 1),
         }
         yield {"line": "wide", **gaps(seen, unit_s=1.0)}

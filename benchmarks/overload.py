@@ -47,7 +47,7 @@ async def overload(seconds: float, slow_s: float) -> dict[str, Any]:
                 told.append(await live.told())
                 if elapsed > seconds / 2 and len(live.watchers) == 1:
                     await live.watch()
-            in_overload = [at for at, _ in viewer.pictures if at > began]
+            in_overload = [at for at, _ in viewer.frames if at > began]
             switch.set()
             await (await live.watch()).until(moves)
             gaps = np.diff(in_overload) * 1000
@@ -63,7 +63,7 @@ async def overload(seconds: float, slow_s: float) -> dict[str, Any]:
                 "delay_last_ms": round(delays[-1]),
                 "viewer_gap_p50_ms": round(float(np.median(gaps))),
                 "viewer_gap_max_ms": round(float(gaps.max())),
-                "pictures_received": sum(len(watcher.pictures) for watcher in live.watchers),
+                "pictures_received": sum(len(watcher.frames) for watcher in live.watchers),
                 "sharpest": round(max(sharpness(image) for image in live.received()), 2),
             }
 

@@ -81,10 +81,10 @@ class ClipTrack(MediaStreamTrack):
 
 @contextlib.asynccontextmanager
 async def broadcasting(
-    client: httpx.AsyncClient, clip: list[bytes], wish: dict[str, Any]
+    client: httpx.AsyncClient, clip: list[bytes], spec: dict[str, Any]
 ) -> AsyncIterator[dict[str, Any]]:
     """Carry one broadcast with a viewer; yield what the server said when it was made."""
-    made = (await client.post("/api/broadcasts", json=wish)).raise_for_status().json()
+    made = (await client.post("/api/broadcasts", json=spec)).raise_for_status().json()
     sessions: list[Session] = []
     try:
         viewer = peer()
@@ -98,14 +98,14 @@ async def broadcasting(
         await client.delete(f"/api/broadcasts/{made['id']}", headers={"Authorization": f"Bearer {made['token']}"})
 
 
-async def change(client: httpx.AsyncClient, made: dict[str, Any], wish: dict[str, Any]) -> tuple[float, float | None]:
+async def change(client: httpx.AsyncClient, made: dict[str, Any], spec: dict[str, Any]) -> tuple[float, float | None]:
     """Change the treatment; return seconds until the answer, and until faces have it (None: not within 30 s)."""
     url, began = f"/api/broadcasts/{made['id']}", time.monotonic()
-    await client.patch(url, json=wish, headers={"Authorization": f"Bearer {made['token']}"})
+    await client.patch(url, json=spec, headers={"Authorization": f"Bearer {made['token']}"})
     answered = time.monotonic() - began
     while time.monotonic() - began < 30:
         told = (await client.get(url)).json()
-        if told["faces"].get(wish["treatment"]) or (told.get("load") == "no_swap" and told["faces"].get("mosaic")):
+        if told["faces"].get(spec["treatment"]) or (told.get("load") == "no_swap" and told["faces"].get("mosaic")):
             return answered, time.monotonic() - began
         await asyncio.sleep(0.1)
     return answered, None

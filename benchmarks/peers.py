@@ -26,8 +26,8 @@ from aiortc.rtp import RtpPacket, is_rtcp
 
 from mien.media.codecs.encoded import VideoCodec
 from mien.media.webrtc.aiortc_internals import take_packets
-from mien.media.webrtc.feedback import Wishes
-from mien.media.webrtc.ingest.depacketizer import Assembler, EncodedFrame
+from mien.media.webrtc.feedback import RtcpFeedback
+from mien.media.webrtc.ingest.depacketizer import Depacketizer, ReceivedFrame
 from mien.media.webrtc.sdp.parse import payload_types
 from support.live import offer_to, peer
 from support.rtpdump import Recorded, Replay, looped, read
@@ -64,7 +64,7 @@ async def publish(url: str, token: str, capture: Path, seconds: float) -> None:
                 await replay.run(video=video, audio=audio)
         except TimeoutError:
             pass
-        await session.hang_up()
+        await session.close_peer()
 
 
 class Watcher:
@@ -74,11 +74,11 @@ class Watcher:
         self.connection = peer()
         self.connection.addTransceiver("video", direction="recvonly")
         self.connection.addTransceiver("audio", direction="recvonly")
-        self.pictures: list[tuple[float, int]] = []
+        self.frames: list[tuple[float, int]] = []
         self.first = asyncio.Event()
         self._offered_at = 0.0
         self._height = 0
-        self._assembler = Assembler({})
+        self._depacketizer = Depacketizer({})
 
     async def watch(self, client: httpx.AsyncClient, url: str, seconds: float) -> dict[str, Any]:
         """Join, and leave `seconds` after the first key frame; return what was seen."""
@@ -90,25 +90,25 @@ class Watcher:
         )
         response.raise_for_status()
         types = payload_types(response.text, "video")
-        self._assembler = Assembler({number: VideoCodec(name) for number, name in types.items() if name == "VP8"})
+        self._depacketizer = Depacketizer({number: VideoCodec(name) for number, name in types.items() if name == "VP8"})
         await self.connection.setRemoteDescription(RTCSessionDescription(response.text, "answer"))
         async with asyncio.timeout(30):
             await self.first.wait()
         await asyncio.sleep(seconds)
         await client.delete(response.url.join(response.headers["location"]))
         await self.connection.close()
-        return {"first_keyframe_ms": (self.pictures[0][0] - self._offered_at) * 1e3, "pictures": self.pictures}
+        return {"first_keyframe_ms": (self.frames[0][0] - self._offered_at) * 1e3, "pictures": self.frames}
 
-    def _take(self, packet: RtpPacket) -> Wishes:
+    def _take(self, packet: RtpPacket) -> RtcpFeedback:
         now = time.monotonic()
-        for frame in self._assembler.add(packet, now):
+        for frame in self._depacketizer.add(packet, now):
             self._note(frame, now)
-        return self._assembler.wishes(now)
+        return self._depacketizer.feedback(now)
 
-    def _note(self, frame: EncodedFrame, now: float) -> None:
+    def _note(self, frame: ReceivedFrame, now: float) -> None:
         if frame.is_keyframe:  # RFC 6386, 9.1: three bytes, a start code of three, width, height
             self._height = int.from_bytes(frame.data[8:10], "little") & _LAST_BITS
-        self.pictures.append((now, self._height))
+        self.frames.append((now, self._height))
         self.first.set()
 
 

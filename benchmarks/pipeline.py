@@ -24,7 +24,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from mien.app.eyes import EyesMaker
+from mien.app.eyes import PipelineBuilder
 from mien.app.ports import LivePolicy
 from mien.config import Settings
 from mien.inference.card import load_cards
@@ -94,7 +94,7 @@ def main() -> None:
     cv2.setNumThreads(1)
 
     watch = Stopwatch()
-    maker = EyesMaker(Runtime(Store(Settings().models_dir)), span=watch)
+    maker = PipelineBuilder(Runtime(Store(Settings().models_dir)), span=watch)
     photo = maker.read_reference([_astronaut_png()])
     rows = []
     for effect, policy in POLICIES.items():
@@ -117,7 +117,7 @@ def _print_row(row: dict[str, Any], *, header: bool) -> None:
     print(
         f"{row['effect']:<16} {row['faces']:>5} {row['face_px']:>4} {row['cpu_ms_median']:>7.1f} "
         f"{row['cpu_ms_mean']:>6.1f} {row['cpu_ms_p95']:>6.1f} {row['wall_ms_median']:>6.1f}  {stages}"
-        + ("" if row["all_faces_treated"] else "  (!) a face was missed")
+        + ("" if row["all_faces_treated"] else "  (!) a face was on_nack")
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from mien.vision.analysis.landmarks import box_of_mesh
 from mien.vision.mesh.texture_map import rasterise
-from mien.vision.mesh.topology import HEM_RING, SURROUNDED, with_skirt
+from mien.vision.mesh.topology import OUTERMOST_RING_POINTS, SURROUNDED, with_outer_rings
 from mien.vision.types import Image, Mesh
 
 
@@ -34,7 +34,7 @@ class Portrait:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Tile:
     """How a face appears in one frame.
 
     Attributes:
@@ -84,8 +84,8 @@ def turned(portrait: Portrait, *, yaw: float, pitch: float) -> Portrait:
     about_x = np.array([[1, 0, 0], [0, np.cos(p), np.sin(p)], [0, -np.sin(p), np.cos(p)]])
     centre = mesh[[234, 454]].mean(axis=0)
     after = ((mesh - centre) @ (about_x @ about_y).T + centre).astype(np.float32)
-    before, moved = with_skirt(mesh), with_skirt(after)
-    moved[HEM_RING] = before[HEM_RING]
+    before, moved = with_outer_rings(mesh), with_outer_rings(after)
+    moved[OUTERMOST_RING_POINTS] = before[OUTERMOST_RING_POINTS]
     height, width = portrait.image.shape[:2]
     values = np.column_stack([before[:, :2], np.ones(len(before), np.float32)])
     source = rasterise(moved, values, SURROUNDED, (width, height))
@@ -95,7 +95,7 @@ def turned(portrait: Portrait, *, yaw: float, pitch: float) -> Portrait:
     return replace(portrait, image=np.asarray(image, np.uint8), mesh=after)
 
 
-def seen_as(portrait: Portrait, look: Look, *, seed: int = 0) -> tuple[Image, Mesh]:
+def seen_as(portrait: Portrait, look: Tile, *, seed: int = 0) -> tuple[Image, Mesh]:
     """Return the portrait as a camera would see it, and where its mesh truly is."""
     posed = turned(portrait, yaw=look.yaw, pitch=look.pitch)
     scale = look.face_px / portrait.face_px
@@ -110,7 +110,7 @@ def seen_as(portrait: Portrait, look: Look, *, seed: int = 0) -> tuple[Image, Me
     return as_taken(np.asarray(image, np.uint8), look, seed=seed), mesh
 
 
-def as_taken(image: Image, look: Look, *, seed: int = 0) -> Image:
+def as_taken(image: Image, look: Tile, *, seed: int = 0) -> Image:
     """Apply what light, motion, sensor and compression do to a picture."""
     if look.blur_px >= 2:
         kernel = np.zeros((round(look.blur_px) | 1,) * 2, np.float32)

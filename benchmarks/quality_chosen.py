@@ -36,7 +36,7 @@ from mien.vision.policy import Policy, Swap, Treatment
 from mien.vision.render.label import Label
 from mien.vision.swap.masks.builtin import builtin_mask
 from mien.vision.types import Box, Embedding, Face, Image
-from portraits import Look
+from portraits import Tile
 from quality_scenes import SHARED, read_video
 
 FPS: Final = 25
@@ -50,20 +50,20 @@ Place: TypeAlias = tuple[float, float, float] | None
 class NotingPolicy(Policy):
     """Swaps one person, and notes where."""
 
-    worn: list[Box] = field(default_factory=list)
+    overlays: list[Box] = field(default_factory=list)
 
-    def treatment(self, face: Face, *, foremost_id: int | None) -> Treatment:
+    def treatment(self, face: Face, *, primary_id: int | None) -> Treatment:
         """Note which face gets the persona."""
-        treatment = super().treatment(face, foremost_id=foremost_id)
+        treatment = super().treatment(face, primary_id=primary_id)
         if isinstance(treatment, Swap) and face.seen and face.mesh is not None:
-            self.worn.append(face.box_xyxy)
+            self.overlays.append(face.box_xyxy)
         return treatment
 
 
 def tally(bench: Bench, frames: Iterator[tuple[Image, Truth | None]], *, fps: float, file: bool) -> dict[str, object]:
     """Treat frames; count by name who wore the persona, who was there, and the processor's time for a frame."""
-    policy = NotingPolicy(foremost=Swap(builtin_mask("volto")))
-    eyes = Eyes(bench.find, FaceTracker(bench.mesh, bench.glance), bench.glance, bench.embed)
+    policy = NotingPolicy(primary=Swap(builtin_mask("volto")))
+    eyes = Eyes(bench.find, FaceTracker(bench.mesh, bench.redetect), bench.redetect, bench.embed)
     pace = Pace.PATIENT if file else Pace.THRIFTY
     pipeline = FacePipeline(eyes, policy, Label("en"), delay_frames=6 if file else 0, pace=pace, fps=fps)
     truths: dict[float, tuple[Image, Truth | None]] = {}
@@ -71,11 +71,11 @@ def tally(bench: Bench, frames: Iterator[tuple[Image, Truth | None]], *, fps: fl
 
     def note(at: float) -> None:
         image, truth = truths.pop(at)
-        names = _names(bench, image, policy.worn) if truth is None else _named(truth, policy.worn)
+        names = _names(bench, image, policy.overlays) if truth is None else _named(truth, policy.overlays)
         wore.update(names or ["nobody"])
         there.update((truth or {}).keys())
         order.append("+".join(sorted(names)) or "-")
-        policy.worn.clear()
+        policy.overlays.clear()
 
     for i, (image, truth) in enumerate(frames):
         truths[i / fps] = (image.copy(), truth)
@@ -90,10 +90,10 @@ def tally(bench: Bench, frames: Iterator[tuple[Image, Truth | None]], *, fps: fl
             "CPU, ms a frame": round(1e3 * spent / max(len(order), 1), 1)}  # fmt: skip
 
 
-def _named(truth: Truth, worn: list[Box]) -> list[str]:
+def _named(truth: Truth, overlays: list[Box]) -> list[str]:
     """Return whose faces the persona lies on."""
     names = []
-    for box in worn:
+    for box in overlays:
         middle = (box[:2] + box[2:]) / 2
         apart = {name: float(np.linalg.norm((at[:2] + at[2:]) / 2 - middle)) for name, at in truth.items()}
         nearest = min(apart, key=apart.__getitem__, default="a false face")
@@ -104,10 +104,10 @@ def _named(truth: Truth, worn: list[Box]) -> list[str]:
 _SEEN: list[tuple[str, Embedding]] = []
 
 
-def _names(bench: Bench, image: Image, worn: list[Box]) -> list[str]:
+def _names(bench: Bench, image: Image, overlays: list[Box]) -> list[str]:
     """Return whose faces the persona lies on, by the recogniser: as good as it is, for clips without truth."""
     names = []
-    for box in worn:
+    for box in overlays:
         mesh, _score = bench.mesh.settle(image, _roi(box))
         vector = bench.embed(image, mesh)
         alike = [(float(vector @ known), name) for name, known in _SEEN]
@@ -184,7 +184,7 @@ PAIRS: Final = (("sfhq_000", "sfhq_006"), ("flux_man_0055", "sfhq_014"), ("sfhq_
 @cache
 def _head(bench: Bench, name: str, face_px: int) -> Mover:
     photo = decode_image((SHARED / "media/stills_synth" / f"{name}.jpg").read_bytes(), name=name)
-    return Mover(bench.someone(name, photo).portrait, Look(face_px=face_px, noise=2, jpeg=80), seed=len(name))
+    return Mover(bench.someone(name, photo).portrait, Tile(face_px=face_px, noise=2, jpeg=80), seed=len(name))
 
 
 def _played(

@@ -26,15 +26,15 @@ from coach_photos import LABELLED, REAL, Eyes, Row, held_out, read, real_portrai
 from coach_spoilt import WORSE
 from coach_swaps import harm, several
 from mien.app.eyes import SAME_PERSON
-from mien.vision.photos.quality import Fault
-from portraits import Look, seen_as
+from mien.vision.photos.quality import PhotoIssue
+from portraits import Tile, seen_as
 
 LOOKS: Final = {
-    "turned by 25 degrees": Look(200, yaw=25),
-    "turned by 40 degrees": Look(200, yaw=-40),
-    "dark": Look(200, light=1.8, noise=4),
-    "small": Look(64),
-    "turned, small, dark and compressed": Look(90, yaw=25, light=1.5, noise=5, jpeg=60),
+    "turned by 25 degrees": Tile(200, yaw=25),
+    "turned by 40 degrees": Tile(200, yaw=-40),
+    "dark": Tile(200, light=1.8, noise=4),
+    "small": Tile(64),
+    "turned, small, dark and compressed": Tile(90, yaw=25, light=1.5, noise=5, jpeg=60),
 }
 
 
@@ -45,16 +45,16 @@ def scored(eyes: Eyes) -> list[Row]:
         return []
     said = {name: eyes.codes(read(real_portraits()[name])) for name in LABELLED}
     for name, codes in said.items():  # what the labels do not tell apart
-        said[name] = {Fault.SMILE if code is Fault.TEETH else code for code in codes}
-    print(f"{len(said)} labelled portraits\n{'':<16}{'there':>7}{'found':>7}{'missed':>8}{'wrong':>7}")
+        said[name] = {PhotoIssue.SMILE if code is PhotoIssue.TEETH else code for code in codes}
+    print(f"{len(said)} labelled portraits\n{'':<16}{'there':>7}{'found':>7}{'on_nack':>8}{'wrong':>7}")
     rows = []
-    for fault in Fault:
+    for fault in PhotoIssue:
         there = {name for name, labels in LABELLED.items() if fault in labels}
         found = {name for name, codes in said.items() if fault in codes}
         row: Row = {"labels": fault.value, "there": len(there), "found": len(there & found)}
-        row |= {"missed": sorted(there - found), "wrong": sorted(found - there)}
+        row |= {"on_nack": sorted(there - found), "wrong": sorted(found - there)}
         rows.append(row)
-        print(f"{fault:<16}{len(there):>7}{row['found']:>7}{len(row['missed']):>8}{len(row['wrong']):>7}")
+        print(f"{fault:<16}{len(there):>7}{row['found']:>7}{len(row['on_nack']):>8}{len(row['wrong']):>7}")
     return rows
 
 
@@ -81,7 +81,7 @@ def people_told_apart(eyes: Eyes) -> list[Row]:
     for name, path in real_portraits().items():
         image = read(path)
         seen = eyes.codes(image)
-        if not seen & {Fault.NO_FACE, Fault.SEVERAL_FACES}:
+        if not seen & {PhotoIssue.NO_FACE, PhotoIssue.SEVERAL_FACES}:
             portraits.append(eyes.portrait(name, image))
     vectors = np.array([eyes.dlib(portrait.image, portrait.mesh) for portrait in portraits])
     others = (vectors @ vectors.T)[np.triu_indices(len(vectors), 1)]

@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "tests")]
 
-from mien.app.eyes import EyesMaker
+from mien.app.eyes import PipelineBuilder
 from mien.app.ports import LivePolicy
-from mien.app.specs import Wishes
+from mien.app.specs import TreatmentSpec
 from mien.config import Settings
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
@@ -44,11 +44,11 @@ COVERED = 0.9
 SIZES = (24, 32, 48, 64, 96, 10_000)
 ROLLS = (0, 30, 60, 120, 181)
 
-Setting: TypeAlias = Callable[[EyesMaker, float], FacePipeline]
+Setting: TypeAlias = Callable[[PipelineBuilder, float], FacePipeline]
 SETTINGS: dict[str, Setting] = {
-    "file 0": lambda maker, fps: maker.pipeline(Wishes(mosaic=True, delay_frames=0), fps=fps),
-    "file 2": lambda maker, fps: maker.pipeline(Wishes(mosaic=True, delay_frames=2), fps=fps),
-    "file 6": lambda maker, fps: maker.pipeline(Wishes(mosaic=True), fps=fps),
+    "file 0": lambda maker, fps: maker.pipeline(TreatmentSpec(mosaic=True, delay_frames=0), fps=fps),
+    "file 2": lambda maker, fps: maker.pipeline(TreatmentSpec(mosaic=True, delay_frames=2), fps=fps),
+    "file 6": lambda maker, fps: maker.pipeline(TreatmentSpec(mosaic=True), fps=fps),
     "live": lambda maker, _fps: maker.build(LivePolicy("mosaic")),
     "beside swap": lambda maker, _fps: maker.build(LivePolicy("swap", "mask:volto", "mosaic")),
 }
@@ -85,7 +85,7 @@ class Result:
     needless: list[float] = field(default_factory=list)
 
 
-class SharedLooks(Runtime):
+class SharedTiles(Runtime):
     """Networks that answer a picture which they have just seen from memory: the settings look at the same things."""
 
     def open(self, card_id: str) -> Any:  # an OnnxNet, remembering
@@ -111,7 +111,7 @@ class SharedLooks(Runtime):
 def measure(only: Sequence[str] = (), settings: Sequence[str] = tuple(SETTINGS)) -> list[dict[str, Any]]:
     """Play the clips whose names hold one of the words of `only`, or all of them."""
     cv2.setNumThreads(1)
-    maker = EyesMaker(SharedLooks(Store(Settings().models_dir)))
+    maker = PipelineBuilder(SharedTiles(Store(Settings().models_dir)))
     results: list[Result] = []
     for clip in [*clips_with_truth(), *composed(maker), *real_clips()]:
         if only and not any(word in clip.name for word in only):
@@ -122,7 +122,7 @@ def measure(only: Sequence[str] = (), settings: Sequence[str] = tuple(SETTINGS))
     return [row_of(result) for result in results]
 
 
-def play(maker: EyesMaker, clip: Clip, settings: Iterable[str] = tuple(SETTINGS)) -> list[Result]:
+def play(maker: PipelineBuilder, clip: Clip, settings: Iterable[str] = tuple(SETTINGS)) -> list[Result]:
     """Run a clip through every setting side by side."""
     lanes = [(Result(clip, name), _without_label(SETTINGS[name](maker, clip.fps))) for name in settings]
     waiting: deque[tuple[int, Image, list[TruthFace]]] = deque()

@@ -25,7 +25,7 @@ from know_clips import clips
 from know_events import events
 from know_given import given
 from know_grimaces import grimaces
-from know_likeness import glimpses, looks
+from know_likeness import appearances, looks
 from know_people import Bench
 from know_strangers import strangers
 from know_tally import Row
@@ -38,7 +38,7 @@ PARTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "given": given,
     "events": events,
     "grimaces": grimaces,
-    "glimpses": glimpses,
+    "glimpses": appearances,
 }
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import data
 
-from mien.app.eyes import EyesMaker
+from mien.app.eyes import PipelineBuilder
 from mien.vision.analysis.landmarks import box_of_mesh
 from mien.vision.types import Image
 from support.scenes import ASTRONAUT_FACE_XYXY
@@ -202,10 +202,10 @@ class Scene:
 
 def _paint(image: Image, owner: NDArray[np.uint8], number: int, actor: Actor, place: Place) -> float:
     """Paint a head into the picture and its face into the map of owners; return the area of the whole face."""
-    picture, (x0, y0, x1, y1) = actor.cutout.image, (float(v) for v in actor.cutout.face_xyxy)
+    frame, (x0, y0, x1, y1) = actor.cutout.image, (float(v) for v in actor.cutout.face_xyxy)
     scale = place.width / (x1 - x0)
     while scale < 0.5:  # halve first: a turned picture sampled sparsely would glitter
-        picture = np.asarray(cv2.pyrDown(picture), np.uint8)
+        frame = np.asarray(cv2.pyrDown(frame), np.uint8)
         x0, y0, x1, y1, scale = x0 / 2, y0 / 2, x1 / 2, y1 / 2, scale * 2
     middle, axes = ((x0 + x1) / 2, (y0 + y1) / 2), ((x1 - x0) / 2, (y1 - y0) / 2)
     turn = np.asarray(cv2.getRotationMatrix2D(middle, place.roll, scale), np.float64)
@@ -215,13 +215,13 @@ def _paint(image: Image, owner: NDArray[np.uint8], number: int, actor: Actor, pl
     if right > left and bottom > top:
         turn[:, 2] += np.array([place.x - left, place.y - top]) - middle
         size_wh = (right - left, bottom - top)
-        outline = np.zeros(picture.shape[:2], np.float32)
+        outline = np.zeros(frame.shape[:2], np.float32)
         head = (round(axes[0] * HEAD), round(axes[1] * HEAD * 0.92))
         cv2.ellipse(outline, (round(middle[0]), round(middle[1] - axes[1] * 0.2)), head, 0, 0, 360, 1.0, -1)
         soft = cv2.GaussianBlur(outline, (0, 0), max(0.8, axes[0] * 0.05))
         matte = np.asarray(cv2.warpAffine(soft, turn, size_wh), np.float32)
         there = image[top:bottom, left:right]
-        there[:] = there * (1 - matte[..., None]) + cv2.warpAffine(picture, turn, size_wh) * matte[..., None]
+        there[:] = there * (1 - matte[..., None]) + cv2.warpAffine(frame, turn, size_wh) * matte[..., None]
         owner[top:bottom, left:right][matte > 0.5] = 0
     place_of = (round(place.x * 16), round(place.y * 16))
     size = (round(axes[0] * scale * 16), round(axes[1] * scale * 16))
@@ -255,7 +255,7 @@ def _tells(owner: NDArray[np.uint8], number: int, actor: Actor, place: Place) ->
     return bool((out[0] or out[1]) and out[2])
 
 
-def cast_of(maker: EyesMaker) -> list[Cutout]:
+def cast_of(maker: PipelineBuilder) -> list[Cutout]:
     """Return the heads there are: the astronaut first, then faces that belong to nobody."""
     cast = [Cutout(data.astronaut(), np.array(ASTRONAUT_FACE_XYXY, np.float32))]
     for name in STILLS if MEDIA.is_dir() else ():
@@ -269,12 +269,10 @@ def cast_of(maker: EyesMaker) -> list[Cutout]:
 
 @cache
 def _wall(name: str) -> Image:
-    picture = getattr(data, name)()
-    picture = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
+    frame = getattr(data, name)()
+    frame = frame if frame.ndim == 3 else np.repeat(frame[..., None], 3, axis=2)
     width, height = SIZE_WH
-    return np.asarray(
-        cv2.resize(picture[..., :3], (width + 400, height + 200), interpolation=cv2.INTER_CUBIC), np.uint8
-    )
+    return np.asarray(cv2.resize(frame[..., :3], (width + 400, height + 200), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def still_room(second: float, *, name: str = "coffee") -> Image:
@@ -426,7 +424,7 @@ class Cast:
 # --- the clips ---------------------------------------------------------------------------------------------------
 
 
-def composed(maker: EyesMaker) -> list[Clip]:
+def composed(maker: PipelineBuilder) -> list[Clip]:
     """Return the hard clips."""
     cast = Cast(cast_of(maker))
     small = (24, 28, 32, 36, 40, 48, 56, 64)

@@ -33,8 +33,8 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "tests")]
 
 from face_quality import quality
-from mien.app.eyes import EyesMaker
-from mien.app.specs import FacePhoto, Wishes
+from mien.app.eyes import PipelineBuilder
+from mien.app.specs import FacePhoto, TreatmentSpec
 from mien.config import Settings
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
@@ -113,8 +113,8 @@ def treat(runtime: Runtime, film: Film, photo: FacePhoto) -> Treated:
         draw_covers(image, drawn, **kind)
         covers.append((image != before).any(axis=2))
 
-    maker = EyesMaker(runtime, span=clock)
-    pipeline = maker.pipeline(Wishes(swap_to=photo), fps=film.fps)
+    maker = PipelineBuilder(runtime, span=clock)
+    pipeline = maker.pipeline(TreatmentSpec(swap_to=photo), fps=film.fps)
     with mock.patch("mien.vision.pipeline.draw_covers", noting):  # once for each frame that leaves
         treated = [pipeline(frame.copy(), at=i / film.fps) for i, frame in enumerate(film.frames)]
         out = [frame for frame in [*treated, *pipeline.flush()] if frame is not None]
@@ -260,7 +260,7 @@ def cost(runtime: Runtime, name: str, face_px: int) -> Row:
     """Return the CPU time of swapping a face of a given size in a 720p scene made by code."""
     photo = FacePhoto.from_bytes(as_png(hopper()), name="hopper")
     frames = [astronaut_frame(i / 30, face_px=face_px) for i in range(45)]
-    film = Film(frames, Judges(EyesMaker(runtime), runtime).follow(frames[:1]), [], 30.0)
+    film = Film(frames, Judges(PipelineBuilder(runtime), runtime).follow(frames[:1]), [], 30.0)
     cpu_ms = treat(runtime, film, photo).cpu_ms
     return {"cost": name, "face_px": float(np.ptp(_mesh(film, 0)[:, 0])), "cpu_ms": cpu_ms}
 
@@ -299,7 +299,7 @@ def measure(pairs: str = "held-out", only: Sequence[str] = (), sheets: Path | No
     """Measure every pair, print a table, and return its rows, the mean and the worst of each column last."""
     cv2.setNumThreads(1)
     runtime = Runtime(Store(Settings().models_dir))
-    judges = Judges(EyesMaker(runtime), runtime)
+    judges = Judges(PipelineBuilder(runtime), runtime)
     print(
         f"{pairs} pairs: each frame through the whole pipeline\n{'live':<14}{'photo':<14}"
         + "".join(f"{n[-7:]:>8}" for n in COLUMNS)

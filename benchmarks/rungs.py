@@ -1,7 +1,7 @@
 """What a browser sees while its line is narrow, and how soon a line that widens is used. Prints rows, writes JSON.
 
     python benchmarks/rungs.py [--lines 600 1200 1800 widening starved] [--seconds 60] [--runs 3]
-        [--out benchmarks/results/rungs.json]
+        [--out benchmarks/results/layers.json]
 
 Chromium watches in a network namespace (root, `ip`, `tc`, `nft` and `ethtool` are needed) what a `FanOut` sends of
 pictures that were encoded beforehand, with a keyframe every eight seconds: neither vision nor an encoder takes
@@ -12,7 +12,7 @@ takes no retransmissions gets them, and with probes, in turn.
     widening  600 kbit/s for half a minute, then no limit
     starved   no limit, but Chromium stands still for 200 ms of every 500
 
-The first eight seconds count for nothing but `small_after_s`: the rung is found then.
+The first eight seconds count for nothing but `small_after_s`: the layer is found then.
 """
 
 import argparse
@@ -39,12 +39,12 @@ import numpy as np
 from numpy.typing import NDArray
 from playwright.async_api import Page, Playwright, async_playwright
 
-from mien.media.codecs.encoded import EncodedPicture, VideoCodec
+from mien.media.codecs.encoded import ReceivedFrame, VideoCodec
 from mien.media.webrtc.egress.fan_out import FanOut, Viewer
 from mien.media.webrtc.sdp.parse import read_offer
 from pipeline import machine
 from support.browser import FLAGS, chromium_path
-from support.egress import FPS, encoded_pictures
+from support.egress import FPS, encoded_frames
 from support.rooms import Room, room
 
 RATES: Final = (2_000_000, 400_000)
@@ -73,7 +73,7 @@ ANSWER: Final = "sdp => window.connection.setRemoteDescription({type: 'answer', 
 
 
 def draw(size_wh: tuple[int, int], number: int) -> NDArray[np.uint8]:
-    """Draw a ball that swings over a noisy slope: it takes a rung's whole bit rate."""
+    """Draw a ball that swings over a noisy slope: it takes a layer's whole bit rate."""
     width, height = size_wh
     slope = np.linspace(0, 200, width).astype(np.uint8)[None, :, None]
     image = np.repeat(np.repeat(slope, height, 0), 3, 2)
@@ -83,29 +83,29 @@ def draw(size_wh: tuple[int, int], number: int) -> NDArray[np.uint8]:
 
 
 class Player:
-    """Plays the pictures of both rungs; a wish for a keyframe begins a rung's anew."""
+    """Plays the pictures of both layers; a wish for a keyframe begins a layer's anew."""
 
-    def __init__(self, rungs: list[list[EncodedPicture]]) -> None:
+    def __init__(self, layers: list[list[ReceivedFrame]]) -> None:
         self.fan_out = FanOut()
-        self._rungs = rungs
-        self._next = [0] * len(rungs)
+        self._layers = layers
+        self._next = [0] * len(layers)
 
-    def want_keyframe(self, rung: int) -> None:
-        """Begin a rung anew."""
-        self._next[rung] = 0
+    def want_keyframe(self, layer: int) -> None:
+        """Begin a layer anew."""
+        self._next[layer] = 0
 
     async def play(self, viewer: Viewer, seconds: float) -> list[tuple[float, int, bool]]:
-        """Play to a viewer; return when it changed its rung or whether its line is probed, in seconds."""
+        """Play to a viewer; return when it changed its layer or whether its line is probed, in seconds."""
         began, moves = time.monotonic(), [(0.0, 0, False)]
         while (now := time.monotonic() - began) < seconds:
-            for rung in viewer.rungs:
-                number = self._next[rung]
-                picture = self._rungs[rung][number]
-                self.fan_out.push_picture(
-                    EncodedPicture(picture.data, int(now * 90_000), is_keyframe=not number, rung=rung)
+            for layer in viewer.layers:
+                number = self._next[layer]
+                frame = self._layers[layer][number]
+                self.fan_out.push_frame(
+                    ReceivedFrame(frame.data, int(now * 90_000), is_keyframe=not number, layer=layer)
                 )
-                self._next[rung] = (number + 1) % len(self._rungs[rung])
-            state = viewer.chooser.rung, viewer.chooser.probe is not None
+                self._next[layer] = (number + 1) % len(self._layers[layer])
+            state = viewer.layer_selector.layer, viewer.layer_selector.probe is not None
             if state != moves[-1][1:]:
                 moves.append((round(now, 1), *state))
             await asyncio.sleep(1 / FPS - (time.monotonic() - began) % (1 / FPS))
@@ -129,7 +129,7 @@ async def watching(
             await viewer.connected.wait()
             while viewer.heard_at is None:  # noqa: ASYNC110  # it has no event
                 await asyncio.sleep(0.01)
-            viewer.chooser.can_probe = probes
+            viewer.layer_selector.can_probe = probes
             yield page, viewer
         finally:
             player.fan_out.discard(viewer)
@@ -163,10 +163,10 @@ async def widen(line: Room) -> None:
     line.narrow(None)
 
 
-async def run(driver: Playwright, rungs: list[list[EncodedPicture]], name: str, seconds: float, *, probes: bool) -> Any:
+async def run(driver: Playwright, layers: list[list[ReceivedFrame]], name: str, seconds: float, *, probes: bool) -> Any:
     """Return what a viewer saw of one line."""
-    player = Player(rungs)
-    with room("mien-rungs", 9) as line:
+    player = Player(layers)
+    with room("mien-layers", 9) as line:
         if name.isdigit() or name == "widening":
             line.narrow(int(name) if name.isdigit() else 600)
         async with watching(driver, line, player, probes=probes) as (page, viewer):
@@ -203,18 +203,18 @@ async def run(driver: Playwright, rungs: list[list[EncodedPicture]], name: str, 
 
 async def measure(lines: list[str], seconds: float, runs: int) -> list[dict[str, Any]]:
     """Return a row for each run."""
-    rungs = [
-        encoded_pictures(
-            VideoCodec.VP8, size_wh=size, count=240, keyframe_every=9999, rung=rung, bit_rate=rate, draw=draw
+    layers = [
+        encoded_frames(
+            VideoCodec.VP8, size_wh=size, count=240, keyframe_every=9999, layer=layer, bit_rate=rate, draw=draw
         )
-        for rung, (size, rate) in enumerate(zip(SIZES_WH, RATES, strict=True))
+        for layer, (size, rate) in enumerate(zip(SIZES_WH, RATES, strict=True))
     ]
     rows = []
     async with async_playwright() as driver:
         for name in lines:
             for _ in range(runs):
                 for probes in (True,) if name == "starved" else (False, True):
-                    rows.append(await run(driver, rungs, name, seconds, probes=probes))
+                    rows.append(await run(driver, layers, name, seconds, probes=probes))
                     print(json.dumps(rows[-1]), flush=True)
     return rows
 
@@ -224,7 +224,7 @@ def main() -> None:
     parser.add_argument("--lines", nargs="+", default=["600", "1200", "1800", "widening", "starved"])
     parser.add_argument("--seconds", type=float, default=60.0, help="of each run")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/rungs.json")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/layers.json")
     options = parser.parse_args()
     rows = asyncio.run(measure(options.lines, options.seconds, options.runs))
     for (name, up_by), some in itertools.groupby(

@@ -28,18 +28,18 @@ LOST, NEAR, FAR = 0, 1, 2
 @contextlib.contextmanager
 def offered() -> Iterator[None]:
     """Let every answer in the block take transport-wide feedback where a browser offers it."""
-    wish = RTCRtcpFeedback(type="transport-cc")
+    spec = RTCRtcpFeedback(type="transport-cc")
     extension = RTCRtpHeaderExtensionParameters(id=5, uri=URI)
     media = [codec for codec in CODECS["video"] if codec.rtcpFeedback]
     for codec in media:
-        codec.rtcpFeedback.append(wish)
+        codec.rtcpFeedback.append(spec)
     HEADER_EXTENSIONS["video"].append(extension)
     try:
         yield
     finally:
         HEADER_EXTENSIONS["video"].remove(extension)
         for codec in media:
-            codec.rtcpFeedback.remove(wish)
+            codec.rtcpFeedback.remove(spec)
 
 
 def give(receiver: RTCRtpReceiver) -> "asyncio.Task[None]":

@@ -34,7 +34,7 @@ def document() -> str:
     settings = Settings.model_construct()  # the defaults alone: the document must not depend on this machine
     app = create_app(
         settings,
-        open_eyes=_no_eyes,
+        load_models=_no_eyes,
         open_runner=lambda limits, ice_servers: LocalRunner(_no_eyes, limits=limits, ice_servers=ice_servers),
         consents=NoLedger(),
         web_dir=Path("no-such-folder"),

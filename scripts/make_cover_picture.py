@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from skimage import data
 
-from mien.app.eyes import EyesMaker
-from mien.app.specs import Wishes
+from mien.app.eyes import PipelineBuilder
+from mien.app.specs import TreatmentSpec
 from mien.config import Settings
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
@@ -25,15 +25,15 @@ def portrait() -> Image:
 
 
 def main() -> None:
-    eyes = EyesMaker(Runtime(Store(Settings().models_dir)))
+    eyes = PipelineBuilder(Runtime(Store(Settings().models_dir)))
     rows = []
     for shape in MosaicShape:
         tiles = []
         for style in MosaicStyle:
-            wishes = Wishes(mosaic=True, mosaic_style=style, mosaic_shape=shape)
-            frame = eyes.pipeline(wishes, still=True)(portrait(), at=0.0)
+            spec = TreatmentSpec(mosaic=True, mosaic_style=style, mosaic_shape=shape)
+            frame = eyes.pipeline(spec, still=True)(portrait(), at=0.0)
             if frame is None or not frame.altered:
-                raise SystemExit(f"nothing was treated for {wishes}")
+                raise SystemExit(f"nothing was treated for {spec}")
             tiles += [frame.image, np.full((SIDE, GAP, 3), 255, np.uint8)]
         rows += [np.hstack(tiles[:-1]), np.full((GAP, 3 * SIDE + 2 * GAP, 3), 255, np.uint8)]
     picture = np.vstack(rows[:-1])

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.app.eyes import EyesMaker
+from mien.app.eyes import PipelineBuilder
 from mien.config import Settings
 from mien.errors import FacePhotoError
 from mien.media.files.images import decode_image
@@ -46,7 +46,7 @@ def mirror(mesh: Shape) -> Shape:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
-    eyes = EyesMaker(Runtime(Store(Settings().models_dir)))
+    eyes = PipelineBuilder(Runtime(Store(Settings().models_dir)))
     meshes = []
     for path in sorted(parser.parse_args().folder.glob("*.jpg")):
         try:

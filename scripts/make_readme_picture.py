@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from skimage import data
 
-from mien.app.eyes import EyesMaker
-from mien.app.specs import MASK_NAMES, BuiltInMask, Wishes
+from mien.app.eyes import PipelineBuilder
+from mien.app.specs import MASK_NAMES, BuiltInMask, TreatmentSpec
 from mien.config import Settings
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
@@ -24,13 +24,13 @@ def portrait() -> Image:
 
 
 def main() -> None:
-    eyes = EyesMaker(Runtime(Store(Settings().models_dir)))
-    wishes = [Wishes(mosaic=True), *(Wishes(swap_to=BuiltInMask(name)) for name in MASK_NAMES)]
+    eyes = PipelineBuilder(Runtime(Store(Settings().models_dir)))
+    specs = [TreatmentSpec(mosaic=True), *(TreatmentSpec(swap_to=BuiltInMask(name)) for name in MASK_NAMES)]
     tiles = [portrait()]
-    for wish in wishes:
-        frame = eyes.pipeline(wish, still=True)(portrait(), at=0.0)
+    for spec in specs:
+        frame = eyes.pipeline(spec, still=True)(portrait(), at=0.0)
         if frame is None or not frame.altered:
-            raise SystemExit(f"nothing was treated for {wish}")
+            raise SystemExit(f"nothing was treated for {spec}")
         tiles.append(frame.image)
     gap = np.full((SIDE, 8, 3), 255, np.uint8)
     strip = np.hstack([part for tile in tiles for part in (tile, gap)][:-1])

@@ -32,9 +32,9 @@ def runtime():
 @pytest.fixture(scope="session")
 def eyes(runtime):
     """Return the maker of real pipelines."""
-    from mien.app.eyes import EyesMaker
+    from mien.app.eyes import PipelineBuilder
 
-    return EyesMaker(runtime)
+    return PipelineBuilder(runtime)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from support.browser import loudest_hz, screen, sound
+from support.browser import audio, loudest_hz, screen
 from support.firefox import firefox
 from support.judge import SAME_PERSON, Judge
 from support.photos import as_png, hopper
@@ -86,12 +86,12 @@ def test_what_firefox_publishes_is_seen_and_heard_in_chromium(fox_on_air, viewer
     assert moves(colours(viewer))
     assert screen(viewer).shape == (720, 1280, 3)
     viewer.get_by_role("button", name="Tap for sound").click()
-    assert loudest_hz(sound(viewer)) == pytest.approx(TONE_HZ, abs=10)
+    assert loudest_hz(audio(viewer)) == pytest.approx(TONE_HZ, abs=10)
 
 
-def test_a_broadcaster_in_firefox_sees_the_treated_picture_and_the_figures(fox_on_air):
+def test_a_broadcaster_in_firefox_sees_the_treated_picture_and_the_stats(fox_on_air):
     assert moves(colours(fox_on_air))
-    delay = r"() => document.querySelector('[data-figure=delay] dd').textContent.match(/^\d+ ms$/)?.[0]"
+    delay = r"() => document.querySelector('[data-stat=delay] dd').textContent.match(/^\d+ ms$/)?.[0]"
     assert 10 < int(fox_on_air.wait_for_function(delay).removesuffix(" ms")) < 2000
 
 
@@ -107,7 +107,7 @@ def test_firefox_watches_what_firefox_publishes(fox, fox_on_air):
         watcher.wait_for_function(SHOWS_PICTURE)
         assert moves(colours(watcher))
         watcher.click("Tap for sound")
-        assert loudest_hz(sound(watcher)) == pytest.approx(TONE_HZ, abs=10)
+        assert loudest_hz(audio(watcher)) == pytest.approx(TONE_HZ, abs=10)
 
 
 def test_in_firefox_a_viewer_sees_the_face_of_the_reference_and_hears_the_broadcaster(
@@ -141,4 +141,4 @@ def test_in_firefox_a_viewer_sees_the_face_of_the_reference_and_hears_the_broadc
     assert all(to_reference > to_live for to_reference, to_live in likeness)
     assert judge.likeness(first, live) < SAME_PERSON
     fox_page.click("Tap for sound")
-    assert np.abs(sound(fox_page)).max() > 0.01  # Chromium's fake microphone beeps once a second
+    assert np.abs(audio(fox_page)).max() > 0.01  # Chromium's fake microphone beeps once a second

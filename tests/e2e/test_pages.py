@@ -88,25 +88,25 @@ def test_the_untreated_camera_is_shown_only_when_asked_for_and_says_who_sees_it(
     expect(own).to_contain_text("Only you see this")
 
 
-def test_figures_count_the_faces_and_tell_a_plausible_delay(broadcaster):
+def test_stats_count_the_faces_and_tell_a_plausible_delay(broadcaster):
     go_live(broadcaster)
-    expect(broadcaster.locator("[data-figure=faces] dd")).to_have_text(re.compile(r"^1 swapped"), timeout=15_000)
-    expect(broadcaster.locator("[data-figure=delay] dd")).to_have_text(re.compile(r"^\d+ ms$"), timeout=15_000)
-    delay_ms = int(broadcaster.locator("[data-figure=delay] dd").inner_text().removesuffix(" ms"))
+    expect(broadcaster.locator("[data-stat=faces] dd")).to_have_text(re.compile(r"^1 swapped"), timeout=15_000)
+    expect(broadcaster.locator("[data-stat=delay] dd")).to_have_text(re.compile(r"^\d+ ms$"), timeout=15_000)
+    delay_ms = int(broadcaster.locator("[data-stat=delay] dd").inner_text().removesuffix(" ms"))
     assert 10 < delay_ms < 2000
-    expect(broadcaster.locator("[data-figure=viewers] dd")).to_have_text("0")  # one's own preview is nobody
+    expect(broadcaster.locator("[data-stat=viewers] dd")).to_have_text("0")  # one's own preview is nobody
 
 
-def test_all_figures_come_on_a_tap(broadcaster):
+def test_all_stats_come_on_a_tap(broadcaster):
     go_live(broadcaster)
-    dropped = broadcaster.locator("[data-figure=dropped] dd")
+    dropped = broadcaster.locator("[data-stat=dropped] dd")
     expect(dropped).to_be_hidden()
-    broadcaster.get_by_role("button", name="Show all figures").click()
+    broadcaster.get_by_role("button", name="Show all stats").click()
     expect(dropped).to_have_text(re.compile(r"^\d+$"), timeout=15_000)
-    expect(broadcaster.locator("[data-figure=fps-in] dd")).to_have_text(re.compile(r"^[1-9]\d* fps$"), timeout=15_000)
-    expect(broadcaster.locator("[data-figure=size] dd")).to_have_text("1280 × 720", timeout=15_000)  # noqa: RUF001  # as people write it
+    expect(broadcaster.locator("[data-stat=fps-in] dd")).to_have_text(re.compile(r"^[1-9]\d* fps$"), timeout=15_000)
+    expect(broadcaster.locator("[data-stat=size] dd")).to_have_text("1280 × 720", timeout=15_000)  # noqa: RUF001  # as people write it
     assert broadcaster.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    broadcaster.get_by_role("button", name="Show fewer figures").click()
+    broadcaster.get_by_role("button", name="Show fewer stats").click()
     expect(dropped).to_be_hidden()
 
 
@@ -114,12 +114,12 @@ def test_the_home_page_shows_the_treated_picture_of_who_is_live(broadcaster, vie
     go_live(broadcaster)
     wait_for_picture(broadcaster)
     viewer.goto(server.address)
-    picture = viewer.locator(".card img.card-picture")
-    expect(picture).to_be_visible(timeout=15_000)
-    first = picture.get_attribute("src")
-    expect(picture).not_to_have_attribute("src", first, timeout=15_000)
-    expect(picture).to_be_visible()
-    width, height = picture.evaluate("picture => [picture.naturalWidth, picture.naturalHeight]")
+    frame = viewer.locator(".card img.card-picture")
+    expect(frame).to_be_visible(timeout=15_000)
+    first = frame.get_attribute("src")
+    expect(frame).not_to_have_attribute("src", first, timeout=15_000)
+    expect(frame).to_be_visible()
+    width, height = frame.evaluate("picture => [picture.naturalWidth, picture.naturalHeight]")
     assert width / height == pytest.approx(16 / 9, rel=0.02)
 
 
@@ -145,7 +145,7 @@ def test_a_camera_that_is_unplugged_pauses_the_broadcast_until_another_one_is_ch
 
 def test_a_treatment_changed_on_air_reaches_the_picture(broadcaster):
     go_live(broadcaster)
-    faces = broadcaster.locator("[data-figure=faces] dd")  # a first picture is coarse: a cuff in it may be hidden, too
+    faces = broadcaster.locator("[data-stat=faces] dd")  # a first picture is coarse: a cuff in it may be hidden, too
     expect(faces).to_have_text(re.compile(r"^1 swapped"), timeout=15_000)
     broadcaster.get_by_text("Mosaic", exact=True).click()
     expect(faces).to_have_text(re.compile(r"^\d mosaic$"), timeout=15_000)

@@ -141,7 +141,7 @@ def test_pages_behind_a_proxy_without_websockets_know_the_broadcast_all_the_same
     viewer.goto(broadcaster.evaluate(LINK))
     viewer.wait_for_function(WATCHES, timeout=20_000)
     expect(viewer.get_by_text("1 viewer")).to_be_visible(timeout=10_000)
-    expect(broadcaster.locator("[data-figure=viewers] dd")).to_have_text("1", timeout=10_000)
+    expect(broadcaster.locator("[data-stat=viewers] dd")).to_have_text("1", timeout=10_000)
     broadcaster.get_by_role("button", name="Stop").click()
     broadcaster.get_by_role("button", name="End it").click()
     expect(viewer.get_by_text("This broadcast is over")).to_be_visible(timeout=10_000)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from mien.media.codecs.encoded import EncodedPicture, VideoCodec
+from mien.media.codecs.encoded import ReceivedFrame, VideoCodec
 from mien.media.recording.recorder import Recorder, recover
 from support.broadcasts import Broadcast
 
@@ -36,10 +36,10 @@ def record(folder, codec):
     broadcast = Broadcast(codec, size_wh=(640, 360))
     recorder = Recorder(folder, "show", codec=codec, want_keyframe=broadcast.want_keyframe)
     for item in broadcast.run(SECONDS):
-        if isinstance(item, EncodedPicture):
-            recorder.put_picture(item)
+        if isinstance(item, ReceivedFrame):
+            recorder.put_frame(item)
         else:
-            recorder.put_sound(item)
+            recorder.put_audio(item)
     (part,) = folder.glob("*.part")
     before, size = -1, 0
     while size != before:  # until the thread has written all it can

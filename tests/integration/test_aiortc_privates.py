@@ -27,7 +27,7 @@ from mien.media.webrtc.aiortc_internals import (
     widen_dtls,
 )
 from mien.media.webrtc.egress.subscriber import SilentTrack
-from mien.media.webrtc.feedback import Wishes
+from mien.media.webrtc.feedback import TreatmentSpec
 from support.live import Camera, first_rtp_timestamp, peer
 
 HANDSHAKE = ("_do_handshake", "_validate_peer_identity", "_setup_srtp", "_write_ssl")
@@ -119,7 +119,7 @@ async def test_a_sender_taken_over_tells_its_terms_its_feedback_and_says_our_rep
         await receiver._send_rtcp_nack(terms.ssrc, [5, 6, 30])
         remb = RtcpPsfbPacket(15, 1, 0, fci=pack_remb_fci(512_000, [terms.ssrc]))
         await receiver.transport._send_rtp(bytes(remb))
-        await until(lambda: {"wants_keyframe", "missed", "lost"} <= set(feedback.heard_of))
+        await until(lambda: {"wants_keyframe", "on_nack", "lost"} <= set(feedback.heard_of))
         await until(lambda: round_trip_s(sender) is not None)
         await until(lambda: feedback.heard_of.get("round_trip"))
         assert 0 <= feedback.heard_of["round_trip"][0][0] < 1
@@ -128,7 +128,7 @@ async def test_a_sender_taken_over_tells_its_terms_its_feedback_and_says_our_rep
         report_now()
         await until(lambda: len(notes.reports) >= told + 2)
         assert feedback.heard_of["wants_keyframe"] == [()]
-        assert feedback.heard_of["missed"] == [([5, 6, 30],)]
+        assert feedback.heard_of["on_nack"] == [([5, 6, 30],)]
         assert feedback.heard_of["estimated"] == [(512_000,)]
         assert feedback.heard_of["lost"][0][0] == 0.0
         assert notes.reports[0] == ("video", 0x83AA7E80_12345678 / (1 << 32), 4711)
@@ -167,8 +167,8 @@ async def test_packets_come_to_us_with_retransmissions_undone_and_reports_go_on(
         taken.append(packet)
         if len(taken) == 5:
             lost.append(packet.sequence_number)
-            return Wishes(tuple(lost), keyframe=True)
-        return Wishes()
+            return TreatmentSpec(tuple(lost), keyframe=True)
+        return TreatmentSpec()
 
     def prepare(sending, receiving):
         (receiver,) = receiving.getReceivers()

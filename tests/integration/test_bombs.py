@@ -32,8 +32,8 @@ async def test_bombs_are_refused_and_a_broadcast_beside_them_goes_on():
         bombed, beside = [(await client.post("/api/broadcasts", json={})).json() for _ in range(2)]
         pids = worker_pids()
         session = await publish(client, beside["whip_url"], Camera(), token=beside["token"])
-        async with watching(client, beside["whep_url"], sound=False) as watcher:
-            await watcher.until(lambda seen: len(seen.pictures) > 5)
+        async with watching(client, beside["whep_url"], audio=False) as watcher:
+            await watcher.until(lambda seen: len(seen.frames) > 5)
             answers = await asyncio.gather(
                 *(
                     client.post(bombed["whep_url"], content=text.encode()[:65_536], headers=SDP)
@@ -42,12 +42,12 @@ async def test_bombs_are_refused_and_a_broadcast_beside_them_goes_on():
             )
             assert {answer.status_code for answer in answers} <= {422}
             assert {answer.json()["code"] for answer in answers} <= {"live.sdp", "live.sdp_limit"}
-            seen_before = len(watcher.pictures)
-            await watcher.until(lambda seen: len(seen.pictures) > seen_before + 10)
+            seen_before = len(watcher.frames)
+            await watcher.until(lambda seen: len(seen.frames) > seen_before + 10)
         listed = (await client.get("/api/broadcasts")).json()
         assert [each["restarts"] for each in listed] == [0, 0]
         assert worker_pids() == pids, "nobody was taken for dead"
-        await session.hang_up()
+        await session.close_peer()
 
 
 async def test_the_dearest_offer_that_is_taken_is_answered_in_a_worker():

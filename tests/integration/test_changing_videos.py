@@ -13,7 +13,7 @@ from mien.app.files.treat import TreatReport, treat_file
 from mien.errors import MediaError
 from mien.vision.types import Image, TreatedFrame
 from support.clips import Keep, decode, frame_index
-from support.muxing import Film, Sound, mux
+from support.muxing import Audio, Film, mux
 
 SUFFIXES = [".mp4", ".mov", ".mkv", ".webm"]
 
@@ -28,7 +28,7 @@ def join(target: Path, *parts: Path) -> Path:
     return target
 
 
-def sound_of(path: Path, index: int = 0) -> tuple[list[float], np.ndarray]:
+def audio_of(path: Path, index: int = 0) -> tuple[list[float], np.ndarray]:
     """Return the times of a track's frames, and its samples of one channel."""
     with av.open(str(path)) as container:
         frames = list(container.decode(audio=index))
@@ -170,7 +170,7 @@ def takes(folder: Path, kind: str, starts: tuple[float, float], sound: str) -> t
             mux(
                 folder / f"{number}.{kind}",
                 Film(codec, pts=range(first, first + 25), b_frames=2, first=number * 25),
-                Sound(sound, start_s=start, seconds=1.0),
+                Audio(sound, start_s=start, seconds=1.0),
                 form=form,
             )
         )
@@ -196,7 +196,7 @@ def test_joined_takes_follow_one_another_with_sound_in_step(tmp_path, suffix, ki
     assert report.seconds == pytest.approx(49 / 25, abs=0.08)
     assert frames[-1].time - frames[0].time == pytest.approx(49 / 25, abs=0.08)
     # The tone begins anew with each take: its place tells how far sound and picture are apart.
-    sounds, samples = sound_of(tmp_path / f"out{suffix}")
+    sounds, samples = audio_of(tmp_path / f"out{suffix}")
     assert sounds[-1] - sounds[0] == pytest.approx(2.0, abs=0.1)
     assert samples.size == pytest.approx(2.0 * 48_000, rel=0.06)
     assert frames[0].time - sounds[0] == pytest.approx(0.04, abs=0.03)
@@ -228,7 +228,7 @@ def test_b_frames_of_a_slow_film_are_no_jump_of_the_clock(tmp_path, suffix):
 
 @pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
 def test_frames_in_avi_come_out_evenly_though_their_stamps_do_not(tmp_path, codec):
-    source = mux(tmp_path / "in.avi", Film(codec, pts=range(20), b_frames=2), Sound("libmp3lame", seconds=0.8))
+    source = mux(tmp_path / "in.avi", Film(codec, pts=range(20), b_frames=2), Audio("libmp3lame", seconds=0.8))
     treat(source, tmp_path / "out.mp4", Keep(2))
     frames = decode(tmp_path / "out.mp4")
     assert [frame.time for frame in frames] == pytest.approx([n / 25 for n in range(20)], abs=0.001)
@@ -237,11 +237,11 @@ def test_frames_in_avi_come_out_evenly_though_their_stamps_do_not(tmp_path, code
 
 def test_times_below_zero_that_a_demuxer_drops_are_made_up_again(tmp_path):
     options = {"avoid_negative_ts": "disabled"}
-    source = mux(tmp_path / "in.mkv", Film(pts=range(-6, 6)), Sound(start_s=-0.24, seconds=0.5), options=options)
+    source = mux(tmp_path / "in.mkv", Film(pts=range(-6, 6)), Audio(start_s=-0.24, seconds=0.5), options=options)
     treat(source, tmp_path / "out.mkv")
     times = [frame.time for frame in decode(tmp_path / "out.mkv")]
     assert np.diff(times) == pytest.approx([0.04] * 11, abs=0.002)
-    assert times[0] - sound_of(tmp_path / "out.mkv")[0][0] == pytest.approx(0, abs=0.03)
+    assert times[0] - audio_of(tmp_path / "out.mkv")[0][0] == pytest.approx(0, abs=0.03)
 
 
 @pytest.mark.parametrize("rate", [15, 24, 30, 50])
@@ -272,10 +272,10 @@ def test_a_raw_stream_that_says_no_rate_gets_one_and_a_note(tmp_path):
 @pytest.mark.parametrize(
     ("first", "then"),
     [
-        pytest.param(Sound("mp2", seconds=1), Sound("mp2", layout="mono", seconds=1), id="stereo then mono"),
-        pytest.param(Sound("aac", seconds=1, layout="mono"), Sound("aac", seconds=1), id="mono then stereo"),
-        pytest.param(Sound("aac", seconds=1), Sound("aac", rate=44_100, seconds=1), id="another rate"),
-        pytest.param(Sound("ac3", seconds=1), Sound("ac3", layout="5.1", seconds=1), id="stereo then surround"),
+        pytest.param(Audio("mp2", seconds=1), Audio("mp2", layout="mono", seconds=1), id="stereo then mono"),
+        pytest.param(Audio("aac", seconds=1, layout="mono"), Audio("aac", seconds=1), id="mono then stereo"),
+        pytest.param(Audio("aac", seconds=1), Audio("aac", rate=44_100, seconds=1), id="another rate"),
+        pytest.param(Audio("ac3", seconds=1), Audio("ac3", layout="5.1", seconds=1), id="stereo then surround"),
     ],
 )
 def test_sound_that_changes_midway_goes_on(tmp_path, suffix, first, then):
@@ -286,7 +286,7 @@ def test_sound_that_changes_midway_goes_on(tmp_path, suffix, first, then):
     )
     report = treat(join(tmp_path / "in.ts", *parts), tmp_path / f"out{suffix}")
     assert "was made one kind" in note_of(report, "sound changes midway")
-    times, samples = sound_of(tmp_path / f"out{suffix}")
+    times, samples = audio_of(tmp_path / f"out{suffix}")
     assert times[-1] - times[0] == pytest.approx(2.2, abs=0.1)
     loud = [float(np.abs(samples[round(at * 48_000) :][:2400]).mean()) for at in (0.5, 1.08, 1.7)]
     assert loud[0] > 0.02
@@ -298,7 +298,7 @@ def test_sound_that_changes_midway_goes_on(tmp_path, suffix, first, then):
         assert container.streams.audio[0].layout.nb_channels == max(map(channels, (first, then)))
 
 
-def channels(sound: Sound) -> int:
+def channels(sound: Audio) -> int:
     return av.AudioLayout(sound.layout).nb_channels
 
 
@@ -309,8 +309,8 @@ def channels(sound: Sound) -> int:
 def test_languages_titles_purposes_and_chapters_of_every_track_are_kept(tmp_path, suffix):
     nobody = Disposition(0)
     sounds = (
-        Sound(words={"language": "eng", "title": "Film"}, disposition=nobody),
-        Sound(words={"language": "kor", "title": "감독의 말"}, disposition=Disposition.default | Disposition.comment),
+        Audio(words={"language": "eng", "title": "Film"}, disposition=nobody),
+        Audio(words={"language": "kor", "title": "감독의 말"}, disposition=Disposition.default | Disposition.comment),
     )
     film = Film(pts=range(25), words={"language": "jpn", "title": "Main"})
     chapters = ((0.0, 0.4, "one"), (0.4, 1.0, "둘"))
@@ -361,7 +361,7 @@ def change(path: Path, old: bytes, new: bytes) -> Path:
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_tracks_without_a_decoder_are_left_out_with_a_note(tmp_path, suffix):
-    source = mux(tmp_path / "in.mkv", Film(), Sound("libopus"), Sound("aac"), words=((0.1, "hello"),))
+    source = mux(tmp_path / "in.mkv", Film(), Audio("libopus"), Audio("aac"), words=((0.1, "hello"),))
     change(change(source, b"A_AAC", b"A_QQQ"), b"S_TEXT/UTF8", b"S_TEXT/QQQQ")
     report = treat(source, tmp_path / f"out{suffix}")
     assert note_of(report, "sound track") == "sound track 2 of 2 cannot be decoded here and was left out"
@@ -371,7 +371,7 @@ def test_tracks_without_a_decoder_are_left_out_with_a_note(tmp_path, suffix):
 
 
 def test_a_film_without_a_decoder_is_refused_in_one_line_even_beside_a_cover(tmp_path):
-    source = change(mux(tmp_path / "in.mkv", Film(), Sound()), b"V_MPEG4/ISO/AVC", b"V_MPEG4/ISO/QQQ")
+    source = change(mux(tmp_path / "in.mkv", Film(), Audio()), b"V_MPEG4/ISO/AVC", b"V_MPEG4/ISO/QQQ")
     with pytest.raises(MediaError, match="cannot be decoded here") as refusal:
         treat(source, tmp_path / "out.mkv")
     assert refusal.value.code == "media.unreadable"

@@ -16,8 +16,8 @@ async def test_offers_that_never_connect_lock_neither_viewers_nor_the_broadcaste
         statuses = {(await client.post(made["whep_url"], content=dead, headers=SDP)).status_code for _ in range(OFFERS)}
         assert statuses == {201}
         async with watching(client, made["whep_url"]) as first, watching(client, made["whep_url"]) as second:
-            await first.until(lambda seen: len(seen.pictures) > 1)
-            await second.until(lambda seen: len(seen.pictures) > 1)
+            await first.until(lambda seen: len(seen.frames) > 1)
+            await second.until(lambda seen: len(seen.frames) > 1)
             own = SDP | {"Authorization": f"Bearer {made['token']}"}
             assert (await client.post(made["whep_url"], content=dead, headers=own)).status_code == 201
             refused = await client.post(made["whep_url"], content=dead, headers=SDP)

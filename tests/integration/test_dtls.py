@@ -35,7 +35,7 @@ async def published(connection, rewrite=str):
                     while not any(line["event"] in {"peer_connected", "dtls_failed"} for line in logs):  # noqa: ASYNC110  # a list
                         await asyncio.sleep(0.02)
             finally:
-                await session.hang_up()
+                await session.close_peer()
     return state, logs, session
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from aiortc.rtp import RtcpPsfbPacket, RtcpRtpfbPacket, pack_remb_fci
 
-from mien.media.codecs.encoded import EncodedPicture, VideoCodec
+from mien.media.codecs.encoded import ReceivedFrame, VideoCodec
 from mien.media.webrtc.egress.fan_out import FanOut
 from mien.media.webrtc.packets import MAX_PAYLOAD
-from support.egress import encoded_pictures, encoded_tone, linked, play, without_rtx
+from support.egress import encoded_frames, encoded_tone, linked, play, without_rtx
 from support.live import sharpness
 
 RTX = 98  # payload type of VP8's retransmissions in aiortc's offers
@@ -35,22 +35,22 @@ def is_without_gap(packets):
 
 
 def socket_of(link):
-    line = link.viewer._pictures._line
+    line = link.viewer._frames._line
     return line._socket
 
 
 @pytest.mark.parametrize("codec", VideoCodec)
 async def test_a_player_sees_pictures_and_hears_sound(codec):
     fan_out = FanOut(codec)
-    pictures = encoded_pictures(codec, size_wh=(640, 480), count=45)
+    pictures = encoded_frames(codec, size_wh=(640, 480), count=45)
     async with linked(fan_out, codec=codec) as link:
         await play(fan_out, pictures, encoded_tone(seconds=1.5))
         await link.until(lambda: len(link.frames["video"]) >= 40 and len(link.frames["audio"]) >= 40)
         assert sharpness(shown(link.frames["video"][-1])) > 25
         assert {(frame.width, frame.height) for frame in link.frames["video"]} == {(640, 480)}
-        heard = np.concatenate([frame.to_ndarray()[0, ::2] for frame in link.frames["audio"][10:40]])
-        spectrum = np.abs(np.fft.rfft(heard))
-        assert abs(np.argmax(spectrum) * 48_000 / len(heard) - 440) < 5
+        on_rtcp = np.concatenate([frame.to_ndarray()[0, ::2] for frame in link.frames["audio"][10:40]])
+        spectrum = np.abs(np.fft.rfft(on_rtcp))
+        assert abs(np.argmax(spectrum) * 48_000 / len(on_rtcp) - 440) < 5
         assert is_without_gap(link.packets)
         assert link.viewer.stats().dropped == 0
         assert socket_of(link) is not None  # the fast way was taken
@@ -59,10 +59,10 @@ async def test_a_player_sees_pictures_and_hears_sound(codec):
 async def test_large_pictures_leave_whole_and_in_order_though_in_slices():
     fan_out = FanOut()
     noise = np.random.default_rng(1)
-    pictures = [EncodedPicture(noise.bytes(40_000), number * 3000, is_keyframe=not number) for number in range(5)]
+    pictures = [ReceivedFrame(noise.bytes(40_000), number * 3000, is_keyframe=not number) for number in range(5)]
     async with linked(fan_out, kinds=("video",)) as link:
         for picture in pictures:
-            fan_out.push_picture(picture)
+            fan_out.push_frame(picture)
             await asyncio.sleep(0.003)  # the next comes before the last has left
         await link.until(lambda: sum(packet.marker for packet in link.packets) == 5)
         assert is_without_gap(link.packets)
@@ -77,9 +77,9 @@ async def test_a_viewer_starts_at_a_keyframe_and_asks_for_one():
     fan_out, wanted = FanOut(), []
     async with linked(fan_out, want_keyframe=wanted.append) as link:
         assert wanted == [0]
-        fan_out.push_picture(EncodedPicture(b"delta", 0, is_keyframe=False))
-        fan_out.push_picture(EncodedPicture(b"key", 3000, is_keyframe=True))
-        fan_out.push_picture(EncodedPicture(b"next", 6000, is_keyframe=False))
+        fan_out.push_frame(ReceivedFrame(b"delta", 0, is_keyframe=False))
+        fan_out.push_frame(ReceivedFrame(b"key", 3000, is_keyframe=True))
+        fan_out.push_frame(ReceivedFrame(b"next", 6000, is_keyframe=False))
         await link.until(lambda: len(link.packets) == 2)
         assert [packet.payload[4:] for packet in link.packets] == [b"key", b"next"]
 
@@ -87,10 +87,10 @@ async def test_a_viewer_starts_at_a_keyframe_and_asks_for_one():
 async def test_a_viewer_is_no_audience_before_pictures_can_go_out():
     # Else a first keyframe is made for nobody, and the one that could be sent waits until it is a while ago.
     told = []
-    fan_out = FanOut(set_audience=lambda rungs: told.append((rungs, [outlet.heard_at for outlet in fan_out])))
+    fan_out = FanOut(set_audience=lambda layers: told.append((layers, [subscriber.heard_at for subscriber in fan_out])))
     async with linked(fan_out, kinds=("video",)):
-        [(rungs, heard_at)] = told
-        assert rungs == {0}
+        [(layers, heard_at)] = told
+        assert layers == {0}
         assert None not in heard_at
 
 
@@ -104,7 +104,7 @@ async def test_what_got_lost_is_sent_again_once():
         losses.add(number)
         return True
 
-    pictures = encoded_pictures(VideoCodec.VP8, size_wh=(640, 480), count=60, keyframe_every=60)
+    pictures = encoded_frames(VideoCodec.VP8, size_wh=(640, 480), count=60, keyframe_every=60)
     async with linked(fan_out, kinds=("video",), lose=lose) as link:
         await play(fan_out, pictures[:-3])
         ending = True  # of the last packets of all nobody can tell that they are missing
@@ -126,7 +126,7 @@ async def test_a_player_without_retransmission_format_gets_the_very_same_packet_
 
     async with linked(fan_out, kinds=("video",), lose=lose, rewrite=without_rtx) as link:
         for number, data in enumerate((b"first", b"second", b"third")):
-            fan_out.push_picture(EncodedPicture(data, number * 3000, is_keyframe=not number))
+            fan_out.push_frame(ReceivedFrame(data, number * 3000, is_keyframe=not number))
         await link.until(lambda: len(link.packets) >= 3)
         assert [packet.payload[4:] for packet in link.packets] == [b"first", b"third", b"second"]
         first, third, second = link.packets
@@ -141,7 +141,7 @@ async def test_requests_amplify_nothing():
     async with linked(fan_out, kinds=("video",), want_keyframe=wanted.append) as link:
         noise = np.random.default_rng(2)
         for number in range(60):
-            fan_out.push_picture(EncodedPicture(noise.bytes(8000), number * 3000, is_keyframe=not number))
+            fan_out.push_frame(ReceivedFrame(noise.bytes(8000), number * 3000, is_keyframe=not number))
             await asyncio.sleep(0.002)
         await link.until(lambda: len(link.packets) == 420)
         receiver = link.receiver("video")
@@ -161,8 +161,8 @@ async def test_requests_amplify_nothing():
 async def test_a_viewer_moves_to_another_rung_at_its_keyframe_without_a_gap():
     wanted, audiences = [], []
     fan_out = FanOut(set_audience=audiences.append)
-    large = encoded_pictures(VideoCodec.VP8, size_wh=(640, 480), count=120, keyframe_every=300, rung=0)
-    small = encoded_pictures(VideoCodec.VP8, size_wh=(320, 240), count=120, keyframe_every=15, rung=1)
+    large = encoded_frames(VideoCodec.VP8, size_wh=(640, 480), count=120, keyframe_every=300, layer=0)
+    small = encoded_frames(VideoCodec.VP8, size_wh=(320, 240), count=120, keyframe_every=15, layer=1)
     async with (
         linked(fan_out, kinds=("video",), want_keyframe=wanted.append, bit_rates=(1_000_000, 250_000)) as link,
         linked(fan_out, kinds=("video",), bit_rates=(1_000_000, 250_000)) as other,
@@ -190,10 +190,10 @@ async def test_a_viewer_moves_to_another_rung_at_its_keyframe_without_a_gap():
 async def test_where_the_kernel_cannot_cut_packets_they_leave_one_by_one():
     fan_out = FanOut()
     async with linked(fan_out, kinds=("video",)) as link:
-        fan_out.push_picture(EncodedPicture(b"0", 0, is_keyframe=True))
+        fan_out.push_frame(ReceivedFrame(b"0", 0, is_keyframe=True))
         await link.until(lambda: link.packets)
         socket_of(link).setsockopt(socket.SOL_SOCKET, 11, 1)  # SO_NO_CHECK: Linux then refuses to segment
-        fan_out.push_picture(EncodedPicture(bytes(8000), 3000, is_keyframe=False))
+        fan_out.push_frame(ReceivedFrame(bytes(8000), 3000, is_keyframe=False))
         await link.until(lambda: len(link.packets) == 8)
         assert link.viewer.stats().dropped == 0
         assert is_without_gap(link.packets)
@@ -219,7 +219,7 @@ class Relay:
 async def test_packets_follow_the_nominated_pair_even_where_it_has_no_socket():
     fan_out = FanOut()
     async with linked(fan_out) as link:
-        fan_out.push_picture(EncodedPicture(b"0", 0, is_keyframe=True))
+        fan_out.push_frame(ReceivedFrame(b"0", 0, is_keyframe=True))
         await link.until(lambda: link.packets)
         assert socket_of(link) is not None
         nominated = link.viewer._senders["video"].transport.transport._connection._nominated
@@ -227,7 +227,7 @@ async def test_packets_follow_the_nominated_pair_even_where_it_has_no_socket():
         relayed.protocol = copy.copy(relayed.protocol)
         relayed.protocol.transport = Relay(relayed.protocol.transport)
         nominated[1] = relayed
-        fan_out.push_picture(EncodedPicture(bytes(8000), 3000, is_keyframe=False))
+        fan_out.push_frame(ReceivedFrame(bytes(8000), 3000, is_keyframe=False))
         await link.until(lambda: len(link.packets) == 8)
         assert socket_of(link) is None
         assert is_without_gap(link.packets)
@@ -242,16 +242,16 @@ async def test_a_dead_line_hurts_nobody_else_and_costs_nothing_after_its_time():
     audiences = []
     fan_out = FanOut(silence_timeout_s=1.5, set_audience=audiences.append)
     async with linked(fan_out, kinds=("video",)) as dead, linked(fan_out, kinds=("video",)) as alive:
-        fan_out.push_picture(EncodedPicture(b"0", 0, is_keyframe=True))
+        fan_out.push_frame(ReceivedFrame(b"0", 0, is_keyframe=True))
         await alive.until(lambda: dead.packets and alive.packets)
         for protocol in dead.receiver("video").transport.transport._connection._protocols:
             protocol.send_data = quiet  # it goes without a word
             protocol.send_stun = lambda *_: None
-        dead.viewer._pictures._line._address = ("255.255.255.255", 9)  # which the kernel refuses
+        dead.viewer._frames._line._address = ("255.255.255.255", 9)  # which the kernel refuses
         numbers = iter(range(1, 1000))
         async with asyncio.timeout(10):
             while len(fan_out) == 2:
-                fan_out.push_picture(EncodedPicture(bytes(3000), next(numbers) * 3000, is_keyframe=False))
+                fan_out.push_frame(ReceivedFrame(bytes(3000), next(numbers) * 3000, is_keyframe=False))
                 await asyncio.sleep(0.03)
         assert dead.viewer.gone.is_set()
         assert not alive.viewer.gone.is_set()
@@ -261,13 +261,13 @@ async def test_a_dead_line_hurts_nobody_else_and_costs_nothing_after_its_time():
 
 async def test_sender_reports_name_the_capture_time_of_both_media_and_count_right():
     fan_out, epoch = FanOut(), time.monotonic()
-    pictures, (tone,) = encoded_pictures(VideoCodec.VP8, count=90), encoded_tone(seconds=0.02)
+    pictures, (tone,) = encoded_frames(VideoCodec.VP8, count=90), encoded_tone(seconds=0.02)
     async with linked(fan_out, epoch=epoch) as link:
         began = time.monotonic() - epoch
         started = time.monotonic()
         for number, one in enumerate(pictures):
-            fan_out.push_picture(EncodedPicture(one.data, one.pts + round(began * 90_000), one.is_keyframe))
-            fan_out.push_sound(tone)
+            fan_out.push_frame(ReceivedFrame(one.data, one.pts + round(began * 90_000), one.is_keyframe))
+            fan_out.push_audio(tone)
             await asyncio.sleep(max(started + number / 30 - time.monotonic(), 0))
         await link.until(lambda: len(link.reports.get("video", ())) >= 2 and "audio" in link.reports)
         report = link.reports["video"][-1].sender_info

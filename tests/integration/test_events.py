@@ -54,7 +54,7 @@ async def test_a_listener_is_told_what_the_broadcast_becomes_until_the_end():
             assert now.server_delay_ms > 0
             await client.patch(url, json={"title": "Run"}, headers=own(made))
             await hear(socket, lambda now: now.title == "Run")
-            await session.hang_up()
+            await session.close_peer()
             await hear(socket, lambda now: now.state == "waiting")
             await client.delete(url, headers=own(made))
             await hear(socket, lambda now: now.state == "ended")
@@ -137,7 +137,7 @@ async def test_the_numbers_are_there_for_prometheus_and_name_nobody():
         made = (await client.post("/api/broadcasts", json={})).json()
         async with watching(client, made["whep_url"]) as watcher:
             session = await publish(client, made["whip_url"], Camera(), token=made["token"])
-            await watcher.until(lambda seen: len(seen.pictures) > 20)
+            await watcher.until(lambda seen: len(seen.frames) > 20)
             text = (await client.get("/metrics")).text
             assert 'mien_broadcasts{state="live"} 1.0' in text
             assert "mien_viewers 1.0" in text
@@ -148,7 +148,7 @@ async def test_the_numbers_are_there_for_prometheus_and_name_nobody():
             count = re.search(r"(?m)^mien_server_delay_seconds_count (\S+)", text)
             assert count is not None
             assert float(count[1]) == first
-            await session.hang_up()
+            await session.close_peer()
         await client.delete(f"/api/broadcasts/{made['id']}", headers=own(made))
         after = (await client.get("/metrics")).text
         assert out_total(after) >= first  # counters never go back, though the session is gone

@@ -94,7 +94,7 @@ async def test_a_player_of_another_page_may_watch():
             assert response.headers["access-control-allow-origin"] == "*"
             exposed = response.headers["access-control-expose-headers"]
             assert {"Location", "ETag", "Link"} <= {name.strip() for name in exposed.split(",")}
-            await watcher.until(lambda seen: len(seen.pictures) > 1)
+            await watcher.until(lambda seen: len(seen.frames) > 1)
         asks = {"Access-Control-Request-Method": "DELETE"}
         allowed = await client.options(watcher.session.url, headers=origin | asks)
         assert {"PATCH", "DELETE"} <= set(allowed.headers["access-control-allow-methods"].split(", "))

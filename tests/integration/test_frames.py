@@ -46,7 +46,7 @@ async def next_of(socket: ClientConnection, kind: str) -> dict:
                 return json.loads(message)
 
 
-async def next_picture(socket: ClientConnection) -> tuple[int, Image]:
+async def next_frame(socket: ClientConnection) -> tuple[int, Image]:
     async with asyncio.timeout(10):
         while True:
             message = await socket.recv()
@@ -55,9 +55,9 @@ async def next_picture(socket: ClientConnection) -> tuple[int, Image]:
 
 
 @contextlib.asynccontextmanager
-async def exchanging(client, **wish: object) -> AsyncIterator[ClientConnection]:
+async def exchanging(client, **spec: object) -> AsyncIterator[ClientConnection]:
     async with connect(url_of(client)) as socket:
-        await socket.send(json.dumps(wish))
+        await socket.send(json.dumps(spec))
         await next_of(socket, "ready")
         yield socket
 
@@ -70,7 +70,7 @@ def url_of(client) -> str:
 async def test_a_picture_comes_back_treated_with_its_number(form):
     async with serving(SmallFactory()) as client, exchanging(client, treatment="mosaic", format=form) as socket:
         await send(socket, 7, packed(stripes(SIZE_WH, 0), form=form))
-        number, image = await next_picture(socket)
+        number, image = await next_frame(socket)
         assert (number, image.shape) == (7, (240, 320, 3))
         assert sharpness(image) < 8
         numbers = await next_of(socket, "stats")
@@ -82,7 +82,7 @@ async def test_the_policy_changes_between_two_pictures_and_a_bad_one_changes_not
         await socket.send(json.dumps({"treatment": "swap", "persona": "mask:volto"}))
         await next_of(socket, "ready")
         await send(socket, 1, packed(stripes(SIZE_WH, 0)))
-        _, image = await next_picture(socket)
+        _, image = await next_frame(socket)
         assert np.abs(image.reshape(-1, 3).mean(axis=0) - (30, 60, 200)).max() < 12
 
 
@@ -104,7 +104,7 @@ async def test_what_comes_faster_than_it_can_be_treated_is_dropped_and_the_newes
             await asyncio.sleep(0.01)
         seen = []
         while not seen or seen[-1] != 39:
-            seen.append((await next_picture(socket))[0])
+            seen.append((await next_frame(socket))[0])
         assert seen == sorted(seen)
         assert len(seen) < 8
         numbers = await next_of(socket, "stats")
@@ -154,7 +154,7 @@ async def test_a_picture_that_cannot_be_read_is_told_and_the_next_one_is_treated
         told = await next_of(socket, "error")
         assert (told["number"], told["code"]) == (1, code)
         await send(socket, 2, packed(stripes(SIZE_WH, 0)))
-        assert (await next_picture(socket))[0] == 2
+        assert (await next_frame(socket))[0] == 2
 
 
 def raises() -> object:
@@ -228,7 +228,7 @@ async def test_the_operators_token_and_the_own_site_are_asked_for():
             assert (await next_of(socket, "error"))["code"] == "live.token"
         async with exchanging(client, token="t" * 16) as socket:
             await send(socket, 1, packed(stripes(SIZE_WH, 0)))
-            assert (await next_picture(socket))[0] == 1
+            assert (await next_frame(socket))[0] == 1
         with pytest.raises(websockets.InvalidStatus):
             await connect(url_of(client), origin="https://elsewhere.example")
 
@@ -240,7 +240,7 @@ async def test_the_treatment_can_run_in_a_process_of_its_own():
     async with serving(SmallFactory(), open_runner=open_runner) as client, exchanging(client) as socket:
         for number in range(5):
             await send(socket, number, packed(stripes(SIZE_WH, number)))
-            got, image = await next_picture(socket)
+            got, image = await next_frame(socket)
             assert got == number
             assert sharpness(image) < 8
         await send(socket, 9, b"nonsense")

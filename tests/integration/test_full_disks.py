@@ -8,7 +8,7 @@ import pytest
 from mien.app.files.treat import treat_file
 from mien.errors import OutputError
 from support.clips import Keep, decode
-from support.muxing import Film, Sound, mux
+from support.muxing import Audio, Film, mux
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
@@ -22,7 +22,7 @@ def test_a_file_that_may_not_grow_ends_in_one_line_and_leaves_nothing(tmp_path, 
         "except MienError as error: print(f'{error.code}: {error}')\n"
     )
     source, target = (
-        mux(tmp_path / "in.mkv", Film(pts=range(50), size_wh=(320, 240)), Sound(seconds=2)),
+        mux(tmp_path / "in.mkv", Film(pts=range(50), size_wh=(320, 240)), Audio(seconds=2)),
         tmp_path / "made",
     )
     target.mkdir()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mien.app.specs import FacePhoto, Person, Wishes
+from mien.app.specs import FacePhoto, Person, TreatmentSpec
 from mien.vision.analysis.landmarks import gape_of_mesh, yaw_of_mesh
 from support.photos import as_png, astronaut, hopper
 
@@ -35,7 +35,7 @@ def portraits(eyes, scenes):
 @pytest.fixture
 def pipeline(eyes):
     photo = FacePhoto.from_bytes(as_png(astronaut()), name="alice.png")
-    return eyes.pipeline(Wishes(show=(Person("alice", (photo,)),), delay_frames=0), fps=FPS)
+    return eyes.pipeline(TreatmentSpec(show=(Person("alice", (photo,)),), delay_frames=0), fps=FPS)
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def heads(scenes, portraits):
 
     def make(name, *wide, yaw=0.0):
         posed = scenes["portraits"].turned(portraits[name], yaw=yaw, pitch=0)
-        look = scenes["portraits"].Look(face_px=130, noise=2, jpeg=85)
+        look = scenes["portraits"].Tile(face_px=130, noise=2, jpeg=85)
         wider = [scenes["grimaces"].grimacing(posed, mouth=mouth, squint=2 * mouth) for mouth in wide]
         return [scenes["know_heads"].Mover(portrait, look, seed=1) for portrait in wider]
 

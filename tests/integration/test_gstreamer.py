@@ -33,7 +33,7 @@ async def test_gstreamer_publishes_and_plays_treated_pictures_and_sound(video, c
                         lambda peer: peer.of("video").count([320, 240]) >= 20 and len(peer.of("audio")) >= 20
                     )
                     async with watching(client, made["whep_url"]) as watcher:
-                        await watcher.until(lambda seen: len(seen.pictures) > 5 and seen.last.shape == (240, 320, 3))
+                        await watcher.until(lambda seen: len(seen.frames) > 5 and seen.last.shape == (240, 320, 3))
                         assert sharpness(watcher.last) < 8, "the checkers are hidden"
                     assert await player.end() == 0
                 assert await publisher.end() == 0

@@ -72,7 +72,7 @@ async def test_no_text_holds_the_loop_or_breaks_the_server(client):
         gc.enable()
     assert held.longest_s < MOST_CPU_S, held
     assert (await client.get(f"/api/broadcasts/{made['id']}")).status_code == 200
-    await watching.hang_up()
+    await watching.close_peer()
 
 
 async def test_offers_changed_at_random_are_taken_or_refused_in_good_form(client):

@@ -75,7 +75,7 @@ async def test_a_picture_comes_before_the_next_one_is_sent():
 
     async with publishing(publisher(Camera(draw, fps=5.0))) as ingest:
         times = []
-        async for _picture, at in ingest.video():
+        async for _frame, at in ingest.video():
             times.append((time.monotonic(), at))
             if len(times) == 12:
                 break
@@ -91,7 +91,7 @@ async def test_lost_packets_freeze_nothing_for_long(share):
     connection = publisher(Camera(noise, size_wh=(320, 240), fps=20.0))
     async with publishing(connection, prepare=lambda ingest: losing(ingest, share)) as ingest:
         times = []
-        async for _picture, _at in ingest.video():
+        async for _frame, _at in ingest.video():
             times.append(time.monotonic())
             if times[-1] - times[0] > 6:
                 break
@@ -100,7 +100,7 @@ async def test_lost_packets_freeze_nothing_for_long(share):
     # On a free machine no gap reaches 0.4 s at 2 %; a busy one stands still for longer than that by itself.
     assert np.percentile(gaps, 98) < (0.2 if share < 0.05 else 0.4)
     assert gaps.max() < (1.0 if share < 0.05 else 1.5)
-    assert ingest._assembler.lost <= 10
+    assert ingest._depacketizer.lost <= 10
 
 
 async def test_sound_comes_as_it_was_sent_with_times_that_rise():
@@ -112,20 +112,20 @@ async def test_sound_comes_as_it_was_sent_with_times_that_rise():
 
         async def rtp(data, arrival_time_ms):
             packet = RtpPacket.parse(data)
-            if packet.payload_type == sound_type:
+            if packet.payload_type == audio_type:
                 sent.append(packet.payload)
             await handle(data, arrival_time_ms)
 
         transport._handle_rtp_data = rtp
 
-    sound_type = 96
+    audio_type = 96
     async with publishing(publisher(Camera(), Microphone(tone, began=time.monotonic())), prepare=prepare) as ingest:
         sounds = []
-        async for sound in ingest.sound():
-            sounds.append(sound)
+        async for audio in ingest.audio():
+            sounds.append(audio)
             if len(sounds) == 50:
                 break
-    assert [sound.data for sound in sounds] == sent[:50]
+    assert [audio.data for audio in sounds] == sent[:50]
     assert {b.ticks - a.ticks for a, b in itertools.pairwise(sounds)} == {960}
 
 
@@ -138,12 +138,12 @@ async def test_a_publisher_that_says_goodbye_ends_the_pictures():
         assert ingest.gone.is_set()
 
 
-@pytest.mark.parametrize("wishes", [("VP8", "H264"), ("H264", "VP8")], ids="before ".join)
-async def test_a_publisher_sends_what_it_offers_first(wishes):
+@pytest.mark.parametrize("feedback", [("VP8", "H264"), ("H264", "VP8")], ids="before ".join)
+async def test_a_publisher_sends_what_it_offers_first(feedback):
     connection = publisher(Camera())
-    connection.getTransceivers()[0].setCodecPreferences(codecs("video", *wishes))
+    connection.getTransceivers()[0].setCodecPreferences(codecs("video", *feedback))
     async with publishing(connection) as ingest:
-        assert list(dict.fromkeys(payload_types(connection.remoteDescription.sdp, "video").values())) == list(wishes)
+        assert list(dict.fromkeys(payload_types(connection.remoteDescription.sdp, "video").values())) == list(feedback)
         shown = 0
         async for _ in ingest.video():
             shown += 1
@@ -188,4 +188,4 @@ async def test_a_recording_of_a_publisher_can_be_published_again(tmp_path):
             if again == 20:
                 break
         await playing
-        assert len(ingest._sounds) > 30
+        assert len(ingest._audio_packets) > 30

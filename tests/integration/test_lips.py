@@ -104,7 +104,7 @@ async def test_a_beep_is_heard_when_its_flash_is_seen(delay_frames):
             light, noise = Reports(video, "video", 90_000), Reports(audio, "audio", 48_000)
             session = await publish(client, made["whip_url"], camera, microphone, token=made["token"])
             await watcher.until(lambda _: time.monotonic() - began > 8.6, timeout_s=15)  # between two flashes
-            await session.hang_up()
+            await session.close_peer()
     followed = lateness_of_beeps(watcher, light, noise)
     assert len(followed) > 4
     # ITU-R BT.1359: people notice sound that is 45 ms early.

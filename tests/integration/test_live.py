@@ -25,11 +25,11 @@ def shows_slate(watcher: Watcher) -> bool:
 
 
 def worst_sharpness(watcher: Watcher) -> float:
-    return max(sharpness(frame.to_ndarray(format="rgb24")) for _, frame in watcher.pictures)
+    return max(sharpness(frame.to_ndarray(format="rgb24")) for _, frame in watcher.frames)
 
 
-async def make(client, **wish):
-    response = await client.post("/api/broadcasts", json=wish)
+async def make(client, **spec):
+    response = await client.post("/api/broadcasts", json=spec)
     assert response.status_code == 201, response.text
     return response.json()
 
@@ -44,7 +44,7 @@ async def test_a_viewer_gets_the_treated_picture_and_never_the_camera():
         made = await make(client, title="hello")
         async with watching(client, made["whep_url"]) as watcher:
             session = await publish(client, made["whip_url"], Camera(), token=made["token"])
-            await watcher.until(lambda seen: seen.last.shape == (240, 320, 3) and len(seen.pictures) > 25)
+            await watcher.until(lambda seen: seen.last.shape == (240, 320, 3) and len(seen.frames) > 25)
             now = await show(client, made)
             assert (now["state"], now["title"], now["size"], now["viewers"]) == (
                 "live",
@@ -57,7 +57,7 @@ async def test_a_viewer_gets_the_treated_picture_and_never_the_camera():
             assert now["fps_out"] > 5
             assert 0 < now["server_delay_ms"] < 1000
             assert worst_sharpness(watcher) < 8
-            assert (await session.hang_up()).status_code == 200
+            assert (await session.close_peer()).status_code == 200
 
 
 async def test_before_anything_comes_a_viewer_sees_the_slate_at_once():
@@ -65,7 +65,7 @@ async def test_before_anything_comes_a_viewer_sees_the_slate_at_once():
         made = await make(client)
         began = time.monotonic()
         async with watching(client, made["whep_url"]) as watcher:
-            await watcher.until(lambda seen: len(seen.pictures) > 0)
+            await watcher.until(lambda seen: len(seen.frames) > 0)
             assert time.monotonic() - began < 1.5
             assert shows_slate(watcher)
             assert (await show(client, made))["state"] == "waiting"
@@ -80,7 +80,7 @@ async def test_a_browser_that_hides_its_addresses_has_a_picture_as_soon_as_any_o
         began = time.monotonic()
         async with watching(client, made["whep_url"], rewrite=hide) as watcher:
             assert ".local" in hide(watcher.session.connection.localDescription.sdp)
-            await watcher.until(lambda seen: len(seen.pictures) > 0)
+            await watcher.until(lambda seen: len(seen.frames) > 0)
             assert time.monotonic() - began < 1.5
 
 
@@ -95,7 +95,7 @@ async def test_a_viewer_who_joins_late_has_a_picture_within_a_second_and_a_half(
                 await second.until(lambda seen: shows(seen, BLUE))
                 assert time.monotonic() - began < 1.5
                 assert shows(first, BLUE)
-        await session.hang_up()
+        await session.close_peer()
 
 
 async def test_the_treatment_changes_on_air_and_a_failed_change_changes_nothing():
@@ -105,7 +105,7 @@ async def test_the_treatment_changes_on_air_and_a_failed_change_changes_nothing(
         url = f"/api/broadcasts/{made['id']}"
         async with watching(client, made["whep_url"]) as watcher:
             session = await publish(client, made["whip_url"], Camera(), token=made["token"])
-            await watcher.until(lambda seen: len(seen.pictures) > 10 and not shows_slate(seen))
+            await watcher.until(lambda seen: len(seen.frames) > 10 and not shows_slate(seen))
             swap = {"treatment": "swap", "persona": "mask:volto"}
             changed = await client.patch(url, json=swap, headers=mine)
             assert (changed.status_code, changed.json()["persona"]) == (200, "mask:volto")
@@ -113,12 +113,12 @@ async def test_the_treatment_changes_on_air_and_a_failed_change_changes_nothing(
 
             refused = await client.patch(url, json={"persona": "mask:nobody"}, headers=mine)
             assert (refused.status_code, refused.json()["code"]) == (422, "persona.unknown")
-            count = len(watcher.pictures)
-            await watcher.until(lambda seen: len(seen.pictures) > count + 10)
+            count = len(watcher.frames)
+            await watcher.until(lambda seen: len(seen.frames) > count + 10)
             assert shows(watcher, BLUE)
             assert (await show(client, made))["persona"] == "mask:volto"
             assert worst_sharpness(watcher) < 8
-        await session.hang_up()
+        await session.close_peer()
 
 
 async def test_style_and_shape_of_a_mosaic_come_from_the_wish_or_the_settings_and_change_on_air():
@@ -136,7 +136,7 @@ async def test_style_and_shape_of_a_mosaic_come_from_the_wish_or_the_settings_an
         refused = await client.patch(url, json={"mosaic_style": "stars"}, headers=headers)
         assert (refused.status_code, refused.json()["code"]) == (422, "input.invalid")
         assert (await show(client, made))["mosaic_style"] == "solid"
-        await session.hang_up()
+        await session.close_peer()
 
 
 def hangs() -> object:
@@ -150,13 +150,13 @@ async def test_a_change_of_treatment_does_not_wait_for_a_pipeline_that_hangs():
         mine = {"Authorization": f"Bearer {made['token']}"}
         async with watching(client, made["whep_url"]) as watcher:
             session = await publish(client, made["whip_url"], Camera(), token=made["token"])
-            await watcher.until(lambda seen: len(seen.pictures) > 10 and not shows_slate(seen))
+            await watcher.until(lambda seen: len(seen.frames) > 10 and not shows_slate(seen))
             broken.broken.set()
             await watcher.until(shows_slate)
             swap = {"treatment": "swap", "persona": "mask:volto"}
             await client.patch(f"/api/broadcasts/{made['id']}", json=swap, headers=mine)
             await watcher.until(lambda seen: shows(seen, BLUE))
-        await session.hang_up()
+        await session.close_peer()
 
 
 async def test_when_the_broadcaster_vanishes_viewers_see_the_slate_and_are_then_closed():
@@ -164,7 +164,7 @@ async def test_when_the_broadcaster_vanishes_viewers_see_the_slate_and_are_then_
         made = await make(client)
         async with watching(client, made["whep_url"]) as watcher:
             session = await publish(client, made["whip_url"], Camera(), token=made["token"])
-            await watcher.until(lambda seen: len(seen.pictures) > 10 and not shows_slate(seen))
+            await watcher.until(lambda seen: len(seen.frames) > 10 and not shows_slate(seen))
             for sender in session.connection.getSenders():
                 sender.replaceTrack(None)  # the line stays up, but nothing comes
             await watcher.until(shows_slate)
@@ -173,7 +173,7 @@ async def test_when_the_broadcaster_vanishes_viewers_see_the_slate_and_are_then_
             assert (await show(client, made))["state"] == "waiting"
         await session.connection.close()
         again = await publish(client, made["whip_url"], Camera(), token=made["token"])
-        await again.hang_up()
+        await again.close_peer()
 
 
 async def test_a_second_publisher_is_refused_while_the_first_is_live():
@@ -184,7 +184,7 @@ async def test_a_second_publisher_is_refused_while_the_first_is_live():
         offer = session.connection.localDescription.sdp
         refused = await client.post(made["whip_url"], content=offer, headers=headers)
         assert (refused.status_code, refused.json()["code"]) == (409, "live.taken")
-        await session.hang_up()
+        await session.close_peer()
 
 
 async def test_deleting_a_broadcast_closes_everybody_and_leaves_no_thread_or_task_behind():
@@ -194,7 +194,7 @@ async def test_deleting_a_broadcast_closes_everybody_and_leaves_no_thread_or_tas
         made = await make(client)
         async with watching(client, made["whep_url"]) as watcher:
             session = await publish(client, made["whip_url"], Camera(), token=made["token"])
-            await watcher.until(lambda seen: len(seen.pictures) > 5)
+            await watcher.until(lambda seen: len(seen.frames) > 5)
             mine = {"Authorization": f"Bearer {made['token']}"}
             url = f"/api/broadcasts/{made['id']}"
             assert (await client.delete(url)).status_code == 401
@@ -235,7 +235,7 @@ async def test_obs_publishes_without_making_a_broadcast_first():
         async with watching(client, listed["whep_url"]) as watcher:
             await watcher.until(lambda seen: not shows_slate(seen))
             assert worst_sharpness(watcher) < 8
-        await session.hang_up()
+        await session.close_peer()
 
 
 async def test_late_candidates_are_taken_and_restarts_are_not():
@@ -271,4 +271,4 @@ async def test_late_candidates_are_taken_and_restarts_are_not():
             415,
             "http.unsupported_media_type",
         )
-        await session.hang_up()
+        await session.close_peer()

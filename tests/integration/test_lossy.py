@@ -6,10 +6,10 @@ import itertools
 import random
 import time
 
-from mien.media.codecs.encoded import EncodedPicture, VideoCodec
+from mien.media.codecs.encoded import ReceivedFrame, VideoCodec
 from mien.media.webrtc.aiortc_internals import take_packets
 from mien.media.webrtc.egress.fan_out import FanOut
-from mien.media.webrtc.ingest.depacketizer import Assembler
+from mien.media.webrtc.ingest.depacketizer import Depacketizer
 from mien.media.webrtc.sdp.parse import payload_types
 from support.egress import FPS, linked, without_rtx
 from support.on_time import on_time
@@ -28,16 +28,16 @@ class Screen:
         self.shown = []
         self._height = 0
         types = payload_types(link.connection.remoteDescription.sdp, "video")
-        self._assembler = Assembler({number: VideoCodec.VP8 for number, name in types.items() if name == "VP8"})
+        self._depacketizer = Depacketizer({number: VideoCodec.VP8 for number, name in types.items() if name == "VP8"})
         take_packets(link.receiver("video"), self._take)
 
     def _take(self, packet):
         now = time.monotonic()
-        for frame in self._assembler.add(packet, now):
+        for frame in self._depacketizer.add(packet, now):
             if frame.is_keyframe:  # RFC 6386, 9.1
                 self._height = int.from_bytes(frame.data[8:10], "little") & 0x3FFF
             self.shown.append((now, self._height))
-        return self._assembler.wishes(now)
+        return self._depacketizer.spec(now)
 
     def gaps(self):
         return [after - before for (before, _), (after, _) in itertools.pairwise(self.shown)]
@@ -73,25 +73,25 @@ class Source:
         self._wanted = {0, 1}
         self._noise = random.Random(1)  # noqa: S311  # the same pictures each time
 
-    def want_keyframe(self, rung):
+    def want_keyframe(self, layer):
         if self._answers:
-            self._wanted.add(rung)
+            self._wanted.add(layer)
 
     async def play(self, seconds):
         began = time.monotonic()
         for number in range(seconds * FPS):
             await asyncio.sleep(max(began + number / FPS - time.monotonic(), 0))
-            for rung, bit_rate in enumerate(RATES):
-                self._fan_out.push_picture(self._picture(number, rung, bit_rate // 8 // FPS))
+            for layer, bit_rate in enumerate(RATES):
+                self._fan_out.push_frame(self._frame(number, layer, bit_rate // 8 // FPS))
 
-    def _picture(self, number, rung, size):
-        is_keyframe = rung in self._wanted
-        self._wanted.discard(rung)
+    def _frame(self, number, layer, size):
+        is_keyframe = layer in self._wanted
+        self._wanted.discard(layer)
         # RFC 6386, 9.1: the first bit tells a keyframe, which goes on with a start code and its size.
-        width, height = (1280 >> rung, 720 >> rung)
+        width, height = (1280 >> layer, 720 >> layer)
         head = b"\x10\0\0\x9d\x01\x2a" + width.to_bytes(2, "little") + height.to_bytes(2, "little")
         data = (head if is_keyframe else b"\x11\0\0") + self._noise.randbytes(size * (3 if is_keyframe else 1))
-        return EncodedPicture(data, number * 90_000 // FPS, is_keyframe=is_keyframe, rung=rung)
+        return ReceivedFrame(data, number * 90_000 // FPS, is_keyframe=is_keyframe, layer=layer)
 
 
 @contextlib.asynccontextmanager
@@ -141,14 +141,14 @@ async def test_a_viewer_with_a_narrow_line_sees_moving_pictures_while_another_ke
 
 
 @contextlib.asynccontextmanager
-async def on_the_lower_rung(bit_rate=None, **options):
+async def on_the_lower_layer(bit_rate=None, **options):
     """Yield a link that soon looks for more, what its end shows and a source."""
     fan_out = FanOut()
     source = Source(fan_out)
     options |= {"kinds": ("video",), "bit_rates": RATES, "want_keyframe": source.want_keyframe}
     async with linked(fan_out, **options) as link:
         screen = Screen(link)
-        link.viewer.chooser.rung, link.viewer.chooser._patience_s = 1, 1.0
+        link.viewer.layer_selector.layer, link.viewer.layer_selector._patience_s = 1, 1.0
         if bit_rate is not None:
             squeeze(link, bit_rate)
         yield link, screen, source
@@ -156,7 +156,7 @@ async def on_the_lower_rung(bit_rate=None, **options):
 
 @on_time
 async def test_a_narrow_line_is_probed_and_its_viewer_sees_nothing_of_it():
-    async with on_the_lower_rung(600_000) as (link, screen, source):
+    async with on_the_lower_layer(600_000) as (link, screen, source):
         await source.play(14)
         assert link.viewer.stats().padded > 20
         assert {height for _, height in screen.shown} == {360}
@@ -166,10 +166,10 @@ async def test_a_narrow_line_is_probed_and_its_viewer_sees_nothing_of_it():
 
 @on_time
 async def test_a_wide_line_is_filled_and_then_gets_the_better_picture():
-    async with on_the_lower_rung() as (link, screen, source):
+    async with on_the_lower_layer() as (link, screen, source):
         await source.play(20)
         probed = link.viewer.stats()
-        assert (probed.rung, probed.resent) == (0, 0)
+        assert (probed.layer, probed.resent) == (0, 0)
         assert probed.padded > 500
         assert [height for height, _ in itertools.groupby(height for _, height in screen.shown)] == [360, 720]
         assert max(screen.gaps()) < 0.4
@@ -179,7 +179,7 @@ async def test_a_wide_line_is_filled_and_then_gets_the_better_picture():
 
 @on_time
 async def test_whoever_takes_no_retransmissions_is_given_the_better_picture_on_trial():
-    async with on_the_lower_rung(rewrite=without_rtx) as (link, screen, source):
+    async with on_the_lower_layer(rewrite=without_rtx) as (link, screen, source):
         await source.play(4)
         assert link.viewer.stats().padded == 0
         assert screen.shown[-1][1] == 720

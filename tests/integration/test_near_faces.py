@@ -8,7 +8,7 @@ import pytest
 from skimage import data
 
 from mien.app.ports import LivePolicy
-from mien.app.specs import BuiltInMask, Wishes
+from mien.app.specs import BuiltInMask, TreatmentSpec
 from mien.vision.render.label import Label
 from support.scenes import ASTRONAUT_FACE_XYXY
 
@@ -26,7 +26,7 @@ class NoLabel(Label):
         """Leave the picture as it is."""
 
 
-def look(times, *, size_wh=(480, 270), aside=(0.0, 0.0), roll=0.0):
+def tile(times, *, size_wh=(480, 270), aside=(0.0, 0.0), roll=0.0):
     """Return the astronaut's face so many times as tall as the frame, and which pixels of the frame show it.
 
     `aside` moves the middle of the face from the frame's, in frame widths and heights; `roll` is in degrees.
@@ -71,8 +71,10 @@ WAYS = {
 @pytest.mark.parametrize("kind", ["file", "live"])
 @pytest.mark.parametrize("way", list(WAYS))
 def test_a_near_face_is_hidden_in_every_frame(eyes, way, kind):
-    shots = [look(**how) for how in WAYS[way]]
-    pipeline = eyes.pipeline(Wishes(mosaic=True), fps=FPS) if kind == "file" else eyes.build(LivePolicy("mosaic"))
+    shots = [tile(**how) for how in WAYS[way]]
+    pipeline = (
+        eyes.pipeline(TreatmentSpec(mosaic=True), fps=FPS) if kind == "file" else eyes.build(LivePolicy("mosaic"))
+    )
     frames = treated(pipeline, [image for image, _face in shots])
     assert len(frames) == len(shots)
     seen = [bare(frame, *shot) for frame, shot in zip(frames, shots, strict=True)]
@@ -82,13 +84,13 @@ def test_a_near_face_is_hidden_in_every_frame(eyes, way, kind):
 @pytest.mark.parametrize("roll", [0, 90, 180, 270])
 @pytest.mark.parametrize("times", [1.0, 2.2])
 def test_a_near_face_on_a_still_is_hidden(eyes, times, roll):
-    image, face = look(times, roll=roll)
-    (frame,) = treated(eyes.pipeline(Wishes(mosaic=True), still=True), [image])
+    image, face = tile(times, roll=roll)
+    (frame,) = treated(eyes.pipeline(TreatmentSpec(mosaic=True), still=True), [image])
     assert bare(frame, image, face) < 0.1
 
 
 def test_a_near_face_whose_mesh_holds_is_swapped(eyes):
-    shots = [look(1.1, aside=(0.01 * np.sin(n), 0.0)) for n in range(10)]
-    pipeline = eyes.pipeline(Wishes(swap_to=BuiltInMask("volto")), fps=FPS)
+    shots = [tile(1.1, aside=(0.01 * np.sin(n), 0.0)) for n in range(10)]
+    pipeline = eyes.pipeline(TreatmentSpec(swap_to=BuiltInMask("volto")), fps=FPS)
     frames = treated(pipeline, [image for image, _face in shots])
     assert sum(frame.counts.get("swap", 0) for frame in frames) >= 8

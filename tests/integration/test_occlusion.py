@@ -6,7 +6,7 @@ import pytest
 
 from mien.vision.analysis.detector import CenterFaceDetector
 from mien.vision.analysis.landmarks import MeshLandmarker, roi_of_detection
-from mien.vision.analysis.tiles import Finder, Look
+from mien.vision.analysis.tiles import Tile, TiledDetector
 from mien.vision.mesh.regions import inner, openings
 from mien.vision.mesh.texture_map import unwrap
 from mien.vision.swap.occlusion import FINE_SIDE, LearntOcclusion
@@ -20,7 +20,9 @@ SKIN = (inner(FINE_SIDE) > 0.9) & (openings(FINE_SIDE) < 0.1)
 def face(runtime):
     """The flat face of a public-domain portrait, and what the network says of a flat face."""
     photo = astronaut()
-    (seen,) = Finder(CenterFaceDetector(runtime.open("centerface")))(photo, [Look((0, 0, *photo.shape[1::-1]), 640)])
+    (seen,) = TiledDetector(CenterFaceDetector(runtime.open("centerface")))(
+        photo, [Tile((0, 0, *photo.shape[1::-1]), 640)]
+    )
     mesh, _ = MeshLandmarker(runtime.open("face-mesh")).settle(photo, roi_of_detection(seen), rounds=3)
     net = runtime.open("face-occlusion")
     return unwrap(photo, mesh, FINE_SIDE), lambda texture: LearntOcclusion(net)(texture, dt=1 / 30)

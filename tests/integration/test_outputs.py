@@ -71,13 +71,13 @@ async def test_a_broadcast_is_recorded_treated_as_it_is(where, codec, suffix, tm
         data = (await client.get(listed["url"])).content
         with av.open(io.BytesIO(data)) as recording:
             assert {stream.type for stream in recording.streams} == {"video", "audio"}
-            pictures = [frame.to_ndarray(format="rgb24") for frame in recording.decode(video=0)]
-        assert len(pictures) > 30
-        assert max(map(sharpness, pictures)) < 8
+            frames = [frame.to_ndarray(format="rgb24") for frame in recording.decode(video=0)]
+        assert len(frames) > 30
+        assert max(map(sharpness, frames)) < 8
         assert (await client.get("/api/recordings/..%2Fconsents.jsonl")).status_code == 404
         assert (await client.delete(listed["url"])).status_code == 204
         assert (await client.get("/api/recordings")).json() == []
-        await session.hang_up()
+        await session.close_peer()
 
 
 async def test_a_worker_that_is_killed_leaves_a_recording_and_the_next_one_records_on(tmp_path):
@@ -96,7 +96,7 @@ async def test_a_worker_that_is_killed_leaves_a_recording_and_the_next_one_recor
             assert sum(1 for _ in recording.decode(video=0)) > 20
         again = await publish(client, made["whip_url"], Camera(), token=made["token"])
         await asyncio.sleep(3)
-        await again.hang_up()
+        await again.close_peer()
         await session.connection.close()
         await client.delete(f"/api/broadcasts/{made['id']}", headers={"Authorization": f"Bearer {made['token']}"})
         assert len(await until(listed, lambda found: len(found) == 2)) == 2
@@ -119,7 +119,7 @@ async def test_a_thumbnail_shows_what_viewers_see(where, tmp_path):
         image = np.asarray(Pillow.open(io.BytesIO(answer.content)).convert("RGB"))
         assert image.shape == (240, 320, 3)
         assert sharpness(image) < 8
-        await session.hang_up()
+        await session.close_peer()
 
 
 @everywhere
@@ -137,9 +137,9 @@ async def test_a_broadcast_is_pushed_to_another_server_and_the_push_can_be_stopp
         made = await near.post(pushes, json=target, headers=mine)
         assert (made.status_code, made.json()["state"]) == (201, "connecting")
         session = await publish(near, here["whip_url"], Camera(), token=here["token"])
-        async with watching(far, there["whep_url"], sound=False) as watcher:
-            await watcher.until(lambda seen: seen.last.shape == (240, 320, 3) and len(seen.pictures) > 15)
-            assert max(sharpness(frame.to_ndarray(format="rgb24")) for _, frame in watcher.pictures) < 8
+        async with watching(far, there["whep_url"], audio=False) as watcher:
+            await watcher.until(lambda seen: seen.last.shape == (240, 320, 3) and len(seen.frames) > 15)
+            assert max(sharpness(frame.to_ndarray(format="rgb24")) for _, frame in watcher.frames) < 8
 
         async def fares():
             return (await near.get(pushes, headers=mine)).json()
@@ -150,7 +150,7 @@ async def test_a_broadcast_is_pushed_to_another_server_and_the_push_can_be_stopp
         assert await fares() == []
         refused = (await near.delete(f"{pushes}/{fare['id']}", headers=mine)).json()
         assert refused["code"] == "live.no_such_session"
-        await session.hang_up()
+        await session.close_peer()
 
 
 async def test_a_push_to_a_private_address_is_refused_unless_the_operator_allows_it(tmp_path):

@@ -26,8 +26,8 @@ DEFAULTS = {
 SERVER = {"style": "blur", "shape": "head"}
 
 
-async def made(client, **wish):
-    answer = await client.post("/api/broadcasts", json=CHOSEN | wish)
+async def made(client, **spec):
+    answer = await client.post("/api/broadcasts", json=CHOSEN | spec)
     assert answer.status_code == 201, answer.text
     url = f"/api/broadcasts/{answer.json()['id']}"
 
@@ -38,7 +38,7 @@ async def made(client, **wish):
     return url, patch
 
 
-def wish_of(shown):
+def spec_of(shown):
     return {name: shown[name] for name in CHOSEN}
 
 
@@ -46,8 +46,8 @@ async def test_what_is_left_out_stays():
     factory = SmallFactory()
     async with serving(factory, mosaic=SERVER) as client:
         url, patch = await made(client)
-        assert wish_of((await patch()).json()) == CHOSEN
-        assert wish_of((await client.get(url)).json()) == CHOSEN
+        assert spec_of((await patch()).json()) == CHOSEN
+        assert spec_of((await client.get(url)).json()) == CHOSEN
         assert len(factory.built) == 1  # nothing to change, nothing to build
 
 
@@ -59,7 +59,7 @@ async def test_null_brings_back_the_default_of_one_field_and_touches_no_other(na
         answer = await patch(**{name: None})
         assert answer.status_code == 200, answer.text
         wanted = CHOSEN | {name: DEFAULTS[name]} | ({"persona": None} if name == "treatment" else {})
-        assert wish_of(answer.json()) == wish_of((await client.get(url)).json()) == wanted
+        assert spec_of(answer.json()) == spec_of((await client.get(url)).json()) == wanted
         if name != "title":
             assert getattr(factory.built[-1], name) == DEFAULTS[name]  # the session treats by it, too
 
@@ -69,7 +69,7 @@ async def test_a_swap_cannot_lose_its_persona_but_a_mosaic_may_be_asked_for_with
         url, patch = await made(client)
         refused = await patch(persona=None)
         assert (refused.status_code, refused.json()["code"]) == (422, "policy")
-        assert wish_of((await client.get(url)).json()) == CHOSEN
+        assert spec_of((await client.get(url)).json()) == CHOSEN
         assert (await patch(persona=None, treatment=None)).json()["treatment"] == "mosaic"
 
 
@@ -83,4 +83,4 @@ async def test_null_ends_a_recording(tmp_path):
 async def test_all_at_once_is_what_a_new_broadcast_would_be():
     async with serving(SmallFactory(), mosaic=SERVER) as client:
         _, patch = await made(client)
-        assert wish_of((await patch(**dict.fromkeys(CHOSEN))).json()) == DEFAULTS
+        assert spec_of((await patch(**dict.fromkeys(CHOSEN))).json()) == DEFAULTS

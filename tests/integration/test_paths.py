@@ -49,16 +49,16 @@ async def test_a_broadcast_lives_below_a_prefix(way, slash):
             assert made[name] == f"/mien/{path}/{broadcast_id}"
         session = await publish(client, made["whip_url"] + slash, Camera(), token=made["token"])
         assert session.url.startswith(f"/mien/whip/{broadcast_id}/")
-        async with watching(client, made["whep_url"] + slash, sound=False) as watcher:
+        async with watching(client, made["whep_url"] + slash, audio=False) as watcher:
             assert watcher.session.url.startswith(f"/mien/whep/{broadcast_id}/")
-            await watcher.until(lambda seen: len(seen.pictures) > 1)
+            await watcher.until(lambda seen: len(seen.frames) > 1)
             events = f"{client.base_url}/mien/api/broadcasts/{broadcast_id}/events{slash}".replace("http", "ws", 1)
             async with websockets.connect(events) as socket:
                 assert json.loads(await socket.recv())["whep_url"] == f"/mien/whep/{broadcast_id}"
             (shown,) = (await client.get("/mien/api/broadcasts")).json()
             assert (await client.get(shown["thumbnail_url"])).status_code == 200
             assert (await client.delete(watcher.session.url + slash)).status_code == 200
-        assert (await session.hang_up()).status_code == 200
+        assert (await session.close_peer()).status_code == 200
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -67,7 +67,7 @@ async def test_the_link_to_the_players_lies_below_the_prefix(way):
         camera = Camera()
         session = await publish(client, "/mien/whip", camera)
         assert re.search(r'</mien/whep/[^>]+>; rel="alternate"', session.response.headers["link"])
-        await session.hang_up()
+        await session.close_peer()
 
 
 @pytest.mark.parametrize("way", [*WAYS, pytest.param({}, id="says-nothing")])

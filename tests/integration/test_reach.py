@@ -11,18 +11,18 @@ from aiortc import RTCSessionDescription
 
 from mien.config import LiveSettings
 from mien.media.webrtc.aiortc_internals import gather_within
-from mien.media.webrtc.ice.network import Reach, bind_udp
+from mien.media.webrtc.ice.network import IceNetworkSettings, bind_udp
 from mien.runners import ProcessRunner
-from mien.server.app import reach_of
+from mien.server.app import ice_network_of
 from support.live import Camera, peer, publish, serving, sharpness, watching
 from support.pipelines import SmallFactory
 from support.worker import COMMAND
 
 
 @pytest.fixture(autouse=True)
-def default_reach():
+def default_ice_network():
     yield
-    gather_within(Reach())
+    gather_within(IceNetworkSettings())
 
 
 def candidates(sdp):
@@ -39,21 +39,21 @@ def free_ports(count):
     raise AssertionError("this machine has no free ports")
 
 
-async def picture_arrives(client):
+async def frame_arrives(client):
     """Publish and watch; return both answers."""
     made = (await client.post("/api/broadcasts", json={})).json()
     session = await publish(client, made["whip_url"], Camera(), token=made["token"])
-    async with watching(client, made["whep_url"], sound=False) as watcher:
+    async with watching(client, made["whep_url"], audio=False) as watcher:
         await watcher.until(lambda seen: seen.last.std() > 20 and sharpness(seen.last) < 8)
         answers = session.response.text, watcher.session.response.text
-    await session.hang_up()
+    await session.close_peer()
     return answers
 
 
 async def test_media_stay_within_their_ports():
     first = free_ports(8)
     async with serving(SmallFactory(), live={"udp_ports": f"{first}-{first + 7}", "bind_to": ["127.0.0.1"]}) as client:
-        for answer in await picture_arrives(client):
+        for answer in await frame_arrives(client):
             ((address, port),) = candidates(answer)
             assert address == "127.0.0.1"
             assert first <= int(port) < first + 8
@@ -91,7 +91,7 @@ async def test_the_public_address_is_announced_and_the_private_one_is_not():
         ((address, _port),) = candidates(session.response.text)
         assert address == "203.0.113.7"
         assert "127.0.0.1" not in session.response.text
-        await session.hang_up()
+        await session.close_peer()
 
 
 async def test_a_peer_connects_through_the_mapping_of_a_cloud():
@@ -114,14 +114,14 @@ async def test_a_peer_connects_through_the_mapping_of_a_cloud():
 @pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
 async def test_pictures_travel_over_ipv6():
     async with serving(SmallFactory(), live={"bind_to": ["::1"]}) as client:
-        for answer in await picture_arrives(client):
+        for answer in await frame_arrives(client):
             assert {address for address, _ in candidates(answer)} == {"::1"}
 
 
 async def test_a_worker_process_is_reached_there_too():
     first = free_ports(8)
     live = {"udp_ports": f"{first}-{first + 7}", "bind_to": ["127.0.0.1"], "public_addresses": ["203.0.113.7"]}
-    reach = reach_of(LiveSettings.model_validate(live))
+    reach = ice_network_of(LiveSettings.model_validate(live))
 
     def open_runner(limits, ice_servers):
         return ProcessRunner(COMMAND, limits=limits, ice_servers=ice_servers, reach=reach, spares=0)
@@ -132,12 +132,14 @@ async def test_a_worker_process_is_reached_there_too():
         ((address, port),) = candidates(session.response.text)
         assert address == "203.0.113.7"
         assert first <= int(port) < first + 8
-        await session.hang_up()
+        await session.close_peer()
 
 
 async def test_aioice_still_gathers_the_way_we_lean_on():
     first = free_ports(4)
-    gather_within(Reach(bind_to=("127.0.0.1",), public_addresses=("203.0.113.7",), udp_ports=range(first, first + 4)))
+    gather_within(
+        IceNetworkSettings(bind_to=("127.0.0.1",), public_addresses=("203.0.113.7",), udp_ports=range(first, first + 4))
+    )
     connection = aioice.ice.Connection(ice_controlling=True)
     await connection.gather_candidates()
     (candidate,) = connection.local_candidates

@@ -33,14 +33,14 @@ def test_viewers_recording_and_thumbnail_show_the_same_and_forget_together(tmp_p
     def emit(picture):
         pictures.append(picture)
         for recorder in recorders:
-            recorder.put_picture(picture)
+            recorder.put_frame(picture)
 
     thread = EncoderThread(emit=emit, epoch=time.monotonic(), slate_after_s=60.0, codec=codec, taps=[thumbnail])
     try:
         thread.set_audience(frozenset({0}))
         show(thread, 0.5)
         recorders.append(
-            Recorder(tmp_path, "show", codec=codec, want_keyframe=partial(thread.want_keyframe, 0), sound=False)
+            Recorder(tmp_path, "show", codec=codec, want_keyframe=partial(thread.want_keyframe, 0), audio=False)
         )
         show(thread, 4.5)
         assert cv2.imdecode(np.frombuffer(thumbnail.latest(), np.uint8), cv2.IMREAD_COLOR).mean() > 150

@@ -15,7 +15,7 @@ from mien.app.photos.advice import ADVICE
 from mien.errors import FacePhotoError
 from mien.media.webrtc.peer import IceServer
 from mien.server.signalling import link_of
-from mien.vision.photos.quality import Fault
+from mien.vision.photos.quality import PhotoIssue
 from support.live import Camera, ListLedger, Microphone, an_offer, publish, serving
 from support.pipelines import SMALL, SmallFactory
 
@@ -58,7 +58,7 @@ async def publish_and_leave(client, made):
     """Return the ICE servers that a publisher was told."""
     session = await publish(client, made["whip_url"], Camera(), token=made["token"])
     links = [link for link in session.response.headers.get_list("link") if "ice-server" in link]
-    await session.hang_up()
+    await session.close_peer()
     return [SimpleNamespace(**LINK.fullmatch(link).groupdict()) for link in links]
 
 
@@ -119,7 +119,7 @@ class TestOffers:
         offer = (await an_offer("video")).replace("VP8", "VP7").replace("H264", "H263")
         assert is_problem(await client.post(made["whip_url"], content=offer, headers=headers), 422, "live.sdp")
         session = await publish(client, made["whip_url"], Camera(), token=made["token"])
-        await session.hang_up()
+        await session.close_peer()
 
     async def test_too_much_body_is_refused_even_when_no_length_is_declared(self, client, made):
         async def chunks():
@@ -146,7 +146,7 @@ class TestAnswers:
         assert "x-google-start-bitrate=2000" in response.text
         assert RTCSessionDescription(response.text, "answer")
         assert (await client.delete(session.url)).status_code == 401
-        assert (await session.hang_up()).status_code == 200
+        assert (await session.close_peer()).status_code == 200
         gone = await client.delete(session.url, headers=session.headers)
         assert is_problem(gone, 404, "live.no_such_session")
 
@@ -238,7 +238,7 @@ class TestAnswers:
 
 class TestBroadcasts:
     @pytest.mark.parametrize(
-        ("wish", "code"),
+        ("spec", "code"),
         [
             pytest.param({"treatment": "show"}, "input.invalid", id="nobody is ever shown on request"),
             pytest.param({"treatment": "swap"}, "policy", id="a swap into nothing"),
@@ -250,8 +250,8 @@ class TestBroadcasts:
             pytest.param({"title": "a\x00b"}, "input", id="an unprintable title"),
         ],
     )
-    async def test_a_wish_that_makes_no_sense_is_refused(self, client, wish, code):
-        assert is_problem(await client.post("/api/broadcasts", json=wish), 422, code)
+    async def test_a_wish_that_makes_no_sense_is_refused(self, client, spec, code):
+        assert is_problem(await client.post("/api/broadcasts", json=spec), 422, code)
         assert (await client.get("/api/broadcasts")).json() == []
 
     async def test_there_is_an_end_to_how_many_there_may_be(self):
@@ -288,11 +288,11 @@ class TestReferences:
                 data={"owner_agrees": "true", "declared_by": "Kim"},
             )
             assert answer.status_code == 201, answer.text
-            assert answer.json()["notes"] == [ADVICE[Fault.FACE_SMALL]["en"]]
+            assert answer.json()["notes"] == [ADVICE[PhotoIssue.FACE_SMALL]["en"]]
             (declaration,) = ledger.declarations
             assert (declaration.declared_by, declaration.use) == ("Kim", "swap")
-            wish = {"treatment": "swap", "persona": answer.json()["id"]}
-            assert (await client.post("/api/broadcasts", json=wish)).status_code == 201
+            spec = {"treatment": "swap", "persona": answer.json()["id"]}
+            assert (await client.post("/api/broadcasts", json=spec)).status_code == 201
 
     async def test_several_photos_of_a_face_are_one_persona_with_findings_for_each(self):
         ledger = ListLedger()
@@ -303,7 +303,7 @@ class TestReferences:
                 data={"owner_agrees": "true", "declared_by": "Kim", "language": "ko"},
             )
         assert answer.status_code == 201, answer.text
-        texts = ADVICE[Fault.FACE_SMALL]
+        texts = ADVICE[PhotoIssue.FACE_SMALL]
         assert answer.json()["notes"] == [texts["ko"]]
         assert [[finding["advice"] for finding in photo["findings"]] for photo in answer.json()["photos"]] == [
             [texts]
@@ -390,7 +390,7 @@ class TestAccess:
         async with serving(SmallFactory(), whip_token=OPERATOR) as client:
             session = await publish(client, "/whip", Camera(), token=OPERATOR)
             assert (await client.delete(session.url)).status_code == 401
-            assert (await session.hang_up()).status_code == 200
+            assert (await session.close_peer()).status_code == 200
 
 
 class TestPages:

@@ -54,10 +54,10 @@ def test_no_face_is_bare_around_a_change_of_size(eyes, policy, size_wh):
 
 @pytest.mark.models
 def test_what_is_found_after_a_change_of_size_hides_nothing_in_the_frames_before_it(eyes):
-    steady = treat(eyes, LivePolicy("mosaic"), [BASE_WH] * 12)
+    stabilise = treat(eyes, LivePolicy("mosaic"), [BASE_WH] * 12)
     changed = treat(eyes, LivePolicy("mosaic"), [BASE_WH] * 9 + [(320, 180)] * 3)
     for number in range(9):
-        assert np.array_equal(steady[number], changed[number]), number
+        assert np.array_equal(stabilise[number], changed[number]), number
 
 
 @pytest.mark.models
@@ -85,7 +85,7 @@ async def test_viewers_go_on_through_changes_of_size_and_see_no_untreated_pictur
     async with serving(SmallFactory(), live={"codecs": [codec]}) as client:
         made = (await client.post("/api/broadcasts", json={"record": False})).json()
         session = await publish(client, made["whip_url"], camera, token=made["token"])
-        async with watching(client, made["whep_url"], sound=False) as watcher:
+        async with watching(client, made["whep_url"], audio=False) as watcher:
             for size_wh in ((320, 240), (160, 120), (240, 320), (64, 48), (640, 480)):
                 camera.size_wh = size_wh
                 seen_before = len(watcher.pictures)
@@ -100,4 +100,4 @@ async def test_viewers_go_on_through_changes_of_size_and_see_no_untreated_pictur
             for _, frame in watcher.pictures[1:]:
                 if min(frame.width, frame.height) >= 120:  # smaller stripes are cells themselves
                     assert sharpness(np.asarray(frame.to_ndarray(format="rgb24"))) < 14
-        await asyncio.wait_for(session.hang_up(), 10)
+        await asyncio.wait_for(session.close_peer(), 10)

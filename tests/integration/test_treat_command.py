@@ -94,8 +94,8 @@ def test_style_and_shape_of_a_mosaic_are_options_and_settings(folder, monkeypatc
 
 
 def test_an_unknown_style_is_refused(folder, capsys):
-    wish = ("--mosaic", "--mosaic-style", "stars")
-    assert mien("treat", folder / "astronaut.png", folder / "out.png", *wish) == 2
+    spec = ("--mosaic", "--mosaic-style", "stars")
+    assert mien("treat", folder / "astronaut.png", folder / "out.png", *spec) == 2
     assert "'cells', 'solid', 'blur'" in capsys.readouterr().err
     assert not (folder / "out.png").exists()
 
@@ -167,11 +167,11 @@ def test_a_turned_phone_photo_is_seen_upright(folder, capsys):
 
 
 @pytest.mark.parametrize(
-    "wish", [("--mosaic",), ("--swap-to", "mask:marble"), ("--swap-to", "mask:painted", "--mosaic")]
+    "spec", [("--mosaic",), ("--swap-to", "mask:marble"), ("--swap-to", "mask:painted", "--mosaic")]
 )
-def test_every_frame_of_a_video_is_treated_and_labelled_and_its_sound_kept(folder, wish, capsys):
-    source = Clip(size_wh=SIZE, pts=range(25), picture=scene, sound="aac").write(folder / "in.mp4")
-    assert mien("treat", source, folder / "out.mp4", *wish) == 0
+def test_every_frame_of_a_video_is_treated_and_labelled_and_its_sound_kept(folder, spec, capsys):
+    source = Clip(size_wh=SIZE, pts=range(25), picture=scene, audio="aac").write(folder / "in.mp4")
+    assert mien("treat", source, folder / "out.mp4", *spec) == 0
     frames = [frame.to_ndarray(format="rgb24") for frame in decode(folder / "out.mp4")]
     assert len(frames) == 25
     assert all(label_is_on(frame) for frame in frames)

@@ -109,7 +109,7 @@ def test_sound_is_copied_packet_for_packet_and_keeps_its_time(tmp_path, codec, b
     ],
 )
 def test_sound_the_container_cannot_hold_is_converted_and_said_so(tmp_path, codec, before, after):
-    source = Clip(pts=range(25), sound=codec, sound_start_s=0.2).write(tmp_path / f"in{before}")
+    source = Clip(pts=range(25), sound=codec, audio_start_s=0.2).write(tmp_path / f"in{before}")
     report = treat(source, tmp_path / f"out{after}")
     assert any("sound was converted" in note for note in report.notes)
     with av.open(str(tmp_path / f"out{after}")) as container:

@@ -37,8 +37,8 @@ async def settles(true, *, timeout_s: float = 8.0) -> bool:
     return true()
 
 
-async def make(client, **wish):
-    response = await client.post("/api/broadcasts", json=wish)
+async def make(client, **spec):
+    response = await client.post("/api/broadcasts", json=spec)
     assert response.status_code == 201, response.text
     return response.json()
 
@@ -55,7 +55,7 @@ async def state_becomes(client, made, *wanted: str) -> dict:
 
 
 def worst_sharpness(watcher: Watcher) -> float:
-    return max(sharpness(frame.to_ndarray(format="rgb24")) for _, frame in watcher.pictures)
+    return max(sharpness(frame.to_ndarray(format="rgb24")) for _, frame in watcher.frames)
 
 
 async def test_a_broadcast_runs_in_its_own_process_and_the_process_ends_with_it():
@@ -65,7 +65,7 @@ async def test_a_broadcast_runs_in_its_own_process_and_the_process_ends_with_it(
         carrying = worker_pids() - before
         async with watching(client, made["whep_url"]) as watcher:
             session = await publish(client, made["whip_url"], Camera(), token=made["token"])
-            await watcher.until(lambda seen: seen.last.shape == (240, 320, 3) and len(seen.pictures) > 25)
+            await watcher.until(lambda seen: seen.last.shape == (240, 320, 3) and len(seen.frames) > 25)
             now = await state_becomes(client, made, "live")
             assert (now["size"], now["viewers"], now["faces"]) == ([320, 240], 1, {"mosaic": 1})
             assert worst_sharpness(watcher) < 8
@@ -76,7 +76,7 @@ async def test_a_broadcast_runs_in_its_own_process_and_the_process_ends_with_it(
                 headers={"Authorization": f"Bearer {made['token']}"},
             )
             assert (refused.status_code, refused.json()["code"]) == (422, "persona.unknown")
-            assert (await session.hang_up()).status_code == 200
+            assert (await session.close_peer()).status_code == 200
             gone = await client.delete(session.url, headers=session.headers)
             assert (gone.status_code, gone.json()["code"]) == (404, "live.no_such_session")
         ended = await client.delete(
@@ -95,8 +95,8 @@ async def test_a_worker_that_is_killed_takes_nothing_else_down_and_its_broadcast
         async with watching(client, first["whep_url"]) as watcher, watching(client, other["whep_url"]) as untouched:
             session = await publish(client, first["whip_url"], Camera(), token=first["token"])
             elsewhere = await publish(client, other["whip_url"], Camera(), token=other["token"])
-            await watcher.until(lambda seen: len(seen.pictures) > 10)
-            await untouched.until(lambda seen: len(seen.pictures) > 10)
+            await watcher.until(lambda seen: len(seen.frames) > 10)
+            await untouched.until(lambda seen: len(seen.frames) > 10)
 
             os.kill(first_pid, signal.SIGKILL)
             await state_becomes(client, first, "restarting")
@@ -111,13 +111,13 @@ async def test_a_worker_that_is_killed_takes_nothing_else_down_and_its_broadcast
 
             async with watching(client, first["whep_url"]) as again:
                 back = await publish(client, first["whip_url"], Camera(), token=first["token"])
-                await again.until(lambda seen: seen.last.shape == (240, 320, 3) and len(seen.pictures) > 20)
+                await again.until(lambda seen: seen.last.shape == (240, 320, 3) and len(seen.frames) > 20)
                 assert worst_sharpness(again) < 8
-                await back.hang_up()
-            count = len(untouched.pictures)
-            await untouched.until(lambda seen: len(seen.pictures) > count + 10)
+                await back.close_peer()
+            count = len(untouched.frames)
+            await untouched.until(lambda seen: len(seen.frames) > count + 10)
             assert (await show(client, other))["state"] == "live"
-            await elsewhere.hang_up()
+            await elsewhere.close_peer()
         await session.connection.close()
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import av
 import numpy as np
 
-from mien.media.codecs.encoded import EncodedPicture, EncodedSound, VideoCodec
-from mien.media.codecs.layers import Ladder
+from mien.media.codecs.encoded import EncodedAudio, ReceivedFrame, VideoCodec
+from mien.media.codecs.layers import LayerEncoders
 from mien.vision.types import TreatedFrame
 from support.clips import patches
 from support.opus import OpusEncoder
@@ -25,27 +25,27 @@ class Broadcast:
 
     def __init__(self, codec: VideoCodec, *, size_wh: tuple[int, int] = (320, 240)) -> None:
         self.size_wh = size_wh
-        self._ladder = Ladder(codec, epoch=0.0)
-        self._ladder.set_audience(frozenset({0}))
+        self._layer_encoders = LayerEncoders(codec, epoch=0.0)
+        self._layer_encoders.set_audience(frozenset({0}))
         self._opus = OpusEncoder(epoch=0.0)
         self._number = 0
 
     def want_keyframe(self) -> None:
         """Make the next picture a keyframe: this broadcast runs faster than time, so no request may wait."""
-        self._ladder.want_fresh_start()
+        self._layer_encoders.want_fresh_start()
 
-    def run(self, seconds: float) -> Iterator[EncodedPicture | EncodedSound]:
+    def run(self, seconds: float) -> Iterator[ReceivedFrame | EncodedAudio]:
         """Yield pictures and sound of the next seconds as they would come, faster than time."""
         for _ in range(round(seconds * FPS)):
             at = 10 + self._number / FPS
             self._number += 1
             for start in (at, at + 0.02):
                 for packet in self._opus.encode(_tone(start), at=start):
-                    yield EncodedSound(bytes(packet), packet.pts or 0)
+                    yield EncodedAudio(bytes(packet), packet.pts or 0)
             image = patches(self.size_wh, self._number)
             if at % 1 < FLASH_S:
                 image[:] = 255
-            yield from self._ladder.encode(TreatedFrame(image, at=at), at=at)
+            yield from self._layer_encoders.encode(TreatedFrame(image, at=at), at=at)
 
 
 def _tone(start: float) -> av.AudioFrame:

@@ -192,7 +192,7 @@ def screen(page: Scripted, selector: str = "video") -> Image | None:
         return np.asarray(picture.convert("RGB"), np.uint8)
 
 
-def sound(page: Scripted, *, seconds: float = 3.0) -> NDArray[np.float32]:
+def audio(page: Scripted, *, seconds: float = 3.0) -> NDArray[np.float32]:
     """Record what the video element's stream sounds like: one channel, 48 kHz, from -1 to 1.
 
     A recorder, because a Firefox without a sound card never starts an AudioContext.

@@ -55,7 +55,7 @@ class Clip:
         rotation: Degrees counter-clockwise that the display matrix asks for.
         mirror: Whether the display matrix mirrors left and right.
         sound: Codec of a tone, or "".
-        sound_start_s: When the tone begins.
+        audio_start_s: When the tone begins.
         title: Of the file.
         metadata: Further tags of the file.
     """
@@ -72,7 +72,7 @@ class Clip:
     rotation: int = 0
     mirror: bool = False
     sound: str = ""
-    sound_start_s: float = 0.0
+    audio_start_s: float = 0.0
     metadata: dict[str, str] = field(default_factory=dict)
 
     def write(self, path: Path) -> Path:
@@ -102,7 +102,7 @@ class Clip:
             container.mux(video.encode(None))
             if sound is not None:
                 seconds = float((self.pts[-1] - self.pts[0] + 1) * self.time_base)
-                for tone in _tone(sound, self.sound_start_s, seconds):
+                for tone in _tone(sound, self.audio_start_s, seconds):
                     container.mux(sound.encode(tone))
                 container.mux(sound.encode(None))
         return path

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from mien.vision.mesh.topology import BROW_LEFT, BROW_RIGHT, EYE_LEFT, EYE_RIGHT, LIPS, UV, Indices
 from mien.vision.swap.masks.preview import nobody, turned
-from mien.vision.swap.render_texture import drape
+from mien.vision.swap.render_texture import render_texture
 from mien.vision.types import Image, Mesh
 
 SIDE = 256
@@ -40,7 +40,7 @@ def drawn_head(person: int, mesh: Mesh, *, light: NDArray[np.float32] | float = 
     """Return a frame in which somebody stands before a grey wall, in a light given as factors."""
     under = np.full((FRAME_WH[1], FRAME_WH[0], 3), 96, np.uint8)
     whole = np.ones((SIDE, SIDE), np.float32)
-    frame, _alpha = drape(under, mesh, np.ones(len(mesh), np.float32), drawn_face(person), whole)
+    frame, _alpha = render_texture(under, mesh, np.ones(len(mesh), np.float32), drawn_face(person), whole)
     return np.asarray(np.clip(frame * np.asarray(light, np.float32), 0, 255), np.uint8)
 
 

@@ -15,7 +15,7 @@ from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpReceiver, RTCSessi
 from aiortc.mediastreams import MediaStreamError
 from aiortc.rtp import RtcpSrPacket, RtpPacket
 
-from mien.media.codecs.encoded import EncodedPicture, EncodedSound, VideoCodec
+from mien.media.codecs.encoded import EncodedAudio, ReceivedFrame, VideoCodec
 from mien.media.webrtc.egress.fan_out import FanOut, Viewer
 from mien.media.webrtc.sdp.parse import read_offer
 from support.live import peer, stripes
@@ -23,16 +23,16 @@ from support.live import peer, stripes
 FPS = 30
 
 
-def encoded_pictures(
+def encoded_frames(
     codec: VideoCodec,
     *,
     size_wh: tuple[int, int] = (320, 240),
     count: int = 60,
     keyframe_every: int = 10,
-    rung: int = 0,
+    layer: int = 0,
     bit_rate: int = 1_000_000,
     draw: Callable[[tuple[int, int], int], Any] = stripes,
-) -> list[EncodedPicture]:
+) -> list[ReceivedFrame]:
     """Encode moving stripes as a broadcast would."""
     context = av.CodecContext.create("libvpx" if codec is VideoCodec.VP8 else "libx264", "w")
     context.width, context.height = size_wh
@@ -55,13 +55,13 @@ def encoded_pictures(
         if number % keyframe_every == 0:
             frame.pict_type = av.video.frame.PictureType.I
         pictures += [
-            EncodedPicture(bytes(packet), packet.pts or 0, is_keyframe=packet.is_keyframe, rung=rung)
+            ReceivedFrame(bytes(packet), packet.pts or 0, is_keyframe=packet.is_keyframe, layer=layer)
             for packet in context.encode(frame)
         ]
     return pictures
 
 
-def encoded_tone(*, hertz: float = 440.0, seconds: float = 2.0) -> list[EncodedSound]:
+def encoded_tone(*, hertz: float = 440.0, seconds: float = 2.0) -> list[EncodedAudio]:
     """Encode a tone in pieces of 20 ms."""
     context = av.CodecContext.create("libopus", "w")
     context.sample_rate, context.layout, context.format = 48_000, "mono", "s16"
@@ -72,7 +72,7 @@ def encoded_tone(*, hertz: float = 440.0, seconds: float = 2.0) -> list[EncodedS
         wave = (np.sin(2 * np.pi * hertz * samples) * 12_000).astype(np.int16).reshape(1, -1)
         frame = av.AudioFrame.from_ndarray(wave, format="s16", layout="mono")
         frame.sample_rate, frame.pts, frame.time_base = 48_000, number * 960, context.time_base
-        sounds += [EncodedSound(bytes(packet), number * 960) for packet in context.encode(frame)]
+        sounds += [EncodedAudio(bytes(packet), number * 960) for packet in context.encode(frame)]
     return sounds
 
 
@@ -152,7 +152,7 @@ async def linked(
     *,
     kinds: Sequence[str] = ("video", "audio"),
     lose: Callable[[int, int], bool] = lambda _payload_type, _number: False,
-    want_keyframe: Callable[[int], None] = lambda _rung: None,
+    want_keyframe: Callable[[int], None] = lambda _layer: None,
     rewrite: Callable[[str], str] = str,
     **options: Any,
 ) -> AsyncIterator[Link]:
@@ -182,14 +182,14 @@ async def linked(
 
 
 async def play(
-    fan_out: FanOut, pictures: Sequence[EncodedPicture] = (), sounds: Sequence[EncodedSound] = (), *, speed: float = 1.0
+    fan_out: FanOut, pictures: Sequence[ReceivedFrame] = (), sounds: Sequence[EncodedAudio] = (), *, speed: float = 1.0
 ) -> None:
     """Push pictures and sounds at the times they bear."""
     began = time.monotonic()
     timed = [(one.pts / 90_000, one) for one in pictures] + [(one.pts / 48_000, one) for one in sounds]
     for at, one in sorted(timed, key=lambda pair: pair[0]):
         await asyncio.sleep(max(began + at / speed - time.monotonic(), 0))
-        if isinstance(one, EncodedPicture):
-            fan_out.push_picture(one)
+        if isinstance(one, ReceivedFrame):
+            fan_out.push_frame(one)
         else:
-            fan_out.push_sound(one)
+            fan_out.push_audio(one)

@@ -28,7 +28,7 @@ from aiortc.rtp import RtcpPacket, RtcpSrPacket, RtpPacket, is_rtcp
 from pylibsrtp import Error as SrtpError
 
 from mien.app.ports import LivePolicy, Pipeline, PipelineFactory, WorksAhead
-from mien.media.codecs.encoded import EncodedPicture
+from mien.media.codecs.encoded import ReceivedFrame
 from mien.media.codecs.encoder import Encoder
 from mien.media.codecs.planes import TreatedPlanes
 from mien.runners.worker import run_worker
@@ -131,10 +131,10 @@ class TrappedModel:
     session: Any
     switch: Switch
 
-    def run(self, *wish: Any) -> Any:
+    def run(self, *spec: Any) -> Any:
         if "the model's session dies" in self.switch:
             raise RuntimeError("Non-zero status code returned while running Conv node")
-        return self.session.run(*wish)
+        return self.session.run(*spec)
 
 
 @contextlib.contextmanager
@@ -142,7 +142,7 @@ def trapped_encoders(switch: Switch) -> Iterator[None]:
     """Let the codecs of this process fail when the switch says so."""
     encode = Encoder.encode
 
-    def trapped(self: Encoder, planes: TreatedPlanes, *, at: float, keyframe: bool = False) -> EncodedPicture | None:
+    def trapped(self: Encoder, planes: TreatedPlanes, *, at: float, keyframe: bool = False) -> ReceivedFrame | None:
         if "the encoder raises" in switch:
             raise av.error.ExternalError(-1, "the codec broke")
         while "the encoder hangs" in switch:
@@ -270,7 +270,7 @@ class OnAir:
     async def watch(self, *, timeout_s: float = 10.0) -> Watcher:
         """Let one more viewer in: asks until it is let, as the viewers' page does."""
         watcher = Watcher()
-        await _insist(lambda: watcher.watch(self.client, self.made["whep_url"], sound=False), timeout_s)
+        await _insist(lambda: watcher.watch(self.client, self.made["whep_url"], audio=False), timeout_s)
         self.watchers.append(watcher)
         return watcher
 
@@ -295,7 +295,7 @@ class OnAir:
     def received(self) -> Iterator[Image]:
         """Yield every picture that any viewer ever got."""
         for watcher in self.watchers:
-            for _, frame in watcher.pictures:
+            for _, frame in watcher.frames:
                 yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
 
 
@@ -310,11 +310,11 @@ async def _insist(ask: Callable[[], Awaitable[Any]], timeout_s: float) -> Any:
 
 @contextlib.asynccontextmanager
 async def on_air(
-    client: httpx.AsyncClient, camera: FickleCamera, switch: Switch, **wish: object
+    client: httpx.AsyncClient, camera: FickleCamera, switch: Switch, **spec: object
 ) -> AsyncIterator[OnAir]:
     """Make a broadcast and publish into it; in the end let everybody go."""
     switch.set()
-    response = await client.post("/api/broadcasts", json=wish)
+    response = await client.post("/api/broadcasts", json=spec)
     assert response.status_code == 201, response.text
     live = OnAir(client, response.json(), camera, switch)
     try:
@@ -336,7 +336,7 @@ def is_slate(image: Image) -> bool:
 def moves(watcher: Watcher) -> bool:
     """Tell whether new pictures come to a viewer: neither the slate nor one picture again and again."""
     last = watcher.last.astype(np.int16)
-    lately = [np.asarray(frame.to_ndarray(format="rgb24"), np.uint8) for _, frame in watcher.pictures[-20:]]
+    lately = [np.asarray(frame.to_ndarray(format="rgb24"), np.uint8) for _, frame in watcher.frames[-20:]]
     return not is_slate(watcher.last) and any(
         seen.shape == last.shape and not is_slate(seen) and np.abs(seen - last).mean() > 2 for seen in lately
     )
@@ -350,7 +350,7 @@ async def _nothing(_live: OnAir) -> None:
 
 
 @dataclass(frozen=True)
-class Fault:
+class PhotoIssue:
     """Something that goes wrong.
 
     Attributes:
@@ -375,7 +375,7 @@ class Fault:
         return self.name
 
 
-async def suffer(fault: Fault, live: OnAir) -> None:
+async def suffer(fault: PhotoIssue, live: OnAir) -> None:
     """Go through `fault` with a viewer from before, one who joins in its middle and one who joins after it."""
     before = await live.watch()
     await live.publish()
@@ -395,7 +395,7 @@ async def suffer(fault: Fault, live: OnAir) -> None:
     after = await live.watch()
     if fault.afterwards == "live":
         await after.until(moves)
-        assert joined.pictures
+        assert joined.frames
 
 
 def broken(
@@ -406,7 +406,7 @@ def broken(
     slate: bool = False,
     afterwards: str = "live",
     lasts_s: float = 0.8,
-) -> Fault:
+) -> PhotoIssue:
     """Return the fault that a trap in the server makes, of the same name unless `trap` says otherwise."""
 
     async def begin(live: OnAir) -> None:
@@ -416,13 +416,13 @@ def broken(
         if afterwards == "live":
             live.switch.set()
 
-    return Fault(name, begin, end, lasts_s, meanwhile, slate, afterwards)
+    return PhotoIssue(name, begin, end, lasts_s, meanwhile, slate, afterwards)
 
 
 # Of the publisher
 
 
-def _camera(name: str, *steps: Callable[[FickleCamera], object], meanwhile: str | None = None) -> Fault:
+def _camera(name: str, *steps: Callable[[FickleCamera], object], meanwhile: str | None = None) -> PhotoIssue:
     """Return a fault in which the camera does one thing after the other, and then what it did before."""
     usual: list[tuple[Scene, tuple[int, int]]] = []
 
@@ -435,10 +435,10 @@ def _camera(name: str, *steps: Callable[[FickleCamera], object], meanwhile: str 
     async def end(live: OnAir) -> None:
         live.camera.scene, live.camera.size_wh = usual.pop()
 
-    return Fault(name, begin, end, meanwhile=meanwhile, slate=meanwhile is not None)
+    return PhotoIssue(name, begin, end, meanwhile=meanwhile, slate=meanwhile is not None)
 
 
-def shows(name: str, *scenes: Scene) -> Fault:
+def shows(name: str, *scenes: Scene) -> PhotoIssue:
     """Return the fault of a camera that sees one scene after the other, half a second each."""
     return _camera(name, *map(_sees, scenes))
 
@@ -455,7 +455,9 @@ def _jumps(seconds: float) -> Callable[[FickleCamera], object]:
     return lambda camera: setattr(camera, "clock_ahead_s", camera.clock_ahead_s + seconds)
 
 
-def _on_the_wire(name: str, make: Callable[[], Callable[[bytes], list[bytes]]], *, reconnects: bool = False) -> Fault:
+def _on_the_wire(
+    name: str, make: Callable[[], Callable[[bytes], list[bytes]]], *, reconnects: bool = False
+) -> PhotoIssue:
     """Return a fault of a publisher that changes its own packets, and may have to connect anew after that."""
 
     async def begin(live: OnAir) -> None:
@@ -467,7 +469,7 @@ def _on_the_wire(name: str, make: Callable[[], Callable[[bytes], list[bytes]]], 
             await live.publisher.connection.close()
             await live.publish()
 
-    return Fault(name, begin, end, lasts_s=1.5)
+    return PhotoIssue(name, begin, end, lasts_s=1.5)
 
 
 def _mutated_payloads() -> Callable[[bytes], list[bytes]]:
@@ -592,7 +594,7 @@ async def _ebb(live: OnAir) -> None:
 
 
 async def _reconnect(live: OnAir) -> None:
-    await live.publisher.hang_up()
+    await live.publisher.close_peer()
     await live.publish()
 
 
@@ -608,7 +610,7 @@ async def _thaw(live: OnAir) -> None:
     os.kill(live.worker_pid, signal.SIGCONT)
 
 
-NOTHING: Final = Fault("nothing goes wrong", _nothing)
+NOTHING: Final = PhotoIssue("nothing goes wrong", _nothing)
 VISION_RAISES: Final = broken("vision raises", slate=True)
 VISION_RETURNS_A_CAMERA_PICTURE: Final = broken("vision returns the camera's picture", slate=True)
 VISION_HANGS_ONCE: Final = broken("vision hangs once", slate=True)
@@ -633,16 +635,18 @@ TINY: Final = _camera(
     "the camera's pictures are tiny", *(_turns_to(*size) for size in ((2, 2), (1, 1), (1, 64), (8, 4)))
 )
 HUGE: Final = _camera("the camera's pictures are too large", _turns_to(800, 600), meanwhile="paused")
-FLOOD: Final = Fault("the camera floods", _flood, _ebb, lasts_s=1.5)
+FLOOD: Final = PhotoIssue("the camera floods", _flood, _ebb, lasts_s=1.5)
 PAYLOADS_MUTATED: Final = _on_the_wire("payloads are mutated", _mutated_payloads)
 PACKETS_MUTATED: Final = _on_the_wire("whole packets are mutated", _mutated_packets, reconnects=True)
-KEYFRAMES_LOST: Final = Fault("key frames are lost", _lose_keyframes, _lose_nothing, meanwhile="paused", slate=True)
-GARBAGE: Final = Fault("garbage comes to the ports", _throw_garbage)
-VANISHED: Final = Fault("the broadcaster vanishes", _vanish, OnAir.publish, meanwhile="paused", slate=True)
-RECONNECTED: Final = Fault("the broadcaster reconnects", _reconnect)
-WORKER_KILLED: Final = Fault("the worker is killed", _kill, OnAir.publish, meanwhile="restarting")
-WORKER_FROZEN: Final = Fault("the worker is frozen", _freeze, _thaw, meanwhile="paused")
-WORKER_NEVER_THAWS: Final = Fault("the worker is frozen for good", _freeze, OnAir.publish, meanwhile="restarting")
+KEYFRAMES_LOST: Final = PhotoIssue(
+    "key frames are lost", _lose_keyframes, _lose_nothing, meanwhile="paused", slate=True
+)
+GARBAGE: Final = PhotoIssue("garbage comes to the ports", _throw_garbage)
+VANISHED: Final = PhotoIssue("the broadcaster vanishes", _vanish, OnAir.publish, meanwhile="paused", slate=True)
+RECONNECTED: Final = PhotoIssue("the broadcaster reconnects", _reconnect)
+WORKER_KILLED: Final = PhotoIssue("the worker is killed", _kill, OnAir.publish, meanwhile="restarting")
+WORKER_FROZEN: Final = PhotoIssue("the worker is frozen", _freeze, _thaw, meanwhile="paused")
+WORKER_NEVER_THAWS: Final = PhotoIssue("the worker is frozen for good", _freeze, OnAir.publish, meanwhile="restarting")
 
 
 if __name__ == "__main__":

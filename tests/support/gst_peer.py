@@ -116,21 +116,21 @@ class Peer:
             return response.headers.get("Location", ""), response.read()
 
 
-def publisher(url: str, token: str, video: str, *, sound: bool) -> Peer:
-    """Return a peer that publishes a test picture, and a tone with `sound`."""
+def publisher(url: str, token: str, video: str, *, audio: bool) -> Peer:
+    """Return a peer that publishes a test picture, and a tone with `audio`."""
     camera = (
         "videotestsrc is-live=true pattern=checkers-8 ! video/x-raw,width=320,height=240,framerate=15/1 ! videoconvert"
     )
     description = f"{camera} ! {VIDEOS[video]} ! w. "
-    return Peer(url, token, description + (f"{_SOUND} ! w. " if sound else ""))
+    return Peer(url, token, description + (f"{_SOUND} ! w. " if audio else ""))
 
 
-def player(url: str, token: str, video: str, *, sound: bool) -> Peer:
+def player(url: str, token: str, video: str, *, audio: bool) -> Peer:
     """Return a peer that plays into nothing and tells of every picture."""
     peer = Peer(url, token, "")
     format_, decoder = _PLAYED[video]
     wanted = [f"application/x-rtp,media=video,{format_},clock-rate=90000,payload=96"]
-    if sound:
+    if audio:
         wanted.append("application/x-rtp,media=audio,encoding-name=OPUS,clock-rate=48000,payload=97")
     for caps in wanted:
         direction = GstWebRTC.WebRTCRTPTransceiverDirection.RECVONLY
@@ -162,7 +162,7 @@ def main() -> None:
     make = {"publish": publisher, "play": player}[sys.argv[1]]
     Gst.init(None)
     url, token, video, *rest = sys.argv[2:]
-    make(url, token, video, sound="sound" in rest).run()
+    make(url, token, video, audio="sound" in rest).run()
 
 
 if __name__ == "__main__":

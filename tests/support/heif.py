@@ -42,8 +42,8 @@ def coded(image: Image, *, bits: int = 8) -> tuple[bytes, bytes]:
         found = [unit for unit in units if unit[0] >> 1 & 63 == kind]
         config += struct.pack(">BH", kind, len(found))
         config += b"".join(struct.pack(">H", len(unit)) + unit for unit in found)
-    pictures = [unit for unit in units if unit[0] >> 1 & 63 < 32]
-    return config, b"".join(struct.pack(">I", len(unit)) + unit for unit in pictures)
+    frames = [unit for unit in units if unit[0] >> 1 & 63 < 32]
+    return config, b"".join(struct.pack(">I", len(unit)) + unit for unit in frames)
 
 
 def heic(

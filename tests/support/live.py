@@ -25,7 +25,7 @@ from mien.server.app import RunnerOpener, connections, create_app
 from mien.vision.types import Image
 
 VIDEO_TIME_BASE = fractions.Fraction(1, 90_000)
-SOUND_TIME_BASE = fractions.Fraction(1, 48_000)
+AUDIO_TIME_BASE = fractions.Fraction(1, 48_000)
 
 
 @dataclass
@@ -52,7 +52,7 @@ async def serving(
     read = Settings.model_validate(settings)
     app = create_app(
         read,
-        open_eyes=lambda: factory,
+        load_models=lambda: factory,
         open_runner=open_runner
         or (lambda limits, ice_servers: LocalRunner(lambda: factory, limits=limits, ice_servers=ice_servers)),
         consents=ledger or ListLedger(),
@@ -132,9 +132,9 @@ class Microphone(MediaStreamTrack):
 
     kind = "audio"
 
-    def __init__(self, sound: Callable[[float], np.ndarray], *, began: float) -> None:
+    def __init__(self, audio: Callable[[float], np.ndarray], *, began: float) -> None:
         super().__init__()
-        self._sound = sound
+        self._audio = audio
         self._began = began
         self._number = 0
 
@@ -145,8 +145,8 @@ class Microphone(MediaStreamTrack):
             self._number = math.ceil((time.monotonic() - self._began) / 0.02)
         at = self._number * 0.02
         await asyncio.sleep(max(self._began + at - time.monotonic(), 0))
-        frame = av.AudioFrame.from_ndarray(self._sound(at).reshape(1, -1), format="s16", layout="mono")
-        frame.sample_rate, frame.pts, frame.time_base = 48_000, self._number * 960, SOUND_TIME_BASE
+        frame = av.AudioFrame.from_ndarray(self._audio(at).reshape(1, -1), format="s16", layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = 48_000, self._number * 960, AUDIO_TIME_BASE
         self._number += 1
         return frame
 
@@ -180,7 +180,7 @@ class Session:
     def url(self) -> str:
         return self.response.headers["location"]
 
-    async def hang_up(self) -> httpx.Response:
+    async def close_peer(self) -> httpx.Response:
         response = await self.client.delete(self.url, headers=self.headers)
         await self.connection.close()
         return response
@@ -222,7 +222,7 @@ class Watcher:
 
     def __init__(self) -> None:
         self.session: Session
-        self.pictures: list[tuple[float, av.VideoFrame]] = []
+        self.frames: list[tuple[float, av.VideoFrame]] = []
         self.sounds: list[tuple[float, av.AudioFrame]] = []
         self.changed = asyncio.Condition()
         self.ended = asyncio.Event()
@@ -231,19 +231,19 @@ class Watcher:
     @property
     def last(self) -> Image:
         """The newest picture as RGB."""
-        return np.asarray(self.pictures[-1][1].to_ndarray(format="rgb24"), np.uint8)
+        return np.asarray(self.frames[-1][1].to_ndarray(format="rgb24"), np.uint8)
 
     async def until(self, true: Callable[["Watcher"], bool], *, timeout_s: float = 10.0) -> None:
         """Wait until `true` holds; it is asked after every picture."""
         async with asyncio.timeout(timeout_s), self.changed:
-            await self.changed.wait_for(lambda: bool(self.pictures) and true(self))
+            await self.changed.wait_for(lambda: bool(self.frames) and true(self))
 
     async def watch(
-        self, client: httpx.AsyncClient, url: str, *, sound: bool = True, rewrite: Callable[[str], str] = str
+        self, client: httpx.AsyncClient, url: str, *, audio: bool = True, rewrite: Callable[[str], str] = str
     ) -> None:
         connection = peer()
         connection.addTransceiver("video", direction="recvonly")
-        if sound:
+        if audio:
             connection.addTransceiver("audio", direction="recvonly")
 
         @connection.on("track")
@@ -262,7 +262,7 @@ class Watcher:
             now = time.monotonic()
             if isinstance(frame, av.VideoFrame):
                 async with self.changed:
-                    self.pictures.append((now, frame))
+                    self.frames.append((now, frame))
                     self.changed.notify_all()
             elif isinstance(frame, av.AudioFrame):
                 self.sounds.append((now, frame))
@@ -276,11 +276,11 @@ class Watcher:
 
 @contextlib.asynccontextmanager
 async def watching(
-    client: httpx.AsyncClient, url: str, *, sound: bool = True, rewrite: Callable[[str], str] = str
+    client: httpx.AsyncClient, url: str, *, audio: bool = True, rewrite: Callable[[str], str] = str
 ) -> AsyncIterator[Watcher]:
     """Watch by WHEP while the block runs."""
     watcher = Watcher()
-    await watcher.watch(client, url, sound=sound, rewrite=rewrite)
+    await watcher.watch(client, url, audio=audio, rewrite=rewrite)
     try:
         yield watcher
     finally:

@@ -105,7 +105,7 @@ class Film:
 
 
 @dataclass
-class Sound:
+class Audio:
     """A stream of a tone.
 
     Attributes:
@@ -147,7 +147,7 @@ class Sound:
 
 def mux(
     path: Path,
-    *tracks: Film | Sound,
+    *tracks: Film | Audio,
     form: str | None = None,
     options: dict[str, str] | None = None,
     tags: dict[str, str] | None = None,

@@ -16,7 +16,7 @@ from PIL import Image as Pillow
 
 from support.clips import patches
 from support.heif import heic
-from support.muxing import Film, Sound, mux
+from support.muxing import Audio, Film, mux
 
 Maker: TypeAlias = Callable[[Path], Path]
 """Writes a file into a folder and returns its path."""
@@ -26,7 +26,7 @@ _TINY = Film(pts=range(4))
 _B = Film(b_frames=2, pts=range(12))
 
 
-def _film(name: str, *tracks: Film | Sound, **options: object) -> Maker:
+def _film(name: str, *tracks: Film | Audio, **options: object) -> Maker:
     return lambda folder: mux(folder / name, *tracks, **options)  # type: ignore[arg-type]
 
 
@@ -65,10 +65,10 @@ def _joined(name: str, *makes: Maker) -> Maker:
     return make
 
 
-def _still(name: str, kind: str, picture: Callable[[], Pillow.Image], **options: object) -> Maker:
+def _still(name: str, kind: str, frame: Callable[[], Pillow.Image], **options: object) -> Maker:
     def data() -> bytes:
         buffer = io.BytesIO()
-        picture().save(buffer, kind, **options)
+        frame().save(buffer, kind, **options)
         return buffer.getvalue()
 
     return _bytes(name, data)
@@ -78,9 +78,9 @@ def _photo(mode: str = "RGB", size_wh: tuple[int, int] = (60, 44)) -> Callable[[
     return lambda: Pillow.fromarray(patches(size_wh)).convert(mode)
 
 
-def _later(seconds: float, *, pictures: int = 8) -> tuple[Film, Sound]:
+def _later(seconds: float, *, frames: int = 8) -> tuple[Film, Audio]:
     start = round(seconds * 25)
-    return Film(pts=range(start, start + pictures)), Sound("mp2", start_s=seconds)
+    return Film(pts=range(start, start + frames)), Audio("mp2", start_s=seconds)
 
 
 def _png(head: bytes, rows: bytes) -> bytes:
@@ -153,30 +153,30 @@ def _renamed(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
     return lambda data: data.replace(old, new)
 
 
-_MP4 = _film("in.mp4", _B, Sound())
-_MKV = _film("in.mkv", _B, Sound())
-_TS = _film("in.ts", Film(b_frames=2), Sound("mp2"))
-_AVI = _film("in.avi", Film("mpeg4", b_frames=2, pts=range(12)), Sound("libmp3lame"))
-_FLV = _film("in.flv", Film("flv1"), Sound("libmp3lame", rate=44_100))
-_VOB = _film("in.vob", Film("mpeg2video"), Sound("mp2"), form="vob")
-_WEBM = _film("in.webm", Film("libvpx", pts=range(4)), Sound("libopus"))
+_MP4 = _film("in.mp4", _B, Audio())
+_MKV = _film("in.mkv", _B, Audio())
+_TS = _film("in.ts", Film(b_frames=2), Audio("mp2"))
+_AVI = _film("in.avi", Film("mpeg4", b_frames=2, pts=range(12)), Audio("libmp3lame"))
+_FLV = _film("in.flv", Film("flv1"), Audio("libmp3lame", rate=44_100))
+_VOB = _film("in.vob", Film("mpeg2video"), Audio("mp2"), form="vob")
+_WEBM = _film("in.webm", Film("libvpx", pts=range(4)), Audio("libopus"))
 _CONTAINERS = {"mp4": _MP4, "mkv": _MKV, "ts": _TS, "avi": _AVI, "flv": _FLV, "vob": _VOB, "webm": _WEBM}
 _HDR_TAGS = {"x265-params": "log-level=none:colorprim=9:transfer=16:colormatrix=9", "preset": "ultrafast"}
 
 _ODD: dict[str, Maker] = {
     # codecs and containers
     **{f"plain {name}": make for name, make in _CONTAINERS.items()},
-    "h264 with B-frames in avi": _film("in.avi", _B, Sound("libmp3lame")),
+    "h264 with B-frames in avi": _film("in.avi", _B, Audio("libmp3lame")),
     "mjpeg in avi": _film("in.avi", Film("mjpeg", pix_fmt="yuvj420p")),
     "huffyuv in avi": _film("in.avi", Film("huffyuv", pix_fmt="yuv422p")),
-    "h264 in flv": _film("in.flv", _B, Sound()),
-    "wmv": _film("in.wmv", Film("wmv2"), Sound("libmp3lame", rate=44_100), form="asf"),
+    "h264 in flv": _film("in.flv", _B, Audio()),
+    "wmv": _film("in.wmv", Film("wmv2"), Audio("libmp3lame", rate=44_100), form="asf"),
     "vp8 in ogg": _film("in.ogv", Film("libvpx"), form="ogg"),
     "vp8 in ivf": _film("in.ivf", Film("libvpx"), form="ivf"),
     "vp9 in webm": _film("in.webm", Film("libvpx-vp9", pts=range(3))),
-    "ffv1 in nut": _film("in.nut", Film("ffv1"), Sound("pcm_s16le")),
+    "ffv1 in nut": _film("in.nut", Film("ffv1"), Audio("pcm_s16le")),
     "mpeg2 in mxf": _film("in.mxf", Film("mpeg2video", size_wh=(96, 64)), form="mxf"),
-    "mpeg1 program stream": _film("in.mpg", Film("mpeg1video"), Sound("mp2"), form="mpeg"),
+    "mpeg1 program stream": _film("in.mpg", Film("mpeg1video"), Audio("mp2"), form="mpeg"),
     "prores 4444 with alpha": _film("in.mov", Film("prores_ks", pix_fmt="yuva444p10le", alpha=90)),
     "qtrle with alpha": _film("in.mov", Film("qtrle", pix_fmt="argb", alpha=0)),
     "png film": _film("in.mov", Film("png", pix_fmt="rgba", alpha=200)),
@@ -200,17 +200,17 @@ _ODD: dict[str, Maker] = {
     "a thousand frames a second": _film("in.mkv", Film(pts=range(30), time_base=Fraction(1, 1000))),
     "uneven times": _film("in.mkv", Film(pts=(0, 3, 4, 50, 51, 400), time_base=Fraction(1, 1000))),
     "negative times in mkv": _film(
-        "in.mkv", Film(pts=range(-6, 6)), Sound(start_s=-0.24), options={"avoid_negative_ts": "disabled"}
+        "in.mkv", Film(pts=range(-6, 6)), Audio(start_s=-0.24), options={"avoid_negative_ts": "disabled"}
     ),
     "negative times in ts": _film(
-        "in.ts", Film(pts=range(-6, 6)), Sound("mp2", start_s=-0.24), options={"avoid_negative_ts": "disabled"}
+        "in.ts", Film(pts=range(-6, 6)), Audio("mp2", start_s=-0.24), options={"avoid_negative_ts": "disabled"}
     ),
-    "sound longer than the film": _film("in.mkv", _TINY, Sound(seconds=3)),
-    "film longer than the sound": _film("in.mkv", Film(pts=range(60)), Sound(seconds=0.1)),
-    "a film that starts late": _film("in.mkv", Film(pts=range(50, 56)), Sound(seconds=2.3)),
-    "an edit list": _film("in.mp4", Film(pts=range(10, 20), b_frames=2), Sound(start_s=0.4)),
-    "a fragmented mp4": _film("in.mp4", _B, Sound(), options={"movflags": "frag_keyframe+empty_moov"}),
-    "a clock about to wrap": _film("in.ts", *_later(95_443.6, pictures=12), options={"avoid_negative_ts": "disabled"}),
+    "sound longer than the film": _film("in.mkv", _TINY, Audio(seconds=3)),
+    "film longer than the sound": _film("in.mkv", Film(pts=range(60)), Audio(seconds=0.1)),
+    "a film that starts late": _film("in.mkv", Film(pts=range(50, 56)), Audio(seconds=2.3)),
+    "an edit list": _film("in.mp4", Film(pts=range(10, 20), b_frames=2), Audio(start_s=0.4)),
+    "a fragmented mp4": _film("in.mp4", _B, Audio(), options={"movflags": "frag_keyframe+empty_moov"}),
+    "a clock about to wrap": _film("in.ts", *_later(95_443.6, frames=12), options={"avoid_negative_ts": "disabled"}),
     "two takes in one ts": _joined("in.ts", _film("a.ts", *_later(0)), _film("b.ts", *_later(0))),
     "two takes in one vob": _joined("in.vob", _VOB, _VOB),
     "two takes in one flv": _joined("in.flv", _FLV, _FLV),
@@ -243,16 +243,16 @@ _ODD: dict[str, Maker] = {
         _renamed(struct.pack(">II", 64, 48), struct.pack(">II", 60_000, 60_000)),
     ),
     # tracks
-    "sound alone, m4a": _film("in.m4a", Sound(), form="ipod"),
-    "sound alone, mp3": _film("in.mp3", Sound("libmp3lame"), form="mp3"),
+    "sound alone, m4a": _film("in.m4a", Audio(), form="ipod"),
+    "sound alone, mp3": _film("in.mp3", Audio("libmp3lame"), form="mp3"),
     "sound alone, wav": _bytes("in.wav", _wav),
-    "sound alone, ogg": _film("in.ogg", Sound("libopus"), form="ogg"),
+    "sound alone, ogg": _film("in.ogg", Audio("libopus"), form="ogg"),
     "text alone, srt": _bytes("in.srt", b"1\n00:00:00,000 --> 00:00:01,000\nhello\n"),
     "text alone, mkv": _film("in.mkv", words=((0.1, "hello"),)),
     "a cover alone": _film(
-        "in.mov", Film("mjpeg", pix_fmt="yuvj420p", pts=(0,), disposition=Disposition.attached_pic), Sound()
+        "in.mov", Film("mjpeg", pix_fmt="yuvj420p", pts=(0,), disposition=Disposition.attached_pic), Audio()
     ),
-    "a cover beside": _film("in.mkv", _B, Sound(), attachment=b"\xff\xd8\xff cover"),
+    "a cover beside": _film("in.mkv", _B, Audio(), attachment=b"\xff\xd8\xff cover"),
     "two films": _film("in.mkv", _B, Film("mjpeg", pix_fmt="yuvj420p", disposition=_NOBODY)),
     "chapters and words": _film("in.mkv", _B, words=((0.1, "hello"),), chapters=((0, 0.2, "one"), (0.2, 0.4, "two"))),
     "words without a decoder": _changed(
@@ -260,14 +260,14 @@ _ODD: dict[str, Maker] = {
     ),
     "sound without a decoder": _changed("in.mkv", _MKV, _renamed(b"A_AAC", b"A_QQQ")),
     "sound without a decoder in mov": _changed(
-        "in.mov", _film("a.mov", _B, Sound("pcm_s16be")), _renamed(b"twos", b"qqqq")
+        "in.mov", _film("a.mov", _B, Audio("pcm_s16be")), _renamed(b"twos", b"qqqq")
     ),
-    "film without a decoder": _changed("in.mov", _film("a.mov", _B, Sound()), _renamed(b"avc1", b"zzzz")),
+    "film without a decoder": _changed("in.mov", _film("a.mov", _B, Audio()), _renamed(b"avc1", b"zzzz")),
     "film without a decoder in mkv": _changed("in.mkv", _MKV, _renamed(b"V_MPEG4/ISO/AVC", b"V_MPEG4/ISO/QQQ")),
     "stereo then mono": _joined(
         "in.ts",
-        _film("a.ts", _TINY, Sound("mp2")),
-        _film("b.ts", Film(pts=range(9, 13)), Sound("mp2", layout="mono", rate=44_100, start_s=0.36)),
+        _film("a.ts", _TINY, Audio("mp2")),
+        _film("b.ts", Film(pts=range(9, 13)), Audio("mp2", layout="mono", rate=44_100, start_s=0.36)),
     ),
     # damage
     "empty": _bytes("in.mp4", b""),

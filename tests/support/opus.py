@@ -9,7 +9,7 @@ import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 from numpy.typing import NDArray
 
-from mien.media.codecs.encoded import SOUND_CLOCK_RATE
+from mien.media.codecs.encoded import AUDIO_CLOCK_RATE
 
 _PACKET_SAMPLES: Final = 960
 _LOOK_AHEAD_SAMPLES: Final = 312
@@ -28,23 +28,23 @@ class OpusEncoder:
         self._held: NDArray[np.int16] = np.zeros(0, np.int16)
         self._next_pts: int | None = None
         self._context: AudioCodecContext = av.CodecContext.create("libopus", "w")
-        self._context.sample_rate = SOUND_CLOCK_RATE
+        self._context.sample_rate = AUDIO_CLOCK_RATE
         self._context.layout = "stereo"
         self._context.format = "s16"
         self._context.bit_rate = 96_000
-        self._context.time_base = Fraction(1, SOUND_CLOCK_RATE)
+        self._context.time_base = Fraction(1, AUDIO_CLOCK_RATE)
         self._context.options = {"application": "audio", "frame_duration": "20"}
 
     def encode(self, frame: av.AudioFrame, *, at: float) -> "Iterator[av.Packet[av.AudioStream]]":
         """Yield the packets that `frame`, captured at `at` seconds, completes."""
         if self._next_pts is None:
-            self._next_pts = round((at - self._epoch) * SOUND_CLOCK_RATE)
+            self._next_pts = round((at - self._epoch) * AUDIO_CLOCK_RATE)
         samples = np.asarray(frame.to_ndarray(), np.int16).reshape(-1, frame.layout.nb_channels)[:, 0]
         self._held = np.concatenate((self._held, samples))
         while len(self._held) >= _PACKET_SAMPLES:
             piece, self._held = self._held[:_PACKET_SAMPLES], self._held[_PACKET_SAMPLES:]
             sound = av.AudioFrame.from_ndarray(np.repeat(piece, 2)[None], format="s16", layout="stereo")
-            sound.sample_rate = SOUND_CLOCK_RATE
+            sound.sample_rate = AUDIO_CLOCK_RATE
             for packet in self._context.encode(sound):
                 packet.pts = self._next_pts - _LOOK_AHEAD_SAMPLES
                 yield packet

@@ -22,8 +22,8 @@ def astronaut() -> Image:
 def hopper() -> Image:
     """Return Grace Hopper, photographed by the United States Navy (512 x 600); ships in Matplotlib."""
     path = Path(mpl.get_data_path()) / "sample_data" / "grace_hopper.jpg"
-    with PIL.Image.open(path) as picture:
-        return np.asarray(picture.convert("RGB"), np.uint8)
+    with PIL.Image.open(path) as frame:
+        return np.asarray(frame.convert("RGB"), np.uint8)
 
 
 def as_png(image: Image) -> bytes:

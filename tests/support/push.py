@@ -15,7 +15,7 @@ import uvicorn
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
-from mien.media.codecs.encoded import EncodedPicture, EncodedSound, VideoCodec
+from mien.media.codecs.encoded import EncodedAudio, ReceivedFrame, VideoCodec
 from mien.media.webrtc.egress.fan_out import FanOut
 from support.live import stripes
 from support.opus import OpusEncoder
@@ -36,13 +36,13 @@ class Source:
 
     Attributes:
         epoch: The monotonic time that its presentation times count from.
-        rung: Of its pictures.
-        asked: The rungs of which a keyframe was asked for.
+        layer: Of its pictures.
+        asked: The layers of which a keyframe was asked for.
     """
 
     def __init__(self, codec: VideoCodec) -> None:
         self.epoch = time.monotonic()
-        self.rung = 0
+        self.layer = 0
         self.asked: list[int] = []
         self._keyframe = True
         self._context: VideoCodecContext = av.CodecContext.create(_ENCODERS[codec], "w")
@@ -53,11 +53,11 @@ class Source:
         self._context.time_base = fractions.Fraction(1, 90_000)
         self._context.framerate = fractions.Fraction(_FPS)
         self._context.options = _OPTIONS[codec]
-        self._sound = OpusEncoder(epoch=self.epoch)
+        self._audio = OpusEncoder(epoch=self.epoch)
 
-    def want_keyframe(self, rung: int) -> None:
+    def want_keyframe(self, layer: int) -> None:
         """Make the next picture complete in itself."""
-        self.asked.append(rung)
+        self.asked.append(layer)
         self._keyframe = True
 
     async def feed(self, fan_out: FanOut) -> None:
@@ -67,27 +67,27 @@ class Source:
             number += 1
             at = self.epoch + number / _FPS
             await asyncio.sleep(max(at - time.monotonic(), 0))
-            for picture in self._pictures(number):
-                fan_out.push_picture(picture)
-            for sound in self._sounds(at):
-                fan_out.push_sound(sound)
+            for picture in self._frames(number):
+                fan_out.push_frame(picture)
+            for audio in self._audio_packets(at):
+                fan_out.push_audio(audio)
 
-    def _pictures(self, number: int) -> list[EncodedPicture]:
+    def _frames(self, number: int) -> list[ReceivedFrame]:
         planes = np.asarray(cv2.cvtColor(stripes((320, 240), number), cv2.COLOR_RGB2YUV_I420), np.uint8)
         frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
         frame.pts, frame.time_base = round(number / _FPS * 90_000), fractions.Fraction(1, 90_000)
         frame.pict_type = PictureType.I if self._keyframe else PictureType.NONE
         self._keyframe = False
         return [
-            EncodedPicture(bytes(packet), packet.pts or 0, packet.is_keyframe, self.rung)
+            ReceivedFrame(bytes(packet), packet.pts or 0, packet.is_keyframe, self.layer)
             for packet in self._context.encode(frame)
         ]
 
-    def _sounds(self, at: float) -> list[EncodedSound]:
+    def _audio_packets(self, at: float) -> list[EncodedAudio]:
         samples = np.zeros((1, 48_000 // _FPS), np.int16)
         frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
         frame.sample_rate = 48_000
-        return [EncodedSound(bytes(packet), packet.pts or 0) for packet in self._sound.encode(frame, at=at)]
+        return [EncodedAudio(bytes(packet), packet.pts or 0) for packet in self._audio.encode(frame, at=at)]
 
 
 @contextlib.asynccontextmanager

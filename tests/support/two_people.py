@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mien.app.eyes import EyesMaker
+from mien.app.eyes import PipelineBuilder
 from mien.vision.analysis.landmarks import box_of_mesh
 from mien.vision.types import Box, Image
 from support.photos import astronaut, hopper
@@ -35,7 +35,7 @@ class TwoPeople:
         eyes: Finds the faces in the photos once.
     """
 
-    def __init__(self, eyes: EyesMaker) -> None:
+    def __init__(self, eyes: PipelineBuilder) -> None:
         self._heads = {"ann": _head(eyes, astronaut()), "bob": _head(eyes, hopper())}
 
     def __call__(self, i: int, *, room: int = 0, **people: Standing | None) -> tuple[Image, dict[str, Box]]:
@@ -56,7 +56,7 @@ class TwoPeople:
         return frame, boxes
 
 
-def _head(eyes: EyesMaker, photo: Image) -> tuple[Image, Box]:
+def _head(eyes: PipelineBuilder, photo: Image) -> tuple[Image, Box]:
     """Return head and shoulders, and where the face is in them."""
     x0, y0, x1, y1 = box_of_mesh(eyes.one_face(photo, name="photo").mesh)
     w, h = x1 - x0, y1 - y0

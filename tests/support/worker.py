@@ -27,7 +27,7 @@ def worker_pids(module: str = "support.worker") -> set[int]:
     return pids
 
 
-def open_eyes() -> SmallFactory:
+def load_models() -> SmallFactory:
     if os.environ.get("MIEN_TEST_NO_MODELS"):
         raise FetchError("run mien models pull")
     return SmallFactory()
@@ -35,4 +35,4 @@ def open_eyes() -> SmallFactory:
 
 if __name__ == "__main__":
     set_up_logging(form="json")
-    run_worker(socket.socket(fileno=int(sys.argv[-1])), open_eyes)
+    run_worker(socket.socket(fileno=int(sys.argv[-1])), load_models)

@@ -23,7 +23,7 @@ from mien.registry.runtime import Runtime
 from mien.registry.store import Store
 from mien.vision.analysis.detector import CenterFaceDetector
 from mien.vision.analysis.landmarks import MeshLandmarker
-from mien.vision.analysis.tiles import Finder, Look
+from mien.vision.analysis.tiles import Tile, TiledDetector
 from mien.vision.analysis.tracker import FaceTracker
 from mien.vision.mesh.regions import inner, openings, shrink
 from mien.vision.mesh.texture_map import flatten, unwrap
@@ -37,13 +37,13 @@ FACE_PX = 140
 
 def faces(clip: Path, runtime: Runtime) -> Iterator[tuple[Image, Mesh, int, float]]:
     """Yield each frame with the largest face's mesh, its face track's id, and the frame's time."""
-    find = Finder(CenterFaceDetector(runtime.open("centerface")))
+    find = TiledDetector(CenterFaceDetector(runtime.open("centerface")))
     follow = FaceTracker(MeshLandmarker(runtime.open("face-mesh")))
     with av.open(str(clip)) as container:
         fps = float(container.streams.video[0].average_rate or 25)
         for k, frame in enumerate(container.decode(video=0)):
             image = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-            whole = Look((0, 0, image.shape[1], image.shape[0]), 640)
+            whole = Tile((0, 0, image.shape[1], image.shape[0]), 640)
             tracks = [t for t in follow(image, find(image, [whole]), k / fps) if t.seen and t.mesh is not None]
             if tracks:
                 largest = max(tracks, key=lambda t: float(t.box_xyxy[3] - t.box_xyxy[1]))

@@ -24,7 +24,7 @@ from mien.registry.store import Store
 from mien.vision.analysis.landmarks import MeshLandmarker, Roi, roi_of_mesh
 from mien.vision.mesh.geometry import vertex_normals
 from mien.vision.mesh.texture_map import rasterise, unwrap
-from mien.vision.mesh.topology import DRESSED, EYE_LEFT, EYE_RIGHT, LIPS, lid_pairs, with_skirt
+from mien.vision.mesh.topology import EYE_LEFT, EYE_RIGHT, LIPS, WITH_OUTER_RING, lid_pairs, with_outer_rings
 from mien.vision.types import Image, Matte, Mesh
 from occluders import JAW, KINDS, NEVER_TRAINED, Draw, Layer, Rng, smooth_noise
 from stills import CROP, VERTICES, Still, load_people, peel, turn
@@ -131,8 +131,8 @@ def _side_light(rng: Rng, mesh: Mesh) -> Matte:
     towards = rng.normal(size=3) * (1, 0.6, 0.4) - (0, 0.2, 0.5)
     towards /= np.linalg.norm(towards)
     lit = rng.uniform(0.25, 0.8) + rng.uniform(0.4, 1.0) * np.clip(vertex_normals(mesh) @ towards, 0, 1)
-    values = np.repeat(with_skirt(lit[:, None].astype(np.float32))[:VERTICES], 3, axis=1)
-    drawn = rasterise(with_skirt(mesh)[:VERTICES], values, DRESSED, (CROP, CROP))[..., 0]
+    values = np.repeat(with_outer_rings(lit[:, None].astype(np.float32))[:VERTICES], 3, axis=1)
+    drawn = rasterise(with_outer_rings(mesh)[:VERTICES], values, WITH_OUTER_RING, (CROP, CROP))[..., 0]
     drawn = np.where(drawn > 0, drawn, np.float32(lit.mean()))
     return np.asarray(cv2.GaussianBlur(drawn, (0, 0), rng.uniform(1, 4)), np.float32)
 

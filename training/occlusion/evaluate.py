@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.app.eyes import EyesMaker
+from mien.app.eyes import PipelineBuilder
 from mien.config import Settings
 from mien.errors import FacePhotoError
 from mien.inference.card import load_cards
@@ -86,7 +86,7 @@ def score(judge: Judge, data: Any, where: NDArray[np.bool_]) -> dict[str, float]
 
 def portraits(judges: dict[str, Judge], folder: Path) -> dict[str, dict[str, float]]:
     """Count how much of the inner face is said to be hidden in portraits."""
-    maker = EyesMaker(Runtime(Store(Settings().models_dir)))
+    maker = PipelineBuilder(Runtime(Store(Settings().models_dir)))
     solid = (inner(SIDE) > 0.5) & (openings(SIDE) < 0.5)
     hidden: dict[str, list[float]] = {name: [] for name in judges}
     for path in sorted([*folder.rglob("*.jpg"), *folder.rglob("*.png")]):

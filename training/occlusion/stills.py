@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.app.eyes import EyesMaker
+from mien.app.eyes import PipelineBuilder
 from mien.config import Settings
 from mien.errors import FacePhotoError
 from mien.registry.runtime import Runtime
@@ -18,7 +18,7 @@ from mien.registry.store import Store
 from mien.vision.analysis.landmarks import box_of_mesh
 from mien.vision.mesh.regions import inner, polygon
 from mien.vision.mesh.texture_map import flatten, rasterise, unwrap
-from mien.vision.mesh.topology import DRESSED, OVAL, UV, with_skirt
+from mien.vision.mesh.topology import OVAL, UV, WITH_OUTER_RING, with_outer_rings
 from mien.vision.swap.occlusion import skin_matte
 from mien.vision.types import Image, Matte, Mesh
 
@@ -29,7 +29,7 @@ FACE: Final = 0.56
 MIN_FACE_PX: Final = 150
 """A still with a smaller face gives hands and textures only."""
 _NOSE_TIP_ROW: Final = 66
-VERTICES: Final = int(DRESSED.max()) + 1
+VERTICES: Final = int(WITH_OUTER_RING.max()) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def load_people(folder: Path, notes: Path) -> People:
         notes: A TOML file with two lists of names, `unclear` and `held_out`.
     """
     said = tomllib.loads(notes.read_text("utf-8"))
-    maker = EyesMaker(Runtime(Store(Settings().models_dir)))
+    maker = PipelineBuilder(Runtime(Store(Settings().models_dir)))
     training: list[Still] = []
     held_out: list[Still] = []
     for still in _read_all(folder, maker, set(said["unclear"])):
@@ -95,7 +95,7 @@ def load_people(folder: Path, notes: Path) -> People:
     return People(training, held_out)
 
 
-def _read_all(folder: Path, maker: EyesMaker, unclear: set[str]) -> Iterator[Still]:
+def _read_all(folder: Path, maker: PipelineBuilder, unclear: set[str]) -> Iterator[Still]:
     for path in sorted([*folder.glob("*.jpg"), *folder.glob("*.png")]):
         image = read_picture(path)
         try:
@@ -139,7 +139,7 @@ def _face_of(texture: Image, mesh: Mesh) -> tuple[Matte, Matte]:
     known[_NOSE_TIP_ROW:] &= face[_NOSE_TIP_ROW:] > 0.5
     places = UV[:VERTICES] * side - 0.5
     values = np.column_stack([places, np.ones(VERTICES, np.float32)])
-    u, v, there = cv2.split(rasterise(with_skirt(mesh)[:VERTICES], values, DRESSED, (CROP, CROP)))
+    u, v, there = cv2.split(rasterise(with_outer_rings(mesh)[:VERTICES], values, WITH_OUTER_RING, (CROP, CROP)))
     flat = np.dstack([face, known.astype(np.float32)])
     drawn = cv2.remap(flat, u, v, cv2.INTER_LINEAR)
     return np.asarray(drawn[..., 0], np.float32), np.asarray((drawn[..., 1] > 0.99) & (there > 0.99), np.float32)
@@ -151,9 +151,9 @@ def turn(still: Still, turned: Mesh, behind: Image) -> tuple[Image, Matte, Matte
     Returns:
         The picture, `face` and `known`.
     """
-    rest = with_skirt(still.mesh)[:VERTICES]
+    rest = with_outer_rings(still.mesh)[:VERTICES]
     values = np.column_stack([rest[:, :2], np.ones(len(rest), np.float32)])
-    x, y, there = cv2.split(rasterise(with_skirt(turned)[:VERTICES], values, DRESSED, (CROP, CROP)))
+    x, y, there = cv2.split(rasterise(with_outer_rings(turned)[:VERTICES], values, WITH_OUTER_RING, (CROP, CROP)))
     picture = cv2.remap(still.crop, x, y, cv2.INTER_LINEAR)
     there = cv2.blur(there, (3, 3))[..., None]
     drawn = np.asarray(cv2.remap(np.dstack([still.face, still.known]), x, y, cv2.INTER_LINEAR), np.float32)

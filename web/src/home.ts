@@ -1,5 +1,5 @@
 import { Api } from "./api/client";
+import { Language } from "./i18n/language";
 import { HomePage } from "./pages/home";
-import { Language } from "./words/language";
 
 new HomePage(new Api(), new Language()).mount(document.body);

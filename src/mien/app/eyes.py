@@ -13,7 +13,7 @@ from mien.app.personas.file import PackedReference, unpack_persona
 from mien.app.personas.store import Findings
 from mien.app.photos.advice import ADVICE
 from mien.app.ports import LivePolicy, PersonaCard, ReferenceFace
-from mien.app.specs import MASK_NAMES, MASK_PREFIX, BuiltInMask, FacePhoto, Person, SwapScope, Wishes
+from mien.app.specs import MASK_NAMES, MASK_PREFIX, BuiltInMask, FacePhoto, Person, SwapScope, TreatmentSpec
 from mien.errors import (
     DifferentPeopleError,
     FacePhotoError,
@@ -32,10 +32,10 @@ from mien.vision.analysis.detector import EXPECTED, SURE, CenterFaceDetector, Yu
 from mien.vision.analysis.embedder import DlibEmbedder, Gallery
 from mien.vision.analysis.evidence import DOUBTED_FROM_PX, Evidence, MeshCheck
 from mien.vision.analysis.landmarks import MeshLandmarker, Roi, roi_of_detection
-from mien.vision.analysis.redetection import Check, Glance
-from mien.vision.analysis.tiles import Finder, Look, Pace, overlapping_parts
+from mien.vision.analysis.redetection import Check, RoiRedetector
+from mien.vision.analysis.tiles import Pace, Tile, TiledDetector, overlapping_parts
 from mien.vision.analysis.tracker import MESH_SCORE, FaceTracker
-from mien.vision.photos.quality import LIMITS, Coach, Fault
+from mien.vision.photos.quality import LIMITS, PhotoAssessor, PhotoIssue
 from mien.vision.pipeline import Eyes, FacePipeline, Span, no_span
 from mien.vision.policy import Policy, Show, Swap, Treatment
 from mien.vision.render.label import Label
@@ -59,7 +59,7 @@ LIVE_DELAY_FRAMES = 2
 """Two frames let a face that the detector finds a moment late be covered from its first frame, for 67 ms."""
 LIVE_SWAP_DELAY_FRAMES = 1
 """The whole picture is seen in every second frame: one frame of delay, and a near newcomer is never bare."""
-RIVAL = LIMITS[Fault.SEVERAL_FACES].warn
+RIVAL = LIMITS[PhotoIssue.SEVERAL_FACES].warn
 """A second face of more than this share of the largest one's size makes a photo ambiguous."""
 SAME_PERSON = 0.92
 """Photos of one face are at least so alike; `benchmarks/quality_coach.py` counts who is."""
@@ -90,7 +90,7 @@ class FoundFace:
     score: float
 
 
-class EyesMaker:
+class PipelineBuilder:
     """Makes pipelines; shares the networks between them. Safe to call from any thread.
 
     Args:
@@ -117,11 +117,11 @@ class EyesMaker:
 
     # --- pipelines -------------------------------------------------------------------------------------------
 
-    def pipeline(self, wishes: Wishes, *, still: bool = False, fps: float = 0.0) -> FacePipeline:
+    def pipeline(self, spec: TreatmentSpec, *, still: bool = False, fps: float = 0.0) -> FacePipeline:
         """Return a pipeline for a file.
 
         Args:
-            wishes: Who gets which treatment.
+            spec: Who gets which treatment.
             still: The file is a picture.
             fps: Frame rate of the video; 0 where it is not known.
 
@@ -129,19 +129,19 @@ class EyesMaker:
             FacePhotoError: A photo cannot serve.
             ModelError: A model cannot be had.
         """
-        persona = None if wishes.swap_to is None else self._persona(wishes.swap_to)
-        policy = _policy_of(wishes, persona)
-        delay = FILE_DELAY_FRAMES if wishes.delay_frames is None else wishes.delay_frames
+        persona = None if spec.swap_to is None else self._persona(spec.swap_to)
+        policy = _policy_of(spec, persona)
+        delay = FILE_DELAY_FRAMES if spec.delay_frames is None else spec.delay_frames
         return FacePipeline(
-            self._eyes(policy, (*wishes.show, *wishes.swap_only), STILL if still else ClearanceRules()),
+            self._eyes(policy, (*spec.show, *spec.swap_only), STILL if still else ClearanceRules()),
             policy,
-            Label(wishes.label),
+            Label(spec.label),
             delay_frames=0 if still else delay,
             pace=Pace.PATIENT,
-            shape=0.7 if wishes.shape is None else wishes.shape,
+            shape=0.7 if spec.shape is None else spec.shape,
             fps=fps or USUAL_FPS,
-            mosaic_style=wishes.mosaic_style,
-            mosaic_shape=wishes.mosaic_shape,
+            mosaic_style=spec.mosaic_style,
+            mosaic_shape=spec.mosaic_shape,
             still=still,
             span=self._span,
         )
@@ -173,7 +173,7 @@ class EyesMaker:
         if policy.persona is None:
             raise PolicyError("a swap needs a persona: a built-in mask or a reference photo")
         swap = Swap(self._live_persona(policy.persona))
-        return Policy(strangers=swap) if policy.others == "swap" else Policy(foremost=swap)
+        return Policy(strangers=swap) if policy.others == "swap" else Policy(primary=swap)
 
     def _live_persona(self, persona: str | ReferenceFace) -> Persona:
         if isinstance(persona, Reference):
@@ -189,9 +189,9 @@ class EyesMaker:
         occlusion = self._occlusion if policy.needs_mesh else None
         embedder = self._embedder if people or policy.needs_embedder else None
         gallery = Gallery({person.name: self._embeddings(person) for person in people})
-        tracker = FaceTracker(landmarker, self._glance)
+        tracker = FaceTracker(landmarker, self._redetect)
         finder = self._finder if rules is not STILL else self._still_finder
-        return Eyes(finder, tracker, self._glance, embedder, gallery, rules, occlusion, self._evidence())
+        return Eyes(finder, tracker, self._redetect, embedder, gallery, rules, occlusion, self._evidence())
 
     def _evidence(self) -> Evidence:
         with self._lock:
@@ -278,7 +278,7 @@ class EyesMaker:
         """Return what the coach says of a photo, and the face in it where it can serve."""
         seen, rivals = self._largest_first(image)
         face = self._lay(image, seen[0]) if seen else None
-        found = Coach(self._occlusion)(
+        found = PhotoAssessor(self._occlusion)(
             image,
             face.mesh if face is not None else None,
             score=face.score if face is not None else 0.0,
@@ -289,11 +289,11 @@ class EyesMaker:
     def _largest_first(self, image: Image) -> tuple[list[Detection], list[float]]:
         """Return the faces of a photo, and the heights of all but the largest as shares of its."""
         height, width = image.shape[:2]
-        looks = [Look((0, 0, width, height), side) for side in (320, 640)]
+        looks = [Tile((0, 0, width, height), side) for side in (320, 640)]
         seen = self._photo_finder(image, looks)
         if not seen:
             parts = overlapping_parts((width, height), 2)
-            seen = self._photo_finder(image, [Look(part, 640) for part in parts])
+            seen = self._photo_finder(image, [Tile(part, 640) for part in parts])
         seen = sorted(seen, key=_height_of, reverse=True)
         return seen, [_height_of(face) / _height_of(seen[0]) for face in seen[1:]]
 
@@ -324,25 +324,27 @@ class EyesMaker:
         self._landmarker(blank, Roi(320, 180, 200, 0))
 
     @property
-    def _finder(self) -> Finder:
+    def _finder(self) -> TiledDetector:
         with self._lock:
             return self._finder_once
 
     @property
-    def _still_finder(self) -> Finder:
+    def _still_finder(self) -> TiledDetector:
         """Reports what is faint, too: of a face larger than a still hardly more can be seen."""
         with self._lock:
-            return Finder(YuNetDetector(self._runtime.open(FINDER)), self._glance_once, self._detector, sure=SURE)
+            return TiledDetector(
+                YuNetDetector(self._runtime.open(FINDER)), self._redetect_once, self._detector, sure=SURE
+            )
 
     @property
-    def _photo_finder(self) -> Finder:
+    def _photo_finder(self) -> TiledDetector:
         with self._lock:
             return self._photo_finder_once
 
     @property
-    def _glance(self) -> Glance:
+    def _redetect(self) -> RoiRedetector:
         with self._lock:
-            return self._glance_once
+            return self._redetect_once
 
     @property
     def _landmarker(self) -> MeshLandmarker:
@@ -364,27 +366,29 @@ class EyesMaker:
         return CenterFaceDetector(self._runtime.open(QUICK_DETECTOR if self._quick else DETECTOR))
 
     @cached_property
-    def _finder_once(self) -> Finder:
+    def _finder_once(self) -> TiledDetector:
         quick = YuNetDetector(self._runtime.open(FINDER))
         checks: list[tuple[Check, float]] = [(self._mesh_check, DOUBTED_FROM_PX)]
         checks += [(check, DOUBTED_FROM_PX) for check in self._checks[1:]]  # the first is the glance
-        return Finder(quick, self._glance_once, self._detector, checks=checks, suspect=EXPECTED, sure=SURE_OF_QUICK)
+        return TiledDetector(
+            quick, self._redetect_once, self._detector, checks=checks, suspect=EXPECTED, sure=SURE_OF_QUICK
+        )
 
     @cached_property
     def _mesh_check(self) -> MeshCheck:
         return MeshCheck(self._landmarker_once)
 
     @cached_property
-    def _checks(self) -> tuple[Glance, ...]:
-        return tuple(Glance(self._detector, face_px=size) for size in CHECKED_AT_PX)
+    def _checks(self) -> tuple[RoiRedetector, ...]:
+        return tuple(RoiRedetector(self._detector, face_px=size) for size in CHECKED_AT_PX)
 
     @cached_property
-    def _photo_finder_once(self) -> Finder:
-        return Finder(self._detector, self._glance_once)
+    def _photo_finder_once(self) -> TiledDetector:
+        return TiledDetector(self._detector, self._redetect_once)
 
     @cached_property
-    def _glance_once(self) -> Glance:
-        return Glance(self._detector)
+    def _redetect_once(self) -> RoiRedetector:
+        return RoiRedetector(self._detector)
 
     @cached_property
     def _landmarker_once(self) -> MeshLandmarker:
@@ -399,19 +403,19 @@ class EyesMaker:
         return self._runtime.open(OCCLUSION)
 
 
-def _policy_of(wishes: Wishes, persona: Persona | None) -> Policy:
+def _policy_of(spec: TreatmentSpec, persona: Persona | None) -> Policy:
     """Translate wishes into a policy. Whoever no wish names gets the mosaic."""
-    people: dict[str, Treatment] = {person.name: Show() for person in wishes.show}
+    people: dict[str, Treatment] = {person.name: Show() for person in spec.show}
     if persona is None:
         return Policy(people=people)
     swap = Swap(persona)
-    match wishes.swap_scope:
+    match spec.swap_scope:
         case SwapScope.EVERYBODY:
             return Policy(strangers=swap, people=people)
         case SwapScope.MOST_PROMINENT:
-            return Policy(foremost=swap, people=people)
+            return Policy(primary=swap, people=people)
         case SwapScope.RECOGNISED:
-            return Policy(people=people | {person.name: swap for person in wishes.swap_only})
+            return Policy(people=people | {person.name: swap for person in spec.swap_only})
         case SwapScope.NOBODY:
             return Policy(people=people)
 
@@ -432,8 +436,10 @@ def _refuse_unfit(findings: Sequence[tuple[PhotoFinding, ...]], names: Sequence[
     """Raise for the first photo that cannot serve, with the findings of all."""
     for name, found in zip(names, findings, strict=True):
         for code in _refused(found):
-            kind = {Fault.NO_FACE: NoFaceError, Fault.SEVERAL_FACES: ManyFacesError}.get(Fault(code), FacePhotoError)
-            raise kind(f"{name}: {ADVICE[Fault(code)]['en']}", findings=tuple(findings))
+            kind = {PhotoIssue.NO_FACE: NoFaceError, PhotoIssue.SEVERAL_FACES: ManyFacesError}.get(
+                PhotoIssue(code), FacePhotoError
+            )
+            raise kind(f"{name}: {ADVICE[PhotoIssue(code)]['en']}", findings=tuple(findings))
 
 
 def _refuse_strangers(
@@ -446,7 +452,7 @@ def _refuse_strangers(
     odd = len(names) - 1 - int(np.argmin(alike.sum(axis=1).round(4)[::-1]))  # of two equally odd ones the later
     lowest = float(alike[odd].min())
     marked = list(findings)
-    marked[odd] = (PhotoFinding(Fault.OTHER_PERSON.value, "refuse", lowest, SAME_PERSON), *findings[odd])
+    marked[odd] = (PhotoFinding(PhotoIssue.OTHER_PERSON.value, "refuse", lowest, SAME_PERSON), *findings[odd])
     raise DifferentPeopleError(
         f"{names[odd]} seems to show somebody else: {lowest:.2f} alike, {SAME_PERSON} are needed",
         findings=tuple(marked),

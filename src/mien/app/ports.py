@@ -253,7 +253,7 @@ class Live(Protocol):
         """
         ...
 
-    async def hang_up(self, session_id: str) -> None:
+    async def close_peer(self, session_id: str) -> None:
         """End one peer's session.
 
         Raises:
@@ -314,7 +314,7 @@ class Live(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class TreatedPicture:
+class TreatedStill:
     """A treated picture of a frame session.
 
     Attributes:
@@ -329,7 +329,7 @@ class TreatedPicture:
 class FrameSession(Protocol):
     """One client's pictures, treated one after the other, wherever that happens."""
 
-    async def treat(self, picture: bytes, *, at: float) -> TreatedPicture | None:
+    async def treat(self, frame: bytes, *, at: float) -> TreatedStill | None:
         """Take a JPEG or WebP picture captured at `at` seconds; return one to show, or None while the delay fills.
 
         Raises:

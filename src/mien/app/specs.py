@@ -126,7 +126,7 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class TreatmentSpec:
     """The treatments asked for; contradictions cannot be constructed.
 
     Whoever is in doubt gets a mosaic, whatever is wished.
@@ -147,7 +147,7 @@ class Wishes:
         TooManyPhotosError: There are more photos of the face to swap in than are combined.
 
     Example:
-        >>> Wishes(swap_to=BuiltInMask("volto"), mosaic=True).swap_scope
+        >>> TreatmentSpec(swap_to=BuiltInMask("volto"), mosaic=True).swap_scope
         <SwapScope.MOST_PROMINENT: 'most_prominent'>
     """
 
@@ -219,7 +219,7 @@ class Wishes:
         return tuple(dict.fromkeys(uses))
 
 
-def read_wishes(
+def read_spec(
     *,
     mosaic: bool = False,
     swap_to: Sequence[str] = (),
@@ -230,19 +230,19 @@ def read_wishes(
     label: LabelLanguage = "both",
     mosaic_style: str = MosaicStyle.CELLS,
     mosaic_shape: str = MosaicShape.BOX,
-) -> Wishes:
+) -> TreatmentSpec:
     """Turn what a command line says into wishes, reading every photo it names.
 
     Args:
-        mosaic: As in `Wishes`.
+        mosaic: As in `TreatmentSpec`.
         swap_to: `mask:` and a mask's name, or paths of photos of one face and of folders of them.
         show: One path per person: a photo, or a folder of photos.
         swap_only: As `show`.
-        shape: As in `Wishes`.
-        delay_frames: As in `Wishes`.
-        label: As in `Wishes`.
-        mosaic_style: As in `Wishes`.
-        mosaic_shape: As in `Wishes`.
+        shape: As in `TreatmentSpec`.
+        delay_frames: As in `TreatmentSpec`.
+        label: As in `TreatmentSpec`.
+        mosaic_style: As in `TreatmentSpec`.
+        mosaic_shape: As in `TreatmentSpec`.
 
     Raises:
         PolicyError: Nothing is wished for, or the wishes contradict each other.
@@ -251,7 +251,7 @@ def read_wishes(
         TooManyPhotosError: There are more photos of a face than are read.
     """
     check_mosaic(mosaic_style, mosaic_shape)
-    return Wishes(
+    return TreatmentSpec(
         mosaic=mosaic,
         swap_to=read_persona(swap_to) if swap_to else None,
         show=tuple(_people(show)),

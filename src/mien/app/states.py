@@ -30,7 +30,7 @@ class Load(StrEnum):
 
     OK = "ok"
     """Nothing."""
-    REDUCED_PICTURE = "reduced_picture"
+    REDUCED_FRAME_RATE = "reduced_picture"
     """It treats a smaller picture, or fewer pictures a second."""
     NO_SWAP = "no_swap"
     """Besides, every face gets a mosaic instead of a persona."""
@@ -82,16 +82,16 @@ class LiveCounts:
     """What a live session has counted since it began. Counts of several sessions add up.
 
     Attributes:
-        pictures_in: Decoded pictures.
-        pictures_out: Treated pictures.
+        frames_in: Decoded pictures.
+        frames_out: Treated pictures.
         dropped: Pictures that were replaced by newer ones before anybody looked.
         vision_errors: Pictures whose treatment failed; none of them left.
         delays: Treated pictures by delay, from arrival to being encoded, in the classes of `DELAY_BOUNDS_S`.
         delay_sum_s: Sum of these delays.
     """
 
-    pictures_in: int = 0
-    pictures_out: int = 0
+    frames_in: int = 0
+    frames_out: int = 0
     dropped: int = 0
     vision_errors: int = 0
     delays: tuple[int, ...] = (0,) * (len(DELAY_BOUNDS_S) + 1)
@@ -99,8 +99,8 @@ class LiveCounts:
 
     def __add__(self, other: "LiveCounts") -> "LiveCounts":
         return LiveCounts(
-            pictures_in=self.pictures_in + other.pictures_in,
-            pictures_out=self.pictures_out + other.pictures_out,
+            frames_in=self.frames_in + other.frames_in,
+            frames_out=self.frames_out + other.frames_out,
             dropped=self.dropped + other.dropped,
             vision_errors=self.vision_errors + other.vision_errors,
             delays=tuple(mine + theirs for mine, theirs in zip(self.delays, other.delays, strict=True)),
@@ -156,7 +156,7 @@ class LiveStats:
         size_wh: Size of the last treated picture.
         load: Whether it keeps up, and what it has given up to do so.
         codec: In which the broadcast is sent; None before anybody wanted it.
-        rungs: How many viewers get which size; "0" is the full one.
+        layers: How many viewers get which size; "0" is the full one.
         recording: How the recording fares; None when there is none.
         pushes: How the pushes to servers elsewhere fare, by id.
         counts: Everything since the start.
@@ -171,7 +171,7 @@ class LiveStats:
     size_wh: tuple[int, int] | None = None
     load: Load = Load.OK
     codec: str | None = None
-    rungs: dict[str, int] = field(default_factory=dict)
+    layers: dict[str, int] = field(default_factory=dict)
     recording: RecordingReport | None = None
     pushes: dict[str, PushReport] = field(default_factory=dict)
     counts: LiveCounts = field(default_factory=LiveCounts)

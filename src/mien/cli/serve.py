@@ -17,7 +17,7 @@ from mien.cli.settings import read_settings
 from mien.config import Settings
 from mien.media.webrtc.peer import IceServer
 from mien.runners import PhotoReader, ProcessRunner
-from mien.server.app import connections, create_app, reach_of
+from mien.server.app import connections, create_app, ice_network_of
 from mien.storage.consents import JsonLinesConsentLedger
 from mien.telemetry import set_up_logging
 
@@ -43,7 +43,7 @@ def serve(host: str | None, port: int | None, root_path: str | None) -> None:
     set_up_logging(level=settings.log.level, form=settings.log.form)
     app = create_app(
         settings,
-        open_eyes=lambda: _open_eyes(settings),
+        load_models=lambda: _load_models(settings),
         open_runner=lambda limits, ice_servers: _open_runner(settings, limits, ice_servers),
         consents=JsonLinesConsentLedger(settings.data_dir / "consents.jsonl"),
     )
@@ -85,7 +85,7 @@ def _open_runner(settings: Settings, limits: LiveLimits, ice_servers: Sequence[I
         command,
         limits=limits,
         ice_servers=ice_servers,
-        reach=reach_of(settings.live),
+        reach=ice_network_of(settings.live),
         spares=settings.live.spare_workers,
         photos=photo_reader(settings),
     )
@@ -107,13 +107,13 @@ def photo_reader(settings: Settings) -> PhotoReader:
     )
 
 
-def _open_eyes(settings: Settings) -> PipelineFactory:
+def _load_models(settings: Settings) -> PipelineFactory:
     # Here and not above: the networks' runtime takes a second to import, and the first page need not wait.
     import cv2  # noqa: PLC0415
 
-    from mien.app.eyes import EyesMaker  # noqa: PLC0415
+    from mien.app.eyes import PipelineBuilder  # noqa: PLC0415
     from mien.registry.runtime import Runtime  # noqa: PLC0415
     from mien.registry.store import Store  # noqa: PLC0415
 
     cv2.setNumThreads(1)  # photos and previews are rare here; a pool of OpenCV's own costs memory
-    return EyesMaker(Runtime(Store(settings.models_dir)))
+    return PipelineBuilder(Runtime(Store(settings.models_dir)))

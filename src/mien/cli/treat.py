@@ -15,7 +15,7 @@ from rich.progress import Progress as ProgressBar
 from mien.app.consent import BILINGUAL_STATEMENT, declare
 from mien.app.files.treat import Limits, Progress, TreatReport, check_files, treat_file
 from mien.app.photos.advice import ADVICE, NEVER_RECOGNISED, SPOILS_RECOGNITION
-from mien.app.specs import FacePhoto, Person, Reference, read_wishes
+from mien.app.specs import FacePhoto, Person, Reference, read_spec
 from mien.cli.models import show_progress
 from mien.cli.settings import read_settings
 from mien.config import Settings
@@ -24,11 +24,11 @@ from mien.media.files.images import MAX_IMAGE_PIXELS, is_still
 from mien.registry.runtime import Runtime
 from mien.registry.store import State, Store
 from mien.storage.consents import JsonLinesConsentLedger
-from mien.vision.photos.quality import Fault
+from mien.vision.photos.quality import PhotoIssue
 from mien.vision.render.mosaic import MosaicShape, MosaicStyle
 
 if TYPE_CHECKING:
-    from mien.app.eyes import EyesMaker
+    from mien.app.eyes import PipelineBuilder
 
 _USES = {
     "swap": ("to be swapped in", "이 얼굴로 바꿉니다"),
@@ -97,7 +97,7 @@ def treat(
     """  # noqa: D301  # the backspace keeps click from joining the lines
     check_files(source, target, overwrite=force)
     settings = read_settings()
-    wishes = read_wishes(
+    spec = read_spec(
         mosaic=mosaic,
         swap_to=swap_to,
         show=show,
@@ -108,22 +108,22 @@ def treat(
         mosaic_style=mosaic_style or settings.mosaic.style,
         mosaic_shape=mosaic_shape or settings.mosaic.shape,
     )
-    if wishes.references:
+    if spec.references:
         ledger = JsonLinesConsentLedger(settings.data_dir / "consents.jsonl")
-        declare(wishes.references, declared_by=owner_agrees or _ask(wishes.references), ledger=ledger)
-    eyes = _open_eyes(settings)
-    _coach(eyes, wishes.swap_photos)
+        declare(spec.references, declared_by=owner_agrees or _ask(spec.references), ledger=ledger)
+    eyes = _load_models(settings)
+    _assessor(eyes, spec.swap_photos)
     with stopping_on_terminate(), _telling_how_to_read_more(source), _progress_bar() as progress:
         report = treat_file(
             source,
             target,
-            lambda *, still, fps: eyes.pipeline(wishes, still=still, fps=fps),
+            lambda *, still, fps: eyes.pipeline(spec, still=still, fps=fps),
             overwrite=force,
             progress=progress,
             limits=Limits(image_pixels=round(max_megapixels * 1e6)),
         )
     _print(report, target)
-    _coach_the_unknown(eyes, (*wishes.show, *wishes.swap_only), report)
+    _coach_the_unknown(eyes, (*spec.show, *spec.swap_only), report)
 
 
 def _ask(references: Sequence[Reference]) -> str:
@@ -148,31 +148,33 @@ def _ask(references: Sequence[Reference]) -> str:
     return name
 
 
-def _coach(eyes: "EyesMaker", photos: Sequence[FacePhoto], *, about: Collection[Fault] = tuple(Fault)) -> None:
+def _assessor(
+    eyes: "PipelineBuilder", photos: Sequence[FacePhoto], *, about: Collection[PhotoIssue] = tuple(PhotoIssue)
+) -> None:
     """Say what would make photos better references; a photo that cannot serve at all is refused soon, in one line."""
     for photo in photos:
         for finding in eyes.judge_photo(photo.image):
-            if finding.severity == "warn" and Fault(finding.code) in about:
-                advice = ADVICE[Fault(finding.code)]
+            if finding.severity == "warn" and PhotoIssue(finding.code) in about:
+                advice = ADVICE[PhotoIssue(finding.code)]
                 click.echo(f"{photo.name}: {advice['en']} / {advice['ko']}", err=True)
 
 
-def _coach_the_unknown(eyes: "EyesMaker", people: Sequence[Person], report: TreatReport) -> None:
+def _coach_the_unknown(eyes: "PipelineBuilder", people: Sequence[Person], report: TreatReport) -> None:
     """Say who was never recognised, and what would make their photos easier to know them by."""
     for person in people:
         if person.name not in report.recognised:
             click.echo(f"note: {person.name} {NEVER_RECOGNISED['en']} / {NEVER_RECOGNISED['ko']}", err=True)
-            _coach(eyes, person.photos, about=SPOILS_RECOGNITION)
+            _assessor(eyes, person.photos, about=SPOILS_RECOGNITION)
 
 
-def _open_eyes(settings: Settings) -> "EyesMaker":
-    from mien.app.eyes import DEFAULT_MODELS, EyesMaker  # noqa: PLC0415  # takes a second; refusals need not wait
+def _load_models(settings: Settings) -> "PipelineBuilder":
+    from mien.app.eyes import DEFAULT_MODELS, PipelineBuilder  # noqa: PLC0415  # takes a second; refusals need not wait
 
     store = Store(settings.models_dir)
     if any(store.state(card_id) is not State.READY for card_id in DEFAULT_MODELS):
         with show_progress() as report:
             store.ensure(DEFAULT_MODELS, progress=report)
-    return EyesMaker(Runtime(store))
+    return PipelineBuilder(Runtime(store))
 
 
 @contextmanager

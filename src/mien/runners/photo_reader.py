@@ -27,7 +27,7 @@ from mien.media.files.image_header import check_photo_header
 from mien.runners.channel import Channel, Frame
 from mien.runners.spawning import spawn
 from mien.runners.worker_process import error_of
-from mien.vision.photos.quality import Fault
+from mien.vision.photos.quality import PhotoIssue
 
 log = structlog.get_logger()
 
@@ -157,4 +157,4 @@ def _findings_of(plain: list[list[dict[str, Any]]], count: int) -> tuple[tuple[P
 def _finding_of(*, code: str, severity: str, value: float, limit: float) -> PhotoFinding:
     if severity not in {"refuse", "warn"} or not (math.isfinite(value) and math.isfinite(limit)):
         raise ValueError("no such finding")
-    return PhotoFinding(Fault(code).value, severity, float(value), float(limit))  # type: ignore[arg-type]  # checked
+    return PhotoFinding(PhotoIssue(code).value, severity, float(value), float(limit))  # type: ignore[arg-type]  # checked

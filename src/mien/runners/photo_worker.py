@@ -50,22 +50,22 @@ def confine(limits: PhotoLimits) -> None:
         resource.setrlimit(kind, (wanted, wanted))
 
 
-def run_photo_worker(connected: socket.socket, open_eyes: Callable[[], PipelineFactory]) -> None:
+def run_photo_worker(connected: socket.socket, load_models: Callable[[], PipelineFactory]) -> None:
     """Read the photos that come over the line, answer once, and return.
 
     Args:
         connected: The worker's end of the line.
-        open_eyes: Returns the pipeline factory; may take seconds.
+        load_models: Returns the pipeline factory; may take seconds.
     """
-    asyncio.run(_serve(connected, open_eyes))
+    asyncio.run(_serve(connected, load_models))
 
 
-async def _serve(connected: socket.socket, open_eyes: Callable[[], PipelineFactory]) -> None:
+async def _serve(connected: socket.socket, load_models: Callable[[], PipelineFactory]) -> None:
     channel = await Channel.over(connected)
     try:
         count = int((await channel.receive()).head["photos"])
         photos = [(await channel.receive()).body for _ in range(count)]
-        head, body = _answer(photos, open_eyes)
+        head, body = _answer(photos, load_models)
         await channel.send(head, body)
     except LiveLostError:
         log.info("worker_alone")  # the web process went away
@@ -73,9 +73,9 @@ async def _serve(connected: socket.socket, open_eyes: Callable[[], PipelineFacto
         await channel.close()
 
 
-def _answer(photos: Sequence[bytes], open_eyes: Callable[[], PipelineFactory]) -> tuple[dict[str, Any], bytes]:
+def _answer(photos: Sequence[bytes], load_models: Callable[[], PipelineFactory]) -> tuple[dict[str, Any], bytes]:
     try:
-        read = open_eyes().read_reference(photos)
+        read = load_models().read_reference(photos)
         return {"findings": [[asdict(one) for one in found] for found in read.findings]}, _packed(read)
     except FacePhotoError as error:
         findings = [[asdict(one) for one in found] for found in error.findings]

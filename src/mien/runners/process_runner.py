@@ -13,7 +13,7 @@ from mien.app.ports import LivePolicy, RunnerHealth
 from mien.app.states import LiveLimits
 from mien.errors import LiveLostError, MienError, ModelError, PolicyError
 from mien.media.files.frame_codec import FrameFormat
-from mien.media.webrtc.ice.network import DEFAULT_REACH, Reach
+from mien.media.webrtc.ice.network import DEFAULT_ICE_NETWORK, IceNetworkSettings
 from mien.media.webrtc.peer import IceServer
 from mien.runners.awake import AwakeClock
 from mien.runners.photo_reader import PhotoReader
@@ -44,7 +44,7 @@ class ProcessRunner:
         *,
         limits: LiveLimits,
         ice_servers: Sequence[IceServer] = (),
-        reach: Reach = DEFAULT_REACH,
+        reach: IceNetworkSettings = DEFAULT_ICE_NETWORK,
         spares: int = 1,
         photos: PhotoReader | None = None,
     ) -> None:
@@ -124,10 +124,10 @@ class ProcessRunner:
         log.info("worker_took_over", worker_pid=worker.pid, frames=name)
         return RemoteFrames(worker, self._group)
 
-    async def _worker_that(self, verb: str, **wish: Any) -> WorkerProcess:
+    async def _worker_that(self, verb: str, **spec: Any) -> WorkerProcess:
         worker = await self._ready_worker()
         try:
-            await worker.call(verb, **wish)
+            await worker.call(verb, **spec)
         except BaseException:
             await worker.dismiss()
             raise

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from mien.app.ports import Connected, LivePolicy, Role, TreatedPicture
+from mien.app.ports import Connected, LivePolicy, Role, TreatedStill
 from mien.app.states import LiveReport
 from mien.errors import LiveLostError
 from mien.media.webrtc.sdp.parse import Fragment, Offer
@@ -40,9 +40,9 @@ class RemoteLive:
         """Add a peer's late ICE candidates."""
         await self._worker.call("trickle", session_id=session_id, fragment=fragment)
 
-    async def hang_up(self, session_id: str) -> None:
+    async def close_peer(self, session_id: str) -> None:
         """End one peer's session."""
-        await self._worker.call("hang_up", session_id=session_id)
+        await self._worker.call("close_peer", session_id=session_id)
 
     async def use(self, policy: LivePolicy) -> None:
         """Treat the next picture by `policy`."""
@@ -90,10 +90,10 @@ class RemoteFrames:
         self._group = group
         self._ending: asyncio.Task[None] | None = None
 
-    async def treat(self, picture: bytes, *, at: float) -> TreatedPicture | None:
+    async def treat(self, frame: bytes, *, at: float) -> TreatedStill | None:
         """Take a picture; return one to show, or None while the delay fills."""
-        answer, data = await self._worker.call("treat", picture=picture, at=at)
-        return None if answer is None else TreatedPicture(data, float(answer["at"]))
+        answer, data = await self._worker.call("treat", frame=frame, at=at)
+        return None if answer is None else TreatedStill(data, float(answer["at"]))
 
     async def use(self, policy: LivePolicy) -> None:
         """Treat the next picture by `policy`."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 import structlog
 
 from mien.app.live.session import LiveSession
-from mien.app.ports import FrameSession, PipelineFactory, TreatedPicture
+from mien.app.ports import FrameSession, PipelineFactory, TreatedStill
 from mien.app.states import BroadcastState, LiveReport
 from mien.errors import LiveError, LiveLostError, MienError
 from mien.media.webrtc.aiortc_internals import gather_within, prepare_dtls
@@ -24,22 +24,22 @@ REPORT_EVERY_S: Final = 0.25
 """So often a worker tells how it is; one that falls silent is taken for dead."""
 
 
-def run_worker(connected: socket.socket, open_eyes: Callable[[], PipelineFactory]) -> None:
+def run_worker(connected: socket.socket, load_models: Callable[[], PipelineFactory]) -> None:
     """Serve one live session until the web process ends it or is gone itself.
 
     Args:
         connected: The worker's end of the line.
-        open_eyes: Returns the pipeline factory; may take seconds.
+        load_models: Returns the pipeline factory; may take seconds.
 
     Raises:
         LiveLostError: The session broke.
     """
-    asyncio.run(_Worker(open_eyes).serve(connected))
+    asyncio.run(_Worker(load_models).serve(connected))
 
 
 class _Worker:
-    def __init__(self, open_eyes: Callable[[], PipelineFactory]) -> None:
-        self._open_eyes = open_eyes
+    def __init__(self, load_models: Callable[[], PipelineFactory]) -> None:
+        self._load_models = load_models
         self._eyes: PipelineFactory | None = None
         self._live: LiveSession | None = None
         self._frames: FrameSession | None = None
@@ -81,13 +81,13 @@ class _Worker:
             self._group.create_task(self._answer(frame.head["id"], verb, method, _unpickled(frame.body)))
 
     async def _answer(
-        self, number: int, verb: str, method: Callable[..., Awaitable[Any]], wish: dict[str, Any]
+        self, number: int, verb: str, method: Callable[..., Awaitable[Any]], spec: dict[str, Any]
     ) -> None:
         reply: dict[str, Any] = {"id": number, "result": None}
         body = b""
         try:
-            result = await method(**wish)
-            if isinstance(result, TreatedPicture):
+            result = await method(**spec)
+            if isinstance(result, TreatedStill):
                 reply["result"], body = {"at": result.at}, result.data
             elif isinstance(result, bytes):
                 body = result
@@ -106,13 +106,13 @@ class _Worker:
     # Verbs --------------------------------------------------------------------------------------------------
 
     async def _warm_up(self) -> None:
-        self._eyes = await asyncio.to_thread(self._open_eyes)
+        self._eyes = await asyncio.to_thread(self._load_models)
 
-    async def _start(self, **wish: Any) -> None:
-        self._live = await self._runner.start(**wish)
+    async def _start(self, **spec: Any) -> None:
+        self._live = await self._runner.start(**spec)
 
-    async def _start_frames(self, **wish: Any) -> None:
-        self._frames = await self._runner.start_frames(**wish)
+    async def _start_frames(self, **spec: Any) -> None:
+        self._frames = await self._runner.start_frames(**spec)
 
     async def _end(self) -> None:
         self._dismissed = True
@@ -120,11 +120,11 @@ class _Worker:
             self._live.end()
 
     def _verb_of_session(self, verb: str) -> Callable[..., Awaitable[Any]]:
-        async def call(**wish: Any) -> Any:
+        async def call(**spec: Any) -> Any:
             session = self._live or self._frames
             if session is None:
                 raise LiveError("the session has not begun")
-            return await getattr(session, verb)(**wish)
+            return await getattr(session, verb)(**spec)
 
         return call
 
@@ -132,7 +132,7 @@ class _Worker:
 
     def _eyes_of_this_process(self) -> PipelineFactory:
         if self._eyes is None:
-            self._eyes = self._open_eyes()
+            self._eyes = self._load_models()
         return self._eyes
 
     @property

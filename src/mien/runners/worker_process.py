@@ -108,14 +108,14 @@ class WorkerProcess:
         await self._call("configure", settings, timeout_s=_WARM_UP_S)
         self._ready = True
 
-    async def call(self, verb: str, **wish: Any) -> tuple[Any, bytes]:
+    async def call(self, verb: str, **spec: Any) -> tuple[Any, bytes]:
         """Have the worker do something; return what it answers, and the bytes that come with it.
 
         Raises:
             MienError: Whatever the live session raised.
             LiveLostError: The process died or does not answer.
         """
-        return await self._call(verb, pickle.dumps(wish), timeout_s=_CALL_S)
+        return await self._call(verb, pickle.dumps(spec), timeout_s=_CALL_S)
 
     async def dismiss(self) -> None:
         """Let the process end; return when it has."""

@@ -15,7 +15,7 @@ from starlette.formparsers import MultiPartParser
 from starlette.types import Scope
 
 from mien.app.broadcasts.broadcasts import Broadcasts
-from mien.app.personas.store import References
+from mien.app.personas.store import PersonaStore
 from mien.app.ports import ConsentLedger, PipelineFactory, Runner
 from mien.app.specs import MAX_PHOTOS_OF_A_PERSONA
 from mien.app.states import LiveLimits
@@ -24,14 +24,14 @@ from mien.media.address_policy import Targets
 from mien.media.codecs.encoded import VideoCodec
 from mien.media.recording.recorder import RecordingLimits
 from mien.media.webrtc.aiortc_internals import gather_within
-from mien.media.webrtc.ice.network import Reach
+from mien.media.webrtc.ice.network import IceNetworkSettings
 from mien.media.webrtc.peer import IceServer
 from mien.media.webrtc.sdp.parse import MAX_SDP_BYTES
 from mien.server import problems
 from mien.server.bucket import Bucket
 from mien.server.connections import ConnectionGuard, ConnectionLimits, GuardedConnection
 from mien.server.documented import ANYWHERE, answers, with_problems_of
-from mien.server.late_models import LateEyes
+from mien.server.late_models import LateBuilder
 from mien.server.middleware import AnswerHeaders, BodyBounds, BodyLimit
 from mien.server.origins import KnownHosts, SameOrigin, is_below, route_path
 from mien.server.paths import Paths
@@ -100,7 +100,7 @@ _OVER_TLS: Final = {"Strict-Transport-Security": "max-age=31536000"}
 def create_app(
     settings: Settings,
     *,
-    open_eyes: Callable[[], PipelineFactory],
+    load_models: Callable[[], PipelineFactory],
     open_runner: RunnerOpener,
     consents: ConsentLedger,
     web_dir: Path = WEB_DIR,
@@ -109,19 +109,19 @@ def create_app(
 
     Args:
         settings: Everything that can be set.
-        open_eyes: Returns the pipeline factory that reads reference photos; called on a thread, when first needed.
+        load_models: Returns the pipeline factory that reads reference photos; called on a thread, when first needed.
         open_runner: Opens what runs live sessions.
         consents: Keeps declarations.
         web_dir: Where npm built the pages.
     """
-    gather_within(reach_of(settings.live))
-    references = References(
+    gather_within(ice_network_of(settings.live))
+    references = PersonaStore(
         consents,
         max_count=settings.references.max_count,
         max_bytes=settings.references.max_bytes,
         ttl_s=settings.references.ttl_s,
     )
-    eyes = LateEyes(open_eyes)
+    eyes = LateBuilder(load_models)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -133,7 +133,7 @@ def create_app(
                 references,
                 max_broadcasts=settings.live.max_broadcasts,
                 idle_timeout_s=settings.live.idle_timeout_s,
-                brief_idle_timeout_s=settings.live.viewer_grace_s,
+                ephemeral_idle_timeout_s=settings.live.viewer_grace_s,
             ) as app.state.broadcasts,
         ):
             app.state.metrics = metrics.registry_of(app.state.broadcasts)
@@ -230,11 +230,11 @@ def _ice_servers(settings: Settings) -> list[IceServer]:
     ]
 
 
-def reach_of(live: LiveSettings) -> Reach:
+def ice_network_of(live: LiveSettings) -> IceNetworkSettings:
     """Return where media can be reached by these settings."""
     first, _, last = (live.udp_ports or "").partition("-")
     ports = range(int(first), int(last) + 1) if last else None
-    return Reach(
+    return IceNetworkSettings(
         bind_to=live.bind_to,
         public_addresses=live.public_addresses,
         udp_ports=ports,

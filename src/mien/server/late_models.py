@@ -6,15 +6,15 @@ from collections.abc import Callable
 from mien.app.ports import PipelineFactory
 
 
-class LateEyes:
-    """Calls `open_eyes` once, on whichever thread needs it first; after a failure, again on the next call.
+class LateBuilder:
+    """Calls `load_models` once, on whichever thread needs it first; after a failure, again on the next call.
 
     Args:
-        open_eyes: Returns the pipeline factory; may take seconds.
+        load_models: Returns the pipeline factory; may take seconds.
     """
 
-    def __init__(self, open_eyes: Callable[[], PipelineFactory]) -> None:
-        self._open_eyes = open_eyes
+    def __init__(self, load_models: Callable[[], PipelineFactory]) -> None:
+        self._load_models = load_models
         self._factory: PipelineFactory | None = None
         self._lock = threading.Lock()
 
@@ -26,5 +26,5 @@ class LateEyes:
         """
         with self._lock:
             if self._factory is None:
-                self._factory = self._open_eyes()
+                self._factory = self._load_models()
             return self._factory

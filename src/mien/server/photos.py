@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from mien.app.photos.advice import ADVICE
 from mien.errors import PhotoFinding
-from mien.vision.photos.quality import Fault
+from mien.vision.photos.quality import PhotoIssue
 
 
 class TextOut(BaseModel):
@@ -39,7 +39,7 @@ def photos_out(findings: Iterable[Iterable[PhotoFinding]]) -> list[PhotoOut]:
 
 
 def _finding_out(finding: PhotoFinding) -> FindingOut:
-    advice = ADVICE[Fault(finding.code)]
+    advice = ADVICE[PhotoIssue(finding.code)]
     return FindingOut(
         code=finding.code,
         severity=finding.severity,

@@ -9,22 +9,22 @@ from typing import TypeAlias
 import numpy as np
 
 from mien.errors import PolicyError, ShapeError
-from mien.vision.analysis.appearance import glimpse_of
-from mien.vision.analysis.clearance import Clearance, ClearanceRules, Sight, sight_of
+from mien.vision.analysis.appearance import appearance_of
+from mien.vision.analysis.clearance import Clearance, ClearanceRules, FaceQuality, face_quality_of
 from mien.vision.analysis.cuts import CutDetector, surely_cut
 from mien.vision.analysis.embedder import DlibEmbedder, Gallery
 from mien.vision.analysis.evidence import Evidence
 from mien.vision.analysis.flow import carried
 from mien.vision.analysis.landmarks import box_of_mesh
-from mien.vision.analysis.primary import Chosen, ChosenPerson, LargestInStill, Verdict
+from mien.vision.analysis.primary import LargestInStill, PrimaryFace, PrimaryPerson, Verdict
 from mien.vision.analysis.redetection import roll_of
-from mien.vision.analysis.tiles import Finder, Look, LookSchedule, Pace, moving, thorough
-from mien.vision.analysis.tracker import HOLD_S, TWINS, FaceTrack, FaceTracker, Glancing, iou
+from mien.vision.analysis.tiles import Pace, Tile, TiledDetector, TileSchedule, moving, thorough
+from mien.vision.analysis.tracker import HOLD_S, TWINS, FaceTrack, FaceTracker, RoiRedetection, iou
 from mien.vision.policy import Mosaic, Policy, Show, Swap
 from mien.vision.render.label import Label
 from mien.vision.render.label_place import InTheWay, features_of
 from mien.vision.render.mosaic import Cover, MosaicShape, MosaicStyle, cover_box, draw_covers
-from mien.vision.swap.overlay_mask import Worn
+from mien.vision.swap.overlay_mask import OverlayMask
 from mien.vision.swap.swapper import MeshSwapper
 from mien.vision.types import Box, Detection, Face, Image, Net, TreatedFrame, check_image
 
@@ -53,7 +53,7 @@ class Eyes:
     Attributes:
         find: Detects faces.
         tracker: Follows them; holds state.
-        glance: Follows a face found late back through the frames that wait; None covers its surroundings in them.
+        redetect: Follows a face found late back through the frames that wait; None covers its surroundings in them.
         embed: Turns a face into a vector; None where nobody is to be recognised, and no swap is bound to one person.
         gallery: The enrolled people.
         rules: When a face counts as recognised.
@@ -61,9 +61,9 @@ class Eyes:
         evidence: Refutes large candidates that nothing confirms; None hides them all.
     """
 
-    find: Finder
+    find: TiledDetector
     tracker: FaceTracker
-    glance: Glancing | None = None
+    redetect: RoiRedetection | None = None
     embed: DlibEmbedder | None = None
     gallery: Gallery = field(default_factory=lambda: Gallery({}))
     rules: ClearanceRules = field(default_factory=ClearanceRules)
@@ -85,7 +85,7 @@ class _Held:
         drawn: The name of the treatment that each face got, by face track; None until the swaps are drawn.
         covers: What must be hidden of the faces that were seen in it, with their face tracks; drawn when it leaves.
         doubted: Faces that lost their name after they were drawn.
-        worn: Where personas were drawn, by face track; they stand before the covers.
+        overlays: Where personas were drawn, by face track; they stand before the covers.
         astray: Face tracks whose persona may have been drawn beside the face.
         wearer: The face track that surely is the chosen person, or None.
     """
@@ -99,7 +99,7 @@ class _Held:
     drawn: dict[int, str] | None = None
     covers: list[tuple[int, Cover]] = field(default_factory=list)
     doubted: list[Face] = field(default_factory=list)
-    worn: dict[int, Worn] = field(default_factory=dict)
+    overlays: dict[int, OverlayMask] = field(default_factory=dict)
     astray: set[int] = field(default_factory=set)
     wearer: int | None = None
 
@@ -111,7 +111,7 @@ class _Held:
     def undo(self) -> None:
         """Take back what was drawn ahead of time."""
         self.image, self.before = self.untreated, None
-        self.drawn, self.covers, self.worn = None, [], {}
+        self.drawn, self.covers, self.overlays = None, [], {}
 
     def undrawn(self, *, keep_wearer: bool) -> "_Held":
         """Return the frame as if nothing had been drawn in it and nobody had a name."""
@@ -181,8 +181,8 @@ class FacePipeline:
         self._held: deque[_Held] = deque()
         self._is_cut = CutDetector()
         self._still = still
-        self._schedule: LookSchedule | None = None
-        self._looks: list[Look] = []
+        self._schedule: TileSchedule | None = None
+        self._tiles: list[Tile] = []
         self._is_sure = True
         self._clearances: dict[int, Clearance] = {}
         self._swappers: dict[int, tuple[Swap, MeshSwapper]] = {}
@@ -190,14 +190,14 @@ class FacePipeline:
         self._last_at = -np.inf
         self._scene_at = -np.inf
         self._known_every_s, self._known_at = 0.0, -np.inf
-        self._chosen: Chosen | LargestInStill | None = None
-        if policy.foremost is not None:
+        self._chosen: PrimaryFace | LargestInStill | None = None
+        if policy.primary is not None:
             if eyes.embed is None:
                 raise PolicyError("a swap that is bound to one person needs an embedder")
-            self._chosen = LargestInStill() if still else Chosen(eyes.embed)
+            self._chosen = LargestInStill() if still else PrimaryFace(eyes.embed)
 
     @property
-    def chosen_person(self) -> ChosenPerson | None:
+    def primary_person(self) -> PrimaryPerson | None:
         """Whom the swap is bound to; None where it is not bound to anybody, or not yet."""
         return None if self._chosen is None else self._chosen.person
 
@@ -261,10 +261,10 @@ class FacePipeline:
             return
         old = previous
         if self._chosen is not None:
-            self._chosen.person = old.chosen_person
+            self._chosen.person = old.primary_person
         if not in_scene:
             return
-        binding_goes_on = isinstance(self._chosen, Chosen) and isinstance(old._chosen, Chosen)  # noqa: SLF001
+        binding_goes_on = isinstance(self._chosen, PrimaryFace) and isinstance(old._chosen, PrimaryFace)  # noqa: SLF001
         if binding_goes_on:
             self._chosen = old._chosen  # noqa: SLF001  # face tracks keep their numbers
         self._is_cut, self._last_at, self._scene_at = old._is_cut, old._last_at, old._scene_at  # noqa: SLF001
@@ -300,15 +300,15 @@ class FacePipeline:
         if self._schedule is None or resized:
             self._schedule, cut = moving((width, height), self._pace), True
         if self._still:
-            self._looks = thorough((width, height))
+            self._tiles = thorough((width, height))
         elif cut or not self._is_sure:
             # Whoever lies there when the first frame is taken must not be bare until the turned looks come by.
-            self._looks = self._schedule.sweep(turned=resized)
+            self._tiles = self._schedule.sweep(turned=resized)
         else:
-            self._looks = self._schedule.looks(self._is_cut.change)
+            self._tiles = self._schedule.tiles(self._is_cut.change)
         evidence = self._eyes.evidence
         with self._span("find"):
-            found = self._eyes.find(image, self._looks)
+            found = self._eyes.find(image, self._tiles)
             if evidence is not None:
                 found = self._on_a_still(image, found, evidence) if self._still else evidence.believable(image, found)
         with self._span("follow"):
@@ -353,14 +353,14 @@ class FacePipeline:
         if self._schedule is None or not self._held:
             return
         last = self._held[-1]
-        missing = [look for look in self._schedule.everything if look not in self._looks]
-        self._looks += missing
+        missing = [tile for tile in self._schedule.everything if tile not in self._tiles]
+        self._tiles += missing
         with self._span("find"):
             found = self._eyes.find(last.untreated, missing) if missing else []
             if self._eyes.evidence is not None:
                 found = self._eyes.evidence.confirmed(last.untreated, found)
         for seen in found:
-            if not any(_holds(face.reach_xyxy, seen.box_xyxy) for face in last.faces):
+            if not any(_holds(face.swept_box_xyxy, seen.box_xyxy) for face in last.faces):
                 self._trace_back(last.untreated, seen.box_xyxy, roll_of(seen), list(self._held))
 
     def _lose_sight(self) -> None:
@@ -378,7 +378,7 @@ class FacePipeline:
         """Weigh the evidence about who this is. Doubt of any kind makes a stranger."""
         embed = self._eyes.embed if len(self._eyes.gallery) else None
         identity = None if embed is None else self._identify(image, track, at, embed)
-        return Face(track.id, track.box_xyxy, track.reach_xyxy, track.mesh, track.mesh_score, track.seen, identity)
+        return Face(track.id, track.box_xyxy, track.swept_box_xyxy, track.mesh, track.mesh_score, track.seen, identity)
 
     def _identify(self, image: Image, track: FaceTrack, at: float, embed: DlibEmbedder) -> str | None:
         clearance = self._clearances.setdefault(track.id, Clearance())
@@ -387,10 +387,10 @@ class FacePipeline:
         if not sure or mesh is None or not clearance.follows(box_of_mesh(mesh), at, rules):
             clearance.revoke()
             return None
-        clearance.watch(glimpse_of(image, mesh), rules)
+        clearance.watch(appearance_of(image, mesh), rules)
         is_time = at - self._known_at >= self._known_every_s
-        if is_time and clearance.wants_look(Sight.GOOD, at, rules):  # is one due at all? sharpness costs time
-            sight = sight_of(image, mesh, track.mesh_score, rules)
+        if is_time and clearance.wants_look(FaceQuality.GOOD, at, rules):  # is one due at all? sharpness costs time
+            sight = face_quality_of(image, mesh, track.mesh_score, rules)
             if clearance.wants_look(sight, at, rules):
                 self._known_at = at
                 vector = embed(image, mesh)
@@ -446,7 +446,7 @@ class FacePipeline:
         step, lost = np.zeros(4, np.float32), 0
         for held in reversed(frames):
             expected = box + step
-            seen = None if self._eyes.glance is None else self._eyes.glance(held.untreated, expected, roll)
+            seen = None if self._eyes.redetect is None else self._eyes.redetect(held.untreated, expected, roll)
             found = carried(image, box, held.untreated) if seen is None else seen.box_xyxy
             lost = min(lost + 1, LATE_GROWTH_FRAMES) if found is None else 0
             if seen is not None and self._is_treated(held, expected, seen.box_xyxy):
@@ -494,8 +494,8 @@ class FacePipeline:
             # All at once and over everything else: none may take its colours from what another hides.
             covers = [cover for _owner, cover in (*held.covers, *held.late_covers)]
             astray = held.astray | {face.face_track_id for face in held.doubted}
-            worn = [worn for face_track_id, worn in held.worn.items() if face_track_id not in astray]
-            draw_covers(held.image, covers, style=self._mosaic_style, shape=self._mosaic_shape, worn=worn)
+            overlays = [overlays for face_track_id, overlays in held.overlays.items() if face_track_id not in astray]
+            draw_covers(held.image, covers, style=self._mosaic_style, shape=self._mosaic_shape, overlays=overlays)
         counts = Counter(drawn.values())
         altered = bool(held.late_covers) or counts[Swap.name] + counts[Mosaic.name] > 0
         self._mark(held, drawn, altered=altered)
@@ -507,21 +507,21 @@ class FacePipeline:
         """Draw the swaps of a frame and note what must be hidden."""
         drawn: dict[int, str] = {}
         for face in held.faces:
-            treatment = self._policy.treatment(face, foremost_id=held.wearer)
-            veil = self._swap(held, face, treatment) if isinstance(treatment, Swap) else 0.0
-            if isinstance(treatment, Show | Swap) and veil < 1:
+            treatment = self._policy.treatment(face, primary_id=held.wearer)
+            mosaic_opacity = self._swap(held, face, treatment) if isinstance(treatment, Swap) else 0.0
+            if isinstance(treatment, Show | Swap) and mosaic_opacity < 1:
                 drawn[face.face_track_id] = treatment.name
             else:
-                drawn[face.face_track_id], veil = Mosaic.name, 1.0
-            if veil > 0:
-                held.covers.append((face.face_track_id, replace(self._cover(held, face), strength=veil)))
+                drawn[face.face_track_id], mosaic_opacity = Mosaic.name, 1.0
+            if mosaic_opacity > 0:
+                held.covers.append((face.face_track_id, replace(self._cover(held, face), strength=mosaic_opacity)))
         held.drawn = drawn
         return drawn
 
     def _cover(self, held: _Held, face: Face) -> Cover:
         """Return what to hide of `face`; one not seen now may be anywhere near."""
         grow = 1 + GROWTH_PER_S * held.unseen_s.get(face.face_track_id, 0.0)
-        return Cover(cover_box(face.reach_xyxy, grow=grow, shape=self._mosaic_shape))
+        return Cover(cover_box(face.swept_box_xyxy, grow=grow, shape=self._mosaic_shape))
 
     def _late_cover(self, box: Box, *, grow: float) -> Cover:
         return Cover(cover_box(box, grow=grow, shape=self._mosaic_shape))
@@ -538,12 +538,12 @@ class FacePipeline:
             swapper.pause(at=held.at)
             return 1.0
         with self._span("swap"):
-            veil = swapper.veil if swapper(held.image, face.mesh, at=held.at) else 1.0
-        if swapper.worn is not None:
-            held.worn = {number: worn.below(swapper.worn) for number, worn in held.worn.items()}
-            if veil == 0:  # what lies over it now is not its own
-                held.worn[face.face_track_id] = swapper.worn
-        return veil
+            mosaic_opacity = swapper.mosaic_opacity if swapper(held.image, face.mesh, at=held.at) else 1.0
+        if swapper.overlays is not None:
+            held.overlays = {number: overlays.below(swapper.overlays) for number, overlays in held.overlays.items()}
+            if mosaic_opacity == 0:  # what lies over it now is not its own
+                held.overlays[face.face_track_id] = swapper.overlays
+        return mosaic_opacity
 
     def _mark(self, held: _Held, drawn: dict[int, str], *, altered: bool) -> None:
         if altered:

@@ -41,7 +41,7 @@ class Policy:
     Attributes:
         strangers: For every face that is not cleared as somebody named in `people`. Never `Show`.
         people: For those who are surely recognised.
-        foremost: For one person, if given: the most prominent stranger when it began, known again by the embedding
+        primary: For one person, if given: the most prominent stranger when it began, known again by the embedding
             (`chosen.Chosen`). The other strangers get `strangers`. Never `Show`.
 
     Raises:
@@ -55,39 +55,39 @@ class Policy:
 
     strangers: Treatment = field(default_factory=Mosaic)
     people: Mapping[str, Treatment] = field(default_factory=dict)
-    foremost: Treatment | None = None
+    primary: Treatment | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.strangers, Show) or isinstance(self.foremost, Show):
+        if isinstance(self.strangers, Show) or isinstance(self.primary, Show):
             raise PolicyError("strangers cannot be shown: only an enrolled person can")
 
     @property
     def needs_mesh(self) -> bool:
         """True where every face needs landmarks: a swap may be due to any of them, or a name."""
-        return bool(self.people) or any(isinstance(t, Swap) for t in (self.strangers, self.foremost))
+        return bool(self.people) or any(isinstance(t, Swap) for t in (self.strangers, self.primary))
 
     @property
     def needs_embedder(self) -> bool:
         """True where somebody must be known again."""
-        return bool(self.people) or self.foremost is not None
+        return bool(self.people) or self.primary is not None
 
     @property
     def shows_anybody(self) -> bool:
         """True where some face may leave untreated."""
         return any(isinstance(treatment, Show) for treatment in self.people.values())
 
-    def treatment(self, face: Face, *, foremost_id: int | None) -> Treatment:
+    def treatment(self, face: Face, *, primary_id: int | None) -> Treatment:
         """Return the treatment of `face`. A face not seen in this very frame is never shown.
 
         Args:
             face: A face of the frame.
-            foremost_id: The face track that surely is the person whom `foremost` is for.
+            primary_id: The face track that surely is the person whom `primary` is for.
         """
         if face.identity is not None and face.identity in self.people:
             wanted = self.people[face.identity]
             if not isinstance(wanted, Show) or (face.seen and face.mesh is not None):
                 return wanted
             return Mosaic()
-        if self.foremost is not None and face.face_track_id == foremost_id:
-            return self.foremost
+        if self.primary is not None and face.face_track_id == primary_id:
+            return self.primary
         return self.strangers

@@ -58,7 +58,7 @@ class Face:
     Attributes:
         face_track_id: Stable while the face stays in view; never used again.
         box_xyxy: (4,) pixels, tight around the face.
-        reach_xyxy: (4,) pixels, everywhere the face was a moment ago; a cover must hide all of it.
+        swept_box_xyxy: (4,) pixels, everywhere the face was a moment ago; a cover must hide all of it.
         mesh: Dense landmarks, or None where they could not be trusted in this frame.
         mesh_score: How surely the mesh sits on a face, 0 to 1; 0 without a mesh.
         seen: True where this frame's own pixels showed the face; False where it is carried over.
@@ -67,7 +67,7 @@ class Face:
 
     face_track_id: int
     box_xyxy: Box
-    reach_xyxy: Box
+    swept_box_xyxy: Box
     mesh: Mesh | None = None
     mesh_score: float = 0.0
     seen: bool = True

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mien.app.specs import BuiltInMask, FacePhoto, Person, SwapScope, Wishes, read_wishes
+from mien.app.specs import BuiltInMask, FacePhoto, Person, SwapScope, TreatmentSpec, read_spec
 from mien.errors import MediaError, PersonaError, PolicyError, TooManyPhotosError
 from support.photos import as_png
 
@@ -20,7 +20,7 @@ MASK = BuiltInMask("volto")
 
 
 @pytest.mark.parametrize(
-    ("wishes", "scope"),
+    ("spec", "scope"),
     [
         pytest.param({"mosaic": True}, SwapScope.NOBODY, id="mosaic"),
         pytest.param({"show": (person("ann", 1),)}, SwapScope.NOBODY, id="show"),
@@ -33,12 +33,12 @@ MASK = BuiltInMask("volto")
         ),
     ],
 )
-def test_the_options_say_whose_face_is_swapped(wishes, scope):
-    assert Wishes(**wishes).swap_scope is scope
+def test_the_options_say_whose_face_is_swapped(spec, scope):
+    assert TreatmentSpec(**spec).swap_scope is scope
 
 
 @pytest.mark.parametrize(
-    ("wishes", "why"),
+    ("spec", "why"),
     [
         pytest.param({}, "nothing to do", id="nothing"),
         pytest.param({"swap_only": (person("ann", 1),)}, "into what", id="swap-only without persona"),
@@ -57,23 +57,23 @@ def test_the_options_say_whose_face_is_swapped(wishes, scope):
         pytest.param({"show": (person("ann", 1), person("ann", 2))}, "same name", id="same name"),
     ],
 )
-def test_contradictions_cannot_be_made(wishes, why):
+def test_contradictions_cannot_be_made(spec, why):
     with pytest.raises(PolicyError, match=why):
-        Wishes(**wishes)
+        TreatmentSpec(**spec)
 
 
 def test_an_unknown_mask_is_answered_with_the_known_ones():
     with pytest.raises(PersonaError, match="mask:volto, mask:marble, mask:painted"):
-        read_wishes(swap_to=["mask:dragon"])
+        read_spec(swap_to=["mask:dragon"])
 
 
 def test_a_mask_asks_for_nobodys_consent():
-    assert Wishes(swap_to=MASK, mosaic=True).references == ()
+    assert TreatmentSpec(swap_to=MASK, mosaic=True).references == ()
 
 
 def test_every_photo_is_listed_once_for_each_use():
     me, ann = photo("me.png", 9), person("ann", 1)
-    references = Wishes(swap_to=me, show=(Person("ann", ann.photos * 2),)).references
+    references = TreatmentSpec(swap_to=me, show=(Person("ann", ann.photos * 2),)).references
     assert [(reference.photo.name, reference.use) for reference in references] == [
         ("me.png", "swap"),
         ("ann.png", "show"),
@@ -86,8 +86,8 @@ def test_a_folder_is_one_person_and_other_files_in_it_are_no_photos(tmp_path):
     (folder / "b.png").write_bytes(as_png(np.zeros((8, 8, 3), np.uint8)))
     (folder / "a.PNG").write_bytes(as_png(np.full((8, 8, 3), 9, np.uint8)))
     (folder / "notes.txt").write_text("hello")
-    wishes = read_wishes(show=[folder])
-    assert [(p.name, [f.name for f in p.photos]) for p in wishes.show] == [("bob", ["a.PNG", "b.png"])]
+    spec = read_spec(show=[folder])
+    assert [(p.name, [f.name for f in p.photos]) for p in spec.show] == [("bob", ["a.PNG", "b.png"])]
 
 
 def test_photos_and_folders_of_a_face_to_swap_in_are_one_person(tmp_path):
@@ -95,9 +95,9 @@ def test_photos_and_folders_of_a_face_to_swap_in_are_one_person(tmp_path):
     folder.mkdir()
     for shade, path in enumerate((folder / "a.png", folder / "b.png", tmp_path / "c.png")):
         path.write_bytes(as_png(np.full((8, 8, 3), shade, np.uint8)))
-    wishes = read_wishes(swap_to=[str(folder), str(tmp_path / "c.png")])
-    assert [photo.name for photo in wishes.swap_photos] == ["a.png", "b.png", "c.png"]
-    assert [(reference.photo.name, reference.use) for reference in wishes.references] == [
+    spec = read_spec(swap_to=[str(folder), str(tmp_path / "c.png")])
+    assert [photo.name for photo in spec.swap_photos] == ["a.png", "b.png", "c.png"]
+    assert [(reference.photo.name, reference.use) for reference in spec.references] == [
         ("a.png", "swap"),
         ("b.png", "swap"),
         ("c.png", "swap"),
@@ -106,26 +106,26 @@ def test_photos_and_folders_of_a_face_to_swap_in_are_one_person(tmp_path):
 
 def test_more_photos_than_are_combined_are_refused(tmp_path):
     with pytest.raises(TooManyPhotosError, match="at most 5"):
-        Wishes(swap_to=Person("me", tuple(photo(shade=shade) for shade in range(6))))
+        TreatmentSpec(swap_to=Person("me", tuple(photo(shade=shade) for shade in range(6))))
     for shade in range(6):
         (tmp_path / f"{shade}.png").write_bytes(as_png(np.full((8, 8, 3), shade, np.uint8)))
     with pytest.raises(TooManyPhotosError, match="at most 5"):
-        read_wishes(swap_to=[str(tmp_path)])
+        read_spec(swap_to=[str(tmp_path)])
 
 
 def test_a_mask_is_combined_with_nothing():
     with pytest.raises(PolicyError, match="of its own"):
-        read_wishes(swap_to=["mask:volto", "me.jpg"])
+        read_spec(swap_to=["mask:volto", "me.jpg"])
 
 
 def test_an_empty_folder_recognises_nobody(tmp_path):
     with pytest.raises(PolicyError, match="no picture"):
-        read_wishes(show=[tmp_path])
+        read_spec(show=[tmp_path])
 
 
 def test_a_missing_photo_is_named(tmp_path):
     with pytest.raises(MediaError, match=r"nobody\.jpg"):
-        read_wishes(swap_to=[str(tmp_path / "nobody.jpg")])
+        read_spec(swap_to=[str(tmp_path / "nobody.jpg")])
 
 
 def test_photos_are_equal_when_their_files_are():

@@ -10,16 +10,16 @@ from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection
 
 from mien.media.webrtc.aiortc_internals import allow_checks, gather_within
 from mien.media.webrtc.aiortc_internals.checks import FACTOR, MAX_PAIRS, MAX_REMOTE, RETRIES, BoundedStun, CheckBudget
-from mien.media.webrtc.ice.network import DEFAULT_REACH, Reach
+from mien.media.webrtc.ice.network import DEFAULT_ICE_NETWORK, IceNetworkSettings
 
 HERE, THERE = ("127.0.0.1", 5000), ("127.0.0.1", 5001)
 
 
 @pytest.fixture(autouse=True)
 def _on_the_loopback():
-    gather_within(Reach(bind_to=("lo",)))
+    gather_within(IceNetworkSettings(bind_to=("lo",)))
     yield
-    gather_within(DEFAULT_REACH)
+    gather_within(DEFAULT_ICE_NETWORK)
 
 
 def test_what_was_signalled_can_be_spent_three_times():

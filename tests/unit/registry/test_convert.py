@@ -40,30 +40,30 @@ class Network:
         weights = self.file.finish([self.input], [result])
         return convert(weights, self.card(output, weights))
 
-    def run(self, result: int, output: tuple[int, ...], picture: np.ndarray) -> np.ndarray:
-        """Return the answer to an NHWC `picture`, in the order the file gives it."""
+    def run(self, result: int, output: tuple[int, ...], frame: np.ndarray) -> np.ndarray:
+        """Return the answer to an NHWC `frame`, in the order the file gives it."""
         session = onnx.load_from_string(self.convert(result, output))
         # Cards promise three channels; these networks have whatever their operator needs.
         session.graph.input[0].type.tensor_type.shape.dim[1].dim_value = self.shape[3]
         from mien.inference.ort import ort
 
         net = ort.InferenceSession(session.SerializeToString(), providers=["CPUExecutionProvider"])
-        return net.run(None, {"input": np.ascontiguousarray(picture.transpose(0, 3, 1, 2))})[0]
+        return net.run(None, {"input": np.ascontiguousarray(frame.transpose(0, 3, 1, 2))})[0]
 
 
 def one_operator(
     name: str,
-    picture: np.ndarray,
+    frame: np.ndarray,
     shape: tuple[int, ...],
     constants: list[np.ndarray],
     options: str = "",
     **values: int,
 ) -> np.ndarray:
-    network = Network(*picture.shape)
+    network = Network(*frame.shape)
     inputs = [network.input, *(network.constant(constant) for constant in constants)]
     result = network.file.tensor("result", shape)
     network.file.operator(name, inputs, result, options=options, **values)
-    return network.run(result, shape, picture)
+    return network.run(result, shape, frame)
 
 
 def test_a_convolution_pads_the_odd_pixel_at_the_bottom_and_right():
@@ -103,11 +103,11 @@ def test_a_convolution_without_bias_may_be_dilated_and_activated():
 
 
 def test_a_depthwise_convolution_keeps_channels_apart():
-    picture = np.stack([RAMP[..., 0], 100 + RAMP[..., 0]], axis=-1)
+    frame = np.stack([RAMP[..., 0], 100 + RAMP[..., 0]], axis=-1)
     weights = np.array([2, -1], np.float32).reshape(1, 1, 1, 2)
     result = one_operator(
         "DEPTHWISE_CONV_2D",
-        picture,
+        frame,
         (1, 4, 4, 2),
         [weights, np.zeros(2, np.float32)],
         "DepthwiseConv2DOptions",
@@ -119,7 +119,7 @@ def test_a_depthwise_convolution_keeps_channels_apart():
         DepthMultiplier=1,
         FusedActivationFunction=RELU,
     )
-    np.testing.assert_array_equal(result, np.maximum(picture * [2, -1], 0))
+    np.testing.assert_array_equal(result, np.maximum(frame * [2, -1], 0))
 
 
 def test_prelu_is_two_convolutions_and_no_prelu():
@@ -127,8 +127,8 @@ def test_prelu_is_two_convolutions_and_no_prelu():
     slopes = network.constant(np.array([[[0.25, -2]]], np.float32))
     result = network.file.tensor("result", (1, 2, 2, 2))
     network.file.operator("PRELU", [network.input, slopes], result)
-    picture = np.array([-4, -4, 4, 4, 0, 0, -1, 1], np.float32).reshape(1, 2, 2, 2)
-    np.testing.assert_array_equal(network.run(result, (1, 2, 2, 2), picture).ravel(), [-1, 8, 4, 4, 0, 0, -0.25, 1])
+    frame = np.array([-4, -4, 4, 4, 0, 0, -1, 1], np.float32).reshape(1, 2, 2, 2)
+    np.testing.assert_array_equal(network.run(result, (1, 2, 2, 2), frame).ravel(), [-1, 8, 4, 4, 0, 0, -0.25, 1])
     kinds = [node.op_type for node in onnx.load_from_string(network.convert(result, (1, 2, 2, 2))).graph.node]
     assert kinds.count("Conv") == 2
     assert "PRelu" not in kinds
@@ -157,28 +157,26 @@ def test_padding_moves_with_its_axes():
 
 
 def test_adding_a_value_per_channel():
-    picture = np.stack([RAMP[..., 0]] * 2, axis=-1)
-    result = one_operator("ADD", picture, (1, 4, 4, 2), [np.array([1, -20], np.float32)], "AddOptions",
+    frame = np.stack([RAMP[..., 0]] * 2, axis=-1)
+    result = one_operator("ADD", frame, (1, 4, 4, 2), [np.array([1, -20], np.float32)], "AddOptions",
                           FusedActivationFunction=RELU)  # fmt: skip
-    np.testing.assert_array_equal(result, np.maximum(picture + np.array([1, -20]), 0))
+    np.testing.assert_array_equal(result, np.maximum(frame + np.array([1, -20]), 0))
 
 
 def test_a_reshape_reads_pixels_in_the_files_order():
-    picture = np.arange(12, dtype=np.float32).reshape(1, 2, 2, 3)
-    result = one_operator("RESHAPE", picture, (1, 12), [np.array([1, 12], np.int32)], "ReshapeOptions")
+    frame = np.arange(12, dtype=np.float32).reshape(1, 2, 2, 3)
+    result = one_operator("RESHAPE", frame, (1, 12), [np.array([1, 12], np.int32)], "ReshapeOptions")
     np.testing.assert_array_equal(result[0], np.arange(12))
 
 
 def test_a_reshape_to_a_picture_and_relu():
-    picture = np.arange(-6, 6, dtype=np.float32).reshape(1, 2, 2, 3)
+    frame = np.arange(-6, 6, dtype=np.float32).reshape(1, 2, 2, 3)
     network = Network(1, 2, 2, 3)
     tall = network.file.tensor("tall", (1, 4, 1, 3))
     network.file.operator("RESHAPE", [network.input], tall, options="ReshapeOptions")
     result = network.file.tensor("result", (1, 4, 1, 3))
     network.file.operator("RELU", [tall], result)
-    np.testing.assert_array_equal(
-        network.run(result, (1, 4, 1, 3), picture), np.maximum(picture.reshape(1, 4, 1, 3), 0)
-    )
+    np.testing.assert_array_equal(network.run(result, (1, 4, 1, 3), frame), np.maximum(frame.reshape(1, 4, 1, 3), 0))
 
 
 @pytest.mark.parametrize(("axis", "numpy_axis"), [(3, 3), (-1, 3), (1, 1)])
@@ -201,15 +199,15 @@ def test_joining_along_an_axis(axis, numpy_axis):
     ],
 )
 def test_a_resize_places_pixels_as_the_file_says(options, row):
-    picture = np.array([[0, 8], [0, 8]], np.float32).reshape(1, 2, 2, 1)
+    frame = np.array([[0, 8], [0, 8]], np.float32).reshape(1, 2, 2, 1)
     size = np.array([2, 4], np.int32)
-    result = one_operator("RESIZE_BILINEAR", picture, (1, 2, 4, 1), [size], "ResizeBilinearOptions", **options)
+    result = one_operator("RESIZE_BILINEAR", frame, (1, 2, 4, 1), [size], "ResizeBilinearOptions", **options)
     np.testing.assert_allclose(result[0, 1, :, 0], row, atol=1e-5)
 
 
 def test_depth_becomes_space_row_by_row():
-    picture = np.arange(4, dtype=np.float32).reshape(1, 1, 1, 4)
-    result = one_operator("DEPTH_TO_SPACE", picture, (1, 2, 2, 1), [], "DepthToSpaceOptions", BlockSize=2)
+    frame = np.arange(4, dtype=np.float32).reshape(1, 1, 1, 4)
+    result = one_operator("DEPTH_TO_SPACE", frame, (1, 2, 2, 1), [], "DepthToSpaceOptions", BlockSize=2)
     np.testing.assert_array_equal(result[0, :, :, 0], [[0, 1], [2, 3]])
 
 

@@ -18,7 +18,7 @@ class Stopped:
         return self.now
 
 
-class Line:
+class SrtpWriter:
     """A channel on which a test says what comes, and the process at its end."""
 
     pid = 1
@@ -105,7 +105,7 @@ async def test_a_wait_that_is_over_leaves_nothing_behind():
 
 @pytest.fixture
 async def worker():
-    stopped, line = Stopped(), Line()
+    stopped, line = Stopped(), SrtpWriter()
     clock = AwakeClock(stopped)
     worker = WorkerProcess(line, line, clock)
     worker._ready = True

@@ -1,18 +1,18 @@
 import pytest
 
 from mien.errors import FetchError
-from mien.server.late_models import LateEyes
+from mien.server.late_models import LateBuilder
 from support.pipelines import SmallFactory
 
 
 def test_the_factory_is_opened_once_and_shared():
     opened = []
 
-    def open_eyes():
+    def load_models():
         opened.append(SmallFactory())
         return opened[-1]
 
-    eyes = LateEyes(open_eyes)
+    eyes = LateBuilder(load_models)
     assert not opened
     assert eyes() is eyes()
     assert len(opened) == 1
@@ -21,13 +21,13 @@ def test_the_factory_is_opened_once_and_shared():
 def test_a_missing_model_is_told_and_tried_again():
     answers = [FetchError("run mien models pull"), SmallFactory()]
 
-    def open_eyes():
+    def load_models():
         answer = answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
         return answer
 
-    eyes = LateEyes(open_eyes)
+    eyes = LateBuilder(load_models)
     with pytest.raises(FetchError, match="models pull"):
         eyes()
     assert isinstance(eyes(), SmallFactory)

@@ -18,7 +18,7 @@ FACE = np.array([250, 120, 330, 220], np.float32)
 MOSAIC, SWAP = Policy(), Policy(strangers=Swap(builtin_mask("volto")))
 
 
-class Finder:
+class TiledDetector:
     """Sees the face where a test puts it, and notes how many looks it was given."""
 
     def __init__(self, box=FACE):
@@ -53,7 +53,7 @@ def follow(old, new):
 
 
 def test_a_face_that_only_the_old_one_saw_stays_hidden():
-    old, blind = pipeline(Finder(), MOSAIC), Finder(None)
+    old, blind = pipeline(TiledDetector(), MOSAIC), TiledDetector(None)
     old(SCENE.copy(), at=0.0)
     new = follow(old, pipeline(blind, MOSAIC))
     frames = [new(SCENE.copy(), at=0.04 * n) for n in range(1, 10)]
@@ -61,7 +61,7 @@ def test_a_face_that_only_the_old_one_saw_stays_hidden():
 
 
 def test_the_first_frame_is_searched_no_more_than_any_other():
-    finder = Finder()
+    finder = TiledDetector()
     old = pipeline(finder, MOSAIC)
     for n in range(40):
         old(SCENE.copy(), at=0.04 * n)
@@ -73,7 +73,7 @@ def test_the_first_frame_is_searched_no_more_than_any_other():
 
 
 def test_one_that_looks_more_often_sees_everything_upright_at_first():
-    finder = Finder()
+    finder = TiledDetector()
     old = pipeline(finder, SWAP, pace=Pace.THRIFTY)
     for n in range(40):
         old(SCENE.copy(), at=0.04 * n)
@@ -89,12 +89,12 @@ def test_one_that_looks_more_often_sees_everything_upright_at_first():
 @pytest.mark.parametrize(("before", "after"), [(SWAP, MOSAIC), (MOSAIC, SWAP)])
 def test_frames_that_wait_leave_by_the_new_policy_and_not_a_trace_of_the_old(before, after, ahead):
     name = {id(SWAP): "swap", id(MOSAIC): "mosaic"}
-    old = pipeline(Finder(), before, delay=2)
+    old = pipeline(TiledDetector(), before, delay=2)
     for n in range(3):
         old(SCENE.copy(), at=0.04 * n)
         if ahead:
             old.work_ahead()
-    new = follow(old, pipeline(Finder(), after, delay=2))
+    new = follow(old, pipeline(TiledDetector(), after, delay=2))
     frames = [new(SCENE.copy(), at=0.04 * n) for n in range(3, 12)]
     assert all(frame is not None for frame in frames)  # no gap: the delay line was full
     assert [frame.at for frame in frames[:3]] == pytest.approx([0.04, 0.08, 0.12])
@@ -103,7 +103,7 @@ def test_frames_that_wait_leave_by_the_new_policy_and_not_a_trace_of_the_old(bef
     assert frames[-1].counts == {name[id(after)]: 1}
 
     if after is MOSAIC:
-        never_swapped = FacePipeline(Eyes(Finder(), FaceTracker(OneMesh())), MOSAIC, Label("en"), delay_frames=2)
+        never_swapped = FacePipeline(Eyes(TiledDetector(), FaceTracker(OneMesh())), MOSAIC, Label("en"), delay_frames=2)
         waited = [never_swapped(SCENE.copy(), at=0.04 * n) for n in range(5)]
         for frame, wanted in zip(frames, [frame for frame in waited if frame is not None][1:], strict=False):
             assert hidden(frame)
@@ -112,7 +112,7 @@ def test_frames_that_wait_leave_by_the_new_policy_and_not_a_trace_of_the_old(bef
 
 
 def test_after_a_swap_a_mosaic_follows_the_face_and_not_a_mesh_that_nobody_lays():
-    finder = Finder()
+    finder = TiledDetector()
     old = pipeline(finder, SWAP)
     for n in range(5):
         old(SCENE.copy(), at=0.04 * n)
@@ -123,10 +123,10 @@ def test_after_a_swap_a_mosaic_follows_the_face_and_not_a_mesh_that_nobody_lays(
 
 @pytest.mark.parametrize(("before", "after"), [(0, 3), (3, 0), (3, 1), (1, 3)])
 def test_delay_lines_of_other_lengths_are_filled_or_cut(before, after):
-    old = pipeline(Finder(), MOSAIC, delay=before)
+    old = pipeline(TiledDetector(), MOSAIC, delay=before)
     for n in range(5):
         old(SCENE.copy(), at=0.04 * n)
-    new = follow(old, pipeline(Finder(), MOSAIC, delay=after))
+    new = follow(old, pipeline(TiledDetector(), MOSAIC, delay=after))
     frames = [new(SCENE.copy(), at=0.04 * n) for n in range(5, 12)]
     assert frames[-1].at == pytest.approx(0.04 * (11 - after))
     out = [frame.at for frame in frames if frame is not None]
@@ -135,16 +135,16 @@ def test_delay_lines_of_other_lengths_are_filled_or_cut(before, after):
 
 
 def test_time_goes_on_from_where_the_old_one_was():
-    old = pipeline(Finder(), MOSAIC)
+    old = pipeline(TiledDetector(), MOSAIC)
     old(SCENE.copy(), at=5.0)
-    new = follow(old, pipeline(Finder(), MOSAIC))
+    new = follow(old, pipeline(TiledDetector(), MOSAIC))
     with pytest.raises(ShapeError, match="order of capture"):
         new(SCENE.copy(), at=4.0)
 
 
 @pytest.mark.parametrize(("previous", "in_scene"), [(object(), True), (None, False)])
 def test_of_another_kind_or_of_one_that_hangs_nothing_is_taken(previous, in_scene):
-    old, finder = pipeline(Finder(), MOSAIC), Finder(None)
+    old, finder = pipeline(TiledDetector(), MOSAIC), TiledDetector(None)
     old(SCENE.copy(), at=0.0)
     new = pipeline(finder, MOSAIC)
     new.take_over(previous or old, in_scene=in_scene)

@@ -30,7 +30,7 @@ class Script:
     def __init__(self, *frames):
         self.frames = list(frames)
 
-    def __call__(self, _image, _looks):
+    def __call__(self, _image, _tiles):
         boxes = self.frames.pop(0) if self.frames else []
         return [Detection(np.asarray(box, np.float32), 0.9) for box in boxes]
 
@@ -86,14 +86,14 @@ def test_a_fast_face_found_late_is_hidden_where_it_was_in_the_frames_that_wait(a
     places = {number: FACE + np.array([1, 0, 1, 0]) * 60 * (number - 3) for number in range(4)}
     colours = {number: 10 + number for number in range(4)}
 
-    def glance(image, box, _roll):
+    def redetect(image, box, _roll):
         """Find the face where it is in the frame of this colour, if that is where one would look."""
         number = next(n for n, colour in colours.items() if image[0, 0, 0] == colour)
         near = np.abs(places[number] - box).max() < 70
         return Detection(places[number].astype(np.float32), 0.9) if near else None
 
     script = Script([], [], [], [FACE])
-    pipe = FacePipeline(Eyes(script, FaceTracker(None), glance), Policy(), Label("en"), delay_frames=3)
+    pipe = FacePipeline(Eyes(script, FaceTracker(None), redetect), Policy(), Label("en"), delay_frames=3)
     out = []
     for number in range(4):
         frame = SCENE.copy()
@@ -344,7 +344,7 @@ def test_what_is_not_a_picture_is_refused():
 def test_what_is_drawn_ahead_of_time_looks_the_same(delay, swap):
     def seen(*, ahead):
         script = Script(*[[FACE]] * 6, [FACE, FACE + 200], [], [FACE], [FACE + 200])
-        policy = Policy(foremost=Swap(builtin_mask("volto"))) if swap else Policy()
+        policy = Policy(primary=Swap(builtin_mask("volto"))) if swap else Policy()
         pipe = pipeline(script, policy, mesh=OneMesh(), delay=delay, embed=lambda _image, _mesh: ALICE)
         out = []
         for number in range(12):
@@ -358,7 +358,7 @@ def test_what_is_drawn_ahead_of_time_looks_the_same(delay, swap):
         assert (plain.counts, plain.altered, plain.at) == (early.counts, early.altered, early.at)
 
 
-ONE_PERSON = Policy(foremost=VOLTO)
+ONE_PERSON = Policy(primary=VOLTO)
 
 
 def by_call(*vectors):
@@ -394,7 +394,7 @@ def test_who_turns_out_to_be_somebody_else_loses_the_persona_in_the_frames_that_
         if number == 20:
             vectors[0] = np.array([0.8, 0.6], np.float32)
         out.append(pipe(SCENE.copy(), at=number / 25))
-        if taken_by is None and number >= 20 and pipe.chosen_person is not None and out[-1].counts == {"mosaic": 1}:
+        if taken_by is None and number >= 20 and pipe.primary_person is not None and out[-1].counts == {"mosaic": 1}:
             taken_by = number
         if ahead:
             pipe.work_ahead()
@@ -440,7 +440,7 @@ def test_a_swap_that_is_switched_on_anew_chooses_anew():
     between.take_over(old, in_scene=False)
     new.take_over(between, in_scene=False)
     new.take_over(object(), in_scene=False)
-    assert new.chosen_person is None
+    assert new.primary_person is None
 
 
 class Fragile(Script):
@@ -571,7 +571,7 @@ def test_a_face_with_a_new_number_is_not_hidden_where_it_had_its_treatment(mesh,
     """After the flash the same face is found as if it were new; without a mesh it is not sure to be the same."""
     script = Fragile(*[[FACE]] * 8)
     policy = Policy(strangers=VOLTO) if not late else Policy()
-    pipe = pipeline(script, policy, mesh=mesh(), delay=3, glance=seen_at(FACE))
+    pipe = pipeline(script, policy, mesh=mesh(), delay=3, redetect=seen_at(FACE))
     feed(pipe, range(4), image=dark_at_left(SCENE))
     feed(pipe, [4], image=dark_at_left(SCENE) + np.uint8(60))
     assert script.looks[-1] == EVERYTHING, "it was taken for a cut"
@@ -586,7 +586,7 @@ def dark_at_left(image):
 
 
 def test_a_face_found_late_in_front_of_one_that_is_followed_is_another_one_and_hidden():
-    pipe = pipeline(Script(*[[FACE]] * 4), Policy(strangers=VOLTO), mesh=OneMesh(), delay=3, glance=seen_at(FACE))
+    pipe = pipeline(Script(*[[FACE]] * 4), Policy(strangers=VOLTO), mesh=OneMesh(), delay=3, redetect=seen_at(FACE))
     feed(pipe, range(4))
     waiting = list(pipe._held)
     pipe._trace_back(SCENE, FACE, 0.0, waiting)

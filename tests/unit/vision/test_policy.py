@@ -18,10 +18,10 @@ def face(number=1, *, identity=None, seen=True, mesh=True):
 
 
 def test_the_default_hides_everybody():
-    assert isinstance(Policy().treatment(face(), foremost_id=1), Mosaic)
+    assert isinstance(Policy().treatment(face(), primary_id=1), Mosaic)
 
 
-@pytest.mark.parametrize("where", ["strangers", "foremost"])
+@pytest.mark.parametrize("where", ["strangers", "primary"])
 def test_a_policy_that_shows_strangers_cannot_be_made(where):
     with pytest.raises(PolicyError):
         Policy(**{where: Show()})
@@ -29,9 +29,9 @@ def test_a_policy_that_shows_strangers_cannot_be_made(where):
 
 def test_an_enrolled_person_gets_what_the_policy_says():
     policy = Policy(people={"alice": Show(), "bob": VOLTO})
-    assert isinstance(policy.treatment(face(identity="alice"), foremost_id=None), Show)
-    assert policy.treatment(face(identity="bob"), foremost_id=None) is VOLTO
-    assert isinstance(policy.treatment(face(identity="carol"), foremost_id=None), Mosaic)
+    assert isinstance(policy.treatment(face(identity="alice"), primary_id=None), Show)
+    assert policy.treatment(face(identity="bob"), primary_id=None) is VOLTO
+    assert isinstance(policy.treatment(face(identity="carol"), primary_id=None), Mosaic)
 
 
 @pytest.mark.parametrize(
@@ -39,10 +39,10 @@ def test_an_enrolled_person_gets_what_the_policy_says():
 )
 def test_a_face_not_surely_seen_in_this_very_frame_is_not_shown(doubt):
     policy = Policy(strangers=VOLTO, people={"alice": Show()})
-    assert isinstance(policy.treatment(face(identity="alice", **doubt), foremost_id=None), Mosaic)
+    assert isinstance(policy.treatment(face(identity="alice", **doubt), primary_id=None), Mosaic)
 
 
 def test_only_the_foremost_stranger_is_swapped():
-    policy = Policy(foremost=VOLTO)
-    assert policy.treatment(face(1), foremost_id=1) is VOLTO
-    assert isinstance(policy.treatment(face(2), foremost_id=1), Mosaic)
+    policy = Policy(primary=VOLTO)
+    assert policy.treatment(face(1), primary_id=1) is VOLTO
+    assert isinstance(policy.treatment(face(2), primary_id=1), Mosaic)

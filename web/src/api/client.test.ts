@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import openapi from "../../openapi.json";
-import { en } from "../words/en";
-import { ko } from "../words/ko";
+import { en } from "../i18n/en";
+import { ko } from "../i18n/ko";
 import { Api } from "./client";
 import { Problem } from "./problem";
 

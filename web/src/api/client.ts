@@ -1,5 +1,5 @@
 import createClient from "openapi-fetch";
-import type { LanguageCode } from "../words/language";
+import type { LanguageCode } from "../i18n/language";
 import { below, prefix } from "./place";
 import { Problem } from "./problem";
 import type { paths } from "./schema";

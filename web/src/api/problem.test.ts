@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { en } from "../words/en";
-import { ko } from "../words/ko";
+import { en } from "../i18n/en";
+import { ko } from "../i18n/ko";
 import { Problem } from "./problem";
 
 const answer = (status: number, body: unknown, headers: HeadersInit = {}) =>

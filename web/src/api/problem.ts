@@ -1,4 +1,4 @@
-import type { Words } from "../words/en";
+import type { Words } from "../i18n/en";
 import type { components } from "./schema";
 
 /** What the server found in a photo. */

@@ -1,9 +1,9 @@
 import type { Broadcast } from "../api/client";
 import { below } from "../api/place";
+import type { Language } from "../i18n/language";
 import { alteredBadge } from "../ui/frame";
 import { icon } from "../ui/icons";
 import { View } from "../ui/view";
-import type { Language } from "../words/language";
 
 const PICTURE_MS = 5_000;
 

@@ -1,8 +1,8 @@
+import type { Language } from "../i18n/language";
 import { icon } from "../ui/icons";
 import { View } from "../ui/view";
 import type { Camera, Choice, Devices } from "../webrtc/camera";
 import { CameraError } from "../webrtc/camera";
-import type { Language } from "../words/language";
 import type { Ways } from "./stage-fault";
 
 const NO_DEVICES: Devices = { cameras: [], microphones: [], named: false };

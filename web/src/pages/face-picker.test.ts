@@ -2,9 +2,9 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import openapi from "../../openapi.json";
 import type { Api, Persona } from "../api/client";
 import { Problem } from "../api/problem";
-import { en } from "../words/en";
-import { ko } from "../words/ko";
-import { Language } from "../words/language";
+import { en } from "../i18n/en";
+import { ko } from "../i18n/ko";
+import { Language } from "../i18n/language";
 import { FacePicker, MOST_PHOTOS } from "./face-picker";
 
 const MASKS = ["volto", "marble"].map(

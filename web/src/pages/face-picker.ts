@@ -1,9 +1,9 @@
 import type { Api, MosaicShape, MosaicStyle, MosaicWish, Persona, Wish } from "../api/client";
 import { below } from "../api/place";
 import { type PhotoFindings, Problem } from "../api/problem";
+import type { Language } from "../i18n/language";
 import { icon } from "../ui/icons";
 import { View } from "../ui/view";
-import type { Language } from "../words/language";
 
 const STYLES: readonly MosaicStyle[] = ["cells", "blur", "solid"];
 const SHAPES: readonly MosaicShape[] = ["box", "head"];

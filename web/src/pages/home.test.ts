@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { Broadcast } from "../api/client";
 import { Problem } from "../api/problem";
-import { en } from "../words/en";
-import { ko } from "../words/ko";
-import { Language } from "../words/language";
+import { en } from "../i18n/en";
+import { ko } from "../i18n/ko";
+import { Language } from "../i18n/language";
 import { HomePage } from "./home";
 
 const broadcast = (more: Partial<Broadcast>) =>

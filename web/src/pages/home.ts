@@ -1,9 +1,9 @@
 import type { Api, Broadcast } from "../api/client";
 import { below } from "../api/place";
+import type { Language } from "../i18n/language";
 import { frame } from "../ui/frame";
 import { type IconName, icon } from "../ui/icons";
 import { View } from "../ui/view";
-import type { Language } from "../words/language";
 import { BroadcastCard } from "./broadcast-card";
 
 const POLL_MS = 3_000;

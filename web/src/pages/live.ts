@@ -2,15 +2,15 @@ import type { Api, Broadcast, CreatedBroadcast } from "../api/client";
 import { follow } from "../api/follow";
 import { below } from "../api/place";
 import { Problem } from "../api/problem";
+import type { Language } from "../i18n/language";
 import { alteredBadge, frame } from "../ui/frame";
 import { icon } from "../ui/icons";
 import { sayRetry } from "../ui/retry";
 import { View } from "../ui/view";
 import { Broadcaster, type BroadcasterState } from "../webrtc/broadcaster";
 import { Camera, type CameraError } from "../webrtc/camera";
-import { estimateDelay, type PathFigures, PathMeter } from "../webrtc/figures";
+import { estimateDelay, PathMeter, type PathStats } from "../webrtc/stats";
 import { Viewer } from "../webrtc/viewer";
-import type { Language } from "../words/language";
 import { DevicePicker } from "./device-picker";
 import { FacePicker } from "./face-picker";
 import type { OperatorCode } from "./operator-code";
@@ -20,15 +20,15 @@ import { StopQuestion } from "./stop-question";
 const FIGURES_MS = 1_000;
 const NOTE_MS = 2_500;
 
-interface Figures {
-  down: PathFigures;
+interface Stats {
+  down: PathStats;
   delayMs: number | null;
 }
 
 /** `/live`: choose a face, go live, and see what viewers see. */
 export class LivePage {
   private state: BroadcasterState = { kind: "idle" };
-  private figures: Figures | null = null;
+  private stats: Stats | null = null;
   private showsDetails = false;
   private seen: Broadcast | null = null;
   private preview: Viewer | null = null;
@@ -154,10 +154,10 @@ export class LivePage {
         this.changeProblem = null;
         break;
       case "reconnecting":
-        this.figures = null; // they were those of the lost connection
+        this.stats = null; // they were those of the lost connection
         break;
       case "camera-lost":
-        this.figures = null;
+        this.stats = null;
         void this.devices.update();
         break;
       case "idle":
@@ -199,7 +199,7 @@ export class LivePage {
     void this.preview?.close();
     this.preview = null;
     this.seen = null;
-    this.figures = null;
+    this.stats = null;
     this.playing = false;
     this.video.srcObject = null;
   }
@@ -274,9 +274,9 @@ export class LivePage {
     const { seen } = this;
     this.update(() => {
       if (up === null || down === null || seen === null || this.state.kind !== "live") return;
-      const downFigures = this.downMeter.read(down);
-      const delayMs = estimateDelay(this.upMeter.read(up), seen.server_delay_ms, downFigures);
-      this.figures = { down: downFigures, delayMs };
+      const downStats = this.downMeter.read(down);
+      const delayMs = estimateDelay(this.upMeter.read(up), seen.server_delay_ms, downStats);
+      this.stats = { down: downStats, delayMs };
     });
   }
 
@@ -311,7 +311,7 @@ export class LivePage {
         this.stage(),
         this.stageBar(),
         this.loadNote(),
-        this.figuresBar(),
+        this.statsBar(),
         this.share(),
       ),
       // Enter in a field submits a form. To go on air or off it is a button's matter alone, so this submits nothing.
@@ -444,9 +444,9 @@ export class LivePage {
   }
 
   /** What the server and the browser measure: four numbers, and all of them on a tap. */
-  private figuresBar(): HTMLElement {
+  private statsBar(): HTMLElement {
     const { view } = this;
-    const words = () => this.language.words.figures;
+    const words = () => this.language.words.stats;
     const figure = (
       name: string,
       label: () => string,
@@ -455,7 +455,7 @@ export class LivePage {
     ) =>
       view.el(
         "div",
-        { class: "figure", title: hint, "data-figure": name, hidden: () => value() === null },
+        { class: "figure", title: hint, "data-stat": name, hidden: () => value() === null },
         view.el("dt", {}, label),
         view.el("dd", {}, value),
       );
@@ -464,16 +464,16 @@ export class LivePage {
     const rate = (value: number | undefined) =>
       value === undefined ? "–" : words().perSecond(Math.round(value));
     const ms = (value: number | null | undefined) => (value == null ? "–" : words().ms(Math.round(value)));
-    const delay = () => ms(this.figures?.delayMs);
-    const down = () => this.figures?.down;
+    const delay = () => ms(this.stats?.delayMs);
+    const down = () => this.stats?.down;
     const toggle = () => this.update(() => (this.showsDetails = !this.showsDetails));
     const detailsLabel = () => (this.showsDetails ? words().less : words().more);
     return view.el(
       "section",
-      { class: "figures", "aria-label": () => words().heading, hidden: () => !this.isOnAir },
+      { class: "stats", "aria-label": () => words().heading, hidden: () => !this.isOnAir },
       view.el(
         "dl",
-        { class: "figures-strip", on: { click: toggle } }, // the button beside it says so to everybody
+        { class: "stats-strip", on: { click: toggle } }, // the button beside it says so to everybody
         // The preview is a viewer to the server, but not to the person.
         figure(
           "viewers",
@@ -501,7 +501,7 @@ export class LivePage {
         "button",
         {
           type: "button",
-          class: "figures-more",
+          class: "stats-more",
           name: "details",
           "aria-expanded": () => String(this.showsDetails),
           "aria-label": detailsLabel,
@@ -512,7 +512,7 @@ export class LivePage {
       ),
       view.el(
         "dl",
-        { class: "figures-details", hidden: () => !this.showsDetails },
+        { class: "stats-details", hidden: () => !this.showsDetails },
         figure(
           "fps-in",
           () => words().fpsIn,
@@ -549,8 +549,8 @@ export class LivePage {
           () => count(down()?.lostPackets),
         ),
         figure(
-          "rungs",
-          () => words().rungs,
+          "layers",
+          () => words().layers,
           () => this.countReduced(numbers()),
         ),
         figure(
@@ -568,24 +568,24 @@ export class LivePage {
   }
 
   private countFaces(numbers: Broadcast | null): string {
-    const { figures } = this.language.words;
+    const { stats } = this.language.words;
     if (numbers === null) return "–";
     const { faces } = numbers;
     const counted = (["swap", "mosaic", "show"] as const).filter((name) => (faces[name] ?? 0) > 0);
-    return counted.map((name) => figures[name](faces[name] ?? 0)).join(", ") || figures.none;
+    return counted.map((name) => stats[name](faces[name] ?? 0)).join(", ") || stats.none;
   }
 
   /** How many viewers get a smaller picture; null where all get the full one. */
   private countReduced(numbers: Broadcast | null): string | null {
-    const { "0": _full, ...reduced } = numbers?.rungs ?? {};
+    const { "0": _full, ...reduced } = numbers?.layers ?? {};
     const count = Object.values(reduced).reduce((sum, viewers) => sum + viewers, 0);
     return count > 0 ? String(count) : null;
   }
 
   private sayRecording(numbers: Broadcast | null): string | null {
-    const { figures } = this.language.words;
+    const { stats } = this.language.words;
     if (numbers === null || !numbers.record) return null;
-    return numbers.recording?.ended == null ? figures.recordingOn : figures.recordingEnded;
+    return numbers.recording?.ended == null ? stats.recordingOn : stats.recordingEnded;
   }
 
   private share(): HTMLElement {

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
+import { en } from "../i18n/en";
+import { ko } from "../i18n/ko";
+import { Language } from "../i18n/language";
 import { CameraError, type CameraFault } from "../webrtc/camera";
-import { en } from "../words/en";
-import { ko } from "../words/ko";
-import { Language } from "../words/language";
 import { StageFault } from "./stage-fault";
 
 const storage = { getItem: () => null, setItem: () => undefined };

@@ -1,7 +1,7 @@
+import type { Language } from "../i18n/language";
 import { icon } from "../ui/icons";
 import { View } from "../ui/view";
 import type { CameraError } from "../webrtc/camera";
-import type { Language } from "../words/language";
 
 /** What to do about a camera or a microphone that cannot be had. */
 export interface Ways {

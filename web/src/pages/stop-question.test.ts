@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { Language } from "../words/language";
+import { Language } from "../i18n/language";
 import { StopQuestion } from "./stop-question";
 
 const storage = { getItem: () => null, setItem: () => undefined };

@@ -1,5 +1,5 @@
+import type { Language } from "../i18n/language";
 import { View } from "../ui/view";
-import type { Language } from "../words/language";
 
 export interface StopQuestionOptions {
   language: Language;

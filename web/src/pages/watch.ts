@@ -1,24 +1,24 @@
 import type { Api } from "../api/client";
 import { follow } from "../api/follow";
 import { below } from "../api/place";
+import type { Language } from "../i18n/language";
 import { alteredBadge, frame } from "../ui/frame";
 import { icon } from "../ui/icons";
 import { sayRetry } from "../ui/retry";
 import { View } from "../ui/view";
-import { type PathFigures, PathMeter } from "../webrtc/figures";
+import { PathMeter, type PathStats } from "../webrtc/stats";
 import { Viewer, type ViewerState } from "../webrtc/viewer";
-import type { Language } from "../words/language";
 
 const FIGURES_MS = 1_000;
 
 /** `/watch/{id}`: one broadcast, full of itself. */
 export class WatchPage {
   private state: ViewerState = { kind: "connecting" };
-  private figures: PathFigures | null = null;
+  private stats: PathStats | null = null;
   private title = "";
   private playing = false;
   private blocked = false;
-  private showsFigures = false;
+  private showsStats = false;
   private meter = new PathMeter();
   private readonly view = new View();
   private readonly video: HTMLVideoElement;
@@ -99,7 +99,7 @@ export class WatchPage {
 
   private async measure(): Promise<void> {
     const report = await this.viewer.stats();
-    this.update(() => (this.figures = report && this.meter.read(report)));
+    this.update(() => (this.stats = report && this.meter.read(report)));
   }
 
   private main(): HTMLElement {
@@ -187,9 +187,9 @@ export class WatchPage {
         view.el("span", { class: "spacer" }),
         control(
           "info",
-          () => this.showsFigures,
+          () => this.showsStats,
           () => words().viewer.info,
-          () => this.update(() => (this.showsFigures = !this.showsFigures)),
+          () => this.update(() => (this.showsStats = !this.showsStats)),
         ),
         control(
           "fullscreen",
@@ -198,7 +198,7 @@ export class WatchPage {
           () => void this.toggleFullscreen(),
         ),
       ),
-      this.figuresPanel(),
+      this.statsPanel(),
     );
     return view.el(
       "main",
@@ -220,9 +220,9 @@ export class WatchPage {
     );
   }
 
-  private figuresPanel(): HTMLElement {
+  private statsPanel(): HTMLElement {
     const { view } = this;
-    const words = () => this.language.words.figures;
+    const words = () => this.language.words.stats;
     const row = (label: () => string, value: () => string) => [
       view.el("dt", {}, label),
       view.el("dd", {}, value),
@@ -231,25 +231,25 @@ export class WatchPage {
     return view.el(
       "dl",
       {
-        class: "stage-figures",
+        class: "stage-stats",
         "aria-label": () => words().heading,
-        hidden: () => !(this.showsFigures && this.isOpen),
+        hidden: () => !(this.showsStats && this.isOpen),
       },
       row(
         () => words().fps,
-        () => (this.figures?.fps == null ? "–" : words().perSecond(Math.round(this.figures.fps))),
+        () => (this.stats?.fps == null ? "–" : words().perSecond(Math.round(this.stats.fps))),
       ),
       row(
         () => words().size,
-        () => this.figures?.size ?? "–",
+        () => this.stats?.size ?? "–",
       ),
       row(
         () => words().roundTrip,
-        () => ms(this.figures?.roundTripMs),
+        () => ms(this.stats?.roundTripMs),
       ),
       row(
         () => words().lost,
-        () => String(this.figures?.lostPackets ?? "–"),
+        () => String(this.stats?.lostPackets ?? "–"),
       ),
     );
   }

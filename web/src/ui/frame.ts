@@ -1,6 +1,6 @@
 import { below } from "../api/place";
 import logoUrl from "../favicon.svg";
-import type { Language } from "../words/language";
+import type { Language } from "../i18n/language";
 import type { View } from "./view";
 
 /** What stands around every page: the name that leads home, the language switch, and `main`. */

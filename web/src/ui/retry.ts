@@ -1,5 +1,5 @@
 import type { Problem } from "../api/problem";
-import type { Words } from "../words/en";
+import type { Words } from "../i18n/en";
 
 /** Say why a connection is lost, and when it is tried again. */
 export function sayRetry({ problem, atMs }: { problem: Problem; atMs: number | null }, words: Words): string {

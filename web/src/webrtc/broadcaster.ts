@@ -1,8 +1,8 @@
 import type { Api, Broadcast, CreatedBroadcast, Wish } from "../api/client";
 import { Problem } from "../api/problem";
 import { type Camera, CameraError, type Choice } from "./camera";
-import { Comeback } from "./comeback";
 import { FramePace } from "./frame-pace";
+import { Reconnect } from "./reconnect";
 import type { Backoff } from "./retry";
 import { WhipSession } from "./whip";
 
@@ -47,18 +47,18 @@ export class Broadcaster {
   private isReturning = false;
   private sinceMs = 0;
   private closing = new AbortController();
-  private comeback: Comeback;
+  private Reconnect: Reconnect;
   private pace = new FramePace();
 
   constructor(private readonly options: BroadcasterOptions) {
-    this.comeback = new Comeback(options.backoff);
+    this.Reconnect = new Reconnect(options.backoff);
     options.camera.onLost(() => this.tellCameraLost());
   }
 
   async goLive(wish: Wish, title: string, choice: Choice): Promise<void> {
     const { api, camera, onState } = this.options;
     this.closing = new AbortController();
-    this.comeback = new Comeback(this.options.backoff);
+    this.Reconnect = new Reconnect(this.options.backoff);
     const { signal } = this.closing;
     try {
       onState({ kind: "opening-camera" });
@@ -110,7 +110,7 @@ export class Broadcaster {
     if (this.broadcast === null || this.closing.signal.aborted) return;
     if (news === null) {
       void this.giveUp({ kind: "ended", by: "server" });
-    } else if (this.comeback.heard(news)) {
+    } else if (this.Reconnect.heard(news)) {
       // The line is dead, or never comes to life, which the page alone would notice seconds later.
       void this.session?.close();
       this.line?.abort(new Problem("live.lost", 503));
@@ -179,7 +179,7 @@ export class Broadcaster {
     this.line = line;
     const since = performance.now();
     line.signal.addEventListener("abort", () => {
-      this.comeback.stood(performance.now() - since);
+      this.Reconnect.stood(performance.now() - since);
       if (!signal.aborted) void this.comeBack(broadcast, signal, Problem.from(line.signal.reason));
     });
     if (this.hasCamera) this.tellLive(broadcast);
@@ -202,7 +202,7 @@ export class Broadcaster {
       const said = last ?? new Problem("connection.lost", 0);
       const tell = (atMs: number | null) =>
         this.options.onState({ kind: "reconnecting", broadcast, sinceMs: this.sinceMs, problem: said, atMs });
-      if (last !== null && this.hasCamera) await this.comeback.wait(last, signal, tell);
+      if (last !== null && this.hasCamera) await this.Reconnect.wait(last, signal, tell);
       if (signal.aborted) break;
       // Without a picture there is nothing to publish; the next camera that is chosen goes on from here.
       if (!this.hasCamera) {

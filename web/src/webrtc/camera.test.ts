@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
-import { en } from "../words/en";
-import { ko } from "../words/ko";
+import { en } from "../i18n/en";
+import { ko } from "../i18n/ko";
 import { Camera, CameraError, type CameraFault, type Choice } from "./camera";
 
 /** Devices whose `getUserMedia` gives these outcomes one after another. */

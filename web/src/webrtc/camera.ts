@@ -1,4 +1,4 @@
-import type { Words } from "../words/en";
+import type { Words } from "../i18n/en";
 import { type BrowserKind, browserKind } from "./browser-kind";
 
 /** Why the camera or the microphone could not be had; each has a sentence and an advice in both languages. */

@@ -1,6 +1,6 @@
 import type { Broadcast } from "../api/client";
 import { Problem } from "../api/problem";
-import { Comeback } from "./comeback";
+import { Reconnect } from "./reconnect";
 import { type Backoff, sleep } from "./retry";
 import { WhepSession } from "./whep";
 
@@ -45,14 +45,14 @@ type Session = ReturnType<NonNullable<ViewerOptions["openSession"]>>;
 /** Somebody who watches: connects, comes back after a loss, and knows from the news what the picture is. */
 export class Viewer {
   private readonly closing = new AbortController();
-  private readonly comeback: Comeback;
+  private readonly Reconnect: Reconnect;
   private session: Session | null = null;
   /** Aborts with the reason when the connection is lost; null while there is none. */
   private line: AbortController | null = null;
   private last: Broadcast | null = null;
 
   constructor(private readonly options: ViewerOptions) {
-    this.comeback = new Comeback(options.backoff);
+    this.Reconnect = new Reconnect(options.backoff);
   }
 
   /** Watch until the broadcast is over, cannot be watched, or `close` is called. */
@@ -82,7 +82,7 @@ export class Viewer {
       return;
     }
     this.last = broadcast;
-    if (this.comeback.heard(broadcast)) {
+    if (this.Reconnect.heard(broadcast)) {
       // The line is dead, or never comes to life, which the page alone would notice seconds later.
       void this.session?.close();
       this.line?.abort(new Problem("live.lost", 503));
@@ -102,7 +102,7 @@ export class Viewer {
 
   private async pause(problem: Problem, signal: AbortSignal): Promise<void> {
     const tell = (atMs: number | null) => this.options.onState({ kind: "reconnecting", problem, atMs });
-    await this.comeback.wait(problem, signal, tell);
+    await this.Reconnect.wait(problem, signal, tell);
     if (!signal.aborted) tell(null);
   }
 
@@ -135,7 +135,7 @@ export class Viewer {
         await Promise.race([this.watchPicture(session, signal), aborted(signal)]);
         signal.throwIfAborted();
       } finally {
-        this.comeback.stood(performance.now() - since);
+        this.Reconnect.stood(performance.now() - since);
       }
     } finally {
       this.session = null;

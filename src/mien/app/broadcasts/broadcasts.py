@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 
 import structlog
 
-from mien.app.personas.store import REFERENCE_PREFIX, Hold, References
+from mien.app.personas.store import REFERENCE_PREFIX, Hold, PersonaStore
 from mien.app.ports import MAX_LIVE_DELAY_FRAMES, Live, LivePolicy, LiveTreatment, OtherFaces, Runner
 from mien.app.states import BroadcastState, LiveCounts, LiveReport
 from mien.errors import (
@@ -40,7 +40,7 @@ _RESTARTS, _RESTARTS_WITHIN_S = 6, 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class BroadcastWish:
+class BroadcastSpec:
     """What somebody asks a broadcast to be.
 
     Attributes:
@@ -72,21 +72,21 @@ class BroadcastWish:
             raise PolicyError(f"a delay is 0 to {MAX_LIVE_DELAY_FRAMES} frames, got {self.delay_frames}")
 
 
-def policy_of(wish: BroadcastWish, references: References) -> LivePolicy:
-    """Return what `wish` means for a live session, with the reference photo itself.
+def policy_of(spec: BroadcastSpec, references: PersonaStore) -> LivePolicy:
+    """Return what `spec` means for a live session, with the reference photo itself.
 
     Raises:
         PersonaError: There is no such photo.
     """
-    persona = wish.persona
+    persona = spec.persona
     reference = references.get(persona) if persona is not None and persona.startswith(REFERENCE_PREFIX) else None
     return LivePolicy(
-        treatment=wish.treatment,
+        treatment=spec.treatment,
         persona=reference or persona,
-        others=wish.others,
-        delay_frames=wish.delay_frames,
-        mosaic_style=wish.mosaic_style,
-        mosaic_shape=wish.mosaic_shape,
+        others=spec.others,
+        delay_frames=spec.delay_frames,
+        mosaic_style=spec.mosaic_style,
+        mosaic_shape=spec.mosaic_shape,
     )
 
 
@@ -97,10 +97,10 @@ class Broadcast:
     Attributes:
         id: Unguessable; who knows it may watch.
         token: Who knows it may publish and change; None where only the session's URL protects it.
-        wish: What it is now.
+        spec: What it is now.
         policy: The same for a live session, with the reference photo itself.
         live: Carries it.
-        brief: It ends with its publisher.
+        ephemeral: It ends with its publisher.
         created_at: Seconds since 1970.
         hold: Keeps the reference photo that it wears.
         pushes: The servers elsewhere that it is pushed to: URL and token, by id.
@@ -111,10 +111,10 @@ class Broadcast:
 
     id: str
     token: str | None
-    wish: BroadcastWish
+    spec: BroadcastSpec
     policy: LivePolicy
     live: Live
-    brief: bool
+    ephemeral: bool
     created_at: float
     hold: Hold
     pushes: dict[str, tuple[str, str | None]] = field(default_factory=dict)
@@ -151,7 +151,7 @@ class Broadcasts:
         references: The photos that may be swapped in.
         max_broadcasts: More are refused.
         idle_timeout_s: A broadcast in which nobody publishes for so long ends.
-        brief_idle_timeout_s: The same for one that was made by publishing.
+        ephemeral_idle_timeout_s: The same for one that was made by publishing.
 
     Attributes:
         lost: So many live sessions have broken.
@@ -160,17 +160,17 @@ class Broadcasts:
     def __init__(
         self,
         runner: Runner,
-        references: References,
+        references: PersonaStore,
         *,
         max_broadcasts: int = 8,
         idle_timeout_s: float = 600.0,
-        brief_idle_timeout_s: float = 10.0,
+        ephemeral_idle_timeout_s: float = 10.0,
     ) -> None:
         self._runner = runner
-        self._references = references
+        self._personas = references
         self._max_broadcasts = max_broadcasts
         self._idle_timeout_s = idle_timeout_s
-        self._brief_idle_timeout_s = brief_idle_timeout_s
+        self._ephemeral_idle_timeout_s = ephemeral_idle_timeout_s
         self._broadcasts: dict[str, Broadcast] = {}
         self._making = 0
         self._counting: set[Live] = set()
@@ -196,14 +196,14 @@ class Broadcasts:
         return iter(tuple(self._broadcasts.values()))
 
     async def create(
-        self, wish: BroadcastWish, *, token: str | None = None, brief: bool = False, open_to_all: bool = False
+        self, spec: BroadcastSpec, *, token: str | None = None, ephemeral: bool = False, open_to_all: bool = False
     ) -> Broadcast:
         """Make a broadcast that waits for its publisher.
 
         Args:
-            wish: What it shall be.
+            spec: What it shall be.
             token: Its bearer token; None makes a new one.
-            brief: It ends with its publisher.
+            ephemeral: It ends with its publisher.
             open_to_all: It has no token.
 
         Raises:
@@ -218,21 +218,21 @@ class Broadcasts:
         self._making += 1
         try:
             broadcast_id = secrets.token_urlsafe(12)
-            policy = policy_of(wish, self._references)
-            hold = Hold(self._references)
-            hold.move_to(wish.persona)
+            policy = policy_of(spec, self._personas)
+            hold = Hold(self._personas)
+            hold.move_to(spec.persona)
             try:
-                live = await self._begin(wish, policy, broadcast_id)
+                live = await self._begin(spec, policy, broadcast_id)
             except BaseException:
                 hold.move_to(None)
                 raise
             broadcast = Broadcast(
                 id=broadcast_id,
                 token=None if open_to_all else token or secrets.token_urlsafe(32),
-                wish=wish,
+                spec=spec,
                 policy=policy,
                 live=live,
-                brief=brief,
+                ephemeral=ephemeral,
                 created_at=time.time(),
                 hold=hold,
             )
@@ -242,11 +242,11 @@ class Broadcasts:
             self._making -= 1
         return broadcast
 
-    async def _begin(self, wish: BroadcastWish, policy: LivePolicy, name: str) -> Live:
+    async def _begin(self, spec: BroadcastSpec, policy: LivePolicy, name: str) -> Live:
         live = await self._runner.start(policy, name=name)
         try:
-            await live.record(on=wish.record)
-            policy_of(wish, self._references)  # the photo may have been withdrawn meanwhile
+            await live.record(on=spec.record)
+            policy_of(spec, self._personas)  # the photo may have been withdrawn meanwhile
         except BaseException:
             live.end()
             raise
@@ -283,22 +283,22 @@ class Broadcasts:
             LiveLostError: Its session broke meanwhile.
         """
         async with broadcast.changing:
-            wish = replace(broadcast.wish, **changes)
-            if wish.record != broadcast.wish.record:
-                await broadcast.live.record(on=wish.record)
-                broadcast.wish = replace(broadcast.wish, record=wish.record)
-            if replace(wish, title=broadcast.wish.title) != broadcast.wish:
-                policy = policy_of(wish, self._references)
+            spec = replace(broadcast.spec, **changes)
+            if spec.record != broadcast.spec.record:
+                await broadcast.live.record(on=spec.record)
+                broadcast.spec = replace(broadcast.spec, record=spec.record)
+            if replace(spec, title=broadcast.spec.title) != broadcast.spec:
+                policy = policy_of(spec, self._personas)
                 # First the hold: a photo that is withdrawn while the session changes is then taken off afterwards.
-                self._hold(broadcast, wish.persona)
+                self._hold(broadcast, spec.persona)
                 try:
                     await broadcast.live.use(policy)
                 except BaseException:
                     with suppress(PersonaError):
-                        self._hold(broadcast, broadcast.wish.persona)
+                        self._hold(broadcast, broadcast.spec.persona)
                     raise
                 broadcast.policy = policy
-            broadcast.wish = wish
+            broadcast.spec = spec
 
     def _hold(self, broadcast: Broadcast, persona: str | None) -> None:
         if self.has(broadcast):  # else nobody would release it
@@ -310,17 +310,17 @@ class Broadcasts:
         Raises:
             PersonaError: There is no such photo.
         """
-        self._references.forget(persona_id)
+        self._personas.forget(persona_id)
         for broadcast in self:
             await self._take_off(broadcast, persona_id)
 
     async def _take_off(self, broadcast: Broadcast, persona_id: str) -> None:
         async with broadcast.changing:
-            if broadcast.wish.persona != persona_id:
+            if broadcast.spec.persona != persona_id:
                 return
             # First what a session that is started again begins with: this one may be breaking just now.
-            broadcast.wish = replace(broadcast.wish, treatment="mosaic", persona=None)
-            broadcast.policy = policy_of(broadcast.wish, self._references)
+            broadcast.spec = replace(broadcast.spec, treatment="mosaic", persona=None)
+            broadcast.policy = policy_of(broadcast.spec, self._personas)
             broadcast.hold.move_to(None)
             try:
                 await broadcast.live.use(broadcast.policy)
@@ -357,7 +357,7 @@ class Broadcasts:
 
     async def _run(self, broadcast: Broadcast) -> None:
         with structlog.contextvars.bound_contextvars(broadcast=broadcast.id):
-            log.info("broadcast_made", treatment=broadcast.wish.treatment)
+            log.info("broadcast_made", treatment=broadcast.spec.treatment)
             try:
                 await self._see_through(broadcast)
             except MienError as error:
@@ -412,7 +412,7 @@ class Broadcasts:
     async def _resume(self, broadcast: Broadcast) -> None:
         """Let a new session do what the old one did beside serving viewers."""
         try:
-            await broadcast.live.record(on=broadcast.wish.record)
+            await broadcast.live.record(on=broadcast.spec.record)
         except OutputError as error:
             log.warning("recording_not_resumed", reason=str(error))
         pushes, broadcast.pushes = broadcast.pushes, {}
@@ -432,6 +432,6 @@ class Broadcasts:
         while True:
             await asyncio.sleep(_SWEEP_S)
             for broadcast in self:
-                limit = self._brief_idle_timeout_s if broadcast.brief else self._idle_timeout_s
+                limit = self._ephemeral_idle_timeout_s if broadcast.ephemeral else self._idle_timeout_s
                 if broadcast.report.idle_s > limit:
                     self.end(broadcast)

@@ -127,7 +127,7 @@ def treat_file(
     """
     kind = check_files(source, target, overwrite=overwrite)
     if kind == "image":
-        return _treat_picture(source, target, make_pipeline, overwrite=overwrite, limits=limits)
+        return _treat_frame(source, target, make_pipeline, overwrite=overwrite, limits=limits)
     return _treat_video(
         source, target, make_pipeline, overwrite=overwrite, progress=progress or _say_nothing, limits=limits
     )
@@ -158,7 +158,7 @@ def check_files(source: Path, target: Path, *, overwrite: bool) -> Literal["imag
 # --- pictures ----------------------------------------------------------------------------------------------
 
 
-def _treat_picture(
+def _treat_frame(
     source: Path, target: Path, make_pipeline: MakePipeline, *, overwrite: bool, limits: Limits
 ) -> TreatReport:
     started = time.monotonic()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import structlog
 
-from mien.app.ports import LivePolicy, Pipeline, TakesOver, TreatedPicture
+from mien.app.ports import LivePolicy, Pipeline, TakesOver, TreatedStill
 from mien.errors import LiveError, MienError
 from mien.media.files.frame_codec import FrameFormat, decode_frame, encode_frame
 
@@ -48,7 +48,7 @@ class LocalFrameSession:
         """
         self._pipeline = await asyncio.to_thread(self._build, self._policy)
 
-    async def treat(self, picture: bytes, *, at: float) -> TreatedPicture | None:
+    async def treat(self, picture: bytes, *, at: float) -> TreatedStill | None:
         """Take a JPEG or WebP picture; return one to show, or None while the delay fills.
 
         Raises:
@@ -75,14 +75,14 @@ class LocalFrameSession:
     def end(self) -> None:
         """Nothing is held that the collector would not free."""
 
-    def _treat(self, picture: bytes, at: float) -> TreatedPicture | None:
+    def _treat(self, picture: bytes, at: float) -> TreatedStill | None:
         image = decode_frame(picture, max_pixels=self._max_pixels)
         try:
             treated = self._pipeline(image, at=at)
             if treated is None:
                 return None
             # The encoder takes nothing but a TreatedFrame: whatever a pipeline returns, no camera picture leaves.
-            return TreatedPicture(encode_frame(treated, self._form), treated.at)
+            return TreatedStill(encode_frame(treated, self._form), treated.at)
         except MienError:
             raise
         except Exception as error:

@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
-from mien.media.codecs.encoded import SOUND_CLOCK_RATE, EncodedSound
-from mien.media.webrtc.ingest.audio import CapturedSound, SoundClock
+from mien.media.codecs.encoded import AUDIO_CLOCK_RATE, EncodedAudio
+from mien.media.webrtc.ingest.audio import AudioClock, CapturedAudio
 
 _QUEUE: Final = 250
 """Five seconds of 20 ms packets; no treatment takes longer."""
@@ -16,7 +16,7 @@ LEAD_S: Final = 0.1
 jitter and for its audio device, and then makes the picture wait: for half a minute its delay grows."""
 
 
-class SoundLine:
+class AudioLine:
     """Delays sound by the picture's own delay less a lead, so that lips match; the packets stay as they are.
 
     Args:
@@ -32,26 +32,26 @@ class SoundLine:
         epoch: float,
         delay_s: Callable[[], float],
         wanted: Callable[[], bool],
-        push: Callable[[EncodedSound], None],
+        push: Callable[[EncodedAudio], None],
     ) -> None:
         self._epoch = epoch
-        self._clock = SoundClock(epoch)
+        self._clock = AudioClock(epoch)
         self._delay_s = delay_s
         self._wanted = wanted
         self._push = push
-        self._waiting: deque[EncodedSound] = deque(maxlen=_QUEUE)
+        self._waiting: deque[EncodedAudio] = deque(maxlen=_QUEUE)
         self._arrived = asyncio.Event()
 
-    async def run(self, sounds: AsyncIterator[CapturedSound]) -> None:
+    async def run(self, sounds: AsyncIterator[CapturedAudio]) -> None:
         """Carry one publisher's `sounds` until they end."""
         self._waiting.clear()
         self._clock.restart()
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(self._send())
-            async for sound in sounds:
-                pts = self._clock.pts(sound)
+            async for audio in sounds:
+                pts = self._clock.pts(audio)
                 if pts is not None:
-                    self._waiting.append(EncodedSound(sound.data, pts))
+                    self._waiting.append(EncodedAudio(audio.data, pts))
                     self._arrived.set()
             sending.cancel()
 
@@ -60,11 +60,11 @@ class SoundLine:
             while not self._waiting:
                 self._arrived.clear()
                 await self._arrived.wait()
-            captured_at = self._epoch + self._waiting[0].pts / SOUND_CLOCK_RATE
+            captured_at = self._epoch + self._waiting[0].pts / AUDIO_CLOCK_RATE
             early = captured_at + self._delay_s() - LEAD_S - time.monotonic()
             if early > 0:
                 await asyncio.sleep(early)
             if self._waiting:
-                sound = self._waiting.popleft()
+                audio = self._waiting.popleft()
                 if self._wanted():
-                    self._push(sound)
+                    self._push(audio)

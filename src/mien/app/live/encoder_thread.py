@@ -8,8 +8,8 @@ from typing import Final, Protocol
 import structlog
 
 from mien.app.states import DELAY_BOUNDS_S
-from mien.media.codecs.encoded import EncodedPicture, VideoCodec
-from mien.media.codecs.layers import Ladder
+from mien.media.codecs.encoded import ReceivedFrame, VideoCodec
+from mien.media.codecs.layers import LayerEncoders
 from mien.media.meters import DurationMeter, Histogram, RateMeter
 from mien.media.newest import Newest
 from mien.vision.render.slate import slate
@@ -42,7 +42,7 @@ class EncoderThread:
     This is the only place from which pictures leave, and it knows no other source than `treated`.
 
     Args:
-        emit: Called on this thread with every picture of every rung that has an audience.
+        emit: Called on this thread with every picture of every layer that has an audience.
         epoch: Capture time that becomes presentation time zero.
         slate_after_s: How long the last frame stays up when no new one comes.
         codec: Of the broadcast, unless `use_codec` says otherwise.
@@ -52,7 +52,7 @@ class EncoderThread:
     def __init__(
         self,
         *,
-        emit: Callable[[EncodedPicture], None],
+        emit: Callable[[ReceivedFrame], None],
         epoch: float,
         slate_after_s: float,
         codec: VideoCodec = VideoCodec.VP8,
@@ -68,9 +68,9 @@ class EncoderThread:
         self.size_wh: tuple[int, int] | None = None
         self.errors = 0
         self.spent_s = 0.0
-        self._emit_picture = emit
+        self._emit_frame = emit
         self._epoch = epoch
-        self._ladder = Ladder(codec, epoch=epoch)
+        self._layer_encoders = LayerEncoders(codec, epoch=epoch)
         self._slate_after_s = slate_after_s
         self._taps = tuple(taps)
         self._sent_at = 0.0
@@ -79,38 +79,38 @@ class EncoderThread:
         self._failing_since: float | None = None
         self._busy_since: float | None = None
         self._slate: TreatedFrame | None = None
-        self._era = 0
+        self._generation = 0
         self._slate_at_once = True
-        self._era_lock = threading.Lock()
+        self._generation_lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="mien-encoder", daemon=True)
         self._thread.start()
 
     def use_codec(self, codec: VideoCodec) -> None:
         """Encode in another codec; only before there is an audience."""
-        self._ladder = Ladder(codec, epoch=self._epoch)
+        self._layer_encoders = LayerEncoders(codec, epoch=self._epoch)
 
-    def set_audience(self, rungs: frozenset[int]) -> None:
-        """Say which rungs anybody watches; only these are encoded, each from a keyframe on.
+    def set_audience(self, layers: frozenset[int]) -> None:
+        """Say which layers anybody watches; only these are encoded, each from a keyframe on.
 
         Raises:
-            ValueError: There is no such rung.
+            ValueError: There is no such layer.
         """
-        self._ladder.set_audience(rungs)
+        self._layer_encoders.set_audience(layers)
         self._hurry()
 
-    def want_keyframe(self, rung: int) -> None:
-        """Make the next picture of a rung one that can be decoded by itself."""
-        self._ladder.want_keyframe(rung)
+    def want_keyframe(self, layer: int) -> None:
+        """Make the next picture of a layer one that can be decoded by itself."""
+        self._layer_encoders.want_keyframe(layer)
         self._hurry()
 
-    def limit_rate(self, rung: int, bit_rate: int | None) -> None:
-        """Keep a rung below `bit_rate` bits a second, without a keyframe; None lifts the limit."""
-        self._ladder.limit_rate(rung, bit_rate)
+    def limit_rate(self, layer: int, bit_rate: int | None) -> None:
+        """Keep a layer below `bit_rate` bits a second, without a keyframe; None lifts the limit."""
+        self._layer_encoders.limit_rate(layer, bit_rate)
 
     @property
     def overloaded(self) -> bool:
-        """Whether encoding is so late that the lower rungs go without every second frame."""
-        return self._ladder.overloaded
+        """Whether encoding is so late that the lower layers go without every second frame."""
+        return self._layer_encoders.overloaded
 
     @property
     def flows(self) -> bool:
@@ -128,8 +128,8 @@ class EncoderThread:
         Args:
             at_once: False gives a new frame the time of a repetition to come before the slate goes up.
         """
-        with self._era_lock:
-            self._era += 1
+        with self._generation_lock:
+            self._generation += 1
             self._shown = None
             self.treated.clear()
             for tap in self._taps:
@@ -148,38 +148,38 @@ class EncoderThread:
             self.treated.nudge()  # nothing is flowing: do not wait for the next repetition
 
     def _run(self) -> None:
-        begun = self._era
+        begun = self._generation
         while not self.treated.closed:
-            era = self._era
+            generation = self._generation
             fresh = self.treated.get(timeout_s=REPEAT_S)
             if self.treated.closed:
                 return
-            if era != self._era:  # the frame may be from before `forget`; the next one is not
-                fresh, era = None, self._era
-            if era != begun:
-                begun = era
-                self._ladder.want_fresh_start()
+            if generation != self._generation:  # the frame may be from before `forget`; the next one is not
+                fresh, generation = None, self._generation
+            if generation != begun:
+                begun = generation
+                self._layer_encoders.want_fresh_start()
                 if fresh is None and not self._slate_at_once:
                     continue
             self._busy_since = time.monotonic()
             try:
                 if fresh is not None:
-                    self._show(fresh, era)
+                    self._show(fresh, generation)
                     self._failing_since = None
                 else:
-                    self._repeat(era)
+                    self._repeat(generation)
             except Exception as error:  # noqa: BLE001  # a frame that cannot be encoded must not end the broadcast
                 self._count(error)
-                self._fall_back(era)
+                self._fall_back(generation)
             finally:
                 self.spent_s += time.monotonic() - self._busy_since
                 self._busy_since = None
 
-    def _show(self, fresh: TreatedFrame, era: int) -> None:
+    def _show(self, fresh: TreatedFrame, generation: int) -> None:
         if not isinstance(fresh, TreatedFrame):
             raise TypeError(f"only a TreatedFrame may be shown, got {type(fresh).__name__}")
-        with self._era_lock:
-            if era != self._era:
+        with self._generation_lock:
+            if generation != self._generation:
                 return
             self.on_slate = False
             self._shown, self._shown_since = fresh, time.monotonic()
@@ -187,7 +187,7 @@ class EncoderThread:
                 tap.put(fresh)
         self.counts = fresh.counts
         self.size_wh = (fresh.image.shape[1], fresh.image.shape[0])
-        left_at = self._send(fresh, era, at=fresh.at)
+        left_at = self._send(fresh, generation, at=fresh.at)
         self.out.tick(left_at)
         delay = left_at - fresh.at
         if self.delays.median_ms is None:
@@ -196,17 +196,17 @@ class EncoderThread:
         self.delays.add(delay)
         self.delay_histogram.add(delay)
 
-    def _fall_back(self, era: int) -> None:
+    def _fall_back(self, generation: int) -> None:
         """Show the slate when frames come but none could be encoded for as long as the last one may stay up."""
         now = time.monotonic()
         if self._failing_since is None:
             self._failing_since = now
         if now - self._failing_since <= self._slate_after_s or now - self._sent_at <= REPEAT_S:
             return
-        with self._era_lock:
+        with self._generation_lock:
             self._shown = None
         try:
-            self._repeat(era)
+            self._repeat(generation)
         except Exception as error:  # noqa: BLE001  # then the codec is at fault, not the frame
             self._count(error)
 
@@ -215,11 +215,11 @@ class EncoderThread:
         if self.errors & (self.errors - 1) == 0:
             log.warning("encoding_failed", error=type(error).__name__, times=self.errors)
 
-    def _repeat(self, era: int) -> None:
+    def _repeat(self, generation: int) -> None:
         now = time.monotonic()
-        with self._era_lock:
+        with self._generation_lock:
             shown = self._shown
-            if era != self._era:
+            if generation != self._generation:
                 return
             if shown is None or now - self._shown_since > self._slate_after_s:
                 width, height = self.size_wh or _FIRST_SIZE_WH
@@ -229,16 +229,16 @@ class EncoderThread:
                         tap.put(shown)
                 self.on_slate = True
                 self.counts = {}
-        self._send(shown, era, at=now - self.delay_s)
+        self._send(shown, generation, at=now - self.delay_s)
 
-    def _send(self, treated: TreatedFrame, era: int, *, at: float) -> float:
-        """Encode and emit; return when the best rung left."""
+    def _send(self, treated: TreatedFrame, generation: int, *, at: float) -> float:
+        """Encode and emit; return when the best layer left."""
         left_at = None
-        for picture in self._ladder.encode(treated, at=at):
-            with self._era_lock:
-                if era != self._era:
+        for frame in self._layer_encoders.encode(treated, at=at):
+            with self._generation_lock:
+                if generation != self._generation:
                     break  # the next era begins with a keyframe, so nobody misses this one
-                self._emit_picture(picture)
+                self._emit_frame(frame)
             self._sent_at = time.monotonic()
             left_at = left_at or self._sent_at
         return left_at or time.monotonic()

@@ -109,7 +109,7 @@ class LoadShedder:
         if self.swaps and not quality.swaps:
             return Load.NO_SWAP
         smaller = quality.long_side is not None and self.long_side > quality.long_side
-        return Load.REDUCED_PICTURE if smaller or quality.max_fps is not None else Load.OK
+        return Load.REDUCED_FRAME_RATE if smaller or quality.max_fps is not None else Load.OK
 
     def heard(self, now: float, *, arrived: int, left: int, busy_s: float) -> None:
         """Take in the counts so far, and take a step if one is due.

@@ -16,9 +16,9 @@ from mien.app.broadcasts.seats import Seats
 from mien.app.live.encoder_thread import EncoderThread
 from mien.app.states import LiveLimits, PushReport, RecordingReport
 from mien.errors import InputError, NoSuchSessionError, PushRefusedError, SdpError, TargetError, TooManySessionsError
-from mien.media.codecs.encoded import EncodedPicture, EncodedSound, VideoCodec
+from mien.media.codecs.encoded import EncodedAudio, ReceivedFrame, VideoCodec
 from mien.media.codecs.encoder import bit_rate_of
-from mien.media.codecs.layers import RUNGS
+from mien.media.codecs.layers import LAYERS
 from mien.media.recording.recorder import Recorder, recover
 from mien.media.thumbnail import Thumbnail
 from mien.media.webrtc.egress.fan_out import FanOut, Viewer
@@ -63,28 +63,28 @@ class LiveOutput:
 
     # Media --------------------------------------------------------------------------------------------------
 
-    def push_sound(self, sound: EncodedSound) -> None:
+    def push_audio(self, audio: EncodedAudio) -> None:
         """Give a piece of sound to everybody."""
-        self._fan_out.push_sound(sound)
+        self._fan_out.push_audio(audio)
         if self._recorder is not None:
-            self._recorder.put_sound(sound)
+            self._recorder.put_audio(audio)
 
     @property
-    def wants_sound(self) -> bool:
+    def wants_audio(self) -> bool:
         """Whether anybody listens."""
         return len(self._fan_out) > 0 or self._recorder is not None
 
-    def _emit(self, picture: EncodedPicture) -> None:
+    def _emit(self, frame: ReceivedFrame) -> None:
         """Take a picture from the encoder thread."""
         recorder = self._recorder
         # What comes before the first treated picture is a slate of another size: nobody wants a file of it.
-        if recorder is not None and picture.rung == 0 and self.encoder.size_wh is not None:
-            recorder.put_picture(picture)
-        self._loop.call_soon_threadsafe(self._fan_out.push_picture, picture)
+        if recorder is not None and frame.layer == 0 and self.encoder.size_wh is not None:
+            recorder.put_frame(frame)
+        self._loop.call_soon_threadsafe(self._fan_out.push_frame, frame)
 
-    def _watch(self, rungs: frozenset[int]) -> None:
-        self._watched = rungs
-        self.encoder.set_audience(rungs | ({0} if self._recorder is not None else frozenset()))
+    def _watch(self, layers: frozenset[int]) -> None:
+        self._watched = layers
+        self.encoder.set_audience(layers | ({0} if self._recorder is not None else frozenset()))
 
     # Codec --------------------------------------------------------------------------------------------------
 
@@ -114,7 +114,7 @@ class LiveOutput:
 
     def _bit_rates(self) -> tuple[int, ...]:
         width, height = self.encoder.size_wh or _USUAL_SIZE_WH
-        return tuple(bit_rate_of((width >> rung, height >> rung), rung) for rung in range(RUNGS))
+        return tuple(bit_rate_of((width >> layer, height >> layer), layer) for layer in range(LAYERS))
 
     # Viewers ------------------------------------------------------------------------------------------------
 
@@ -158,9 +158,9 @@ class LiveOutput:
 
     def let_viewers_go(self) -> None:
         """Close the connection of every viewer."""
-        for outlet in self._fan_out:
-            if isinstance(outlet, Viewer):
-                outlet.leave()
+        for subscriber in self._fan_out:
+            if isinstance(subscriber, Viewer):
+                subscriber.leave()
 
     @property
     def viewers(self) -> int:
@@ -168,9 +168,11 @@ class LiveOutput:
         return len(self._audience())
 
     @property
-    def rungs(self) -> dict[str, int]:
-        """How many of them get which rung."""
-        return {str(rung): number for rung, number in sorted(Counter(each.rung for each in self._audience()).items())}
+    def layers(self) -> dict[str, int]:
+        """How many of them get which layer."""
+        return {
+            str(layer): number for layer, number in sorted(Counter(each.layer for each in self._audience()).items())
+        }
 
     @property
     def codec(self) -> VideoCodec | None:
@@ -179,9 +181,9 @@ class LiveOutput:
 
     def _audience(self) -> list[Viewer]:
         return [
-            outlet
-            for outlet in self._fan_out
-            if isinstance(outlet, Viewer) and outlet.is_audience and outlet.connected.is_set()
+            subscriber
+            for subscriber in self._fan_out
+            if isinstance(subscriber, Viewer) and subscriber.is_audience and subscriber.connected.is_set()
         ]
 
     # Thumbnail and recording --------------------------------------------------------------------------------

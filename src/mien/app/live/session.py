@@ -17,7 +17,7 @@ from typing import Any, Final
 import structlog
 
 from mien.app.broadcasts.seats import CONNECT_WITHIN_S
-from mien.app.live.audio_line import SoundLine
+from mien.app.live.audio_line import AudioLine
 from mien.app.live.encoder_thread import EncoderThread
 from mien.app.live.output import LiveOutput
 from mien.app.live.treating import Treating
@@ -68,10 +68,10 @@ class LiveSession:
         self._publisher: Ingest | None = None
         self._idle_since = self._epoch
         self._left_at: float | None = None
-        self._last_picture_at = 0.0
+        self._last_frame_at = 0.0
         self._in = RateMeter()
         self._dropped_before = 0
-        self._sound: SoundLine
+        self._audio: AudioLine
         self._asked_to_end = False
         self._ending = asyncio.Event()
         self._over = asyncio.Event()
@@ -96,20 +96,20 @@ class LiveSession:
         """Serve until `end` is called; then close every connection and thread. Comes after `prepare`."""
         self._output = LiveOutput(epoch=self._epoch, limits=self._limits, ice_servers=self._ice_servers)
         self._encoder = self._output.encoder
-        self._sound = SoundLine(
+        self._audio = AudioLine(
             epoch=self._epoch,
             delay_s=lambda: self._encoder.delay_s,
-            wanted=lambda: self._output.wants_sound,
-            push=self._output.push_sound,
+            wanted=lambda: self._output.wants_audio,
+            push=self._output.push_audio,
         )
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 self._treating.start(self._encoder, group)
-                housekeeping = group.create_task(self._keep_house())
+                watchdog = group.create_task(self._watchdog())
                 self._ready.set()
                 await self._ending.wait()
-                housekeeping.cancel()
+                watchdog.cancel()
                 for peer in self._peers.values():
                     peer.leave()
                 await self._output.close()
@@ -151,7 +151,7 @@ class LiveSession:
         self._check_open()
         previous = self._publisher
         if previous is not None and not previous.gone.is_set():
-            if self._picture_age() < self._limits.slate_after_s:
+            if self._frame_age() < self._limits.slate_after_s:
                 raise BroadcastTakenError("somebody is live in this broadcast already")
             previous.leave()  # it fell silent; the new one has the same token
         ingest = Ingest(
@@ -163,7 +163,7 @@ class LiveSession:
         )
         self._publisher = ingest
         self._output.publisher_takes(offer)
-        self._last_picture_at = time.monotonic()  # a grace to connect in
+        self._last_frame_at = time.monotonic()  # a grace to connect in
         try:
             return await self._connect(ingest, partial(self._serve_publisher, ingest))
         except BaseException:
@@ -210,7 +210,7 @@ class LiveSession:
         """
         await self._peer(session_id).trickle(fragment)
 
-    async def hang_up(self, session_id: str) -> None:
+    async def close_peer(self, session_id: str) -> None:
         """End one peer's session.
 
         Raises:
@@ -302,12 +302,12 @@ class LiveSession:
             size_wh=encoder.size_wh,
             load=self._load(now),
             codec=output.codec,
-            rungs=output.rungs,
+            layers=output.layers,
             recording=output.recording,
             pushes=output.pushes,
             counts=LiveCounts(
-                pictures_in=self._in.total,
-                pictures_out=encoder.out.total,
+                frames_in=self._in.total,
+                frames_out=encoder.out.total,
                 dropped=self._dropped_before + late + treating.dropped + encoder.treated.dropped,
                 vision_errors=treating.errors,
                 delays=tuple(encoder.delay_histogram.counts),
@@ -329,8 +329,8 @@ class LiveSession:
         if self._ending.is_set():
             raise LiveError("the broadcast is over")
 
-    def _picture_age(self) -> float:
-        return time.monotonic() - self._last_picture_at
+    def _frame_age(self) -> float:
+        return time.monotonic() - self._last_frame_at
 
     async def _connect(self, peer: Peer, body: Callable[[], Coroutine[Any, Any, object]]) -> Connected:
         answer = await peer.answer()
@@ -381,30 +381,30 @@ class LiveSession:
     async def _serve_publisher(self, ingest: Ingest) -> None:
         async with asyncio.TaskGroup() as group:
             pumps = [
-                group.create_task(self._pump_pictures(ingest)),
-                group.create_task(self._sound.run(ingest.sound())),
+                group.create_task(self._pump_frames(ingest)),
+                group.create_task(self._audio.run(ingest.audio())),
             ]
             await ingest.gone.wait()
             for pump in pumps:
                 pump.cancel()
 
-    async def _pump_pictures(self, ingest: Ingest) -> None:
+    async def _pump_frames(self, ingest: Ingest) -> None:
         async for frame, at in ingest.video():
-            self._last_picture_at = time.monotonic()
-            self._in.tick(self._last_picture_at)
+            self._last_frame_at = time.monotonic()
+            self._in.tick(self._last_frame_at)
             self._treating.put(frame, at)
         ingest.leave()
 
-    async def _keep_house(self) -> None:
+    async def _watchdog(self) -> None:
         """Notice what does not announce itself: silence, absence, a pipeline that hangs."""
         while True:
             await asyncio.sleep(_HOUSEKEEPING_S)
             now = time.monotonic()
             publisher = self._publisher
-            if publisher is not None and now - self._last_picture_at > self._limits.publisher_timeout_s:
+            if publisher is not None and now - self._last_frame_at > self._limits.publisher_timeout_s:
                 publisher.leave()
             left_at = self._left_at
             if publisher is None and left_at is not None and now - left_at > self._limits.viewer_grace_s:
                 self._left_at = None
                 self._output.let_viewers_go()
-            self._treating.keep_house(now, lost=None if publisher is None else self._dropped_before + publisher.dropped)
+            self._treating.supervise(now, lost=None if publisher is None else self._dropped_before + publisher.dropped)

@@ -146,7 +146,7 @@ class Treating:
 
     # Housekeeping -------------------------------------------------------------------------------------------
 
-    def keep_house(self, now: float, *, lost: int | None) -> None:
+    def supervise(self, now: float, *, lost: int | None) -> None:
         """Replace a pipeline that hangs, and take a step of the ladder where one is due; called some times a second.
 
         Args:
@@ -232,7 +232,7 @@ class Treating:
         self._vision = self._start_vision(pipeline)
 
     def _start_vision(self, pipeline: Pipeline) -> VisionThread:
-        vision = VisionThread(pipeline, hand_on=self._encoder.treated.put, max_pixels=self._limits.max_pixels)
+        vision = VisionThread(pipeline, sink=self._encoder.treated.put, max_pixels=self._limits.max_pixels)
         vision.spend(self._shedder.quality)
         self._shedder.begin_anew()
         self._shedder.swaps = self.policy.treatment == "swap"

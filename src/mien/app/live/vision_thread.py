@@ -31,7 +31,7 @@ class VisionThread:
 
     Args:
         pipeline: The first pipeline.
-        hand_on: Called on this thread with every treated frame.
+        sink: Called on this thread with every treated frame.
         max_pixels: Larger pictures are refused.
 
     Attributes:
@@ -42,7 +42,7 @@ class VisionThread:
         failing: The last one failed.
     """
 
-    def __init__(self, pipeline: Pipeline, *, hand_on: Callable[[TreatedFrame], None], max_pixels: int) -> None:
+    def __init__(self, pipeline: Pipeline, *, sink: Callable[[TreatedFrame], None], max_pixels: int) -> None:
         self.frames = Newest[tuple[av.VideoFrame, float]]()
         self.durations = DurationMeter()
         self.errors = 0
@@ -51,11 +51,11 @@ class VisionThread:
         self._quality = Quality()
         self._pipeline = pipeline
         self._next: tuple[Pipeline, threading.Event] | None = None
-        self._hand_on = hand_on
+        self._sink = sink
         self._max_pixels = max_pixels
         self._busy_since: float | None = None
         self.retired = False
-        self._era = 0
+        self._generation = 0
         self._begun = 0
         self._last_at = -math.inf
         self._gate = threading.Lock()
@@ -79,7 +79,7 @@ class VisionThread:
     def forget(self) -> None:
         """Hand on nothing that is made of the pictures so far, not even of those in the pipeline's delay line."""
         with self._gate:
-            self._era += 1
+            self._generation += 1
             self.frames.clear()
         self.frames.nudge()
 
@@ -108,11 +108,11 @@ class VisionThread:
 
     def _run(self) -> None:
         while not self.retired:
-            era = self._era
+            generation = self._generation
             item = self.frames.get()
             self._take_up_next()
-            if item is not None and era == self._era:  # else it may be from before `forget`
-                self._treat(*item, era)
+            if item is not None and generation == self._generation:  # else it may be from before `forget`
+                self._treat(*item, generation)
                 self._work_ahead()
 
     def _take_up_next(self) -> None:
@@ -129,14 +129,14 @@ class VisionThread:
             except Exception as error:  # noqa: BLE001  # then it searches, as without
                 self._count(error)
 
-    def _treat(self, frame: av.VideoFrame, at: float, era: int) -> None:
+    def _treat(self, frame: av.VideoFrame, at: float, generation: int) -> None:
         self._busy_since = began = time.monotonic()
         try:
-            if era != self._begun or at - self._last_at > _STALE_S:
+            if generation != self._begun or at - self._last_at > _STALE_S:
                 for _stale in self._pipeline.flush():
                     pass
-            self._begun, self._last_at = era, at
-            treated = self._pipeline(self._picture(frame), at=at)
+            self._begun, self._last_at = generation, at
+            treated = self._pipeline(self._frame(frame), at=at)
         except Exception as error:  # noqa: BLE001  # whatever breaks in there, viewers keep the last safe picture
             self._count(error)
             self.failing = True
@@ -152,10 +152,10 @@ class VisionThread:
             self._count(TypeError(f"a pipeline must return a TreatedFrame, got {type(treated).__name__}"))
             return
         with self._gate:
-            if not self.retired and era == self._era:
-                self._hand_on(treated)
+            if not self.retired and generation == self._generation:
+                self._sink(treated)
 
-    def _picture(self, frame: av.VideoFrame) -> Image:
+    def _frame(self, frame: av.VideoFrame) -> Image:
         """Return what the pipeline gets to see, as large as can be afforded."""
         if isinstance(self._pipeline, SavesTime):
             self._pipeline.save_time(on=self._quality.knows_rarely)

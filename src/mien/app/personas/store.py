@@ -38,7 +38,7 @@ class _Kept:
     holders: int = 0
 
 
-class References:
+class PersonaStore:
     """Takes photos together with the declaration that their owner agreed.
 
     Args:
@@ -195,8 +195,8 @@ class Hold:
         held: The reference's id; None while there is none.
     """
 
-    def __init__(self, references: References) -> None:
-        self._references = references
+    def __init__(self, references: PersonaStore) -> None:
+        self._personas = references
         self.held: str | None = None
 
     def move_to(self, persona_id: str | None) -> None:
@@ -209,7 +209,7 @@ class Hold:
         if wanted == self.held:
             return
         if wanted is not None:
-            self._references.hold(wanted)
+            self._personas.hold(wanted)
         if self.held is not None:
-            self._references.release(self.held)
+            self._personas.release(self.held)
         self.held = wanted

@@ -13,7 +13,7 @@ _SEARCHED: Final = 4096
 _SPS, _PPS, _SLICES = 7, 8, range(1, 6)
 
 
-def parameter_sets_first(picture: bytes) -> bytes:
+def parameter_sets_first(frame: bytes) -> bytes:
     r"""Move the parameter sets of one picture before its first slice, each once.
 
     GStreamer's payloader repeats them before every slice of a key frame (`config-interval=-1`). A parameter set
@@ -25,11 +25,11 @@ def parameter_sets_first(picture: bytes) -> bytes:
         >>> parameter_sets_first(sps + pps + idr + sps + pps + idr) == sps + pps + idr + idr
         True
     """
-    units = [unit for unit in _ANY_START_CODE.split(picture) if unit]
+    units = [unit for unit in _ANY_START_CODE.split(frame) if unit]
     kinds = [unit[0] & 0x1F for unit in units]
     first_slice = next((at for at, kind in enumerate(kinds) if kind in _SLICES), len(units))
     if not any(kind in {_SPS, _PPS} for kind in kinds[first_slice:]):
-        return picture
+        return frame
     is_set = [kind in {_SPS, _PPS} for kind in kinds]
     sets = dict.fromkeys(unit for unit, found in zip(units, is_set, strict=True) if found)
     before = [unit for unit, found in zip(units[:first_slice], is_set, strict=False) if not found]

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-PICTURE_CLOCK_RATE: Final = 90_000
+VIDEO_CLOCK_RATE: Final = 90_000
 """Ticks a second of every video codec's RTP clock (RFC 3551, 5)."""
-SOUND_CLOCK_RATE: Final = 48_000
+AUDIO_CLOCK_RATE: Final = 48_000
 """Ticks a second of Opus' RTP clock (RFC 7587, 4.1)."""
 
 
@@ -18,24 +18,24 @@ class VideoCodec(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class EncodedPicture:
-    """One treated picture of one rung.
+class ReceivedFrame:
+    """One treated picture of one layer.
 
     Attributes:
         data: A VP8 frame, or H.264 NAL units with start codes (Annex B).
-        pts: Capture time on the 90 kHz clock, counted from the broadcast's epoch; rises within a rung.
+        pts: Capture time on the 90 kHz clock, counted from the broadcast's epoch; rises within a layer.
         is_keyframe: Whether it can be decoded by itself.
-        rung: Which of the broadcast's sizes it is; 0 is the best.
+        layer: Which of the broadcast's sizes it is; 0 is the best.
     """
 
     data: bytes
     pts: int
     is_keyframe: bool
-    rung: int = 0
+    layer: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class EncodedSound:
+class EncodedAudio:
     """One Opus packet.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""What the encoders of all codecs share: one encoder per rung and broadcast, set for real time."""
+"""What the encoders of all codecs share: one encoder per layer and broadcast, set for real time."""
 
 from abc import ABC, abstractmethod
 from fractions import Fraction
@@ -8,10 +8,10 @@ import av
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
-from mien.media.codecs.encoded import PICTURE_CLOCK_RATE, EncodedPicture
+from mien.media.codecs.encoded import VIDEO_CLOCK_RATE, ReceivedFrame
 from mien.media.codecs.planes import TreatedPlanes
 
-VIDEO_TIME_BASE: Final = Fraction(1, PICTURE_CLOCK_RATE)
+VIDEO_TIME_BASE: Final = Fraction(1, VIDEO_CLOCK_RATE)
 NOMINAL_FPS: Final = 30
 """Codecs are opened for this frame rate."""
 MAX_SHARE: Final = 3.0
@@ -19,26 +19,26 @@ MAX_SHARE: Final = 3.0
 NEVER: Final = 1_000_000
 """A distance between keyframes that is never reached: they come when a viewer or the recorder asks."""
 
-_NOMINAL_TICKS: Final = PICTURE_CLOCK_RATE / NOMINAL_FPS
+_NOMINAL_TICKS: Final = VIDEO_CLOCK_RATE / NOMINAL_FPS
 _SMOOTHING: Final = 0.1
 _BT601: Final = 6
 _VIDEO_RANGE: Final = 1
 
 
 class Encoder(ABC):
-    """Turns treated pictures of one rung into encoded ones, each at once and in order.
+    """Turns treated pictures of one layer into encoded ones, each at once and in order.
 
     The codec is opened for the size of the first picture and again whenever the size changes; the first picture
     after that is a keyframe. Presentation times only rise, whatever the pictures' times do.
 
     Args:
         epoch: The capture time, in seconds, that becomes presentation time zero.
-        rung: Written on every encoded picture.
+        layer: Written on every encoded picture.
     """
 
-    def __init__(self, *, epoch: float, rung: int = 0) -> None:
+    def __init__(self, *, epoch: float, layer: int = 0) -> None:
         self._epoch = epoch
-        self._rung = rung
+        self._layer = layer
         self._context: VideoCodecContext | None = None
         self._last_pts = -1
         self._interval = _NOMINAL_TICKS
@@ -60,7 +60,7 @@ class Encoder(ABC):
         """Open the codec anew for the next picture, which then is a keyframe."""
         self._context = None
 
-    def encode(self, planes: TreatedPlanes, *, at: float, keyframe: bool = False) -> EncodedPicture | None:
+    def encode(self, planes: TreatedPlanes, *, at: float, keyframe: bool = False) -> ReceivedFrame | None:
         """Encode one picture to show at `at` seconds.
 
         Args:
@@ -79,9 +79,9 @@ class Encoder(ABC):
         size_wh = planes.size_wh
         context = self._context
         if context is None or size_wh != self.size_wh:
-            context = self._context = self._open(size_wh, bit_rate_of(size_wh, self._rung))
-        pts = max(self._last_pts + 1, round((at - self._epoch) * PICTURE_CLOCK_RATE))
-        share = self._share(pts, bit_rate_of(size_wh, self._rung))
+            context = self._context = self._open(size_wh, bit_rate_of(size_wh, self._layer))
+        pts = max(self._last_pts + 1, round((at - self._epoch) * VIDEO_CLOCK_RATE))
+        share = self._share(pts, bit_rate_of(size_wh, self._layer))
         # The frame borrows the array, which saves a copy; the codec has taken what it needs when it returns.
         frame = av.VideoFrame.from_numpy_buffer(planes.i420, format="yuv420p")
         frame.time_base = VIDEO_TIME_BASE
@@ -90,7 +90,7 @@ class Encoder(ABC):
         packets = context.encode(frame)
         if not packets:
             return None
-        return EncodedPicture(b"".join(map(bytes, packets)), pts, packets[0].is_keyframe, self._rung)
+        return ReceivedFrame(b"".join(map(bytes, packets)), pts, packets[0].is_keyframe, self._layer)
 
     def _share(self, pts: int, full_rate: int) -> float:
         """Return how many bits this picture is worth, over those of one at the nominal frame and full bit rate.
@@ -112,16 +112,16 @@ class Encoder(ABC):
         """Set the time of `frame`, and whatever makes the codec spend `share` of the usual bits on it."""
 
 
-def bit_rate_of(size_wh: tuple[int, int], rung: int) -> int:
-    """Return the bits a second that a picture of this size is worth on this rung.
+def bit_rate_of(size_wh: tuple[int, int], layer: int) -> int:
+    """Return the bits a second that a picture of this size is worth on this layer.
 
     Example:
         >>> bit_rate_of((1280, 720), 0), bit_rate_of((640, 360), 1)
         (2027520, 400896)
     """
-    # 2 Mbit/s at 1280 x 720 is what browsers' own choices and research into them call good. The lower rungs
+    # 2 Mbit/s at 1280 x 720 is what browsers' own choices and research into them call good. The lower layers
     # are for lines that carry little: 0.4 Mbit/s beside sound and headers goes through 0.6 Mbit/s.
-    bits_per_pixel, least, most = (2.2, 250_000, 4_000_000) if rung == 0 else (1.74, 80_000, 1_000_000)
+    bits_per_pixel, least, most = (2.2, 250_000, 4_000_000) if layer == 0 else (1.74, 80_000, 1_000_000)
     return int(min(max(size_wh[0] * size_wh[1] * bits_per_pixel, least), most))
 
 

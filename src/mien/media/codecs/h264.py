@@ -5,7 +5,7 @@ from typing import ClassVar, Final
 import av
 from av.video.codeccontext import VideoCodecContext
 
-from mien.media.codecs.encoded import PICTURE_CLOCK_RATE
+from mien.media.codecs.encoded import VIDEO_CLOCK_RATE
 from mien.media.codecs.encoder import MAX_SHARE, NEVER, NOMINAL_FPS, Encoder, new_context
 
 _STEP: Final = 0.05
@@ -16,18 +16,18 @@ class H264Encoder(Encoder):
     """H.264 in Annex B, with SPS and PPS before every keyframe, and each keyframe an IDR picture."""
 
     speeds: ClassVar[tuple[str, str]] = ("superfast", "superfast")
-    """x264's `preset` for the best rung and the lower ones: ultrafast saves 2 ms and costs 2 dB, veryfast gains
+    """x264's `preset` for the best layer and the lower ones: ultrafast saves 2 ms and costs 2 dB, veryfast gains
     nothing (`benchmarks/encoder.py`)."""
 
-    def __init__(self, *, epoch: float, rung: int = 0) -> None:
-        super().__init__(epoch=epoch, rung=rung)
+    def __init__(self, *, epoch: float, layer: int = 0) -> None:
+        super().__init__(epoch=epoch, layer=layer)
         self._number = 0
         self._full_rate = 0
 
     def _open(self, size_wh: tuple[int, int], bit_rate: int) -> VideoCodecContext:
         context = new_context("libx264", size_wh, round(bit_rate * MAX_SHARE))
         context.options = {
-            "preset": self.speeds[min(self._rung, 1)],
+            "preset": self.speeds[min(self._layer, 1)],
             "tune": "zerolatency",
             "profile": "baseline",
             "forced-idr": "1",
@@ -46,7 +46,7 @@ class H264Encoder(Encoder):
         # x264 told to heed the times of pictures holds each back until it knows the next. So it counts them
         # at the nominal rate, and the bit rate is what follows the clock.
         self._number += 1
-        frame.pts = self._number * PICTURE_CLOCK_RATE // NOMINAL_FPS
+        frame.pts = self._number * VIDEO_CLOCK_RATE // NOMINAL_FPS
         bit_rate = round(self._full_rate * share)
         if abs(bit_rate - (context.bit_rate or 0)) > _STEP * bit_rate:
             context.bit_rate = bit_rate

@@ -1,18 +1,18 @@
-"""The sizes of a broadcast: each treated frame is encoded once for every rung that somebody watches."""
+"""The sizes of a broadcast: each treated frame is encoded once for every layer that somebody watches."""
 
 import threading
 import time
 from collections.abc import Iterator
 from typing import Final
 
-from mien.media.codecs.encoded import EncodedPicture, VideoCodec
+from mien.media.codecs.encoded import ReceivedFrame, VideoCodec
 from mien.media.codecs.encoder import NOMINAL_FPS, Encoder
 from mien.media.codecs.h264 import H264Encoder
 from mien.media.codecs.planes import TreatedPlanes
 from mien.media.codecs.vp8 import Vp8Encoder
 from mien.vision.types import TreatedFrame
 
-RUNGS: Final = 2
+LAYERS: Final = 2
 """Rung 0 has the size of the treated frame, each further one half the sides of the one before."""
 KEYFRAME_GAP_S: Final = 0.25
 """Keyframe requests closer together than this are answered by one keyframe."""
@@ -24,63 +24,63 @@ _RELAXED: Final = 0.75
 _SMOOTHING: Final = 0.1
 
 
-class Ladder:
-    """Encodes treated frames on all rungs that have an audience.
+class LayerEncoders:
+    """Encodes treated frames on all layers that have an audience.
 
-    When encoding cannot keep up, the best rung goes on with every frame and the others take every second one.
+    When encoding cannot keep up, the best layer goes on with every frame and the others take every second one.
 
     `encode` belongs to one thread; the other methods may be called from any.
 
     Args:
-        codec: Of all rungs.
+        codec: Of all layers.
         epoch: The capture time, in seconds, that becomes presentation time zero.
 
     Attributes:
-        overloaded: Whether the lower rungs go without every second frame.
+        overloaded: Whether the lower layers go without every second frame.
     """
 
     def __init__(self, codec: VideoCodec, *, epoch: float) -> None:
         self.overloaded = False
-        self._encoders = tuple(_ENCODERS[codec](epoch=epoch, rung=rung) for rung in range(RUNGS))
+        self._encoders = tuple(_ENCODERS[codec](epoch=epoch, layer=layer) for layer in range(LAYERS))
         self._audience: frozenset[int] = frozenset()
         self._wanted: set[int] = set()
-        self._keyframe_at = [-KEYFRAME_GAP_S] * RUNGS
-        self._costs_s = [0.0] * RUNGS
+        self._keyframe_at = [-KEYFRAME_GAP_S] * LAYERS
+        self._costs_s = [0.0] * LAYERS
         self._interval_s = 1 / NOMINAL_FPS
         self._began_at: float | None = None
         self._odd = False
         self._lock = threading.Lock()
 
-    def set_audience(self, rungs: frozenset[int]) -> None:
-        """Say which rungs are watched. The first picture of one that was not is a keyframe.
+    def set_audience(self, layers: frozenset[int]) -> None:
+        """Say which layers are watched. The first picture of one that was not is a keyframe.
 
         Raises:
-            ValueError: There is no such rung.
+            ValueError: There is no such layer.
         """
-        if not rungs <= frozenset(range(RUNGS)):
-            raise ValueError(f"there are the rungs 0 to {RUNGS - 1}, got {sorted(rungs)}")
+        if not layers <= frozenset(range(LAYERS)):
+            raise ValueError(f"there are the layers 0 to {LAYERS - 1}, got {sorted(layers)}")
         with self._lock:
-            self._want_at_once(rungs - self._audience)
-            self._audience = rungs
+            self._want_at_once(layers - self._audience)
+            self._audience = layers
 
-    def want_keyframe(self, rung: int) -> None:
-        """Make the next picture of a rung one that can be decoded by itself, or one soon after it if need be."""
+    def want_keyframe(self, layer: int) -> None:
+        """Make the next picture of a layer one that can be decoded by itself, or one soon after it if need be."""
         with self._lock:
-            self._wanted.add(rung)
+            self._wanted.add(layer)
 
     def want_fresh_start(self) -> None:
-        """Make the very next picture of every rung a keyframe: nothing of what was before can be seen in it."""
+        """Make the very next picture of every layer a keyframe: nothing of what was before can be seen in it."""
         with self._lock:
-            self._want_at_once(frozenset(range(RUNGS)))
+            self._want_at_once(frozenset(range(LAYERS)))
 
-    def limit_rate(self, rung: int, bit_rate: int | None) -> None:
-        """Keep a rung below `bit_rate`; None lifts the limit. It costs no keyframe."""
-        self._encoders[rung].limit_rate(bit_rate)
+    def limit_rate(self, layer: int, bit_rate: int | None) -> None:
+        """Keep a layer below `bit_rate`; None lifts the limit. It costs no keyframe."""
+        self._encoders[layer].limit_rate(bit_rate)
 
-    def encode(self, treated: TreatedFrame, *, at: float) -> Iterator[EncodedPicture]:
-        """Yield `treated`, to show at `at` seconds, as a picture of each rung, the best first.
+    def encode(self, treated: TreatedFrame, *, at: float) -> Iterator[ReceivedFrame]:
+        """Yield `treated`, to show at `at` seconds, as a picture of each layer, the best first.
 
-        Each picture can be sent before the next one is encoded. If a rung fails, it begins anew with the next
+        Each picture can be sent before the next one is encoded. If a layer fails, it begins anew with the next
         frame, the others go on, and the error is raised after them.
 
         Raises:
@@ -94,23 +94,23 @@ class Ladder:
         planes, level = TreatedPlanes(treated), 0
         failed: Exception | None = None
         best = True
-        for rung in sorted(audience):
+        for layer in sorted(audience):
             if not best and self.overloaded and self._odd:
                 continue
-            while level < rung:
+            while level < layer:
                 planes, level = planes.halved(), level + 1
             try:
-                picture = self._encoders[rung].encode(planes, at=at, keyframe=self._is_keyframe_due(rung, began))
-            except Exception as error:  # noqa: BLE001  # the other rungs go on; raised below
-                self._encoders[rung].reset()
+                frame = self._encoders[layer].encode(planes, at=at, keyframe=self._is_keyframe_due(layer, began))
+            except Exception as error:  # noqa: BLE001  # the other layers go on; raised below
+                self._encoders[layer].reset()
                 failed = failed or error
                 continue
             ended = time.monotonic()
-            self._costs_s[rung] += _SMOOTHING * (ended - began - self._costs_s[rung])
-            if picture is not None:
-                if picture.is_keyframe:
-                    self._keyframe_at[rung] = ended
-                yield picture
+            self._costs_s[layer] += _SMOOTHING * (ended - began - self._costs_s[layer])
+            if frame is not None:
+                if frame.is_keyframe:
+                    self._keyframe_at[layer] = ended
+                yield frame
             began = time.monotonic()
             best = False
         if failed is not None:
@@ -121,19 +121,19 @@ class Ladder:
         if self._began_at is not None:
             self._interval_s += _SMOOTHING * (now - self._began_at - self._interval_s)
         self._began_at = now
-        load = sum(self._costs_s[rung] for rung in self._audience) / self._interval_s
+        load = sum(self._costs_s[layer] for layer in self._audience) / self._interval_s
         self.overloaded = len(self._audience) > 1 and load > (_RELAXED if self.overloaded else _OVERLOADED)
         self._odd = not self._odd
         return now
 
-    def _is_keyframe_due(self, rung: int, now: float) -> bool:
+    def _is_keyframe_due(self, layer: int, now: float) -> bool:
         with self._lock:
-            due = rung in self._wanted and now - self._keyframe_at[rung] >= KEYFRAME_GAP_S
+            due = layer in self._wanted and now - self._keyframe_at[layer] >= KEYFRAME_GAP_S
             if due:
-                self._wanted.discard(rung)
+                self._wanted.discard(layer)
             return due
 
-    def _want_at_once(self, rungs: frozenset[int]) -> None:
-        for rung in rungs:
-            self._wanted.add(rung)
-            self._keyframe_at[rung] = -KEYFRAME_GAP_S
+    def _want_at_once(self, layers: frozenset[int]) -> None:
+        for layer in layers:
+            self._wanted.add(layer)
+            self._keyframe_at[layer] = -KEYFRAME_GAP_S

@@ -5,10 +5,10 @@ from typing import ClassVar, Final
 import av
 from av.video.codeccontext import VideoCodecContext
 
-from mien.media.codecs.encoded import PICTURE_CLOCK_RATE
+from mien.media.codecs.encoded import VIDEO_CLOCK_RATE
 from mien.media.codecs.encoder import NOMINAL_FPS, Encoder, new_context
 
-_NOMINAL_TICKS: Final = PICTURE_CLOCK_RATE // NOMINAL_FPS
+_NOMINAL_TICKS: Final = VIDEO_CLOCK_RATE // NOMINAL_FPS
 
 
 class Vp8Encoder(Encoder):
@@ -20,11 +20,11 @@ class Vp8Encoder(Encoder):
     """
 
     speeds: ClassVar[tuple[str, str]] = ("-12", "-8")
-    """libvpx's `cpu-used` for the best rung and the lower ones, where 0.3 ms more buy 1.5 dB
+    """libvpx's `cpu-used` for the best layer and the lower ones, where 0.3 ms more buy 1.5 dB
     (`benchmarks/encoder.py`)."""
 
-    def __init__(self, *, epoch: float, rung: int = 0) -> None:
-        super().__init__(epoch=epoch, rung=rung)
+    def __init__(self, *, epoch: float, layer: int = 0) -> None:
+        super().__init__(epoch=epoch, layer=layer)
         self._clock = 0
 
     def _open(self, size_wh: tuple[int, int], bit_rate: int) -> VideoCodecContext:
@@ -33,7 +33,7 @@ class Vp8Encoder(Encoder):
         rate = str(bit_rate)
         context.options = {
             "deadline": "realtime",
-            "cpu-used": self.speeds[min(self._rung, 1)],
+            "cpu-used": self.speeds[min(self._layer, 1)],
             "lag-in-frames": "0",
             "minrate": rate,  # equal rates make libvpx hold a constant one
             "maxrate": rate,

@@ -15,7 +15,7 @@ from av.container import OutputContainer
 from av.stream import Disposition, Stream
 from numpy.typing import NDArray
 
-from mien.media.files.demuxing import SoundKind, decode_sound
+from mien.media.files.demuxing import AudioKind, decode_audio
 
 _Packet: TypeAlias = "av.Packet[Any]"
 _MAX_PLAIN_HEADER = 16_384
@@ -115,7 +115,7 @@ class Converted:
         kinds: The kinds of sound in it; the new track has the most channels and the highest rate among them.
     """
 
-    def __init__(self, container: OutputContainer, source: AudioStream, codec: str, kinds: Sequence[SoundKind]) -> None:
+    def __init__(self, container: OutputContainer, source: AudioStream, codec: str, kinds: Sequence[AudioKind]) -> None:
         self._rate = max((kind.rate for kind in kinds), default=source.codec_context.sample_rate)
         if codec != "aac" or self._rate not in _AAC_RATES:
             self._rate = _OPUS_RATE
@@ -134,7 +134,7 @@ class Converted:
             yield from self._finish_kind()
             yield from self.target.encode(None)
             return
-        for frame in decode_sound(packet):
+        for frame in decode_audio(packet):
             yield from self._take(frame)
 
     def _take(self, frame: AudioFrame) -> Iterator[_Packet]:

@@ -11,7 +11,7 @@ _VP9 = (
     "libvpx-vp9",
     MappingProxyType({"crf": "30", "b": "0", "deadline": "realtime", "cpu-used": "6", "row-mt": "1"}),
 )
-_MP4_SOUND = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "alac", "flac"})
+_MP4_AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "alac", "flac"})
 _PCM = frozenset({"pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_f32le"})
 
 
@@ -23,7 +23,7 @@ class Container:
         format: FFmpeg's name of it.
         video: The encoder and its options.
         sound: Codecs of sound that is copied.
-        sound_codec: The encoder of all other sound.
+        audio_codec: The encoder of all other sound.
         text: Codecs of subtitles that are copied.
         options: Of the muxer.
     """
@@ -31,7 +31,7 @@ class Container:
     format: str
     video: tuple[str, MappingProxyType[str, str]]
     sound: frozenset[str]
-    sound_codec: str
+    audio_codec: str
     text: frozenset[str]
     options: MappingProxyType[str, str]
 
@@ -41,15 +41,15 @@ _FAST_START = MappingProxyType({"movflags": "+faststart"})
 # Subtitles that are pictures, and ASS, which can embed them, never travel.
 CONTAINERS = MappingProxyType(
     {
-        ".mp4": Container("mp4", H264, _MP4_SOUND, "aac", frozenset({"mov_text"}), _FAST_START),
-        ".m4v": Container("mp4", H264, _MP4_SOUND, "aac", frozenset({"mov_text"}), _FAST_START),
+        ".mp4": Container("mp4", H264, _MP4_AUDIO, "aac", frozenset({"mov_text"}), _FAST_START),
+        ".m4v": Container("mp4", H264, _MP4_AUDIO, "aac", frozenset({"mov_text"}), _FAST_START),
         ".mov": Container(
-            "mov", H264, (_MP4_SOUND - {"opus", "flac"}) | _PCM, "aac", frozenset({"mov_text"}), _FAST_START
+            "mov", H264, (_MP4_AUDIO - {"opus", "flac"}) | _PCM, "aac", frozenset({"mov_text"}), _FAST_START
         ),
         ".mkv": Container(
             "matroska",
             H264,
-            _MP4_SOUND | (_PCM - {"pcm_s24be"}) | {"vorbis", "dts", "truehd"},
+            _MP4_AUDIO | (_PCM - {"pcm_s24be"}) | {"vorbis", "dts", "truehd"},
             "aac",
             frozenset({"subrip", "webvtt"}),
             _NO_OPTIONS,

@@ -52,7 +52,7 @@ _TOLD_TAGS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class SoundKind:
+class AudioKind:
     """What sound is made of: its channels, such as "stereo", and samples per second."""
 
     layout: str
@@ -212,7 +212,7 @@ def rate_of(container: InputContainer, film: av.VideoStream) -> tuple[Fraction, 
     return film.average_rate or film.guessed_rate or Fraction(25), True
 
 
-def sound_kinds(path: Path, stream: AudioStream) -> list[SoundKind]:
+def audio_kinds(path: Path, stream: AudioStream) -> list[AudioKind]:
     """Decode one track and return the kinds of sound in it, in order, each once.
 
     Sound can be copied only where it is one kind: a file says it once, at its beginning. Decoding takes about a
@@ -222,23 +222,23 @@ def sound_kinds(path: Path, stream: AudioStream) -> list[SoundKind]:
         MediaError: The file cannot be opened again.
     """
     context = stream.codec_context
-    said = SoundKind(context.layout.name, context.sample_rate)
+    said = AudioKind(context.layout.name, context.sample_rate)
     is_told_once = {"mov", "matroska"} & set(stream.container.format.name.split(","))
     if is_told_once and (context.name in _CONFIGURED_ONCE or context.name.startswith("pcm_")):
         return [said]
-    found: Counter[SoundKind] = Counter()
+    found: Counter[AudioKind] = Counter()
     with open_video(path) as container:
         try:
             for packet in container.demux(container.streams[stream.index]):
-                for frame in decode_sound(cast("av.Packet[AudioStream]", packet)):
-                    found[SoundKind(frame.layout.name, frame.sample_rate)] += 1
+                for frame in decode_audio(cast("av.Packet[AudioStream]", packet)):
+                    found[AudioKind(frame.layout.name, frame.sample_rate)] += 1
         except (av.FFmpegError, OSError):
             pass  # the reader will come to the same place and say so
     # At a change some decoders say the old rate of one new frame.
     return [kind for kind, frames in found.items() if frames > 1] or list(found)
 
 
-def decode_sound(packet: av.Packet[AudioStream]) -> list[AudioFrame]:
+def decode_audio(packet: av.Packet[AudioStream]) -> list[AudioFrame]:
     """Decode a packet; a damaged one is a gap in the sound, as in any player."""
     try:
         return list(packet.decode())

@@ -31,7 +31,7 @@ DEFAULT_IMAGE_PIXELS = 24_000_000
 """Read where nobody says otherwise: a picture of that size takes 72 MB of memory once decoded, and a second."""
 MAX_ICC_BYTES = 4 * 2**20
 _HEAD_BYTES = 4096
-_MAX_PICTURE_BYTES = 2**30
+_MAX_FRAME_BYTES = 2**30
 """Uncompressed, `MAX_IMAGE_PIXELS` of 16 bits and four channels take 640 MB."""
 # Named one by one, because Pillow also knows formats that start an interpreter (EPS) or that nobody sends us.
 READABLE_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "JPEG2000", "PPM", "HEIF")
@@ -204,8 +204,8 @@ def read_picture(path: Path, *, max_pixels: int = DEFAULT_IMAGE_PIXELS) -> Still
     """
     try:
         size = path.stat().st_size
-        if size > _MAX_PICTURE_BYTES:
-            raise MediaTooLargeError(f"{path} has {size} bytes, of a picture at most {_MAX_PICTURE_BYTES} are read")
+        if size > _MAX_FRAME_BYTES:
+            raise MediaTooLargeError(f"{path} has {size} bytes, of a picture at most {_MAX_FRAME_BYTES} are read")
         data = path.read_bytes()
     except OSError as error:
         raise MediaError(f"cannot read {path}: {error.strerror or error}") from error

@@ -69,13 +69,13 @@ class _Place:
     """How far one stream has come, in seconds of the common clock.
 
     Attributes:
-        era: Which offset it goes by.
+        generation: Which offset it goes by.
         last: Its newest decoding time.
         end: Where its newest sample ends.
         step: The newest distance between two packets, for those that do not tell their duration.
     """
 
-    era: int
+    generation: int
     last: Fraction
     end: Fraction
     step: Fraction = Fraction(0)
@@ -155,9 +155,9 @@ class Timeline(Generic[P]):
             yield packet
             return
         index = packet.stream.index
-        era = self._era_of(packet, at)
-        if era is not None:
-            yield self._moved(packet, era)
+        generation = self._generation_of(packet, at)
+        if generation is not None:
+            yield self._moved(packet, generation)
         elif self._beginning is None or self._beginning.fits(index, at, self._leap):
             self._hold(packet, at)
             if self._beginning is not None and (self._beginning.is_full() or not self._awaited()):
@@ -171,7 +171,7 @@ class Timeline(Generic[P]):
             self._beginning = _Beginning()
         self._beginning.add(packet, at, _shown_at(packet, at))
 
-    def _era_of(self, packet: P, at: Fraction) -> int | None:
+    def _generation_of(self, packet: P, at: Fraction) -> int | None:
         """Return the offset by which a packet carries on its stream, or None where its clock has jumped."""
         index, newest = packet.stream.index, len(self._offsets) - 1
         if self._beginning is not None and index in self._beginning.last:
@@ -181,12 +181,16 @@ class Timeline(Generic[P]):
             # A stream that is new or seldom speaks: the newest clock by which it is not far ahead.
             if self._beginning is not None and self._beginning.fits(index, at, self._leap):
                 return None
-            fits = (era for era in range(newest, -1, -1) if abs(at + self._offsets[era] - self._now) <= self._leap)
+            fits = (
+                generation
+                for generation in range(newest, -1, -1)
+                if abs(at + self._offsets[generation] - self._now) <= self._leap
+            )
             return next(fits, newest if self._beginning is None else None)
-        for era in range(place.era, newest + 1):
-            moved = at + self._offsets[era]
+        for generation in range(place.generation, newest + 1):
+            moved = at + self._offsets[generation]
             if place.last - _BACK <= moved <= self._now + self._leap:
-                return era
+                return generation
         return None
 
     @property
@@ -210,33 +214,33 @@ class Timeline(Generic[P]):
         shifts = [end - beginning.first[index] for index, end in ends.items()]
         self._offsets.append(max(shifts) if shifts else self._now - min(beginning.first.values()))
         self.repairs += 1
-        era, seen = len(self._offsets) - 1, set[int]()
+        generation, seen = len(self._offsets) - 1, set[int]()
         for packet in beginning.held:
             if packet.stream.type == "video" and packet.stream.index not in seen:
                 seen.add(packet.stream.index)
-                self.joints.append(beginning.first[packet.stream.index] + self._offsets[era])
-            yield self._moved(packet, era)
+                self.joints.append(beginning.first[packet.stream.index] + self._offsets[generation])
+            yield self._moved(packet, generation)
 
-    def _moved(self, packet: P, era: int) -> P:
+    def _moved(self, packet: P, generation: int) -> P:
         base, at = packet.time_base, _decoded_at(packet)
         if base is None or at is None:
             return packet
-        offset = self._offsets[era]
+        offset = self._offsets[generation]
         if packet.stream.type in {"video", "audio"}:  # text speaks too seldom to tell the time by
-            self._remember(packet, era, at + offset, _shown_at(packet, at) + offset)
+            self._remember(packet, generation, at + offset, _shown_at(packet, at) + offset)
         ticks = round(offset / base)
         packet.pts = None if packet.pts is None else packet.pts + ticks
         packet.dts = None if packet.dts is None else packet.dts + ticks
         return packet
 
-    def _remember(self, packet: P, era: int, at: Fraction, shown: Fraction) -> None:
+    def _remember(self, packet: P, generation: int, at: Fraction, shown: Fraction) -> None:
         if packet.dts is None and packet.stream.type == "video":
             at -= _UNSORTED
-        place = self._places.setdefault(packet.stream.index, _Place(era, at, shown))
+        place = self._places.setdefault(packet.stream.index, _Place(generation, at, shown))
         if at > place.last:
             place.step = at - place.last
         lasts = (packet.duration or 0) * (packet.time_base or 0) or place.step
-        place.era, place.last, place.end = era, max(place.last, at), max(place.end, shown + lasts)
+        place.generation, place.last, place.end = generation, max(place.last, at), max(place.end, shown + lasts)
 
 
 def _decoded_at(packet: TimedPacket) -> Fraction | None:

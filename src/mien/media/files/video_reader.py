@@ -17,15 +17,15 @@ from av.subtitles.stream import SubtitleStream
 from mien.errors import MediaError, MediaTooLargeError, MediaTruncatedError
 from mien.media.colour import Colour, ToRgb, colour_of
 from mien.media.files.demuxing import (
+    AudioKind,
     Chapter,
-    SoundKind,
+    audio_kinds,
     chapters_of,
     clock_of,
     has_no_shape,
     open_video,
     rate_of,
     select,
-    sound_kinds,
     why,
 )
 from mien.media.files.frame_times import backdate, frame_times, is_raw
@@ -167,9 +167,9 @@ class VideoReader:
         """The chapters of the file, in the time of its frames."""
         return chapters_of(self._container, self._start)
 
-    def sound_kinds(self, stream: AudioStream) -> list[SoundKind]:
+    def audio_kinds(self, stream: AudioStream) -> list[AudioKind]:
         """Return the kinds of sound in a track, in order, each once; see `demuxing.sound_kinds`."""
-        return sound_kinds(self._path, stream)
+        return audio_kinds(self._path, stream)
 
     def __iter__(self) -> Iterator[VideoImage | CarriedPacket]:
         """Yield frames and packets. Can be walked once."""

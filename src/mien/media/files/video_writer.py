@@ -21,7 +21,7 @@ from mien.media.colour import FromRgb
 from mien.media.files.atomic import explain
 from mien.media.files.audio_tracks import Converted, Copied, describe, may_hide_a_picture
 from mien.media.files.containers import CONTAINERS, H264, check_video_suffix
-from mien.media.files.demuxing import Chapter, SoundKind
+from mien.media.files.demuxing import AudioKind, Chapter
 from mien.media.files.video_reader import CarriedPacket, VideoInfo
 from mien.vision.types import Image, TreatedFrame
 
@@ -48,7 +48,7 @@ class Travellers(Protocol):
         """The chapters of the original file, in the time of the frames."""
         ...
 
-    def sound_kinds(self, stream: AudioStream) -> list[SoundKind]:
+    def audio_kinds(self, stream: AudioStream) -> list[AudioKind]:
         """Return the kinds of sound in a track, in order, each once."""
         ...
 
@@ -81,7 +81,7 @@ class VideoWriter:
         try:
             self._video = self._add_video()
             describe(origin.film, self._video)
-            self._routes = {s.index: self._add_sound(s, origin.sound_kinds(s)) for s in origin.audio}
+            self._routes = {s.index: self._add_audio(s, origin.audio_kinds(s)) for s in origin.audio}
             self._routes |= {s.index: copied for s in origin.subtitles if (copied := self._add_text(s))}
             if origin.title:
                 self._container.metadata["title"] = origin.title
@@ -201,8 +201,8 @@ class VideoWriter:
         context.gop_size = max(math.ceil(4 * rate), 1)
         return stream
 
-    def _add_sound(self, source: AudioStream, kinds: list[SoundKind]) -> Copied | Converted:
-        name, codec = source.codec_context.codec.canonical_name, self._kind.sound_codec
+    def _add_audio(self, source: AudioStream, kinds: list[AudioKind]) -> Copied | Converted:
+        name, codec = source.codec_context.codec.canonical_name, self._kind.audio_codec
         fits = name in self._kind.sound and not may_hide_a_picture(source.codec_context.extradata)
         if fits and len(kinds) <= 1:
             copy = self._container.add_stream_from_template(source)

@@ -17,7 +17,7 @@ import av
 import structlog
 
 from mien.errors import OutputError
-from mien.media.codecs.encoded import PICTURE_CLOCK_RATE, EncodedPicture, EncodedSound, VideoCodec
+from mien.media.codecs.encoded import VIDEO_CLOCK_RATE, EncodedAudio, ReceivedFrame, VideoCodec
 from mien.media.recording.part import part_of
 from mien.media.recording.recovery import recover
 from mien.media.recording.segment import FILE_KINDS, Segment, shape_of
@@ -52,9 +52,9 @@ class RecordingLimits:
 
 
 class Recorder:
-    """Writes the pictures of rung 0 and the sound of one broadcast to files, on a thread of its own.
+    """Writes the pictures of layer 0 and the sound of one broadcast to files, on a thread of its own.
 
-    `put_picture` and `put_sound` never wait and may be called from any thread. A file begins at a keyframe, and
+    `put_frame` and `put_audio` never wait and may be called from any thread. A file begins at a keyframe, and
     another one when the pictures change their size or the disk takes things again after it did not. While the disk
     is slow or full, what comes up to the next keyframe is left out, counted and logged.
 
@@ -62,7 +62,7 @@ class Recorder:
         folder: Where the files shall lie; it must exist.
         name: Of the first file, without its suffix; the others are called `name-2`, `name-3` and so on.
         codec: Of the pictures.
-        sound: Whether the files shall have a track for sound.
+        audio: Whether the files shall have a track for sound.
         want_keyframe: Called when a keyframe is due, at the beginning and then every two seconds.
         limits: When it ends, and how far it may lag.
 
@@ -82,7 +82,7 @@ class Recorder:
         *,
         codec: VideoCodec,
         want_keyframe: Callable[[], None],
-        sound: bool = True,
+        audio: bool = True,
         limits: RecordingLimits | None = None,
     ) -> None:
         if not name or Path(name).name != name or name.startswith("."):
@@ -95,14 +95,14 @@ class Recorder:
         self._folder = folder
         self._name = name
         self._codec = codec
-        self._with_sound = sound
+        self._with_audio = audio
         self._limits = limits or RecordingLimits()
         self._want_keyframe = want_keyframe
         self._files: list[Path] = []
 
         # What the feeding threads share with ours.
         self._changed = threading.Condition()
-        self._waiting: deque[EncodedPicture | EncodedSound] = deque()
+        self._waiting: deque[ReceivedFrame | EncodedAudio] = deque()
         self._waiting_bytes = 0
         self._closing = False
         self._in_step = False
@@ -112,7 +112,7 @@ class Recorder:
 
         # What belongs to our thread alone.
         self._segment: Segment | None = None
-        self._recent_sound: deque[EncodedSound] = deque(maxlen=_SOUND_KEPT)
+        self._recent_audio: deque[EncodedAudio] = deque(maxlen=_SOUND_KEPT)
         self._finished_bytes = 0
         self._first_pts: int | None = None
         self._retry_at = 0.0
@@ -125,36 +125,36 @@ class Recorder:
         """The finished files, in order."""
         return tuple(self._files)
 
-    def put_picture(self, picture: EncodedPicture) -> None:
-        """Record a picture; those of other rungs than the best are not wanted."""
-        if picture.rung != 0:
+    def put_frame(self, frame: ReceivedFrame) -> None:
+        """Record a picture; those of other layers than the best are not wanted."""
+        if frame.layer != 0:
             return
         with self._changed:
             if self._closing or self.ended:
                 return
-            if picture.is_keyframe:
+            if frame.is_keyframe:
                 self._in_step = self._began = True
-                self._keyframe_pts = picture.pts
-            if self._in_step and self._is_full(picture):
+                self._keyframe_pts = frame.pts
+            if self._in_step and self._is_full(frame):
                 self._leave_out_until_keyframe("disk_slow")
             if self._in_step:
-                self._queue(picture)
+                self._queue(frame)
             elif self._began:
                 self.dropped += 1
-            ask = not self._in_step or picture.pts - self._keyframe_pts >= KEYFRAME_EVERY_S * PICTURE_CLOCK_RATE
+            ask = not self._in_step or frame.pts - self._keyframe_pts >= KEYFRAME_EVERY_S * VIDEO_CLOCK_RATE
             asked = self._asked_pts
-            if not ask or (asked is not None and picture.pts - asked < _ASK_AGAIN_S * PICTURE_CLOCK_RATE):
+            if not ask or (asked is not None and frame.pts - asked < _ASK_AGAIN_S * VIDEO_CLOCK_RATE):
                 return
-            self._asked_pts = picture.pts
+            self._asked_pts = frame.pts
         self._want_keyframe()
 
-    def put_sound(self, sound: EncodedSound) -> None:
+    def put_audio(self, audio: EncodedAudio) -> None:
         """Record a packet of sound."""
         with self._changed:
-            if self._closing or self.ended or not self._with_sound:
+            if self._closing or self.ended or not self._with_audio:
                 return
-            if not self._is_full(sound):
-                self._queue(sound)
+            if not self._is_full(audio):
+                self._queue(audio)
 
     def close(self, *, timeout_s: float) -> bool:
         """Write what waits, finish the file and return whether all that was done in time."""
@@ -164,10 +164,10 @@ class Recorder:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
-    def _is_full(self, item: EncodedPicture | EncodedSound) -> bool:
+    def _is_full(self, item: ReceivedFrame | EncodedAudio) -> bool:
         return bool(self._waiting) and self._waiting_bytes + len(item.data) > self._limits.queue_bytes
 
-    def _queue(self, item: EncodedPicture | EncodedSound) -> None:
+    def _queue(self, item: ReceivedFrame | EncodedAudio) -> None:
         self._waiting.append(item)
         self._waiting_bytes += len(item.data)
         self._changed.notify()
@@ -190,43 +190,43 @@ class Recorder:
                 item = self._waiting.popleft()
                 self._waiting_bytes -= len(item.data)
             try:
-                if isinstance(item, EncodedPicture):
-                    self._write_picture(item)
+                if isinstance(item, ReceivedFrame):
+                    self._write_frame(item)
                 else:
-                    self._write_sound(item)
+                    self._write_audio(item)
             except Exception as error:  # noqa: BLE001  # whatever it was, the next file may go well
                 self._give_up_segment(error)
         self._finish_segment()
 
-    def _write_picture(self, picture: EncodedPicture) -> None:
-        if picture.is_keyframe:
-            shape = shape_of(self._codec, picture.data)
+    def _write_frame(self, frame: ReceivedFrame) -> None:
+        if frame.is_keyframe:
+            shape = shape_of(self._codec, frame.data)
             if self._segment is not None and self._segment.shape != shape:
                 self._finish_segment()
             if self._segment is None and time.monotonic() >= self._retry_at:
-                self._begin_segment(picture, shape)
+                self._begin_segment(frame, shape)
         if self._segment is None:
             with self._changed:
                 self.dropped += 1
             return
-        self._segment.add_picture(picture)
+        self._segment.add_frame(frame)
         if self._first_pts is None:
-            self._first_pts = picture.pts
-        if self._limits.max_s is not None and picture.pts - self._first_pts >= self._limits.max_s * PICTURE_CLOCK_RATE:
+            self._first_pts = frame.pts
+        if self._limits.max_s is not None and frame.pts - self._first_pts >= self._limits.max_s * VIDEO_CLOCK_RATE:
             self._end("time")
         elif self._limits.max_bytes is not None and self._finished_bytes + self._segment.size > self._limits.max_bytes:
             self._end("size")
 
-    def _write_sound(self, sound: EncodedSound) -> None:
-        self._recent_sound.append(sound)
+    def _write_audio(self, audio: EncodedAudio) -> None:
+        self._recent_audio.append(audio)
         if self._segment is not None:
-            self._segment.add_sound(sound)
+            self._segment.add_audio(audio)
 
-    def _begin_segment(self, keyframe: EncodedPicture, shape: bytes) -> None:
+    def _begin_segment(self, keyframe: ReceivedFrame, shape: bytes) -> None:
         path = self._free_path()
-        self._segment = Segment(path, self._codec, keyframe, shape, sound=self._with_sound)
-        for sound in self._recent_sound:
-            self._segment.add_sound(sound)
+        self._segment = Segment(path, self._codec, keyframe, shape, audio=self._with_audio)
+        for audio in self._recent_audio:
+            self._segment.add_audio(audio)
         log.info("recording_began", file=path.name)
 
     def _finish_segment(self) -> None:

@@ -45,7 +45,7 @@ def recover(folder: Path) -> list[Path]:
 def _recover(part: Path, target: Path) -> bool:
     try:
         with new_file(target, overwrite=False) as fresh:
-            pictures = _copy_whole_packets(part, fresh, target.suffix)
+            frames = _copy_whole_packets(part, fresh, target.suffix)
     except _NothingThereError:
         part.unlink()
         log.warning("recording_was_empty", file=target.name)
@@ -58,7 +58,7 @@ def _recover(part: Path, target: Path) -> bool:
         part.rename(target)
         return True
     part.unlink()
-    log.info("recording_recovered", file=target.name, pictures=pictures)
+    log.info("recording_recovered", file=target.name, frames=frames)
     return True
 
 
@@ -73,19 +73,19 @@ def _copy_whole_packets(source: Path, target: Path, suffix: str) -> int:
         _NothingThereError: There is none.
     """
     container = "mp4" if suffix == ".mp4" else "matroska,webm"
-    pictures = 0
+    frames = 0
     with _opened(source, container) as old:
         if old is None:
             raise _NothingThereError
         with av.open(str(target), "w", format=suffix[1:]) as new:
             streams = {stream.index: new.add_stream_from_template(stream) for stream in old.streams}
             for packet in _whole_packets(old):
-                pictures += packet.stream.type == "video"
+                frames += packet.stream.type == "video"
                 packet.stream = streams[packet.stream.index]
                 new.mux(packet)
-    if not pictures:
+    if not frames:
         raise _NothingThereError
-    return pictures
+    return frames
 
 
 @contextmanager

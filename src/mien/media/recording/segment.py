@@ -10,12 +10,12 @@ import av
 from av.container import OutputContainer
 from av.stream import Stream
 
-from mien.media.codecs.encoded import PICTURE_CLOCK_RATE, SOUND_CLOCK_RATE, EncodedPicture, EncodedSound, VideoCodec
+from mien.media.codecs.encoded import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE, EncodedAudio, ReceivedFrame, VideoCodec
 from mien.media.recording.part import PartFile, part_of
 
 _WRITE_BYTES: Final = 1 << 20
-_PICTURE_TIME_BASE: Final = Fraction(1, PICTURE_CLOCK_RATE)
-_SOUND_TIME_BASE: Final = Fraction(1, SOUND_CLOCK_RATE)
+_VIDEO_TIME_BASE: Final = Fraction(1, VIDEO_CLOCK_RATE)
+_AUDIO_TIME_BASE: Final = Fraction(1, AUDIO_CLOCK_RATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,10 @@ class Segment:
         codec: Of the pictures.
         keyframe: The first picture; its time becomes zero.
         shape: As `shape_of` tells of it.
-        sound: Whether there is a track for sound.
+        audio: Whether there is a track for sound.
     """
 
-    def __init__(self, path: Path, codec: VideoCodec, keyframe: EncodedPicture, shape: bytes, *, sound: bool) -> None:
+    def __init__(self, path: Path, codec: VideoCodec, keyframe: ReceivedFrame, shape: bytes, *, audio: bool) -> None:
         kind = FILE_KINDS[codec]
         self.path = path
         self.shape = shape
@@ -66,13 +66,13 @@ class Segment:
                 self._file, "w", format=kind.container, options=kind.options, buffer_size=_WRITE_BYTES
             )
             self._video = self._container.add_mux_stream(kind.codec, width=width, height=height)
-            self._video.time_base = _PICTURE_TIME_BASE
-            self._sound: Stream | None = None
-            if sound:
+            self._video.time_base = _VIDEO_TIME_BASE
+            self._audio: Stream | None = None
+            if audio:
                 # An encoder that encodes nothing: it writes the header that Opus has in a file (RFC 7845, 5.1).
-                stream = self._container.add_stream("libopus", rate=SOUND_CLOCK_RATE, layout="stereo")
-                stream.time_base = _SOUND_TIME_BASE
-                self._sound = stream
+                stream = self._container.add_stream("libopus", rate=AUDIO_CLOCK_RATE, layout="stereo")
+                stream.time_base = _AUDIO_TIME_BASE
+                self._audio = stream
         except BaseException:
             self.abandon()
             raise
@@ -82,15 +82,15 @@ class Segment:
         """Bytes of whole fragments."""
         return self._file.whole
 
-    def add_picture(self, picture: EncodedPicture) -> None:
+    def add_frame(self, frame: ReceivedFrame) -> None:
         """Append a picture."""
-        self._add(self._video, picture.data, picture.pts - self._zero_pts, is_keyframe=picture.is_keyframe)
+        self._add(self._video, frame.data, frame.pts - self._zero_pts, is_keyframe=frame.is_keyframe)
 
-    def add_sound(self, sound: EncodedSound) -> None:
+    def add_audio(self, audio: EncodedAudio) -> None:
         """Append a packet of sound, unless it is from before the first picture."""
-        pts = sound.pts - self._zero_pts * SOUND_CLOCK_RATE // PICTURE_CLOCK_RATE
-        if self._sound is not None and pts >= 0:
-            self._add(self._sound, sound.data, pts, is_keyframe=True)
+        pts = audio.pts - self._zero_pts * AUDIO_CLOCK_RATE // VIDEO_CLOCK_RATE
+        if self._audio is not None and pts >= 0:
+            self._add(self._audio, audio.data, pts, is_keyframe=True)
 
     def finish(self) -> None:
         """Write the rest and the index."""
@@ -115,7 +115,7 @@ class Segment:
             return  # sound that the network brought out of order; muxers take times that rise only
         packet: av.Packet[Any] = av.Packet(data)
         packet.stream = stream
-        packet.time_base = _PICTURE_TIME_BASE if stream is self._video else _SOUND_TIME_BASE
+        packet.time_base = _VIDEO_TIME_BASE if stream is self._video else _AUDIO_TIME_BASE
         packet.pts = packet.dts = pts
         packet.is_keyframe = is_keyframe
         if last is not None:

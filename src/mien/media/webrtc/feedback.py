@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class RtcpFeedback:
     """What the sender should be asked for.
 
     Attributes:

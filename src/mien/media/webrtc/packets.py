@@ -1,6 +1,6 @@
 """Pictures and sound cut into RTP packets, once for all viewers.
 
-    EncodedPicture ─► Packetiser ─► PackedFrame ─► Departure ─► Template, one for each Layout
+    ReceivedFrame ─► Packetiser ─► PackedFrame ─► Departure ─► Template, one for each Layout
                       cut              shared        a slice,      what viewers of one
                       into payloads    history       leaving now   negotiation have in common
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-from mien.media.codecs.encoded import EncodedPicture, EncodedSound, VideoCodec
+from mien.media.codecs.encoded import EncodedAudio, ReceivedFrame, VideoCodec
 
 MAX_PAYLOAD: Final = 1160
 """Bytes of an RTP payload. With headers, a TURN header and IPv6 a packet stays below the 1280 that every
@@ -45,7 +45,7 @@ class PackedFrame:
         payloads: In order of sending. Those of VP8 leave room for a picture id.
         pts: As of what was packed.
         is_keyframe: Whether a viewer can start here.
-        rung: As of the picture.
+        layer: As of the picture.
         marks_end: Whether the last packet carries the RTP marker.
         has_picture_id: Whether the payloads leave that room.
         octets: Bytes of all payloads.
@@ -54,7 +54,7 @@ class PackedFrame:
     payloads: tuple[bytes, ...]
     pts: int
     is_keyframe: bool = True
-    rung: int = 0
+    layer: int = 0
     marks_end: bool = True
     has_picture_id: bool = False
     octets: int = field(init=False)
@@ -81,7 +81,7 @@ class Packetiser:
         self.codec = codec
         self._parameter_sets: dict[int, list[bytes]] = {}
 
-    def picture(self, picture: EncodedPicture) -> PackedFrame:
+    def picture(self, picture: ReceivedFrame) -> PackedFrame:
         """Cut a picture; one of no bytes gives no payloads."""
         if self.codec is VideoCodec.VP8:
             payloads = _cut_vp8(picture.data)
@@ -91,24 +91,24 @@ class Packetiser:
             payloads,
             picture.pts,
             is_keyframe=picture.is_keyframe,
-            rung=picture.rung,
+            layer=picture.layer,
             has_picture_id=self.codec is VideoCodec.VP8,
         )
 
-    def _with_parameter_sets(self, picture: EncodedPicture) -> list[bytes]:
+    def _with_parameter_sets(self, picture: ReceivedFrame) -> list[bytes]:
         units = [unit for unit in _START_CODE.split(picture.data) if unit and unit[0] & 31 not in {_AUD, _FILLER}]
         if picture.is_keyframe:
             own = [unit for unit in units if unit[0] & 31 in {_SPS, _PPS}]
             if own:
-                self._parameter_sets[picture.rung] = own
+                self._parameter_sets[picture.layer] = own
             else:
-                units = self._parameter_sets.get(picture.rung, []) + units
+                units = self._parameter_sets.get(picture.layer, []) + units
         return units
 
 
-def pack_sound(sound: EncodedSound) -> PackedFrame:
+def pack_audio(audio: EncodedAudio) -> PackedFrame:
     """Return an Opus packet as the one payload it is (RFC 7587, 4.2)."""
-    return PackedFrame((sound.data,), sound.pts, marks_end=False)
+    return PackedFrame((audio.data,), audio.pts, marks_end=False)
 
 
 def _cut(data: bytes, size: int) -> Iterator[bytes]:
@@ -200,7 +200,7 @@ class Template:
     picture_id_at: int
 
 
-class Departure:
+class PacketBatch:
     """One slice of a frame on its way to everybody, now.
 
     Args:

@@ -18,14 +18,14 @@ from aiortc import (
 )
 
 from mien.errors import IceRestartError, MienError, SdpError, SdpLimitError
-from mien.media.codecs.encoded import PICTURE_CLOCK_RATE, SOUND_CLOCK_RATE
+from mien.media.codecs.encoded import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE
 from mien.media.webrtc.aiortc_internals import allow_checks, harden, neighbours, widen_dtls
 from mien.media.webrtc.ice.candidates import Candidate, is_fit
 from mien.media.webrtc.sdp.parse import MAX_CANDIDATES, Fragment, Offer, answer_to, is_dtls_client
 
 log = structlog.get_logger()
 
-CLOCK_RATES: Final = {"video": PICTURE_CLOCK_RATE, "audio": SOUND_CLOCK_RATE}
+CLOCK_RATES: Final = {"video": VIDEO_CLOCK_RATE, "audio": AUDIO_CLOCK_RATE}
 CONNECT_TIMEOUT_S: Final = 20.0
 _CLOSE_TIMEOUT_S: Final = 5.0
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
-from mien.app.broadcasts.broadcasts import MAX_TITLE_LENGTH, Broadcast, Broadcasts, BroadcastWish
+from mien.app.broadcasts.broadcasts import MAX_TITLE_LENGTH, Broadcast, Broadcasts, BroadcastSpec
 from mien.app.personas.store import REFERENCE_PREFIX
 from mien.app.ports import MAX_LIVE_DELAY_FRAMES, LiveTreatment, OtherFaces
 from mien.app.states import BroadcastState, LiveReport, Load, PushReport
@@ -92,8 +92,8 @@ class BroadcastPatch(BaseModel):
     record: bool | None = Field(default=None, description="Begin or end the recording; null ends it.")
 
     def changes(self, settings: Settings) -> dict[str, Any]:
-        """Return the fields of a `BroadcastWish` to change, null replaced by the default of each."""
-        defaults: dict[str, Any] = {field.name: field.default for field in fields(BroadcastWish)}
+        """Return the fields of a `BroadcastSpec` to change, null replaced by the default of each."""
+        defaults: dict[str, Any] = {field.name: field.default for field in fields(BroadcastSpec)}
         defaults |= mosaic_of(settings)
         sent = self.model_dump(exclude_unset=True)
         changes = {name: defaults[name] if value is None else value for name, value in sent.items()}
@@ -151,7 +151,7 @@ class BroadcastOut(BaseModel):
         "`no_swap`, besides every face gets a mosaic; `overloaded`, even so the picture stops or comes too rarely."
     )
     codec: str | None = Field(description="Video codec; null before anybody wanted it.")
-    rungs: dict[str, int] = Field(description="Viewers by the size they get; 0 is the full one.")
+    layers: dict[str, int] = Field(description="Viewers by the size they get; 0 is the full one.")
     record: bool = Field(description="Whether it shall be recorded.")
     recording: RecordingOut | None = Field(description="How the recording fares.")
     whep_url: OwnPath = Field(description="Where players watch.")
@@ -165,18 +165,18 @@ class BroadcastOut(BaseModel):
         report = report or broadcast.report
         stats = report.stats
         recording = stats.recording
-        wish = broadcast.wish
+        spec = broadcast.spec
         return cls(
             id=broadcast.id,
-            title=wish.title,
+            title=spec.title,
             state=report.state,
             restarts=broadcast.restarts,
-            treatment=wish.treatment,
-            persona=wish.persona if to_owner else _public(wish.persona),
-            others=wish.others,
-            delay_frames=wish.delay_frames,
-            mosaic_style=wish.mosaic_style,
-            mosaic_shape=wish.mosaic_shape,
+            treatment=spec.treatment,
+            persona=spec.persona if to_owner else _public(spec.persona),
+            others=spec.others,
+            delay_frames=spec.delay_frames,
+            mosaic_style=spec.mosaic_style,
+            mosaic_shape=spec.mosaic_shape,
             fps_in=stats.fps_in,
             fps_out=stats.fps_out,
             dropped=stats.counts.dropped,
@@ -188,8 +188,8 @@ class BroadcastOut(BaseModel):
             size=stats.size_wh,
             load=stats.load,
             codec=stats.codec,
-            rungs=stats.rungs,
-            record=wish.record,
+            layers=stats.layers,
+            record=spec.record,
             recording=recording and RecordingOut(dropped=recording.dropped, ended=recording.ended),
             whep_url=f"/whep/{broadcast.id}",
             watch_url=f"/watch/{broadcast.id}",
@@ -202,7 +202,7 @@ class BroadcastOut(BaseModel):
 @guarded(check_operator)
 async def create_broadcast(request: Request, body: BroadcastIn, response: Response) -> CreatedOut:
     """Make a broadcast that waits for its publisher."""
-    wish = BroadcastWish(
+    spec = BroadcastSpec(
         title=(body.title or "").strip(),
         treatment=body.treatment,
         persona=body.persona,
@@ -211,7 +211,7 @@ async def create_broadcast(request: Request, body: BroadcastIn, response: Respon
         **mosaic_of(request.app.state.settings, body.mosaic_style, body.mosaic_shape),
         record=body.record,
     )
-    broadcast = await _all(request).create(wish)
+    broadcast = await _all(request).create(spec)
     response.headers["Location"] = f"/api/broadcasts/{broadcast.id}"
     return CreatedOut(
         id=broadcast.id,

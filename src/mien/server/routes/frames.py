@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette import status
 from starlette.websockets import WebSocketState
 
-from mien.app.broadcasts.broadcasts import BroadcastWish, policy_of
+from mien.app.broadcasts.broadcasts import BroadcastSpec, policy_of
 from mien.app.frames.exchange import FrameSlot, Waiting
 from mien.app.personas.store import Hold
 from mien.app.ports import FrameSession, LiveTreatment, OtherFaces, Runner
@@ -105,9 +105,9 @@ class _Exchange:
 
     async def run(self) -> None:
         """Serve the client until it hangs up."""
-        wish = await self._read_wish(await self._receive())
-        check_operator_token(self._socket, wish.token or bearer_token(self._socket))
-        async with self._session(wish) as session:
+        spec = await self._read_spec(await self._receive())
+        check_operator_token(self._socket, spec.token or bearer_token(self._socket))
+        async with self._session(spec) as session:
             await self._send({"kind": "ready"})
             workers = [self._group.create_task(self._treat(session)), self._group.create_task(self._tell())]
             try:
@@ -118,7 +118,7 @@ class _Exchange:
                     worker.cancel()
 
     @contextlib.asynccontextmanager
-    async def _session(self, wish: FramesIn) -> AsyncIterator[FrameSession]:
+    async def _session(self, spec: FramesIn) -> AsyncIterator[FrameSession]:
         state = self._socket.app.state
         if len(state.frame_sessions) >= self._settings.frames.max_sessions:
             raise TooManySessionsError(
@@ -127,9 +127,9 @@ class _Exchange:
         state.frame_sessions.add(self)
         try:
             runner: Runner = state.runner
-            self._hold.move_to(wish.persona)
-            session = await runner.start_frames(self._policy(wish), form=wish.format, name="frames")
-            log.info("frame_session_begun", treatment=wish.treatment)
+            self._hold.move_to(spec.persona)
+            session = await runner.start_frames(self._policy(spec), form=spec.format, name="frames")
+            log.info("frame_session_begun", treatment=spec.treatment)
             try:
                 yield session
             finally:
@@ -144,14 +144,14 @@ class _Exchange:
         if self._hold.held == persona_id:
             self._group.create_task(_refuse_withdrawn())
 
-    def _policy(self, wish: FramesIn) -> Any:
+    def _policy(self, spec: FramesIn) -> Any:
         return policy_of(
-            BroadcastWish(
-                treatment=wish.treatment,
-                persona=wish.persona,
-                others=wish.others,
-                delay_frames=wish.delay_frames,
-                **mosaic_of(self._settings, wish.mosaic_style, wish.mosaic_shape),
+            BroadcastSpec(
+                treatment=spec.treatment,
+                persona=spec.persona,
+                others=spec.others,
+                delay_frames=spec.delay_frames,
+                **mosaic_of(self._settings, spec.mosaic_style, spec.mosaic_shape),
             ),
             self._socket.app.state.references,
         )
@@ -169,16 +169,16 @@ class _Exchange:
         data: str | bytes | None = message.get("bytes")
         return data if data is not None else str(message["text"])
 
-    async def _read_wish(self, message: str | bytes) -> FramesIn:
+    async def _read_spec(self, message: str | bytes) -> FramesIn:
         if isinstance(message, bytes):
             raise InputError("the first message must be JSON that says what to do with the pictures")
         return FramesIn.model_validate_json(message)
 
     async def _take(self, message: str | bytes, session: FrameSession) -> None:
         if isinstance(message, str):
-            wish = await self._read_wish(message)
-            await session.use(self._policy(wish))
-            self._hold.move_to(wish.persona)
+            spec = await self._read_spec(message)
+            await session.use(self._policy(spec))
+            self._hold.move_to(spec.persona)
             await self._send({"kind": "ready"})
             return
         if len(message) <= _NUMBER.size:

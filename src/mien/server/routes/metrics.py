@@ -25,8 +25,8 @@ from mien.server.auth import check_operator
 router = APIRouter(tags=["health"])
 
 _COUNTERS: Final = {
-    "pictures_in": "Pictures that publishers sent and that were decoded.",
-    "pictures_out": "Treated pictures.",
+    "frames_in": "Pictures that publishers sent and that were decoded.",
+    "frames_out": "Treated pictures.",
     "dropped": "Pictures replaced by newer ones before anybody looked.",
     "vision_errors": "Pictures whose treatment failed; none of them was sent.",
 }

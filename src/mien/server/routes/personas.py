@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from mien.app.broadcasts.broadcasts import Broadcasts
 from mien.app.consent import BILINGUAL_STATEMENT, Language
-from mien.app.personas.store import References
+from mien.app.personas.store import PersonaStore
 from mien.app.photos.advice import ADVICE
 from mien.app.ports import PipelineFactory
 from mien.app.specs import MAX_PHOTOS_OF_A_PERSONA
@@ -22,7 +22,7 @@ from mien.server.paths import OwnPath
 from mien.server.photos import PhotoOut, TextOut, photos_out
 from mien.server.places import Places
 from mien.server.problems import HttpError
-from mien.vision.photos.quality import Fault
+from mien.vision.photos.quality import PhotoIssue
 
 router = APIRouter(prefix="/api", tags=["personas"], route_class=GuardedRoute)
 
@@ -96,7 +96,7 @@ async def add_reference(
 
     Photos that cannot serve are refused with a problem whose `photos` says what was found in each.
     """
-    references: References = request.app.state.references
+    references: PersonaStore = request.app.state.references
     data = [await one.read() for one in photo[: MAX_PHOTOS_OF_A_PERSONA + 1]]
 
     persona_id, findings = await references.add(
@@ -106,7 +106,7 @@ async def add_reference(
         language=language,
         read=request.app.state.runner.read_reference,
     )
-    codes = dict.fromkeys(Fault(finding.code) for found in findings for finding in found)
+    codes = dict.fromkeys(PhotoIssue(finding.code) for found in findings for finding in found)
     return ReferenceOut(id=persona_id, notes=[ADVICE[code][language] for code in codes], photos=photos_out(findings))
 
 

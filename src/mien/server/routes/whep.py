@@ -37,7 +37,7 @@ async def add_candidates(request: Request, broadcast_id: str, session_id: str) -
 @router.delete("/whep/{broadcast_id}/{session_id}", response_class=Response)
 async def stop_watching(request: Request, broadcast_id: str, session_id: str) -> Response:
     """End a viewer's session; its unguessable URL is its key."""
-    await (await _live(request, broadcast_id, session_id)).hang_up(session_id)
+    await (await _live(request, broadcast_id, session_id)).close_peer(session_id)
     return Response(status_code=HTTPStatus.OK)
 
 

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from mien.app.broadcasts.broadcasts import Broadcast, Broadcasts, BroadcastWish
+from mien.app.broadcasts.broadcasts import Broadcast, Broadcasts, BroadcastSpec
 from mien.errors import LiveError
 from mien.media.webrtc.sdp.parse import read_off_loop, read_offer
 from mien.server.auth import bearer_token, check_operator
@@ -26,8 +26,8 @@ async def publish_anew(request: Request) -> Response:
     broadcasts: Broadcasts = state.broadcasts
     operator = state.settings.whip_token
     broadcast = await broadcasts.create(
-        BroadcastWish(**mosaic_of(state.settings)),
-        brief=True,
+        BroadcastSpec(**mosaic_of(state.settings)),
+        ephemeral=True,
         token=operator.get_secret_value() if operator else None,
         open_to_all=operator is None,
     )
@@ -63,7 +63,7 @@ async def stop_publishing(request: Request, broadcast_id: str, session_id: str) 
     """End the publisher's session; a broadcast made by plain `POST /whip` ends with it."""
     broadcast = _owned(request, broadcast_id)
     await broadcast.live.check(session_id, "publisher")
-    await broadcast.live.hang_up(session_id)
+    await broadcast.live.close_peer(session_id)
     return Response(status_code=HTTPStatus.OK)
 
 

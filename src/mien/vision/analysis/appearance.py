@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from mien.vision.mesh.alignment import crop_aligned, five_landmarks
 from mien.vision.types import Box, Image, Mesh, Points
 
-Glimpse: TypeAlias = NDArray[np.float32]
+Appearance: TypeAlias = NDArray[np.float32]
 """A small grey picture of an aligned face, less its mean, of L2 norm 1."""
-_GLIMPSE = 32
-_GLIMPSE_TEMPLATE: Points = np.array([[10, 12], [22, 12], [16, 18], [11.5, 24], [20.5, 24]], np.float32)
+_APPEARANCE = 32
+_APPEARANCE_TEMPLATE: Points = np.array([[10, 12], [22, 12], [16, 18], [11.5, 24], [20.5, 24]], np.float32)
 
 
 class ContinuityRules(Protocol):
@@ -40,8 +40,8 @@ class Continuity:
     """Where one face track was in the last frame, and what it looked like there."""
 
     _place: tuple[Box, float] | None = field(default=None, init=False)
-    _glimpse: Glimpse | None = field(default=None, init=False)
-    _startled: bool = field(default=False, init=False)
+    _appearance: Appearance | None = field(default=None, init=False)
+    _appearance_changed: bool = field(default=False, init=False)
 
     def follows(self, box: Box, at: float, rules: ContinuityRules) -> bool:
         """Take the face's place in this frame; tell whether the face of the last frame can have moved there.
@@ -61,20 +61,20 @@ class Continuity:
         near = moved <= rules.max_leap * smaller and larger <= (1 + rules.max_leap) * smaller
         return near and at - seen_at <= rules.max_gap_s
 
-    def watch(self, glimpse: Glimpse, rules: ContinuityRules) -> None:
+    def watch(self, appearance: Appearance, rules: ContinuityRules) -> None:
         """Compare the face's picture with the last frame's: another face in the same place startles."""
-        last, self._glimpse = self._glimpse, glimpse
-        self._startled = last is None or float(np.vdot(last, glimpse)) < rules.same_picture
+        last, self._appearance = self._appearance, appearance
+        self._appearance_changed = last is None or float(np.vdot(last, appearance)) < rules.same_picture
 
     @property
-    def startled(self) -> bool:
+    def appearance_changed(self) -> bool:
         """True where the face's picture changed suddenly, or is the first."""
-        return self._startled
+        return self._appearance_changed
 
 
-def glimpse_of(image: Image, mesh: Mesh) -> Glimpse:
+def appearance_of(image: Image, mesh: Mesh) -> Appearance:
     """Return the face as a picture that changes little from frame to frame, however it moves."""
-    crop = crop_aligned(image, five_landmarks(mesh), _GLIMPSE_TEMPLATE, _GLIMPSE)
+    crop = crop_aligned(image, five_landmarks(mesh), _APPEARANCE_TEMPLATE, _APPEARANCE)
     grey = cv2.GaussianBlur(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), (3, 3), 0).astype(np.float32)[4:, 3:-3]
     grey -= grey.mean()
     return np.asarray(grey / max(float(np.linalg.norm(grey)), 1e-6), np.float32)

@@ -20,7 +20,7 @@ _REMEMBERED = 6
 """So many looks that kept a clearance are compared with the next ones."""
 
 
-class Sight(IntEnum):
+class FaceQuality(IntEnum):
     """How well a frame shows a face."""
 
     POOR = 0
@@ -117,23 +117,23 @@ class Clearance(Continuity):
     _last_agreement: float = field(default=-1e9)
     _last_kept: float = field(default=-1e9)
 
-    def wants_look(self, sight: Sight, at: float, rules: ClearanceRules) -> bool:
+    def wants_look(self, sight: FaceQuality, at: float, rules: ClearanceRules) -> bool:
         """Tell whether a look is due and this frame good enough for it.
 
         After a sudden change of the face's picture a look is due however poor the frame, and only a look that confirms
         the clearance keeps it.
         """
         if self.identity is None:
-            wanted = Sight.LOPSIDED if rules.looks > 1 else Sight.GOOD
+            wanted = FaceQuality.LOPSIDED if rules.looks > 1 else FaceQuality.GOOD
             return sight >= wanted and at - self._last_look >= rules.spacing_s
-        if self._startled:
+        if self._appearance_changed:
             return True
-        return sight >= Sight.FAIR and at - self._last_look >= rules.renew_s
+        return sight >= FaceQuality.FAIR and at - self._last_look >= rules.renew_s
 
     def weigh(
         self,
         match: Match | None,
-        sight: Sight,
+        sight: FaceQuality,
         at: float,
         rules: ClearanceRules,
         *,
@@ -161,7 +161,7 @@ class Clearance(Continuity):
     def _add_up(
         self,
         match: Match,
-        sight: Sight,
+        sight: FaceQuality,
         at: float,
         rules: ClearanceRules,
         enrolled: int,
@@ -173,18 +173,18 @@ class Clearance(Continuity):
         somebody else: turned faces and grimaces are less alike to a calm photo.
         """
         wanted = rules.wanted(enrolled)
-        likeness = match.similarity - (rules.lopsided if sight is Sight.LOPSIDED else 0.0)
+        likeness = match.similarity - (rules.lopsided if sight is FaceQuality.LOPSIDED else 0.0)
         alike = likeness >= wanted - rules.slack and match.margin >= rules.margin
         same = self._candidate in {None, match.identity}
-        if sight is Sight.LOPSIDED and not alike and match.similarity >= rules.refute and same:
+        if sight is FaceQuality.LOPSIDED and not alike and match.similarity >= rules.refute and same:
             self._unanimous.clear()
             return
-        if sight < Sight.LOPSIDED or not alike or not same:
+        if sight < FaceQuality.LOPSIDED or not alike or not same:
             self.revoke()
             return
         self._candidate = match.identity
         self._unanimous.append(likeness)
-        if sight is Sight.GOOD:
+        if sight is FaceQuality.GOOD:
             self._likeness.append(likeness)
         # The mean of all looks, not of the last few: who tries for long gets no more chances than who is brief.
         for evidence in (self._likeness, self._unanimous):
@@ -194,23 +194,23 @@ class Clearance(Continuity):
         self._remember(embedding)
 
     def _confirms(
-        self, match: Match, sight: Sight, at: float, rules: ClearanceRules, embedding: Embedding | None
+        self, match: Match, sight: FaceQuality, at: float, rules: ClearanceRules, embedding: Embedding | None
     ) -> bool:
         """Tell whether a look at a cleared face leaves no doubt, and let it renew the clearance if it confirms it.
 
         Looks of this very face track are compared too, since a grimace is more alike to the last moment's than to a
         photo. They only keep what the enrolled person's photo has cleared, for `carry_s`, and are forgotten with it.
         """
-        if match.identity != self.identity or sight is Sight.POOR:
+        if match.identity != self.identity or sight is FaceQuality.POOR:
             return False
         if match.similarity >= rules.keep:
             self._last_agreement = self._last_kept = at
-        elif sight is Sight.GOOD or match.similarity < rules.refute:
+        elif sight is FaceQuality.GOOD or match.similarity < rules.refute:
             return False
-        elif sight is Sight.LOPSIDED and self._is_like_before(embedding, rules):
+        elif sight is FaceQuality.LOPSIDED and self._is_like_before(embedding, rules):
             self._last_agreement = at
         else:
-            return not self._startled
+            return not self._appearance_changed
         self._remember(embedding)
         return True
 
@@ -234,16 +234,16 @@ class Clearance(Continuity):
         self._kept_by.clear()
 
 
-def sight_of(image: Image, mesh: Mesh, mesh_score: float, rules: ClearanceRules) -> Sight:
+def face_quality_of(image: Image, mesh: Mesh, mesh_score: float, rules: ClearanceRules) -> FaceQuality:
     """Return how well this frame shows the face."""
     eyes_px, yaw = eye_distance(mesh), yaw_of_mesh(mesh)
     if mesh_score < rules.min_mesh_score or eyes_px < rules.fair_eye_px or yaw > rules.fair_yaw:
-        return Sight.POOR
+        return FaceQuality.POOR
     if sharpness(image, mesh) < rules.min_sharpness:
-        return Sight.POOR
+        return FaceQuality.POOR
     if eyes_px < rules.min_eye_px:
-        return Sight.FAIR
-    return Sight.GOOD if yaw <= rules.max_yaw and gape_of_mesh(mesh) <= rules.max_gape else Sight.LOPSIDED
+        return FaceQuality.FAIR
+    return FaceQuality.GOOD if yaw <= rules.max_yaw and gape_of_mesh(mesh) <= rules.max_gape else FaceQuality.LOPSIDED
 
 
 def sharpness(image: Image, mesh: Mesh) -> float:

@@ -9,7 +9,7 @@ from mien.errors import ShapeError
 from mien.vision.mesh.alignment import crop_aligned
 from mien.vision.types import Embedding, Image, Mesh, Net, Points
 
-CHIP = 150
+CROP = 150
 MEAN_RGB = np.array([122.782, 117.001, 104.298], np.float32)
 # dlib's five-point mean shape with its margin of a quarter, in the order of `_chip_landmarks`.
 _MEAN_SHAPE = np.array(
@@ -17,7 +17,7 @@ _MEAN_SHAPE = np.array(
      [0.4901123, 0.6277975]],
     np.float32,
 )  # fmt: skip
-TEMPLATE: Points = ((_MEAN_SHAPE + 0.25) / 1.5 * CHIP).astype(np.float32)
+TEMPLATE: Points = ((_MEAN_SHAPE + 0.25) / 1.5 * CROP).astype(np.float32)
 
 
 class DlibEmbedder:
@@ -35,14 +35,14 @@ class DlibEmbedder:
 
     def __call__(self, image: Image, mesh: Mesh) -> Embedding:
         """Return the unit vector of the face under `mesh`."""
-        chip = crop_aligned(image, _chip_landmarks(mesh), TEMPLATE, CHIP)
-        scaled = (chip - MEAN_RGB) * np.float32(1 / 256)
+        crop = crop_aligned(image, _crop_landmarks(mesh), TEMPLATE, CROP)
+        scaled = (crop - MEAN_RGB) * np.float32(1 / 256)
         batch = np.ascontiguousarray(scaled.transpose(2, 0, 1)[None], np.float32)
         vector = self._net(batch)["embedding"].reshape(-1)
         return (vector / max(float(np.linalg.norm(vector)), 1e-9)).astype(np.float32)
 
 
-def _chip_landmarks(mesh: Mesh) -> Points:
+def _crop_landmarks(mesh: Mesh) -> Points:
     """Return outer and inner corner of both eyes and the base of the nose, dlib's five points."""
     points = mesh[[263, 362, 33, 133, 2], :2].astype(np.float32)
     points[4] = mesh[[2, 94], :2].mean(axis=0)

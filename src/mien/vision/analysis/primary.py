@@ -12,8 +12,8 @@ from typing import TypeAlias
 import numpy as np
 
 from mien.errors import ShapeError
-from mien.vision.analysis.appearance import Continuity, glimpse_of
-from mien.vision.analysis.clearance import ClearanceRules, Sight, sight_of
+from mien.vision.analysis.appearance import Continuity, appearance_of
+from mien.vision.analysis.clearance import ClearanceRules, FaceQuality, face_quality_of
 from mien.vision.analysis.landmarks import box_of_mesh
 from mien.vision.analysis.tracker import FaceTrack
 from mien.vision.types import Box, Embedding, Image, Mesh
@@ -22,7 +22,7 @@ Embed: TypeAlias = Callable[[Image, Mesh], Embedding]
 
 
 @dataclass(frozen=True, slots=True)
-class ChosenRules:
+class PrimaryRules:
     """What it takes to be chosen, to stay so, and to be known again.
 
     Attributes:
@@ -66,7 +66,7 @@ class ChosenRules:
 
 
 @dataclass(frozen=True, slots=True)
-class ChosenPerson:
+class PrimaryPerson:
     """What the chosen person looks like. It stays in memory and is never written anywhere.
 
     Attributes:
@@ -81,9 +81,9 @@ class ChosenPerson:
         """Return the cosine of `embedding` to the nearest of the person's own."""
         return max(float(np.vdot(own, embedding)) for own in (*self.first, *self.learnt))
 
-    def having_learnt(self, embedding: Embedding, most: int) -> "ChosenPerson":
+    def having_learnt(self, embedding: Embedding, most: int) -> "PrimaryPerson":
         """Return the person with one more embedding; the oldest of more than `most` is forgotten."""
-        return ChosenPerson(self.first, (*self.learnt, embedding)[-most:])
+        return PrimaryPerson(self.first, (*self.learnt, embedding)[-most:])
 
 
 @dataclass(slots=True)
@@ -132,7 +132,7 @@ class Verdict:
     refuted: int | None = None
 
 
-class Chosen:
+class PrimaryFace:
     """Tell in each frame which face is the chosen person.
 
     Args:
@@ -140,14 +140,14 @@ class Chosen:
         rules: What it takes.
     """
 
-    def __init__(self, embed: Embed, rules: ChosenRules | None = None) -> None:
-        self._embed, self._rules = embed, rules or ChosenRules()
-        self._sight_rules = ClearanceRules()
+    def __init__(self, embed: Embed, rules: PrimaryRules | None = None) -> None:
+        self._embed, self._rules = embed, rules or PrimaryRules()
+        self._quality_rules = ClearanceRules()
         self._traces: dict[int, _Trace] = {}
         self._candidate: _Candidate | None = None
         self._held_back_since: float | None = None
         self._wearer: int | None = None
-        self.person: ChosenPerson | None = None
+        self.person: PrimaryPerson | None = None
 
     def forget_tracks(self) -> None:
         """Begin a new scene: whoever is in it must be known again."""
@@ -187,20 +187,20 @@ class Chosen:
     def _follow(self, image: Image, track: FaceTrack, at: float) -> None:
         """Note whether the face can have been exchanged since the last frame."""
         trace = self._traces.setdefault(track.id, _Trace())
-        if not track.seen or track.mesh is None or track.mesh_score < self._sight_rules.keep_mesh_score:
+        if not track.seen or track.mesh is None or track.mesh_score < self._quality_rules.keep_mesh_score:
             trace.break_off(None)
             return
         follows = trace.follows(box_of_mesh(track.mesh), at, self._rules)
-        trace.watch(glimpse_of(image, track.mesh), self._rules)
-        if trace.since is None or not follows or trace.startled:
+        trace.watch(appearance_of(image, track.mesh), self._rules)
+        if trace.since is None or not follows or trace.appearance_changed:
             trace.break_off(at)
 
-    def _sight(self, image: Image, track: FaceTrack) -> Sight:
+    def _sight(self, image: Image, track: FaceTrack) -> FaceQuality:
         if track.mesh is None or self._traces[track.id].since is None:
-            return Sight.POOR
-        return sight_of(image, track.mesh, track.mesh_score, self._sight_rules)
+            return FaceQuality.POOR
+        return face_quality_of(image, track.mesh, track.mesh_score, self._quality_rules)
 
-    def _likeness(self, image: Image, track: FaceTrack, person: ChosenPerson, at: float) -> tuple[float, Embedding]:
+    def _likeness(self, image: Image, track: FaceTrack, person: PrimaryPerson, at: float) -> tuple[float, Embedding]:
         """Embed the face; return its cosine to the chosen person, and the embedding."""
         trace, embedding = self._traces[track.id], self._embed(image, _mesh_of(track))
         trace.embedded_at, trace.embedded = at, trace.embedded + 1
@@ -226,13 +226,13 @@ class Chosen:
         elif known.face_track_id != track.id:  # the same person under another number, as after a cut
             known.face_track_id, known.frames = track.id, known.frames + 1
         if known is not None and self._candidate is known and known.frames >= self._rules.steady_frames:
-            self.person = ChosenPerson((known.embedding, embedding))
+            self.person = PrimaryPerson((known.embedding, embedding))
             self._wearer, self._candidate = track.id, None
             self._traces[track.id].embedded_at = at
 
     def _to_be_chosen(self, image: Image, largest_first: Sequence[FaceTrack], at: float) -> FaceTrack | None:
         """Return the largest face that is shown well enough, or None while a larger one may soon be."""
-        fit = [track for track in largest_first if self._sight(image, track) >= Sight.FAIR]
+        fit = [track for track in largest_first if self._sight(image, track) >= FaceQuality.FAIR]
         if not fit:
             self._held_back_since = None
             return None
@@ -261,7 +261,7 @@ class Chosen:
         if not broken and at - trace.embedded_at < due_s:
             return False
         sight = self._sight(image, track)
-        if sight is Sight.POOR:
+        if sight is FaceQuality.POOR:
             if broken or (crossing and at - trace.embedded_at >= rules.spacing_s):
                 self._wearer = None  # perhaps another face, and nobody can be told by it
             return False
@@ -289,7 +289,7 @@ class Chosen:
         if self.person is None:
             return
         for track in sorted(tracks, key=lambda track: self._traces[track.id].embedded_at):
-            if not self._is_due(track, at) or self._sight(image, track) is Sight.POOR:
+            if not self._is_due(track, at) or self._sight(image, track) is FaceQuality.POOR:
                 continue
             alike, _embedding = self._likeness(image, track, self.person, at)
             recent = self._traces[track.id].likeness
@@ -311,7 +311,7 @@ class Chosen:
 class LargestInStill:
     """Choose the largest face of a picture that stands by itself: no other tells who it is."""
 
-    person: ChosenPerson | None = None
+    person: PrimaryPerson | None = None
 
     def forget_tracks(self) -> None:
         """Nothing is kept."""

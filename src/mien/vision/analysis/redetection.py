@@ -21,14 +21,14 @@ ALIKE = 1.8
 
 
 class Check(Protocol):
-    """Looks for a face at a place where one is suspected: a `Glance`, a `MeshCheck`, or a test's own."""
+    """Looks for a face at a place where one is suspected: a `RoiRedetector`, a `MeshCheck`, or a test's own."""
 
     def __call__(self, image: Image, box_xyxy: Box, roll: float, *, threshold: float) -> Detection | None:
         """Return the face near `box_xyxy`, turned by `roll`, or None where none scores `threshold`."""
         ...
 
 
-class Glance:
+class RoiRedetector:
     """Look for a face where one is expected, turned upright and brought to one size.
 
     That finds a known face where a look at the whole frame would not: small, turned, blurred, half hidden, or larger

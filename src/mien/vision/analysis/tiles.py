@@ -38,7 +38,7 @@ SURE_TURNED = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Tile:
     """One run of the detector: a part of the frame, seen at a size and turned.
 
     Attributes:
@@ -56,9 +56,9 @@ class Look:
     keen: bool = True
 
 
-def near_look(size_wh: tuple[int, int]) -> Look:
+def near_tile(size_wh: tuple[int, int]) -> Tile:
     """Return the look that sees faces as large as the frame and larger."""
-    return Look((0, 0, *size_wh), NEAR_SIDE, room=NEAR_ROOM, keen=False)
+    return Tile((0, 0, *size_wh), NEAR_SIDE, room=NEAR_ROOM, keen=False)
 
 
 class Pace(Enum):
@@ -69,7 +69,7 @@ class Pace(Enum):
     THRIFTY = "thrifty"  # beside a live swap, which needs the time
 
 
-class LookSchedule:
+class TileSchedule:
     """Decide where the detector looks in each frame, so that the cost of a frame stays even.
 
     The whole picture is seen small in every second frame, and smaller still with room around it in the others (faces
@@ -103,49 +103,49 @@ class LookSchedule:
         sweep_turned: bool = False,
     ) -> None:
         self.size_wh = size_wh
-        self._whole = Look((0, 0, *size_wh), whole_side)
-        self._near = near_look(size_wh)
-        self._parts = [Look(part, part_side) for part in overlapping_parts(size_wh, parts)]
+        self._whole = Tile((0, 0, *size_wh), whole_side)
+        self._near = near_tile(size_wh)
+        self._parts = [Tile(part, part_side) for part in overlapping_parts(size_wh, parts)]
         self._upright = [self._whole, self._near, *self._parts]
-        self._lying = [replace(look, quarter_turns=turns) for turns in (1, 2, 3) for look in self._upright]
+        self._lying = [replace(tile, quarter_turns=turns) for turns in (1, 2, 3) for tile in self._upright]
         self.everything = [*self._upright, *(self._lying if sweep_turned else [])]
         self._waits = np.arange(len(self._parts), 0.0, -1)
-        self._turned = _TurnedLooks(self._whole, self._near, self._parts)
+        self._turned = _TurnedTiles(self._whole, self._near, self._parts)
         self._parts_in_two, self._turned_in_six, self._sweep_turned = parts_in_two, turned_in_six, sweep_turned
         self._frame = self._soon = 0
 
-    def looks(self, change: NDArray[np.float32] | None = None) -> list[Look]:
+    def tiles(self, change: NDArray[np.float32] | None = None) -> list[Tile]:
         """Return what to look at in the next frame; may be nothing.
 
         Args:
             change: How much each cell of a thumbnail of the frame changed, 0 to 255, where that is known.
         """
-        stirs = np.array([change is not None and self._stir(look, change) > STIR for look in self._parts])
+        stirs = np.array([change is not None and self._stir(tile, change) > STIR for tile in self._parts])
         self._turned.wait(stirs)
         odd = self._frame % 2
-        looks = [self._near if odd else self._whole]
-        looks += self._most_urgent((self._parts_in_two + odd) // 2, stirs)
+        tiles = [self._near if odd else self._whole]
+        tiles += self._most_urgent((self._parts_in_two + odd) // 2, stirs)
         now, self._soon = min(self._soon, TURNED_AT_FIRST), max(0, self._soon - TURNED_AT_FIRST)
         so_far, with_this = (3 + self._turned_in_six * frame for frame in (self._frame, self._frame + 1))
         now += with_this // 6 - so_far // 6
-        looks += [self._turned.next() for _ in range(now)]
+        tiles += [self._turned.next() for _ in range(now)]
         self._frame += 1
-        return looks
+        return tiles
 
-    def _most_urgent(self, count: int, stirs: NDArray[np.bool_]) -> list[Look]:
+    def _most_urgent(self, count: int, stirs: NDArray[np.bool_]) -> list[Tile]:
         """Return the parts that waited longest, and sooner those in which something stirs."""
         self._waits += 1
         chosen = np.argsort(-(self._waits + HASTE_FRAMES * stirs), kind="stable")[:count]
         self._waits[chosen] = 0
         return [self._parts[i] for i in chosen]
 
-    def _stir(self, look: Look, change: NDArray[np.float32]) -> float:
+    def _stir(self, tile: Tile, change: NDArray[np.float32]) -> float:
         """Return the largest change inside a part."""
         scale = np.array([change.shape[1] / self.size_wh[0], change.shape[0] / self.size_wh[1]] * 2)
-        x0, y0, x1, y1 = (np.array(look.part_xyxy) * scale).astype(int)
+        x0, y0, x1, y1 = (np.array(tile.part_xyxy) * scale).astype(int)
         return float(change[y0 : y1 + 1, x0 : x1 + 1].max())
 
-    def sweep(self, *, turned: bool = False) -> list[Look]:
+    def sweep(self, *, turned: bool = False) -> list[Tile]:
         """Return everything, for a frame about which nothing is known.
 
         Args:
@@ -157,14 +157,14 @@ class LookSchedule:
         return [*self._upright, *(self._lying if turned or self._sweep_turned else [])]
 
 
-class _TurnedLooks:
+class _TurnedTiles:
     """The looks that see a frame turned: one by one, first where something stirred since the last such look."""
 
-    def __init__(self, whole: Look, near: Look, parts: Sequence[Look]) -> None:
+    def __init__(self, whole: Tile, near: Tile, parts: Sequence[Tile]) -> None:
         # The look with room around the frame comes seldom: faces as near as that are seen upright, too, as they lie.
         wholes = [replace(whole, quarter_turns=turns) for turns in (1, 3, 2)]
         nears = [replace(near, quarter_turns=turns) for turns in (1, 3, 2)]
-        self._whole = cycle([look for rare in nears for look in (*wholes, rare)])
+        self._whole = cycle([tile for rare in nears for tile in (*wholes, rare)])
         self._parts = [replace(part, quarter_turns=turns) for turns in (1, 3, 2) for part in parts]
         self._waits = np.zeros(len(self._parts))
         self._stirred = np.zeros(len(self._parts), bool)
@@ -179,7 +179,7 @@ class _TurnedLooks:
         self._waits += 1
         self._stirred |= np.tile(stirs, 3)
 
-    def next(self) -> Look:
+    def next(self) -> Tile:
         """Return the next look; every fourth sees the whole, for nearer faces."""
         self._given += 1
         if self._given % 4 == 0:
@@ -189,13 +189,13 @@ class _TurnedLooks:
         return self._parts[chosen]
 
 
-def moving(size_wh: tuple[int, int], pace: Pace = Pace.LIVE) -> LookSchedule:
+def moving(size_wh: tuple[int, int], pace: Pace = Pace.LIVE) -> TileSchedule:
     """Return the schedule for frames of a stream, each of which sees little."""
     long_side = max(size_wh)
     parts = 1 if long_side <= 360 else 2 if long_side <= 800 else 3
     part_side = round(max(part_size(size_wh, parts)) * PART_ZOOM / MULTIPLE) * MULTIPLE
     parts_in_two, turned_in_six = {Pace.PATIENT: (4, 12), Pace.LIVE: (3, 4), Pace.THRIFTY: (2, 3)}[pace]
-    return LookSchedule(
+    return TileSchedule(
         size_wh,
         parts=parts,
         part_side=int(np.clip(part_side, *PART_SIDES)),
@@ -205,11 +205,11 @@ def moving(size_wh: tuple[int, int], pace: Pace = Pace.LIVE) -> LookSchedule:
     )
 
 
-def thorough(size_wh: tuple[int, int]) -> list[Look]:
+def thorough(size_wh: tuple[int, int]) -> list[Tile]:
     """Return the looks at a still, in which nothing is seen twice and time hardly matters."""
-    whole = Look((0, 0, *size_wh), 640)
-    parts = [Look(part, 640) for part in overlapping_parts(size_wh, max(2, -(-max(size_wh) // 800)))]
-    return [replace(look, quarter_turns=turns) for turns in range(4) for look in (whole, near_look(size_wh), *parts)]
+    whole = Tile((0, 0, *size_wh), 640)
+    parts = [Tile(part, 640) for part in overlapping_parts(size_wh, max(2, -(-max(size_wh) // 800)))]
+    return [replace(tile, quarter_turns=turns) for turns in range(4) for tile in (whole, near_tile(size_wh), *parts)]
 
 
 def part_size(size_wh: tuple[int, int], per_side: int) -> tuple[int, int]:
@@ -234,12 +234,12 @@ def overlapping_parts(size_wh: tuple[int, int], per_side: int) -> list[tuple[int
     return [(x, y, x + part_w, y + part_h) for x, y in corners]
 
 
-class Finder:
+class TiledDetector:
     """Run a detector over a frame's looks and bring what it sees back to frame pixels.
 
     Args:
         detector: What looks.
-        glance: Looks more closely at what is doubtful.
+        redetect: Looks more closely at what is doubtful.
         keen: Looks where a look asks for the slower detector; None leaves those to `detector`, too.
         checks: Look at doubtful faces that the glance does not see, each in its own way, from a size in pixels on.
         suspect: Least score of what is doubtful; below it nothing is looked at more closely.
@@ -249,32 +249,32 @@ class Finder:
     def __init__(
         self,
         detector: Detector,
-        glance: Check | None = None,
+        redetect: Check | None = None,
         keen: Detector | None = None,
         *,
         checks: Sequence[tuple[Check, float]] = (),
         suspect: float = SUSPECT,
         sure: float = SURE,
     ) -> None:
-        self._detector, self._glance, self._keen = detector, glance, keen or detector
+        self._detector, self._redetect, self._keen = detector, redetect, keen or detector
         self._checks, self._suspect, self._sure = checks, suspect, sure
 
-    def __call__(self, image: Image, looks: Sequence[Look]) -> list[Detection]:
-        """Return the faces seen by any of `looks`, each once, best first."""
+    def __call__(self, image: Image, tiles: Sequence[Tile]) -> list[Detection]:
+        """Return the faces seen by any of `tiles`, each once, best first."""
         found: list[Detection] = []
         doubtful: dict[bool, list[Detection]] = {True: [], False: []}
-        for look in looks:
-            x0, y0, x1, y1 = look.part_xyxy
-            faces = (self._keen if look.keen else self._detector)(
+        for tile in tiles:
+            x0, y0, x1, y1 = tile.part_xyxy
+            faces = (self._keen if tile.keen else self._detector)(
                 image[y0:y1, x0:x1],
-                long_side=look.long_side,
-                quarter_turns=look.quarter_turns,
-                room=look.room,
-                threshold=SURE if self._glance is None else SUSPECT if look.keen else self._suspect,
+                long_side=tile.long_side,
+                quarter_turns=tile.quarter_turns,
+                room=tile.room,
+                threshold=SURE if self._redetect is None else SUSPECT if tile.keen else self._suspect,
             )
             for face in (_shifted(face, x0, y0) for face in faces):
-                if _belongs(face, look, image):
-                    (found if self._is_sure(face, look) else doubtful[look.keen]).append(face)
+                if _belongs(face, tile, image):
+                    (found if self._is_sure(face, tile) else doubtful[tile.keen]).append(face)
         sure = _once(found)
         known = {id(face) for face in sure}
         suspects = [
@@ -285,19 +285,19 @@ class Finder:
         closer = [seen for face in suspects if (seen := self._confirm(image, face)) is not None]
         return _once(sure + closer) if closer else sure
 
-    def _is_sure(self, face: Detection, look: Look) -> bool:
+    def _is_sure(self, face: Detection, tile: Tile) -> bool:
         """Tell whether a face needs no closer look."""
-        if self._glance is None:
+        if self._redetect is None:
             return True
-        least = SURE if look.keen else self._sure
-        return face.score >= max(least, SURE_TURNED if look.quarter_turns else SURE)
+        least = SURE if tile.keen else self._sure
+        return face.score >= max(least, SURE_TURNED if tile.quarter_turns else SURE)
 
     def _confirm(self, image: Image, suspect: Detection) -> Detection | None:
         """Return what a closer look sees there; it must be as sure as the first look at any other face."""
-        if self._glance is None:
+        if self._redetect is None:
             return None
-        ways = (self._glance, *(check for check, least_px in self._checks if _size(suspect.box_xyxy) >= least_px))
-        seen = (look(image, suspect.box_xyxy, roll_of(suspect), threshold=SURE) for look in ways)
+        ways = (self._redetect, *(check for check, least_px in self._checks if _size(suspect.box_xyxy) >= least_px))
+        seen = (tile(image, suspect.box_xyxy, roll_of(suspect), threshold=SURE) for tile in ways)
         return next((face for face in seen if face is not None), None)
 
 
@@ -312,17 +312,17 @@ def _once(found: list[Detection]) -> list[Detection]:
     return [found[i] for i in suppress(boxes, scores)]
 
 
-def _belongs(face: Detection, look: Look, image: Image) -> bool:
+def _belongs(face: Detection, tile: Tile, image: Image) -> bool:
     """Tell whether a look at a part of the frame is the one to report a face.
 
     The nearest faces are left to the look at the whole, which sees them whole: what a part shows of them may be half a
     face. Cut at an inner edge, even a small one is left to the next part, which overlaps.
     """
     height, width = image.shape[:2]
-    x0, y0, x1, y1 = look.part_xyxy
+    x0, y0, x1, y1 = tile.part_xyxy
     left, top, right, bottom = (float(value) for value in face.box_xyxy)
     size = max(right - left, bottom - top)
-    if look.room > 0:
+    if tile.room > 0:
         return bool(size >= NEAR_FROM * min(width, height))
     if (x0, y0, x1, y1) == (0, 0, width, height):
         return True

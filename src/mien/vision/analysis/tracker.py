@@ -11,8 +11,8 @@ from mien.vision.analysis.redetection import roll_of
 from mien.vision.mesh.alignment import five_landmarks
 from mien.vision.types import Box, Detection, Image, Mesh, Points
 
-Glancing: TypeAlias = Callable[[Image, Box, float], Detection | None]
-"""Looks for a face where one should be, given its box and roll: a `Glance`, or a test's own."""
+RoiRedetection: TypeAlias = Callable[[Image, Box, float], Detection | None]
+"""Looks for a face where one should be, given its box and roll: a `RoiRedetector`, or a test's own."""
 
 MESH_SCORE = 0.5
 """Below this the network itself says that there is no face under the mesh."""
@@ -31,7 +31,7 @@ SAME_FACE_ASKEW, ASKEW, SEEN_WELL = 0.7, np.radians(50), 0.75
 smaller face or one seen well may be somebody else's in front of it."""
 TWINS = 0.6
 """Overlap (of the union) from which two face tracks follow one face."""
-REACH_S = 0.2
+SWEPT_S = 0.2
 """How slowly the reach of a face shrinks: boxes of one face jitter by a tenth from look to look."""
 CROSSING = 0.15
 """Overlap (of the smaller box) from which two face tracks could be taken for each other."""
@@ -44,7 +44,7 @@ BRIEF_S = 0.2
 """A face followed for less than this that comes to lie on a seen one was that one, badly seen."""
 UNAIDED_FRAMES, LONGEST_UNAIDED_FRAMES = 6, 15
 """For so many frames a mesh is followed before a glance must agree with it, and before it is given up."""
-GLANCES = 6
+REDETECTIONS = 6
 """So many faces that no look showed are glanced at in one frame, those first that were not seen for longest."""
 
 
@@ -55,7 +55,7 @@ class FaceTrack:
     Attributes:
         id: Never used again in this stream.
         box_xyxy: Where the face is, or was last seen, moved on by its speed.
-        reach_xyxy: Everywhere the face has been a moment ago: grows at once, shrinks slowly. What is to be hidden.
+        swept_box_xyxy: Everywhere the face has been a moment ago: grows at once, shrinks slowly. What is to be hidden.
         mesh: Landmarks in this very frame, or None.
         mesh_score: 0 without a mesh.
         seen_at: When its own pixels last showed it.
@@ -71,7 +71,7 @@ class FaceTrack:
 
     id: int
     box_xyxy: Box
-    reach_xyxy: Box
+    swept_box_xyxy: Box
     seen_at: float
     first_at: float
     mesh: Mesh | None = None
@@ -95,14 +95,14 @@ class FaceTrack:
 
     def stretch(self, elapsed_s: float) -> None:
         """Let the reach follow the face: at once where it is, slowly away from where it was."""
-        follow = np.float32(1 - np.exp(-elapsed_s / REACH_S))
-        shrunk = self.reach_xyxy + (self.box_xyxy - self.reach_xyxy) * follow
-        self.reach_xyxy = _around(shrunk, self.box_xyxy)
+        follow = np.float32(1 - np.exp(-elapsed_s / SWEPT_S))
+        shrunk = self.swept_box_xyxy + (self.box_xyxy - self.swept_box_xyxy) * follow
+        self.swept_box_xyxy = _around(shrunk, self.box_xyxy)
 
     def peeking(self) -> Box:
         """Return the reach and some room around the box."""
         more = (self.box_xyxy[2:] - self.box_xyxy[:2]) * np.float32(PEEK)
-        return _around(self.reach_xyxy, np.concatenate([self.box_xyxy[:2] - more, self.box_xyxy[2:] + more]))
+        return _around(self.swept_box_xyxy, np.concatenate([self.box_xyxy[:2] - more, self.box_xyxy[2:] + more]))
 
     def move_to(self, box: Box, at: float) -> None:
         """Take a new place seen at `at`."""
@@ -117,11 +117,11 @@ class FaceTracker:
 
     Args:
         landmarker: Lays meshes; None follows boxes alone, for policies that only hide.
-        glance: Looks again for a face that the frame's looks did not show; None leaves it to the next looks.
+        redetect: Looks again for a face that the frame's looks did not show; None leaves it to the next looks.
     """
 
-    def __init__(self, landmarker: MeshLandmarker | None, glance: Glancing | None = None) -> None:
-        self._landmarker, self._glance = landmarker, glance
+    def __init__(self, landmarker: MeshLandmarker | None, redetect: RoiRedetection | None = None) -> None:
+        self._landmarker, self._redetect = landmarker, redetect
         self._tracks: list[FaceTrack] = []
         self._next_id = 1
         self._at: float | None = None
@@ -148,7 +148,7 @@ class FaceTracker:
             track.last_place = (track.box_xyxy, track.seen_at)
             self._follow_mesh(image, track, at)
         self._take_all(image, detections, at)
-        self._glance_at_missing(image, at)
+        self._redetect_missing(image, at)
         self._part_twins(at)
         self._drop_echoes()
         self._tracks = [t for t in self._tracks if at - t.seen_at <= HOLD_S]
@@ -179,7 +179,7 @@ class FaceTracker:
                 for t, track in enumerate(self._tracks)
                 if (overlap := iou(seen.box_xyxy, track.box_xyxy)) > 0
                 and _overlap(seen.box_xyxy, track.box_xyxy) >= SAME_FACE
-                and _area(seen.box_xyxy) < LEAP**2 * max(_area(track.box_xyxy), _area(track.reach_xyxy))
+                and _area(seen.box_xyxy) < LEAP**2 * max(_area(track.box_xyxy), _area(track.swept_box_xyxy))
             ),
             reverse=True,
         )
@@ -205,8 +205,8 @@ class FaceTracker:
 
         A face seen by a look that was turned, or cut by its edge, has its eyes anywhere.
         """
-        if self._glance is not None and track.mesh is not None and not lies_on(track.mesh, seen):
-            closer = self._glance(image, track.box_xyxy, track.roll)
+        if self._redetect is not None and track.mesh is not None and not lies_on(track.mesh, seen):
+            closer = self._redetect(image, track.box_xyxy, track.roll)
             if closer is not None and lies_on(track.mesh, closer):
                 self._take(image, track, closer, at)
                 if not _is_askew(track, seen):  # then two faces overlap
@@ -227,15 +227,15 @@ class FaceTracker:
         if not strayed:  # or this is the face beside it: now both places are hidden, and the next look will tell
             self._lay_mesh(image, track, seen, at)
 
-    def _glance_at_missing(self, image: Image, at: float) -> None:
+    def _redetect_missing(self, image: Image, at: float) -> None:
         """Look again for faces that no look showed, where their speed should have taken them."""
-        if self._glance is None or self._at is None:
+        if self._redetect is None or self._at is None:
             return
         missing = sorted((track for track in self._tracks if not track.seen), key=lambda track: track.seen_at)
         unaided = [track for track in self._tracks if track.mesh is not None and track.unaided > UNAIDED_FRAMES]
-        for track in [*missing, *unaided][:GLANCES]:
+        for track in [*missing, *unaided][:REDETECTIONS]:
             expected = track.box_xyxy + track.velocity * np.float32(0 if track.seen else at - self._at)
-            seen = self._glance(image, expected, track.roll)
+            seen = self._redetect(image, expected, track.roll)
             if seen is not None and track.mesh is not None:
                 self._take(image, track, seen, at)
                 continue
@@ -265,7 +265,7 @@ class FaceTracker:
         for echo in [track for track in self._tracks if not track.seen and track.seen_at - track.first_at < BRIEF_S]:
             for track in self._tracks:
                 if track.seen and iou(track.box_xyxy, echo.box_xyxy) > SAME_FACE_TWICE:
-                    track.reach_xyxy = _around(track.reach_xyxy, echo.reach_xyxy)
+                    track.swept_box_xyxy = _around(track.swept_box_xyxy, echo.swept_box_xyxy)
                     self._tracks.remove(echo)
                     break
 
@@ -274,7 +274,7 @@ class FaceTracker:
             for b in self._tracks[i + 1 :]:
                 if _overlap(a.box_xyxy, b.box_xyxy) > CROSSING:
                     a.doubtful = b.doubtful = True
-                    a.reach_xyxy, b.reach_xyxy = a.peeking(), b.peeking()
+                    a.swept_box_xyxy, b.swept_box_xyxy = a.peeking(), b.peeking()
 
     def _coast(self, at: float) -> None:
         """Move lost face tracks on by the speed they had, ever less sure."""

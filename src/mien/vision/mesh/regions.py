@@ -109,7 +109,7 @@ def inner(side: int) -> Matte:
 
 @cache
 def openings(side: int) -> Matte:
-    """Return the eyes with the edges of their lids: what of a live face stays live; `drape` opens the mouth."""
+    """Return the eyes with the edges of their lids, which stay live; `render_texture` opens the mouth."""
     eyes = np.maximum(ring(EYE_LEFT, side), ring(EYE_RIGHT, side))
     return _lasting(ramp(reach_outside(eyes), 0.012, 0.002))
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.vision.mesh.topology import DRESSED, UV, Triangles, Vertices, with_skirt
+from mien.vision.mesh.topology import UV, WITH_OUTER_RING, Triangles, Vertices, with_outer_rings
 from mien.vision.types import Image
 
 _FAR: Final = 100.0
@@ -80,7 +80,12 @@ def flatten(values: Vertices, side: int) -> NDArray[np.float32]:
     Returns:
         (side, side, 3) float32; 0 outside the skirt.
     """
-    return rasterise(UV[:_DRESSED_COUNT] * side - 0.5, with_skirt(values)[:_DRESSED_COUNT], DRESSED, (side, side))
+    return rasterise(
+        UV[:_WITH_OUTER_RING_COUNT] * side - 0.5,
+        with_outer_rings(values)[:_WITH_OUTER_RING_COUNT],
+        WITH_OUTER_RING,
+        (side, side),
+    )
 
 
 def unwrap(image: Image, points: Vertices, side: int) -> Image:
@@ -99,4 +104,4 @@ def unwrap(image: Image, points: Vertices, side: int) -> Image:
     return np.asarray(peeled, np.uint8)
 
 
-_DRESSED_COUNT: Final = int(DRESSED.max()) + 1
+_WITH_OUTER_RING_COUNT: Final = int(WITH_OUTER_RING.max()) + 1

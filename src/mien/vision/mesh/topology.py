@@ -19,9 +19,9 @@ Vertices: TypeAlias = NDArray[np.float32]
 """(468, K) or (540, K) float32: something known at each vertex."""
 
 LANDMARKS: Final = 468
-SKIRT: Final = 0.16
+OUTER_RING: Final = 0.16
 """Reach of the skirt beyond the oval, as a share of the distance from the middle of the face."""
-HEM: Final = 0.45
+OUTERMOST_RING: Final = 0.45
 MARGIN: Final = 0.86
 """The published texture is shrunk so far towards the middle of ours, to make room for the skirt."""
 
@@ -71,7 +71,7 @@ def band(inner: Indices, outer: Indices) -> Triangles:
     return np.concatenate([np.column_stack(t) for t in ((a, b, c), (b, d, c))]).astype(np.int32)
 
 
-def with_skirt(vertices: Vertices) -> Vertices:
+def with_outer_rings(vertices: Vertices) -> Vertices:
     """Add skirt and hem to what is known at the 468 landmarks.
 
     Args:
@@ -81,7 +81,7 @@ def with_skirt(vertices: Vertices) -> Vertices:
         (540, K): the landmarks, then 36 points of the skirt, then 36 of the hem.
     """
     outward = vertices[OVAL] - vertices.mean(axis=0)
-    return np.concatenate([vertices, vertices[OVAL] + SKIRT * outward, vertices[OVAL] + HEM * outward])
+    return np.concatenate([vertices, vertices[OVAL] + OUTER_RING * outward, vertices[OVAL] + OUTERMOST_RING * outward])
 
 
 def _load() -> tuple[Vertices, Triangles]:
@@ -90,16 +90,16 @@ def _load() -> tuple[Vertices, Triangles]:
 
 
 _uv, SURFACE = _load()
-UV: Final[Vertices] = with_skirt((0.5 + MARGIN * (_uv - _uv.mean(axis=0))).astype(np.float32))
+UV: Final[Vertices] = with_outer_rings((0.5 + MARGIN * (_uv - _uv.mean(axis=0))).astype(np.float32))
 """(540, 2): place of each vertex in the texture, 0 to 1, x right and y down; the hem lies outside."""
 
 EYES_OF_SIDE: Final = float(np.linalg.norm(UV[263] - UV[33]))
 """Distance of the outer eye corners in the texture, as a share of its side."""
-SKIRT_RING: Final = np.arange(LANDMARKS, LANDMARKS + len(OVAL))
-HEM_RING: Final = SKIRT_RING + len(OVAL)
+OUTER_RING_POINTS: Final = np.arange(LANDMARKS, LANDMARKS + len(OVAL))
+OUTERMOST_RING_POINTS: Final = OUTER_RING_POINTS + len(OVAL)
 FACE: Final[Triangles] = np.concatenate([SURFACE, *(close_hole(ring) for ring in HOLES)])
 """The face inside the oval, eyes and mouth closed."""
-DRESSED: Final[Triangles] = np.concatenate([FACE, band(OVAL, SKIRT_RING)])
+WITH_OUTER_RING: Final[Triangles] = np.concatenate([FACE, band(OVAL, OUTER_RING_POINTS)])
 """Face and skirt."""
-SURROUNDED: Final[Triangles] = np.concatenate([DRESSED, band(SKIRT_RING, HEM_RING)])
+SURROUNDED: Final[Triangles] = np.concatenate([WITH_OUTER_RING, band(OUTER_RING_POINTS, OUTERMOST_RING_POINTS)])
 """Face, skirt and hem."""

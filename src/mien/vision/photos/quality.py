@@ -20,7 +20,7 @@ from mien.vision.swap.persona import MAX_PHOTO_TURN, MIN_EYE_DISTANCE_PX, check_
 from mien.vision.types import Image, Matte, Mesh, Net, Points
 
 
-class Fault(StrEnum):
+class PhotoIssue(StrEnum):
     """What can be wrong with a photo, the worst first; the values are stable."""
 
     NO_FACE = "no_face"
@@ -58,7 +58,7 @@ class Limit:
     refuse: float | None = None
     below: bool = False
 
-    def judge(self, fault: Fault, value: float) -> PhotoFinding | None:
+    def judge(self, fault: PhotoIssue, value: float) -> PhotoFinding | None:
         """Return what to say of `value`, if anything."""
         if self.refuse is not None and self._passed(value, self.refuse):
             return PhotoFinding(fault.value, "refuse", value, self.refuse)
@@ -68,30 +68,30 @@ class Limit:
         return value < limit if self.below else value > limit
 
 
-LIMITS: Final[Mapping[Fault, Limit]] = {
-    Fault.NO_FACE: Limit(0.5, 0.5, below=True),
-    Fault.SEVERAL_FACES: Limit(0.5, 0.5),
-    Fault.FACE_SMALL: Limit(50.0, MIN_EYE_DISTANCE_PX, below=True),
-    Fault.FACE_TURNED: Limit(20.0, MAX_PHOTO_TURN),
-    Fault.CUT_OFF: Limit(0.0, 0.15),
-    Fault.COVERED: Limit(0.25, 0.6),
-    Fault.BLURRED: Limit(0.28, below=True),
-    Fault.TOO_DARK: Limit(50.0, below=True),
-    Fault.TOO_BRIGHT: Limit(0.05),
-    Fault.LIGHT_UNEVEN: Limit(0.9),
-    Fault.GLASSES: Limit(0.12),
-    Fault.EYES_CLOSED: Limit(0.12, below=True),
-    Fault.MOUTH_OPEN: Limit(0.2),
-    Fault.TEETH: Limit(0.02),
-    Fault.SMILE: Limit(0.045),
-    Fault.FRINGE: Limit(0.2),
-    Fault.FACE_TILTED: Limit(60.0),
+LIMITS: Final[Mapping[PhotoIssue, Limit]] = {
+    PhotoIssue.NO_FACE: Limit(0.5, 0.5, below=True),
+    PhotoIssue.SEVERAL_FACES: Limit(0.5, 0.5),
+    PhotoIssue.FACE_SMALL: Limit(50.0, MIN_EYE_DISTANCE_PX, below=True),
+    PhotoIssue.FACE_TURNED: Limit(20.0, MAX_PHOTO_TURN),
+    PhotoIssue.CUT_OFF: Limit(0.0, 0.15),
+    PhotoIssue.COVERED: Limit(0.25, 0.6),
+    PhotoIssue.BLURRED: Limit(0.28, below=True),
+    PhotoIssue.TOO_DARK: Limit(50.0, below=True),
+    PhotoIssue.TOO_BRIGHT: Limit(0.05),
+    PhotoIssue.LIGHT_UNEVEN: Limit(0.9),
+    PhotoIssue.GLASSES: Limit(0.12),
+    PhotoIssue.EYES_CLOSED: Limit(0.12, below=True),
+    PhotoIssue.MOUTH_OPEN: Limit(0.2),
+    PhotoIssue.TEETH: Limit(0.02),
+    PhotoIssue.SMILE: Limit(0.045),
+    PhotoIssue.FRINGE: Limit(0.2),
+    PhotoIssue.FACE_TILTED: Limit(60.0),
 }
 """Where `benchmarks/quality_coach.py harm` shows a swap begin to lose likeness; where it cannot, as for glasses, on the
 development side of the portraits. Decision 92 has the figures."""
 
 
-class Coach:
+class PhotoAssessor:
     """Judges a photo of one face as the reference of a swap.
 
     Args:
@@ -115,14 +115,14 @@ class Coach:
         Raises:
             ShapeError: The mesh is malformed.
         """
-        first = {Fault.NO_FACE: score if mesh is not None else 0.0, Fault.SEVERAL_FACES: rival}
+        first = {PhotoIssue.NO_FACE: score if mesh is not None else 0.0, PhotoIssue.SEVERAL_FACES: rival}
         found = _judged(first)
         if mesh is None or found:
             return found  # whose light or pose would be judged?
         found = _judged(self.measure(photo, mesh))
         return tuple(sorted(found, key=lambda finding: finding.severity != "refuse"))
 
-    def measure(self, photo: Image, mesh: Mesh) -> dict[Fault, float]:
+    def measure(self, photo: Image, mesh: Mesh) -> dict[PhotoIssue, float]:
         """Return every measure of a found face.
 
         face_small: pixels between the outer eye corners. face_turned, face_tilted: degrees from the camera's axis and
@@ -144,25 +144,25 @@ class Coach:
         eyes_apart = mesh_size(mesh)
         dx, dy = mesh[263, :2] - mesh[33, :2]
         return {
-            Fault.FACE_SMALL: eyes_apart,
-            Fault.FACE_TURNED: turned_away(mesh),
-            Fault.FACE_TILTED: float(abs(np.degrees(np.arctan2(dy, dx)))),
-            Fault.CUT_OFF: _beyond(photo, mesh),
+            PhotoIssue.FACE_SMALL: eyes_apart,
+            PhotoIssue.FACE_TURNED: turned_away(mesh),
+            PhotoIssue.FACE_TILTED: float(abs(np.degrees(np.arctan2(dy, dx)))),
+            PhotoIssue.CUT_OFF: _beyond(photo, mesh),
             **_light(texture, facing * (face > 0.5)),
-            Fault.COVERED: _share(hidden, _lower(), facing),
-            Fault.GLASSES: _share(hidden, _spectacles(), facing),
-            Fault.FRINGE: _share(hidden, _brow_to_hair(), facing),
-            Fault.BLURRED: sharpness(small, small_mesh),
-            Fault.EYES_CLOSED: min(_opening(mesh, EYE_LEFT), _opening(mesh, EYE_RIGHT)),
-            Fault.MOUTH_OPEN: float(np.linalg.norm(mesh[13] - mesh[14])) / eyes_apart,
-            Fault.TEETH: _teeth(small, small_mesh),
-            Fault.SMILE: float((mesh[[13, 14]].mean(axis=0) - mesh[[61, 291]].mean(axis=0)) @ head_axes(mesh)[1])
+            PhotoIssue.COVERED: _share(hidden, _lower(), facing),
+            PhotoIssue.GLASSES: _share(hidden, _spectacles(), facing),
+            PhotoIssue.FRINGE: _share(hidden, _brow_to_hair(), facing),
+            PhotoIssue.BLURRED: sharpness(small, small_mesh),
+            PhotoIssue.EYES_CLOSED: min(_opening(mesh, EYE_LEFT), _opening(mesh, EYE_RIGHT)),
+            PhotoIssue.MOUTH_OPEN: float(np.linalg.norm(mesh[13] - mesh[14])) / eyes_apart,
+            PhotoIssue.TEETH: _teeth(small, small_mesh),
+            PhotoIssue.SMILE: float((mesh[[13, 14]].mean(axis=0) - mesh[[61, 291]].mean(axis=0)) @ head_axes(mesh)[1])
             / eyes_apart,
         }
 
 
-def _judged(values: Mapping[Fault, float]) -> tuple[PhotoFinding, ...]:
-    found = (LIMITS[fault].judge(fault, values[fault]) for fault in Fault if fault in values)
+def _judged(values: Mapping[PhotoIssue, float]) -> tuple[PhotoFinding, ...]:
+    found = (LIMITS[fault].judge(fault, values[fault]) for fault in PhotoIssue if fault in values)
     return tuple(finding for finding in found if finding is not None)
 
 
@@ -179,7 +179,7 @@ def _beyond(photo: Image, mesh: Mesh) -> float:
     return float(max((-low).max(), (high - edge).max()) / max(float(high[1] - low[1]), 1e-6))
 
 
-def _light(texture: Image, skin: Matte) -> dict[Fault, float]:
+def _light(texture: Image, skin: Matte) -> dict[PhotoIssue, float]:
     luma = cv2.cvtColor(texture, cv2.COLOR_RGB2GRAY).astype(np.float32)
     shown = skin * inner(FINE_SIDE) * (1 - openings(FINE_SIDE)) * (1 - brows(FINE_SIDE)) > 0.5
     if not shown.any():
@@ -188,9 +188,9 @@ def _light(texture: Image, skin: Matte) -> dict[Fault, float]:
     both = (shown & shown[:, ::-1])[:, : FINE_SIDE // 2]
     sides = (logs - logs[:, ::-1])[:, : FINE_SIDE // 2][both]
     return {
-        Fault.TOO_DARK: float(np.percentile(luma[shown], 95)),
-        Fault.TOO_BRIGHT: float((luma[shown] >= 235).mean()),
-        Fault.LIGHT_UNEVEN: float(abs(np.median(sides))) if len(sides) else 0.0,
+        PhotoIssue.TOO_DARK: float(np.percentile(luma[shown], 95)),
+        PhotoIssue.TOO_BRIGHT: float((luma[shown] >= 235).mean()),
+        PhotoIssue.LIGHT_UNEVEN: float(abs(np.median(sides))) if len(sides) else 0.0,
     }
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.vision.render.surroundings import Area, CellGrid, spread
-from mien.vision.swap.overlay_mask import Worn
+from mien.vision.swap.overlay_mask import OverlayMask
 from mien.vision.types import Box, Image, Matte
 
 GROW_XYXY: Final = (0.22, 0.34, 0.22, 0.18)
@@ -110,7 +110,7 @@ def draw_covers(
     *,
     style: MosaicStyle = MosaicStyle.CELLS,
     shape: MosaicShape = MosaicShape.BOX,
-    worn: Sequence[Worn] = (),
+    overlays: Sequence[OverlayMask] = (),
 ) -> None:
     """Hide all `covers` of a frame, in place.
 
@@ -122,14 +122,14 @@ def draw_covers(
         covers: What to hide; parts outside the frame are ignored.
         style: How.
         shape: The form of each.
-        worn: Personas that stand before the covers, as far as they hide what is there themselves.
+        overlays: Personas that stand before the covers, as far as they hide what is there themselves.
     """
     placed = [place for cover in covers if (place := _place(cover, image, shape)) is not None]
     if not placed:
         return
     # Every colour is taken before anything is drawn.
     grid = spread(image, [place.area for place in placed])
-    before = [one for one in worn if any(one.meets(place.area) for place in placed)]
+    before = [one for one in overlays if any(one.meets(place.area) for place in placed)]
     kept = [image[one.part].copy() for one in before]
     for place in placed:
         _lay(image, _painted(grid.within(place.area), place.area, style), place)

@@ -11,7 +11,7 @@ from mien.vision.mesh.geometry import mesh_size
 from mien.vision.mesh.topology import EYE_LEFT, EYE_RIGHT, MOUTH, OVAL
 from mien.vision.types import Matte, Mesh, Points
 
-__all__ = ["Worn"]
+__all__ = ["OverlayMask"]
 
 _WHOLE: Final = 0.99
 """Opacity from which on nothing of what lies below is left."""
@@ -30,7 +30,7 @@ Part = tuple[slice, slice]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Worn:
+class OverlayMask:
     """A persona as it was drawn into a frame.
 
     Attributes:
@@ -49,7 +49,7 @@ class Worn:
         x0, y0, x1, y1 = area_xyxy
         return bool(x0 < cols.stop and cols.start < x1 and y0 < rows.stop and rows.start < y1)
 
-    def below(self, other: "Worn") -> "Worn":
+    def below(self, other: "OverlayMask") -> "OverlayMask":
         """Return what is left of it where another persona may have been drawn over it."""
         rows, cols = self.part
         over_rows, over_cols = other.part

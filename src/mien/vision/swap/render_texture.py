@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from mien.vision.mesh.geometry import bounds, mesh_size, vertex_normals
 from mien.vision.mesh.texture_map import rasterise
-from mien.vision.mesh.topology import DRESSED, EYE_LEFT, EYE_RIGHT, MOUTH, UV, lid_pairs, with_skirt
+from mien.vision.mesh.topology import EYE_LEFT, EYE_RIGHT, MOUTH, UV, WITH_OUTER_RING, lid_pairs, with_outer_rings
 from mien.vision.types import Image, Matte, Mesh, Points
 
-_COUNT: Final = int(DRESSED.max()) + 1
+_COUNT: Final = int(WITH_OUTER_RING.max()) + 1
 _MOUTH_EDGE: Final = 0.012
 """Softness of the mouth's edge, in distances of the outer eye corners."""
 _LIP_EDGE: Final = 0.022
@@ -29,7 +29,7 @@ def facing(mesh: Mesh) -> NDArray[np.float32]:
     return -vertex_normals(mesh)[:, 2]
 
 
-def drape(
+def render_texture(
     under: Image,
     mesh: Mesh,
     opacity: NDArray[np.float32],
@@ -56,18 +56,18 @@ def drape(
     """
     height, width = under.shape[:2]
     places = UV[:_COUNT] * len(texture) - 0.5
-    values = np.column_stack([places, with_skirt(opacity[:, None])[:_COUNT]])
-    u, v, open_ = cv2.split(rasterise(with_skirt(mesh)[:_COUNT], values, DRESSED, (width, height)))
+    values = np.column_stack([places, with_outer_rings(opacity[:, None])[:_COUNT]])
+    u, v, open_ = cv2.split(rasterise(with_outer_rings(mesh)[:_COUNT], values, WITH_OUTER_RING, (width, height)))
     open_ = np.clip(2 * cv2.blur(open_, (3, 3)) - 1, 0, 1)  # the rasteriser draws hard edges
-    worn = cv2.remap(_with_matte(texture, matte), u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    face = np.asarray(cv2.cvtColor(worn, cv2.COLOR_RGBA2RGB), np.uint8)
+    overlays = cv2.remap(_with_matte(texture, matte), u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    face = np.asarray(cv2.cvtColor(overlays, cv2.COLOR_RGBA2RGB), np.uint8)
     if look is not None:
         look(face)
     if finish is not None:
         face = finish(face)
     if eye_tone > 0:
         under = _toned_eyes(under, face, mesh, eye_tone)
-    hides = cv2.multiply(cv2.extractChannel(worn, 3), open_, scale=1 / 255, dtype=cv2.CV_32F)
+    hides = cv2.multiply(cv2.extractChannel(overlays, 3), open_, scale=1 / 255, dtype=cv2.CV_32F)
     alpha = np.asarray(hides, np.float32)
     _open_mouth(alpha, mesh)
     return np.asarray(cv2.blendLinear(face, under, alpha, 1 - alpha), np.uint8), alpha

@@ -44,7 +44,7 @@ class _Seen:
     mesh: Mesh
 
 
-class SkinSteady:
+class LandmarkStabiliser:
     """Smooth a mesh without letting it swim on the face or lag behind it.
 
     Each landmark is carried along by the optical flow since the last frame. What the network says pulls it back:

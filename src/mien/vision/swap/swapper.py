@@ -12,19 +12,27 @@ from numpy.typing import NDArray
 from mien.vision.mesh.geometry import ShapeTransfer, bounds, mesh_size, turned_away
 from mien.vision.mesh.regions import core, ramp, shrink
 from mien.vision.mesh.texture_map import flatten, rasterise, unwrap
-from mien.vision.mesh.topology import EYES_OF_SIDE, HEM_RING, LANDMARKS, OVAL, SURROUNDED, Vertices, with_skirt
+from mien.vision.mesh.topology import (
+    EYES_OF_SIDE,
+    LANDMARKS,
+    OUTERMOST_RING_POINTS,
+    OVAL,
+    SURROUNDED,
+    Vertices,
+    with_outer_rings,
+)
 from mien.vision.scaling import scaled
 from mien.vision.swap.gaze import Gaze, GazeReader, with_shut_lids
 from mien.vision.swap.harmonise import LightMatch, Skin
 from mien.vision.swap.masks.light import Finish, MaskLight
 from mien.vision.swap.occlusion import SIDE, LearntOcclusion, OcclusionRule, covered_share, skin_matte
-from mien.vision.swap.overlay_mask import Worn
+from mien.vision.swap.overlay_mask import OverlayMask
 from mien.vision.swap.persona import Persona, check_mesh, persona_from_photo
 from mien.vision.swap.photo_eyes import draw_eyes, levels_around
 from mien.vision.swap.photo_lids import draw_lids
-from mien.vision.swap.render_texture import drape, facing
+from mien.vision.swap.render_texture import facing, render_texture
 from mien.vision.swap.restore import DetailMatch, Restorer
-from mien.vision.swap.stabiliser import SkinSteady
+from mien.vision.swap.stabiliser import LandmarkStabiliser
 from mien.vision.types import Image, Matte, Mesh, Net, check_image
 
 __all__ = ["Limits", "MeshSwapper", "Persona", "persona_from_photo"]
@@ -37,9 +45,9 @@ _JUMP: Final = 0.7
 """A mesh that moves so far from one frame to the next, in the same unit, is not the same face in motion."""
 _EYE_TONE: Final = 0.8
 """The soft light and shade of a photo's eyes make a likeness; a mask has holes there."""
-_VEIL_FROM: Final = 0.92
+_FADE_FROM: Final = 0.92
 """At which share of the largest turn a cover begins to come over the swap, so that it does not end at one blow."""
-_VEIL_S: Final = 0.2
+_FADE_S: Final = 0.2
 """In how many seconds it lifts after a swap was refused."""
 _BELOW: Final = 0.95
 """How much of the rest of the face must be covered where spectacles hide the surroundings of the eyes."""
@@ -116,18 +124,18 @@ class MeshSwapper:
         self._last_at: float | None = None
         self._last_mesh: Mesh | None = None
         self._refused = False
-        self._veil, self._veil_at = 0.0, -np.inf
-        self._worn: Worn | None = None
+        self._mosaic_opacity, self._mosaic_opacity_at = 0.0, -np.inf
+        self._overlay: OverlayMask | None = None
 
     @property
-    def worn(self) -> Worn | None:
+    def overlays(self) -> OverlayMask | None:
         """Where the persona was drawn in the last frame; None where it was not."""
-        return self._worn
+        return self._overlay
 
     @property
-    def veil(self) -> float:
+    def mosaic_opacity(self) -> float:
         """How much of the face a cover should hide in the last frame, 0 to 1: it comes as the swap nears its end."""
-        return self._veil
+        return self._mosaic_opacity
 
     def __call__(self, image: Image, mesh: Mesh, *, at: float) -> bool:
         """Draw the persona over the face, in place.
@@ -146,23 +154,23 @@ class MeshSwapper:
         """
         check_image(image)
         check_mesh(mesh)
-        self._worn = None
+        self._overlay = None
         turn = turned_away(mesh)
         drawn = self._draw(image, mesh, at) if self._within_limits(image, mesh, turn) else False
         self._refused = not drawn
-        lifted = self._veil - (at - self._veil_at) / _VEIL_S
-        self._veil = max(lifted, self._nearly_too_far(turn)) if drawn else 1.0
-        self._veil_at = at
+        lifted = self._mosaic_opacity - (at - self._mosaic_opacity_at) / _FADE_S
+        self._mosaic_opacity = max(lifted, self._nearly_too_far(turn)) if drawn else 1.0
+        self._mosaic_opacity_at = at
         return drawn
 
     def pause(self, *, at: float) -> None:
         """Take note that the face is hidden in another way in the frame captured at `at`."""
-        self._worn = None
-        self._veil, self._veil_at = 1.0, at
+        self._overlay = None
+        self._mosaic_opacity, self._mosaic_opacity_at = 1.0, at
 
     def _nearly_too_far(self, turn: float) -> float:
         most = self._limits.max_turn
-        return float(ramp(np.array([turn], np.float32), _VEIL_FROM * most, most)[0])
+        return float(ramp(np.array([turn], np.float32), _FADE_FROM * most, most)[0])
 
     def _covers(self, matte: Matte, facing: Matte) -> bool:
         """Judge how much of the face the persona would cover. Only what was seen to come may hide more of it."""
@@ -190,7 +198,7 @@ class MeshSwapper:
         """Forget the face: what is known of its place, build and light."""
         mesh = self._persona.mesh
         self._cover = None
-        self._steady = SkinSteady()
+        self._stabilise = LandmarkStabiliser()
         self._reshape = None if mesh is None or not self._shape else ShapeTransfer(mesh, amount=self._shape)
         self._paint = _paint(self._persona, self._net)
         self._gaze = GazeReader() if self._persona.kind == "photo" else None
@@ -202,7 +210,7 @@ class MeshSwapper:
         if self._last_mesh is not None and _apart(mesh, self._last_mesh) > _JUMP * size:
             self._begin()
         self._last_mesh = mesh.copy()
-        calm = self._steady(image, mesh, dt=dt)
+        calm = self._stabilise(image, mesh, dt=dt)
         trail = _apart(calm, mesh) / size
         return calm if trail <= _MAX_TRAIL else mesh + (calm - mesh) * np.float32(_MAX_TRAIL / trail)
 
@@ -211,7 +219,9 @@ class MeshSwapper:
         self._last_at = at
         source = self._calmed(image, mesh, dt)
         target = source if self._reshape is None else self._reshape(source)
-        area = _Area.around(with_skirt(source), with_skirt(target), image, hem=self._reshape is not None)
+        area = _Area.around(
+            with_outer_rings(source), with_outer_rings(target), image, outermost=self._reshape is not None
+        )
         roi = image[area.slices]
         source, target = area.inside(source), area.inside(target)
         towards = facing(target)
@@ -232,8 +242,10 @@ class MeshSwapper:
             else partial(self._look, live=under, mesh=target, texture=texture, gaze=gaze)
         )
         tone = self._eye_tone
-        roi[...], alpha = drape(under, target, opacity, texture, matte, look=look, finish=finish, eye_tone=tone)
-        self._worn = Worn(area.slices, alpha, target)
+        roi[...], alpha = render_texture(
+            under, target, opacity, texture, matte, look=look, finish=finish, eye_tone=tone
+        )
+        self._overlay = OverlayMask(area.slices, alpha, target)
         return True
 
     def _look(self, face: Image, *, live: Image, mesh: Mesh, texture: Image, gaze: Gaze) -> None:
@@ -325,8 +337,8 @@ class _Area:
     slices: tuple[slice, slice]
 
     @classmethod
-    def around(cls, source: Vertices, target: Vertices, image: Image, *, hem: bool) -> "_Area":
-        count = len(source) if hem else int(HEM_RING[0])
+    def around(cls, source: Vertices, target: Vertices, image: Image, *, outermost: bool) -> "_Area":
+        count = len(source) if outermost else int(OUTERMOST_RING_POINTS[0])
         low, high = bounds(np.concatenate([source[:count], target[:count]]))
         x0, y0 = np.maximum(np.floor(low).astype(int) - 2, 0)
         x1, y1 = np.minimum(np.ceil(high).astype(int) + 3, image.shape[1::-1])
@@ -347,10 +359,10 @@ def _small_unwrap(roi: Image, mesh: Mesh, side: int) -> Image:
 
 def _reshaped(roi: Image, source: Mesh, target: Mesh) -> Image:
     """Move the live pixels, contour, eyes and mouth, to where the target shape wants them."""
-    rest, hem = with_skirt(source)[:, :2], int(HEM_RING[0])
-    goal = with_skirt(target)[:, :2]
-    goal[hem:] = rest[hem:]
-    goal[LANDMARKS:hem] = rest[LANDMARKS:hem] + 0.6 * (goal[OVAL] - rest[OVAL])
+    rest, outermost = with_outer_rings(source)[:, :2], int(OUTERMOST_RING_POINTS[0])
+    goal = with_outer_rings(target)[:, :2]
+    goal[outermost:] = rest[outermost:]
+    goal[LANDMARKS:outermost] = rest[LANDMARKS:outermost] + 0.6 * (goal[OVAL] - rest[OVAL])
     shift = np.column_stack([rest - goal, np.zeros(len(rest), np.float32)])
     height, width = roi.shape[:2]
     size_wh = (-(-width // _WARP_STEP), -(-height // _WARP_STEP))

@@ -1,12 +1,12 @@
 import asyncio
 import time
 
-from mien.app.live.audio_line import LEAD_S, SoundLine
-from mien.media.webrtc.ingest.audio import CapturedSound
+from mien.app.live.audio_line import LEAD_S, AudioLine
+from mien.media.webrtc.ingest.audio import CapturedAudio
 
 
-def piece(number: int, at: float) -> CapturedSound:
-    return CapturedSound(bytes([0xFC, number % 256]), number * 960, at)
+def piece(number: int, at: float) -> CapturedAudio:
+    return CapturedAudio(bytes([0xFC, number % 256]), number * 960, at)
 
 
 async def test_sound_waits_for_its_picture_and_leaves_a_little_before_it():
@@ -16,7 +16,7 @@ async def test_sound_waits_for_its_picture_and_leaves_a_little_before_it():
     def push(sound):
         lags.append(time.monotonic() - epoch - sound.pts / 48_000)
 
-    line = SoundLine(epoch=epoch, delay_s=lambda: 0.2 + LEAD_S, wanted=lambda: True, push=push)
+    line = AudioLine(epoch=epoch, delay_s=lambda: 0.2 + LEAD_S, wanted=lambda: True, push=push)
 
     async def sounds():
         for number in range(10):
@@ -32,7 +32,7 @@ async def test_sound_waits_for_its_picture_and_leaves_a_little_before_it():
 async def test_packets_pass_unchanged_and_evenly_from_one_publisher_and_the_next():
     sent = []
     epoch = time.monotonic() - 10
-    line = SoundLine(epoch=epoch, delay_s=lambda: 0.0, wanted=lambda: True, push=sent.append)
+    line = AudioLine(epoch=epoch, delay_s=lambda: 0.0, wanted=lambda: True, push=sent.append)
 
     async def sounds(first, at):
         for number in range(5):
@@ -49,7 +49,7 @@ async def test_packets_pass_unchanged_and_evenly_from_one_publisher_and_the_next
 async def test_nothing_is_sent_while_nobody_listens_and_nothing_piles_up():
     sent = []
     epoch = time.monotonic()
-    line = SoundLine(epoch=epoch, delay_s=lambda: 0.0, wanted=lambda: False, push=sent.append)
+    line = AudioLine(epoch=epoch, delay_s=lambda: 0.0, wanted=lambda: False, push=sent.append)
 
     async def sounds():
         for number in range(400):

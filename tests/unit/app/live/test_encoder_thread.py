@@ -16,28 +16,28 @@ BEST = frozenset({0})
 
 
 class Player:
-    """Decodes what comes out of one rung, and remembers which pictures were keyframes."""
+    """Decodes what comes out of one layer, and remembers which pictures were keyframes."""
 
-    def __init__(self, codec=VideoCodec.VP8, rung=0):
-        self._pictures = queue.Queue()
+    def __init__(self, codec=VideoCodec.VP8, layer=0):
+        self._frames = queue.Queue()
         self._decoder = av.CodecContext.create({VideoCodec.VP8: "libvpx", VideoCodec.H264: "h264"}[codec], "r")
         if codec is VideoCodec.H264:
             self._decoder.options = {"flags": "+low_delay"}  # give each picture out at once
-        self._rung = rung
+        self._layer = layer
         self.keys = []
 
     def put(self, picture):
-        if picture.rung == self._rung:
-            self._pictures.put(picture)
+        if picture.layer == self._layer:
+            self._frames.put(picture)
 
     def next(self, timeout_s=3.0):
-        picture = self._pictures.get(timeout=timeout_s)
+        picture = self._frames.get(timeout=timeout_s)
         self.keys.append(picture.is_keyframe)
         (frame,) = self._decoder.decode(av.Packet(picture.data))
         return frame.to_ndarray(format="rgb24")
 
     def empty(self):
-        return self._pictures.empty()
+        return self._frames.empty()
 
 
 class Tap:
@@ -163,7 +163,7 @@ def test_a_new_audience_gets_a_keyframe_at_once(player):
 
 
 def test_two_rungs_show_the_same():
-    best, lower = Player(), Player(rung=1)
+    best, lower = Player(), Player(layer=1)
 
     def emit(picture):
         best.put(picture)
@@ -278,7 +278,7 @@ def test_an_encoder_that_hangs_is_not_said_to_flow(thread, player, monkeypatch):
     while player.next().mean() < 150:
         pass
     go_on = threading.Event()
-    monkeypatch.setattr(thread._ladder, "encode", lambda *_, **__: iter([go_on.wait(5)][:0]))
+    monkeypatch.setattr(thread._layer_encoders, "encode", lambda *_, **__: iter([go_on.wait(5)][:0]))
     thread.treated.put(painted(100))
     time.sleep(0.8)
     flowed = thread.flows

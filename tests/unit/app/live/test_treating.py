@@ -33,12 +33,12 @@ class Clock:
             self.now += 0.25
             self.lost += 8
             self.treating._vision.spent_s += 0.25
-            self.treating.keep_house(self.now, lost=self.lost)
+            self.treating.supervise(self.now, lost=self.lost)
 
 
 @contextlib.asynccontextmanager
 async def treating(policy, factory=None):
-    encoder = EncoderThread(emit=lambda _picture: None, epoch=0.0, slate_after_s=2.0)
+    encoder = EncoderThread(emit=lambda _frame: None, epoch=0.0, slate_after_s=2.0)
     subject = Treating(policy, build=(factory or SmallFactory()).build, limits=LIMITS)
     await subject.prepare()
     try:
@@ -136,7 +136,7 @@ async def test_pipelines_that_hang_for_want_of_time_are_replaced_however_often_i
             gate.clear()
             subject.put(FRAME, float(number))
             await until(lambda hung=hung: hung._busy_since is not None)
-            subject.keep_house(hung._busy_since + 1, lost=0)
+            subject.supervise(hung._busy_since + 1, lost=0)
             assert hung.retired
             gate.set()
             assert await asyncio.to_thread(hung.join, timeout_s=5)
@@ -160,10 +160,10 @@ async def test_pipelines_that_hang_for_ever_are_not_replaced_for_ever():
                 hung = subject._vision
                 subject.put(FRAME, float(number))
                 await until(lambda hung=hung: hung._busy_since is not None)
-                subject.keep_house(hung._busy_since + 1, lost=0)
+                subject.supervise(hung._busy_since + 1, lost=0)
                 if number < 3:
                     await until(lambda hung=hung: subject._vision is not hung and not subject._is_replacing)
-            subject.keep_house(10**9, lost=0)
+            subject.supervise(10**9, lost=0)
             await asyncio.sleep(0.05)
             assert len(factory.built) == 4
             assert subject._vision is hung

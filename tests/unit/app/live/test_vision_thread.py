@@ -40,7 +40,7 @@ def start(sink):
     threads = []
 
     def make(pipeline, **more):
-        threads.append(VisionThread(pipeline, hand_on=sink, max_pixels=more.get("max_pixels", 10_000)))
+        threads.append(VisionThread(pipeline, sink=sink, max_pixels=more.get("max_pixels", 10_000)))
         return threads[-1]
 
     yield make

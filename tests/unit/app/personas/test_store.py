@@ -4,7 +4,7 @@ import hashlib
 import pytest
 
 from mien.app.consent import STATEMENTS
-from mien.app.personas.store import Hold, References
+from mien.app.personas.store import Hold, PersonaStore
 from mien.errors import BusyError, ConsentError, MediaTooLargeError, OutputError, PersonaError, TooManyPhotosError
 from support.live import ListLedger
 from support.pipelines import SmallFactory
@@ -31,7 +31,7 @@ def add(references, *photos, by="Kim", language="en"):
 
 def test_a_reference_nobody_uses_is_forgotten_and_use_keeps_it():
     clock = Clock()
-    references = References(ListLedger(), ttl_s=10, now=clock)
+    references = PersonaStore(ListLedger(), ttl_s=10, now=clock)
     used, unused = add(references), add(references)
     clock.at = 8
     references.get(used)
@@ -42,7 +42,7 @@ def test_a_reference_nobody_uses_is_forgotten_and_use_keeps_it():
 
 
 def test_above_the_limit_the_one_unused_for_longest_goes():
-    references = References(ListLedger(), max_count=2)
+    references = PersonaStore(ListLedger(), max_count=2)
     first, second = add(references), add(references)
     references.get(first)
     third = add(references)
@@ -54,7 +54,7 @@ def test_above_the_limit_the_one_unused_for_longest_goes():
 
 def test_what_is_held_stays_until_it_is_let_go():
     clock = Clock()
-    references = References(ListLedger(), ttl_s=10, max_count=1, now=clock)
+    references = PersonaStore(ListLedger(), ttl_s=10, max_count=1, now=clock)
     held = add(references)
     first, second = Hold(references), Hold(references)
     first.move_to(held)
@@ -73,7 +73,7 @@ def test_what_is_held_stays_until_it_is_let_go():
 
 
 def test_what_is_forgotten_is_gone_even_where_it_is_held():
-    references = References(ListLedger())
+    references = PersonaStore(ListLedger())
     hold = Hold(references)
     hold.move_to(persona := add(references))
     references.forget(persona)
@@ -85,7 +85,7 @@ def test_what_is_forgotten_is_gone_even_where_it_is_held():
 
 
 def test_a_grip_on_what_is_not_there_keeps_what_was_held():
-    references = References(ListLedger())
+    references = PersonaStore(ListLedger())
     hold = Hold(references)
     hold.move_to(persona := add(references))
     with pytest.raises(PersonaError):
@@ -94,7 +94,7 @@ def test_a_grip_on_what_is_not_there_keeps_what_was_held():
 
 
 async def test_what_has_expired_goes_without_anybody_calling():
-    references = References(ListLedger(), ttl_s=0.05)
+    references = PersonaStore(ListLedger(), ttl_s=0.05)
     await references.add([PHOTO], owner_agrees=True, declared_by="Kim", language="en", read=read)
     watching = asyncio.create_task(references.watch_over())
     while references._kept:  # noqa: ASYNC110  # nothing tells of it
@@ -104,7 +104,7 @@ async def test_what_has_expired_goes_without_anybody_calling():
 
 def test_the_declaration_says_who_and_for_what_and_names_the_photo_by_its_digest():
     ledger = ListLedger()
-    add(References(ledger), by="  Kim Minji ")
+    add(PersonaStore(ledger), by="  Kim Minji ")
     (declaration,) = ledger.declarations
     assert (declaration.declared_by, declaration.use, len(declaration.photo_sha256)) == ("Kim Minji", "swap", 64)
     assert declaration.at.tzinfo is not None
@@ -112,7 +112,7 @@ def test_the_declaration_says_who_and_for_what_and_names_the_photo_by_its_digest
 
 def test_one_declaration_covers_all_photos_of_a_face_each_by_its_own_digest():
     ledger = ListLedger()
-    add(References(ledger), PHOTO, PHOTO + b"2", PHOTO)
+    add(PersonaStore(ledger), PHOTO, PHOTO + b"2", PHOTO)
     assert [d.photo_sha256 for d in ledger.declarations] == [
         hashlib.sha256(photo).hexdigest() for photo in (PHOTO, PHOTO + b"2")
     ]
@@ -120,7 +120,7 @@ def test_one_declaration_covers_all_photos_of_a_face_each_by_its_own_digest():
 
 
 async def test_what_was_found_is_told_for_each_photo():
-    _id, findings = await References(ListLedger()).add(
+    _id, findings = await PersonaStore(ListLedger()).add(
         [PHOTO, PHOTO], owner_agrees=True, declared_by="Kim", language="en", read=read
     )
     assert [[finding.code for finding in photo] for photo in findings] == [["face_small"], ["face_small"]]
@@ -136,14 +136,14 @@ async def test_what_was_found_is_told_for_each_photo():
 def test_over_the_limits_nothing_is_read_or_recorded(photos, error):
     ledger = ListLedger()
     with pytest.raises(error):
-        add(References(ledger, max_bytes=50), *photos)
+        add(PersonaStore(ledger, max_bytes=50), *photos)
     assert ledger.declarations == []
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_a_declaration_is_recorded_in_the_words_that_were_shown(language):
     ledger = ListLedger()
-    add(References(ledger), language=language)
+    add(PersonaStore(ledger), language=language)
     assert [declaration.statement for declaration in ledger.declarations] == [STATEMENTS[language]]
 
 
@@ -152,7 +152,7 @@ def test_a_photo_whose_declaration_cannot_be_kept_is_not_used():
         def record(self, declarations):  # noqa: ARG002  # it keeps none
             raise OutputError("no room")
 
-    references = References(FullDisk())
+    references = PersonaStore(FullDisk())
     with pytest.raises(OutputError):
         add(references)
     assert references._kept == {}
@@ -164,4 +164,4 @@ async def test_without_a_declaration_the_photo_is_not_even_read(agrees, by):
         pytest.fail("read without consent")
 
     with pytest.raises(ConsentError):
-        await References(ListLedger()).add([PHOTO], owner_agrees=agrees, declared_by=by, language="en", read=unread)
+        await PersonaStore(ListLedger()).add([PHOTO], owner_agrees=agrees, declared_by=by, language="en", read=unread)

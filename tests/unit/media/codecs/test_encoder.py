@@ -49,11 +49,11 @@ def test_only_a_treated_picture_is_ever_encoded(codec):
 
 @every_codec
 def test_what_was_encoded_is_what_is_seen(codec):
-    encoder, decode = codec(epoch=0.0, rung=1), Decoder(codec)
+    encoder, decode = codec(epoch=0.0, layer=1), Decoder(codec)
     seen = []
     for number in range(12):
         encoded = encoder.encode(planes(number), at=number / 30)
-        assert encoded.rung == 1
+        assert encoded.layer == 1
         seen.append(cv2.PSNR(decode(encoded).to_ndarray(format="rgb24"), picture(number).image))
     assert min(seen[4:]) > 23
 

@@ -7,7 +7,7 @@ import pytest
 
 from mien.media.codecs.encoded import VideoCodec
 from mien.media.codecs.encoder import Encoder
-from mien.media.codecs.layers import KEYFRAME_GAP_S, Ladder
+from mien.media.codecs.layers import KEYFRAME_GAP_S, LayerEncoders
 from mien.vision.types import TreatedFrame
 
 BOTH = frozenset({0, 1})
@@ -18,43 +18,43 @@ def frame(number=0, size_wh=(128, 96)):
     return TreatedFrame(rng.integers(0, 255, (size_wh[1], size_wh[0], 3), np.uint8), at=0.0)
 
 
-def rungs(pictures):
-    return [(picture.rung, picture.is_keyframe) for picture in pictures]
+def every_layer(pictures):
+    return [(picture.layer, picture.is_keyframe) for picture in pictures]
 
 
 @pytest.fixture(params=list(VideoCodec))
-def ladder(request):
-    return Ladder(request.param, epoch=0.0)
+def layer_encoders(request):
+    return LayerEncoders(request.param, epoch=0.0)
 
 
-def encode(ladder, number):
-    return list(ladder.encode(frame(number), at=number / 30))
+def encode(layer_encoders, number):
+    return list(layer_encoders.encode(frame(number), at=number / 30))
 
 
-def test_only_what_is_watched_is_encoded(ladder):
-    assert encode(ladder, 0) == []
-    ladder.set_audience(frozenset({1}))
-    assert rungs(encode(ladder, 1)) == [(1, True)]
-    ladder.set_audience(frozenset())
-    assert encode(ladder, 2) == []
+def test_only_what_is_watched_is_encoded(layer_encoders):
+    assert encode(layer_encoders, 0) == []
+    layer_encoders.set_audience(frozenset({1}))
+    assert every_layer(encode(layer_encoders, 1)) == [(1, True)]
+    layer_encoders.set_audience(frozenset())
+    assert encode(layer_encoders, 2) == []
 
 
-def test_a_rung_that_gains_an_audience_begins_with_a_keyframe_and_the_other_goes_on(ladder):
-    ladder.set_audience(frozenset({0}))
-    encode(ladder, 0)
-    ladder.set_audience(BOTH)
-    assert rungs(encode(ladder, 1)) == [(0, False), (1, True)]
-    assert rungs(encode(ladder, 2)) == [(0, False), (1, False)]
-    ladder.set_audience(frozenset({0}))
-    encode(ladder, 3)
-    ladder.set_audience(BOTH)
-    assert rungs(encode(ladder, 4)) == [(0, False), (1, True)]  # though less than the gap has passed
+def test_a_rung_that_gains_an_audience_begins_with_a_keyframe_and_the_other_goes_on(layer_encoders):
+    layer_encoders.set_audience(frozenset({0}))
+    encode(layer_encoders, 0)
+    layer_encoders.set_audience(BOTH)
+    assert every_layer(encode(layer_encoders, 1)) == [(0, False), (1, True)]
+    assert every_layer(encode(layer_encoders, 2)) == [(0, False), (1, False)]
+    layer_encoders.set_audience(frozenset({0}))
+    encode(layer_encoders, 3)
+    layer_encoders.set_audience(BOTH)
+    assert every_layer(encode(layer_encoders, 4)) == [(0, False), (1, True)]  # though less than the gap has passed
 
 
 def test_the_lower_rung_has_half_the_sides_and_the_same_times():
-    ladder = Ladder(VideoCodec.VP8, epoch=0.0)
-    ladder.set_audience(BOTH)
-    best, lower = encode(ladder, 3)
+    layer_encoders = LayerEncoders(VideoCodec.VP8, epoch=0.0)
+    layer_encoders.set_audience(BOTH)
+    best, lower = encode(layer_encoders, 3)
     sizes = []
     for picture in (best, lower):
         (decoded,) = av.CodecContext.create("libvpx", "r").decode(av.Packet(picture.data))
@@ -63,33 +63,33 @@ def test_the_lower_rung_has_half_the_sides_and_the_same_times():
     assert best.pts == lower.pts == 9000
 
 
-def test_requests_that_come_together_are_answered_by_one_keyframe_of_their_rung(ladder):
-    ladder.set_audience(BOTH)
+def test_requests_that_come_together_are_answered_by_one_keyframe_of_their_rung(layer_encoders):
+    layer_encoders.set_audience(BOTH)
     began = time.monotonic()
-    encode(ladder, 0)
+    encode(layer_encoders, 0)
     for _ in range(5):
-        ladder.want_keyframe(1)
+        layer_encoders.want_keyframe(1)
     seen, number = [], 1
     while time.monotonic() - began < KEYFRAME_GAP_S * 1.6:
-        ladder.want_keyframe(1)
-        seen += rungs(encode(ladder, number))
+        layer_encoders.want_keyframe(1)
+        seen += every_layer(encode(layer_encoders, number))
         number += 1
         time.sleep(0.02)
-    assert [key for rung, key in seen if rung == 0 and key] == []
+    assert [key for layer, key in seen if layer == 0 and key] == []
     # One, unless the machine stood still: the next is granted a gap later.
-    assert 1 <= len([key for rung, key in seen if rung == 1 and key]) <= (time.monotonic() - began) / KEYFRAME_GAP_S
+    assert 1 <= len([key for layer, key in seen if layer == 1 and key]) <= (time.monotonic() - began) / KEYFRAME_GAP_S
 
 
-def test_a_fresh_start_waits_for_nothing(ladder):
-    ladder.set_audience(BOTH)
-    encode(ladder, 0)
-    ladder.want_fresh_start()
-    assert rungs(encode(ladder, 1)) == [(0, True), (1, True)]
+def test_a_fresh_start_waits_for_nothing(layer_encoders):
+    layer_encoders.set_audience(BOTH)
+    encode(layer_encoders, 0)
+    layer_encoders.want_fresh_start()
+    assert every_layer(encode(layer_encoders, 1)) == [(0, True), (1, True)]
 
 
 def test_the_best_picture_leaves_before_the_next_is_encoded(monkeypatch):
-    ladder = Ladder(VideoCodec.VP8, epoch=0.0)
-    ladder.set_audience(BOTH)
+    layer_encoders = LayerEncoders(VideoCodec.VP8, epoch=0.0)
+    layer_encoders.set_audience(BOTH)
     encoded, original = [], Encoder.encode
 
     def spy(self, planes, **how):
@@ -97,40 +97,40 @@ def test_the_best_picture_leaves_before_the_next_is_encoded(monkeypatch):
         return original(self, planes, **how)
 
     monkeypatch.setattr(Encoder, "encode", spy)
-    assert next(ladder.encode(frame(), at=0.0)).rung == 0
+    assert next(layer_encoders.encode(frame(), at=0.0)).layer == 0
     assert encoded == [(128, 96)]
 
 
 def test_when_encoding_cannot_keep_up_the_lower_rung_takes_every_second_frame_and_recovers():
-    ladder = Ladder(VideoCodec.VP8, epoch=0.0)
-    ladder.set_audience(BOTH)
+    layer_encoders = LayerEncoders(VideoCodec.VP8, epoch=0.0)
+    layer_encoders.set_audience(BOTH)
     large = [frame(number, (640, 360)) for number in range(4)]
 
     def go(number):
-        return rungs(ladder.encode(large[number % 4], at=number / 30))
+        return every_layer(layer_encoders.encode(large[number % 4], at=number / 30))
 
     hurried = [go(number) for number in range(100)]  # the next frame waits already, always
-    assert ladder.overloaded
+    assert layer_encoders.overloaded
     late = [len(pictures) for pictures in hurried[-10:]]
     assert set(itertools.pairwise(late)) == {(1, 2), (2, 1)}
     assert all(pictures[0][0] == 0 for pictures in hurried)
     number = 100
-    while ladder.overloaded and number < 200:
+    while layer_encoders.overloaded and number < 200:
         time.sleep(0.05)
         go(number)
         number += 1
-    assert not ladder.overloaded
+    assert not layer_encoders.overloaded
 
 
 def test_a_single_rung_is_never_thinned():
-    ladder = Ladder(VideoCodec.VP8, epoch=0.0)
-    ladder.set_audience(frozenset({1}))
-    assert all(len(encode(ladder, number)) == 1 for number in range(80))
+    layer_encoders = LayerEncoders(VideoCodec.VP8, epoch=0.0)
+    layer_encoders.set_audience(frozenset({1}))
+    assert all(len(encode(layer_encoders, number)) == 1 for number in range(80))
 
 
-def test_a_rung_that_fails_begins_anew_and_holds_up_no_other(ladder, monkeypatch):
-    ladder.set_audience(BOTH)
-    encode(ladder, 0)
+def test_a_rung_that_fails_begins_anew_and_holds_up_no_other(layer_encoders, monkeypatch):
+    layer_encoders.set_audience(BOTH)
+    encode(layer_encoders, 0)
     original = Encoder.encode
 
     def fail_on_the_best(self, planes, **how):
@@ -142,16 +142,16 @@ def test_a_rung_that_fails_begins_anew_and_holds_up_no_other(ladder, monkeypatch
         patch.setattr(Encoder, "encode", fail_on_the_best)
         seen = []
         with pytest.raises(av.error.ExternalError):
-            seen.extend(ladder.encode(frame(1), at=1 / 30))
-    assert rungs(encode(ladder, 2)) == [(0, True), (1, False)]
+            seen.extend(layer_encoders.encode(frame(1), at=1 / 30))
+    assert every_layer(encode(layer_encoders, 2)) == [(0, True), (1, False)]
 
 
-def test_a_camera_picture_reaches_no_rung(ladder):
-    ladder.set_audience(BOTH)
+def test_a_camera_picture_reaches_no_rung(layer_encoders):
+    layer_encoders.set_audience(BOTH)
     with pytest.raises(TypeError, match="only a TreatedFrame"):
-        list(ladder.encode(frame().image, at=0.0))
+        list(layer_encoders.encode(frame().image, at=0.0))
 
 
-def test_there_are_two_rungs(ladder):
-    with pytest.raises(ValueError, match="rungs 0 to 1, got \\[2\\]"):
-        ladder.set_audience(frozenset({2}))
+def test_there_are_two_rungs(layer_encoders):
+    with pytest.raises(ValueError, match="every_layer 0 to 1, got \\[2\\]"):
+        layer_encoders.set_audience(frozenset({2}))

@@ -12,8 +12,8 @@ def planes(size_wh):
     return TreatedPlanes(TreatedFrame(image, at=0.0)), image
 
 
-def as_rgb(picture):
-    return cv2.cvtColor(picture.i420, cv2.COLOR_YUV2RGB_I420)
+def as_rgb(frame):
+    return cv2.cvtColor(frame.i420, cv2.COLOR_YUV2RGB_I420)
 
 
 def test_planes_are_made_of_treated_frames_only():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mien.media.files.audio_tracks import Converted
-from mien.media.files.demuxing import SoundKind
+from mien.media.files.demuxing import AudioKind
 
 RATE = 48_000
 
@@ -25,7 +25,7 @@ def frame(
     return made
 
 
-def converted(frames: Sequence[av.AudioFrame], *kinds: SoundKind) -> tuple[float, np.ndarray]:
+def converted(frames: Sequence[av.AudioFrame], *kinds: AudioKind) -> tuple[float, np.ndarray]:
     """Return when the new sound begins, and one channel of it."""
     source = io.BytesIO()
     with av.open(source, "w", format="matroska") as container:
@@ -35,7 +35,7 @@ def converted(frames: Sequence[av.AudioFrame], *kinds: SoundKind) -> tuple[float
     source.seek(0)
     target = io.BytesIO()
     with av.open(source, "r") as old, av.open(target, "w", format="matroska") as new:
-        route = Converted(new, old.streams.audio[0], "aac", kinds or [SoundKind("stereo", RATE)])
+        route = Converted(new, old.streams.audio[0], "aac", kinds or [AudioKind("stereo", RATE)])
         for one in frames:
             for packet in route._take(one):
                 new.mux(packet)
@@ -78,7 +78,7 @@ def test_a_gap_of_minutes_costs_no_minutes_of_silence():
 
 
 def test_the_most_channels_and_the_highest_rate_are_kept():
-    kinds = (SoundKind("mono", 22_050), SoundKind("5.1(side)", 44_100))
+    kinds = (AudioKind("mono", 22_050), AudioKind("5.1(side)", 44_100))
     target = io.BytesIO()
     with av.open(io.BytesIO(), "w", format="matroska") as container:
         source = container.add_stream("pcm_s16le", rate=RATE, layout="stereo")
@@ -89,11 +89,11 @@ def test_the_most_channels_and_the_highest_rate_are_kept():
 
 def test_kinds_may_alternate():
     frames = [frame(n * 0.2, 0.2, layout=("stereo", "mono")[n % 2], rate=(RATE, 32_000)[n % 2]) for n in range(6)]
-    _, samples = converted(frames, SoundKind("stereo", RATE), SoundKind("mono", 32_000))
+    _, samples = converted(frames, AudioKind("stereo", RATE), AudioKind("mono", 32_000))
     assert samples.size == pytest.approx(1.2 * RATE, abs=2500)
     assert min(level(samples, 0.1 + n * 0.2) for n in range(6)) > 0.2
 
 
 def test_a_layout_that_has_no_name_becomes_one_that_has():
-    _, samples = converted([frame(0, 0.5)], SoundKind("0 channels", RATE))
+    _, samples = converted([frame(0, 0.5)], AudioKind("0 channels", RATE))
     assert samples.size == pytest.approx(0.5 * RATE, abs=2100)

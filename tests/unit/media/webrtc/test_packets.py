@@ -6,14 +6,14 @@ from aiortc.codecs.vpx import VpxPayloadDescriptor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mien.media.codecs.encoded import EncodedPicture, EncodedSound, VideoCodec
-from mien.media.webrtc.packets import MAX_PAYLOAD, Departure, PackedFrame, Packetiser, layout, pack_sound
+from mien.media.codecs.encoded import EncodedAudio, ReceivedFrame, VideoCodec
+from mien.media.webrtc.packets import MAX_PAYLOAD, PackedFrame, PacketBatch, Packetiser, layout, pack_audio
 
 EXTENSION = bytes.fromhex("bede0002103032000000 0000")
 
 
 def picture(data, **more):
-    return EncodedPicture(data, 3000, **({"is_keyframe": False} | more))
+    return ReceivedFrame(data, 3000, **({"is_keyframe": False} | more))
 
 
 def unit(kind, size, *, importance=3):
@@ -53,10 +53,10 @@ def test_h264_keyframes_carry_the_parameter_sets_though_the_encoder_gave_them_on
     sps, pps, key = unit(7, 20), unit(8, 6), unit(5, 500)
     first = packetiser.picture(picture(annex_b(unit(9, 2), sps, pps, key), is_keyframe=True))
     again = packetiser.picture(picture(annex_b(key), is_keyframe=True))
-    other_rung = packetiser.picture(picture(annex_b(key), is_keyframe=True, rung=1))
+    other_layer = packetiser.picture(picture(annex_b(key), is_keyframe=True, layer=1))
     assert again.payloads == first.payloads
     assert first.payloads[0][0] & 31 == 24
-    assert other_rung.payloads == (key,)
+    assert other_layer.payloads == (key,)
 
 
 def test_a_picture_of_nothing_gives_no_packets():
@@ -65,8 +65,8 @@ def test_a_picture_of_nothing_gives_no_packets():
 
 
 def test_sound_is_one_packet_without_marker():
-    frame = pack_sound(EncodedSound(b"opus", 960))
-    template = Departure(frame, 0, 1, 0).template(layout(111, b"", None, 10))
+    frame = pack_audio(EncodedAudio(b"opus", 960))
+    template = PacketBatch(frame, 0, 1, 0).template(layout(111, b"", None, 10))
     assert template.data == bytes((0x80, 111)) + bytes(10) + b"opus" + bytes(10)
     assert template.picture_id_at == 0
 
@@ -82,7 +82,7 @@ def test_slices_are_few_small_and_hold_everything_in_order(count):
 @given(st.lists(st.integers(1, 400), min_size=1, max_size=30), st.integers(10, 16))
 def test_a_template_says_how_the_kernel_shall_cut_it_up(sizes, tag):
     frame = PackedFrame(tuple(bytes([number]) * size for number, size in enumerate(sizes)), 0, has_picture_id=True)
-    template = Departure(frame, 0, len(sizes), 0x123456).template(layout(96, EXTENSION, 19, tag))
+    template = PacketBatch(frame, 0, len(sizes), 0x123456).template(layout(96, EXTENSION, 19, tag))
     cut = []
     for begin, end, order in template.runs:
         step = end - begin
@@ -100,11 +100,11 @@ def test_a_template_says_how_the_kernel_shall_cut_it_up(sizes, tag):
 
 def test_equal_packets_are_one_run_and_viewers_of_one_layout_share_one_template():
     frame = Packetiser(VideoCodec.VP8).picture(picture(bytes(8000)))
-    departure = Departure(frame, 0, len(frame.payloads), 0)
-    template = departure.template(layout(96, EXTENSION, 19, 16))
+    batch = PacketBatch(frame, 0, len(frame.payloads), 0)
+    template = batch.template(layout(96, EXTENSION, 19, 16))
     assert len(template.runs) == 1
-    assert departure.template(layout(96, EXTENSION, 19, 16)) is template
-    assert departure.template(layout(97, EXTENSION, 19, 16)) is not template
+    assert batch.template(layout(96, EXTENSION, 19, 16)) is template
+    assert batch.template(layout(97, EXTENSION, 19, 16)) is not template
 
 
 @pytest.mark.parametrize("marker", [True, False])

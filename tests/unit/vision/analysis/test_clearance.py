@@ -6,15 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.errors import ShapeError
-from mien.vision.analysis.appearance import glimpse_of
-from mien.vision.analysis.clearance import STILL, Clearance, ClearanceRules, Sight, sight_of
+from mien.vision.analysis.appearance import appearance_of
+from mien.vision.analysis.clearance import STILL, Clearance, ClearanceRules, FaceQuality, face_quality_of
 from mien.vision.analysis.embedder import Gallery, Match
 from mien.vision.swap.masks.preview import nobody
 
 RULES = ClearanceRules()
 ALICE = Match("alice", 0.98, 0.05)
 BOB = Match("bob", 0.98, 0.05)
-GOOD, LOPSIDED, FAIR, POOR = Sight.GOOD, Sight.LOPSIDED, Sight.FAIR, Sight.POOR
+GOOD, LOPSIDED, FAIR, POOR = FaceQuality.GOOD, FaceQuality.LOPSIDED, FaceQuality.FAIR, FaceQuality.POOR
 
 
 def unit(*values):
@@ -150,14 +150,14 @@ CALM, SHOUT, STRANGER = unit(1.0, 0.0, 0.0), unit(0.97, 0.24, 0.0), unit(0.93, 0
 SHOUTING = Match("alice", 0.92, 0.0)
 
 
-def shouting(seconds, *, embedding, start=1.0, startle=False, clearance=None):
+def shouting(seconds, *, embedding, start=1.0, change_appearance=False, clearance=None):
     """Return a clearance that was calm until 0.6 s and then had such looks."""
     clearance = clearance or Clearance()
     if clearance.identity is None:
         for i in range(4):
             clearance.weigh(ALICE, GOOD, 0.2 * i, RULES, enrolled=1, embedding=CALM)
     for i in range(round(seconds / 0.4)):
-        if startle:
+        if change_appearance:
             clearance.watch(OTHER, RULES)
             clearance.watch(SAME, RULES)
         clearance.weigh(SHOUTING, LOPSIDED, start + 0.4 * i, RULES, enrolled=1, embedding=embedding)
@@ -165,9 +165,9 @@ def shouting(seconds, *, embedding, start=1.0, startle=False, clearance=None):
     return clearance
 
 
-@pytest.mark.parametrize("startle", [False, True])
-def test_a_grimace_keeps_the_clearance_while_it_is_like_the_last_moments_of_the_same_track(startle):
-    assert shouting(6, embedding=SHOUT, startle=startle).identity == "alice"
+@pytest.mark.parametrize("change_appearance", [False, True])
+def test_a_grimace_keeps_the_clearance_while_it_is_like_the_last_moments_of_the_same_track(change_appearance):
+    assert shouting(6, embedding=SHOUT, change_appearance=change_appearance).identity == "alice"
 
 
 def test_small_faces_are_too_much_alike_to_be_carried_so():
@@ -184,8 +184,8 @@ def test_a_grimace_does_not_keep_it_for_ever():
 
 
 def test_a_stranger_in_the_place_of_somebody_who_shouts_does_not_inherit_the_clearance():
-    clearance = shouting(2, embedding=SHOUT, startle=True)
-    assert shouting(0.4, embedding=STRANGER, start=3.0, startle=True, clearance=clearance).identity is None
+    clearance = shouting(2, embedding=SHOUT, change_appearance=True)
+    assert shouting(0.4, embedding=STRANGER, start=3.0, change_appearance=True, clearance=clearance).identity is None
 
 
 def test_without_a_startle_a_stranger_lasts_no_longer_than_before():
@@ -244,7 +244,7 @@ def test_a_still_is_cleared_by_one_look_that_is_better():
 SAME, OTHER = np.array([1.0, 0.0], np.float32), np.array([0.8, 0.6], np.float32)
 
 
-def startled():
+def appearance_changed():
     clearance = cleared()
     clearance.watch(SAME, RULES)
     clearance.weigh(ALICE, GOOD, 0.7, RULES, enrolled=1)
@@ -255,7 +255,7 @@ def startled():
 
 
 def test_another_picture_in_the_same_place_is_looked_at_at_once_however_poor():
-    assert all(startled().wants_look(sight, 0.74, RULES) for sight in Sight)
+    assert all(appearance_changed().wants_look(sight, 0.74, RULES) for sight in FaceQuality)
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ def test_another_picture_in_the_same_place_is_looked_at_at_once_however_poor():
     ],
 )
 def test_after_a_sudden_change_only_a_look_that_confirms_keeps_the_clearance(match, sight, identity):
-    clearance = startled()
+    clearance = appearance_changed()
     clearance.weigh(match, sight, 0.74, RULES, enrolled=1)
     assert clearance.identity == identity
 
@@ -376,15 +376,15 @@ def gaping(mesh):
     ],
 )
 def test_the_gate_tells_good_looks_from_fair_and_poor_ones(mesh, score, image, sight):
-    assert sight_of(image, mesh, score, RULES) is sight
+    assert face_quality_of(image, mesh, score, RULES) is sight
 
 
 def test_a_glimpse_follows_the_face_and_tells_another_one():
     shifted = np.roll(SHARP, (7, 4), axis=(0, 1))
     moved = FACE + np.array([4, 7, 0], np.float32)
-    here = glimpse_of(SHARP, FACE)
-    assert float(np.vdot(here, glimpse_of(shifted, moved))) > RULES.same_picture
-    assert float(np.vdot(here, glimpse_of(SHARP[::-1].copy(), FACE))) < RULES.same_picture
+    here = appearance_of(SHARP, FACE)
+    assert float(np.vdot(here, appearance_of(shifted, moved))) > RULES.same_picture
+    assert float(np.vdot(here, appearance_of(SHARP[::-1].copy(), FACE))) < RULES.same_picture
 
 
 def test_the_gallery_names_the_nearest_person_by_their_best_photo_and_the_lead():

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from mien.vision.analysis.landmarks import box_of_mesh
-from mien.vision.analysis.primary import Chosen, ChosenPerson, ChosenRules, LargestInStill, Verdict
+from mien.vision.analysis.primary import LargestInStill, PrimaryFace, PrimaryPerson, PrimaryRules, Verdict
 from mien.vision.analysis.tracker import FaceTrack
 from mien.vision.swap.masks.preview import nobody
 
-RULES = ChosenRules()
+RULES = PrimaryRules()
 FPS = 25
 MIDDLE = 4
 """Half the side of the patch in the middle of each face by whose colour the embedder tells who it is."""
@@ -55,7 +55,7 @@ class Stage:
 
     def __init__(self, rules=RULES):
         self.embed = Embedder()
-        self.chosen = Chosen(self.embed, rules)
+        self.chosen = PrimaryFace(self.embed, rules)
         self.frame = 0
 
     def __call__(self, *faces, others=(), fps=FPS):
@@ -95,8 +95,8 @@ ANN, BOB = face(1, "ann"), face(2, "bob", 700)
 
 
 def test_the_largest_face_is_chosen_once_it_was_steady_for_some_frames():
-    worn = Stage().play(30, face(1, "ann", size=120), face(2, "bob", 700, 100))
-    assert worn == [None] * (RULES.steady_frames - 1) + [1] * (30 - RULES.steady_frames + 1)
+    overlays = Stage().play(30, face(1, "ann", size=120), face(2, "bob", 700, 100))
+    assert overlays == [None] * (RULES.steady_frames - 1) + [1] * (30 - RULES.steady_frames + 1)
 
 
 def test_the_verdict_reaches_back_to_the_first_frame_in_which_it_was_there():
@@ -113,15 +113,15 @@ def test_who_passes_by_in_the_first_frames_is_not_chosen():
 
 def test_a_candidate_whose_size_wavers_beside_another_is_chosen_all_the_same():
     stage = Stage()
-    worn = [stage(face(1, "ann", size=120 + 6 * (i % 2)), face(2, "bob", 700, 123)).wearer for i in range(12)]
-    assert worn[-1] in {1, 2}
+    overlays = [stage(face(1, "ann", size=120 + 6 * (i % 2)), face(2, "bob", 700, 123)).wearer for i in range(12)]
+    assert overlays[-1] in {1, 2}
 
 
 def test_a_larger_face_that_nobody_could_be_told_by_holds_a_smaller_one_back_only_for_a_while():
     stage = Stage()
-    worn = stage.play(60, face(1, "ann", size=100), face(2, "bob", 700, 180, flat=True))
-    begun = worn.index(1)
-    assert set(worn[:begun]) == {None}
+    overlays = stage.play(60, face(1, "ann", size=100), face(2, "bob", 700, 180, flat=True))
+    begun = overlays.index(1)
+    assert set(overlays[:begun]) == {None}
     assert RULES.patience_s <= begun / FPS <= RULES.patience_s + 0.3
 
 
@@ -135,8 +135,8 @@ def test_a_face_that_cannot_be_known_is_not_chosen(poor):
 def test_whoever_comes_nearer_the_persona_stays_and_nobody_else_is_even_compared():
     stage = chosen(alone=False)
     taken = stage.embed.count
-    worn = [stage(ANN, face(2, "bob", 700, 90 + 4 * i)).wearer for i in range(40)]
-    assert set(worn) == {1}
+    overlays = [stage(ANN, face(2, "bob", 700, 90 + 4 * i)).wearer for i in range(40)]
+    assert set(overlays) == {1}
     assert stage.embed.count - taken <= 2 + 40 / FPS / RULES.renew_s, "a wearer in sight costs an embedding a second"
 
 
@@ -199,16 +199,16 @@ def test_who_slides_in_front_while_faces_cross_takes_the_persona_for_no_longer_t
     """So slowly that no frame differs from the last: the texture stays Ann's, the embedding is Bob's."""
     stage = chosen(alone=False)
     crossing = [face(1, "bob", texture="ann", doubtful=True), face(2, "ann", 450, doubtful=True)]
-    worn = stage.play(10, *crossing)
-    assert worn.index(2 if 2 in worn else None) <= RULES.spacing_s / 2 * FPS
-    assert 1 not in worn[worn.index(None) :]
+    overlays = stage.play(10, *crossing)
+    assert overlays.index(2 if 2 in overlays else None) <= RULES.spacing_s / 2 * FPS
+    assert 1 not in overlays[overlays.index(None) :]
 
 
 def test_the_wearer_is_found_out_within_a_second_even_without_any_sign():
     stage = chosen()
-    worn = stage.play(2 * FPS, face(1, "bob", texture="ann"))
-    assert worn.count(1) <= RULES.renew_s * FPS
-    assert worn[-1] is None
+    overlays = stage.play(2 * FPS, face(1, "bob", texture="ann"))
+    assert overlays.count(1) <= RULES.renew_s * FPS
+    assert overlays[-1] is None
 
 
 def test_who_pulls_a_face_keeps_the_persona_while_followed_without_a_doubt():
@@ -235,13 +235,13 @@ def test_poses_seen_while_the_persona_was_worn_are_known_when_the_person_returns
 def test_a_person_who_returns_in_another_light_is_known_by_several_embeddings():
     stage = chosen()
     stage.chosen.forget_tracks()
-    worn = stage.play(FPS, face(9, "ann, in the dark"))
-    assert worn[0] is None
-    assert worn.index(9) / FPS < 0.6
+    overlays = stage.play(FPS, face(9, "ann, in the dark"))
+    assert overlays[0] is None
+    assert overlays.index(9) / FPS < 0.6
 
 
 def test_so_much_is_learnt_and_the_first_embeddings_stay():
-    person = ChosenPerson((PEOPLE["ann"],))
+    person = PrimaryPerson((PEOPLE["ann"],))
     for i in range(40):
         person = person.having_learnt(at_cosine(0.96, 1 + i % 6), RULES.learnt)
     assert len(person.learnt) == RULES.learnt

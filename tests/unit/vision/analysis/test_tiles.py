@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from mien.vision.analysis.detector import CenterFaceDetector
-from mien.vision.analysis.tiles import Finder, Look, LookSchedule, Pace, moving, near_look, overlapping_parts, thorough
+from mien.vision.analysis.tiles import (
+    Pace,
+    Tile,
+    TiledDetector,
+    TileSchedule,
+    moving,
+    near_tile,
+    overlapping_parts,
+    thorough,
+)
 from mien.vision.types import Detection
 from support.networks import one_peak
 
@@ -22,15 +31,15 @@ def test_parts_cover_the_whole_frame_and_overlap(per_side):
 
 def upright(schedule, frames):
     """Return the parts seen upright, without room around them, in each of some frames."""
-    looks = [schedule.looks() for _ in range(frames)]
-    return [[look.part_xyxy for look in seen if not look.quarter_turns and not look.room] for seen in looks]
+    tiles = [schedule.tiles() for _ in range(frames)]
+    return [[tile.part_xyxy for tile in seen if not tile.quarter_turns and not tile.room] for seen in tiles]
 
 
 @pytest.mark.parametrize("pace", list(Pace))
 def test_the_whole_picture_is_seen_in_every_second_frame_and_in_the_others_with_room_around_it(pace):
     schedule = moving((1280, 720), pace)
-    looks = [[look for look in schedule.looks() if not look.quarter_turns] for _ in range(12)]
-    wholes = [[look.room > 0 for look in seen if look.part_xyxy == WHOLE] for seen in looks]
+    tiles = [[tile for tile in schedule.tiles() if not tile.quarter_turns] for _ in range(12)]
+    wholes = [[tile.room > 0 for tile in seen if tile.part_xyxy == WHOLE] for seen in tiles]
     assert wholes == [[False], [True]] * 6
 
 
@@ -47,7 +56,7 @@ def test_a_part_in_which_something_stirs_is_looked_at_at_once_and_no_other_is_fo
     upright(schedule, 12)
     change = np.zeros((36, 64), np.float32)
     change[2, 60] = 40  # the upper right corner
-    seen = [[look.part_xyxy for look in schedule.looks(change) if not look.quarter_turns] for _ in range(40)]
+    seen = [[tile.part_xyxy for tile in schedule.tiles(change) if not tile.quarter_turns] for _ in range(40)]
     corner = overlapping_parts((1280, 720), 3)[2]
     times = [number for number, parts in enumerate(seen) if corner in parts]
     assert max(np.diff([-1, *times])) <= 4
@@ -57,42 +66,42 @@ def test_a_part_in_which_something_stirs_is_looked_at_at_once_and_no_other_is_fo
 
 def test_no_frame_costs_more_than_four_looks():
     schedule = moving((1280, 720))
-    assert max(len(schedule.looks()) for _ in range(200)) == 4
+    assert max(len(schedule.tiles()) for _ in range(200)) == 4
 
 
 def test_a_new_scene_is_seen_turned_each_way_within_eighteen_frames():
     schedule = moving((1280, 720))
     schedule.sweep()
-    seen = {(look.part_xyxy, look.quarter_turns) for _ in range(18) for look in schedule.looks()}
+    seen = {(tile.part_xyxy, tile.quarter_turns) for _ in range(18) for tile in schedule.tiles()}
     assert {(part, turns) for part in (WHOLE, *overlapping_parts((1280, 720), 3)) for turns in (1, 2, 3)} <= seen
-    assert max(len(schedule.looks()) for _ in range(200)) == 4
+    assert max(len(schedule.tiles()) for _ in range(200)) == 4
 
 
 def test_where_something_stirred_is_seen_turned_before_all_else():
     schedule = moving((1280, 720))
     for _ in range(40):
-        schedule.looks()
+        schedule.tiles()
     change = np.zeros((36, 64), np.float32)
     change[2, 62] = 40  # the upper right corner, in one frame
-    seen = [look for stirs in (change, *[None] * 7) for look in schedule.looks(stirs) if look.quarter_turns]
+    seen = [tile for stirs in (change, *[None] * 7) for tile in schedule.tiles(stirs) if tile.quarter_turns]
     corner = overlapping_parts((1280, 720), 3)[2]
-    assert {look.quarter_turns for look in seen if look.part_xyxy == corner} == {1, 2, 3}
+    assert {tile.quarter_turns for tile in seen if tile.part_xyxy == corner} == {1, 2, 3}
 
 
 def test_the_whole_and_every_part_are_seen_turned_each_way_in_the_end():
     schedule = moving((1280, 720))
-    seen = {(look.part_xyxy, look.quarter_turns) for _ in range(200) for look in schedule.looks()}
+    seen = {(tile.part_xyxy, tile.quarter_turns) for _ in range(200) for tile in schedule.tiles()}
     assert {(part, turns) for part in (WHOLE, *overlapping_parts((1280, 720), 3)) for turns in (1, 2, 3)} <= seen
 
 
 def test_a_sweep_sees_everything_upright():
-    schedule = LookSchedule((1280, 720))
-    assert {look.part_xyxy for look in schedule.sweep()} == {WHOLE, *overlapping_parts((1280, 720), 3)}
+    schedule = TileSchedule((1280, 720))
+    assert {tile.part_xyxy for tile in schedule.sweep()} == {WHOLE, *overlapping_parts((1280, 720), 3)}
 
 
 def test_a_live_sweep_is_turned_every_way_where_that_is_asked_for():
     schedule = moving((1280, 720), Pace.LIVE)
-    assert {look.quarter_turns for look in schedule.sweep()} == {0}
+    assert {tile.quarter_turns for tile in schedule.sweep()} == {0}
     assert len(set(schedule.sweep(turned=True))) == 4 * 11
 
 
@@ -102,39 +111,41 @@ def test_a_file_begins_with_a_sweep_turned_every_way():
 
 
 def test_a_still_is_seen_whole_with_room_and_in_parts_turned_each_way():
-    looks = thorough((640, 480))
-    assert len(looks) == len(set(looks)) == 4 * 6
-    assert {look.quarter_turns for look in looks if look.room} == {0, 1, 2, 3}
-    assert all(look.keen == (not look.room) for look in looks)
+    tiles = thorough((640, 480))
+    assert len(tiles) == len(set(tiles)) == 4 * 6
+    assert {tile.quarter_turns for tile in tiles if tile.room} == {0, 1, 2, 3}
+    assert all(tile.keen == (not tile.room) for tile in tiles)
 
 
 @pytest.mark.parametrize("size_wh", [(1280, 720), (720, 1280), (320, 240)])
 def test_the_look_with_room_around_it_is_turned_each_way_too(size_wh):
     schedule = moving(size_wh)
-    seen = {look.quarter_turns for _ in range(200) for look in schedule.looks() if look.room}
+    seen = {tile.quarter_turns for _ in range(200) for tile in schedule.tiles() if tile.room}
     assert seen == {0, 1, 2, 3}
-    assert {look.quarter_turns for look in schedule.sweep(turned=True) if look.room} == {0, 1, 2, 3}
+    assert {tile.quarter_turns for tile in schedule.sweep(turned=True) if tile.room} == {0, 1, 2, 3}
 
 
 @pytest.mark.parametrize(("size_px", "reported"), [(16, False), (40, True), (90, True)])
 def test_the_look_with_room_around_it_reports_only_faces_as_near_as_that(size_px, reported):
-    finder = Finder(CenterFaceDetector(one_peak(12, 24, size_hw=(size_px, size_px))))  # in a picture of 96 x 48 px
-    assert len(finder(np.zeros((720, 1440, 3), np.uint8), [near_look((1440, 720))])) == reported
+    finder = TiledDetector(
+        CenterFaceDetector(one_peak(12, 24, size_hw=(size_px, size_px)))
+    )  # in a picture of 96 x 48 px
+    assert len(finder(np.zeros((720, 1440, 3), np.uint8), [near_tile((1440, 720))])) == reported
 
 
 def test_looks_for_the_keen_detector_are_left_to_it():
     seen = []
 
     def detector(name):
-        def look(_image, **_how):
+        def tile(_image, **_how):
             seen.append(name)
             return []
 
-        return look
+        return tile
 
-    finder = Finder(detector("quick"), keen=detector("keen"))
+    finder = TiledDetector(detector("quick"), keen=detector("keen"))
     part = (0, 0, 64, 64)
-    finder(np.zeros((64, 64, 3), np.uint8), [Look(part, 64, keen=False), Look(part, 64)])
+    finder(np.zeros((64, 64, 3), np.uint8), [Tile(part, 64, keen=False), Tile(part, 64)])
     assert seen == ["quick", "keen"]
 
 
@@ -142,12 +153,12 @@ def test_looks_for_the_keen_detector_are_left_to_it():
 def test_what_the_detector_is_not_sure_of_takes_a_closer_look(score, sure):
     asked = []
 
-    def glance(_image, box, _roll, *, threshold):
+    def redetect(_image, box, _roll, *, threshold):
         asked.append(threshold)
         return Detection(box, 0.9)
 
-    finder = Finder(CenterFaceDetector(one_peak(16, 16, score=score)), glance, sure=0.5)
-    assert len(finder(np.zeros((128, 128, 3), np.uint8), [Look((0, 0, 128, 128), 128, keen=False)])) == 1
+    finder = TiledDetector(CenterFaceDetector(one_peak(16, 16, score=score)), redetect, sure=0.5)
+    assert len(finder(np.zeros((128, 128, 3), np.uint8), [Tile((0, 0, 128, 128), 128, keen=False)])) == 1
     assert len(asked) == (not sure)
 
 
@@ -155,8 +166,8 @@ def test_what_the_detector_is_not_sure_of_takes_a_closer_look(score, sure):
 def test_a_large_face_that_one_closer_look_does_not_show_is_looked_at_in_other_ways(size_px, found):
     blind, sees = (lambda *_args, **_how: None), (lambda _image, box, _roll, **_how: Detection(box, 0.9))
     net = one_peak(16, 16, score=0.4, size_hw=(size_px, size_px))
-    finder = Finder(CenterFaceDetector(net), blind, checks=((blind, 0), (sees, 96)), sure=0.5)
-    assert len(finder(np.zeros((128, 128, 3), np.uint8), [Look((0, 0, 128, 128), 128, keen=False)])) == found
+    finder = TiledDetector(CenterFaceDetector(net), blind, checks=((blind, 0), (sees, 96)), sure=0.5)
+    assert len(finder(np.zeros((128, 128, 3), np.uint8), [Tile((0, 0, 128, 128), 128, keen=False)])) == found
 
 
 @pytest.mark.parametrize(
@@ -165,44 +176,46 @@ def test_a_large_face_that_one_closer_look_does_not_show_is_looked_at_in_other_w
     ids=["small", "with room around it", "the nearest", "without room above it"],
 )
 def test_the_nearest_faces_are_left_to_the_look_at_the_whole(row, size_px, reported):
-    finder = Finder(CenterFaceDetector(one_peak(row, 16, size_hw=(size_px, size_px))))
+    finder = TiledDetector(CenterFaceDetector(one_peak(row, 16, size_hw=(size_px, size_px))))
     frame = np.zeros((256, 256, 3), np.uint8)
-    assert len(finder(frame, [Look((64, 64, 192, 192), 128)])) == reported
-    assert len(finder(frame[:128, :128], [Look((0, 0, 128, 128), 128)])) == 1
+    assert len(finder(frame, [Tile((64, 64, 192, 192), 128)])) == reported
+    assert len(finder(frame[:128, :128], [Tile((0, 0, 128, 128), 128)])) == 1
 
 
 def test_what_only_a_turned_look_shows_takes_a_surer_score_or_a_closer_look():
-    looks = [Look((0, 0, 64, 64), 64, quarter_turns=1)]
+    tiles = [Tile((0, 0, 64, 64), 64, quarter_turns=1)]
     frame = np.zeros((64, 64, 3), np.uint8)
     for score, closer, seen in ((0.6, False, 1), (0.4, False, 0), (0.4, True, 1)):
         face = Detection(np.array([10, 11, 26, 27], np.float32), 0.6) if closer else None
-        finder = Finder(
+        finder = TiledDetector(
             CenterFaceDetector(one_peak(4, 4, score=score, size_hw=(16, 16))), lambda *_args, face=face, **_least: face
         )
-        assert len(finder(frame, looks)) == seen
+        assert len(finder(frame, tiles)) == seen
 
 
 def test_a_face_cut_by_the_inner_edge_of_a_part_is_left_to_the_next_part():
-    finder = Finder(CenterFaceDetector(one_peak(1, 16, size_hw=(16, 16))))
+    finder = TiledDetector(CenterFaceDetector(one_peak(1, 16, size_hw=(16, 16))))
     frame = np.zeros((256, 256, 3), np.uint8)
-    assert finder(frame, [Look((0, 64, 128, 192), 128)]) == []
-    assert len(finder(frame, [Look((0, 0, 128, 128), 128)])) == 1
+    assert finder(frame, [Tile((0, 64, 128, 192), 128)]) == []
+    assert len(finder(frame, [Tile((0, 0, 128, 128), 128)])) == 1
 
 
 def test_a_face_found_in_a_part_is_reported_where_it_is_in_the_frame():
-    finder = Finder(CenterFaceDetector(one_peak(8, 8, size_hw=(16, 16))))
-    (face,) = finder(np.zeros((200, 300, 3), np.uint8), [Look((100, 50, 164, 114), 64)])
+    finder = TiledDetector(CenterFaceDetector(one_peak(8, 8, size_hw=(16, 16))))
+    (face,) = finder(np.zeros((200, 300, 3), np.uint8), [Tile((100, 50, 164, 114), 64)])
     np.testing.assert_allclose(face.box_xyxy, [126, 76, 142, 92], atol=1e-3)
 
 
 def test_a_face_seen_by_two_looks_is_reported_once():
-    finder = Finder(CenterFaceDetector(one_peak(4, 4, size_hw=(16, 16))))
-    look = Look((0, 0, 64, 64), 64)
-    assert len(finder(np.zeros((64, 64, 3), np.uint8), [look, look])) == 1
+    finder = TiledDetector(CenterFaceDetector(one_peak(4, 4, size_hw=(16, 16))))
+    tile = Tile((0, 0, 64, 64), 64)
+    assert len(finder(np.zeros((64, 64, 3), np.uint8), [tile, tile])) == 1
 
 
 @pytest.mark.parametrize("closer", [None, Detection(np.array([10, 11, 26, 27], np.float32), 0.6)])
 def test_a_doubtful_face_is_reported_if_a_closer_look_is_sure(closer):
-    finder = Finder(CenterFaceDetector(one_peak(4, 4, score=0.2, size_hw=(16, 16))), lambda *_args, **_least: closer)
-    found = finder(np.zeros((64, 64, 3), np.uint8), [Look((0, 0, 64, 64), 64)])
+    finder = TiledDetector(
+        CenterFaceDetector(one_peak(4, 4, score=0.2, size_hw=(16, 16))), lambda *_args, **_least: closer
+    )
+    found = finder(np.zeros((64, 64, 3), np.uint8), [Tile((0, 0, 64, 64), 64)])
     assert found == ([] if closer is None else [closer])

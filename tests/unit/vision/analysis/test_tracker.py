@@ -80,25 +80,25 @@ def test_the_reach_of_a_face_grows_at_once_and_shrinks_slowly():
     tracker = FaceTracker(None)
     follow(tracker, [at(100, size=100)])
     (small,) = tracker(FRAME, [at(120, 120, size=60)], 0.04)
-    assert small.reach_xyxy[0] < 110
+    assert small.swept_box_xyxy[0] < 110
     (large,) = tracker(FRAME, [at(60, 60, size=180)], 0.08)
-    np.testing.assert_array_less(large.reach_xyxy[:2], [60.01, 60.01])
+    np.testing.assert_array_less(large.swept_box_xyxy[:2], [60.01, 60.01])
 
 
-def glancing(*answers):
+def redetecting(*answers):
     """Return a glance that gives these answers, one after another."""
     answers = list(answers)
     return lambda _image, _box, _roll: answers.pop(0) if answers else None
 
 
 def test_a_face_that_no_look_shows_is_seen_if_a_glance_finds_it():
-    (track,) = follow(FaceTracker(None, glancing(at(108))), [at(100)], [])
+    (track,) = follow(FaceTracker(None, redetecting(at(108))), [at(100)], [])
     assert track.seen
     assert track.box_xyxy[0] == 108
 
 
 def test_a_glance_that_finds_a_neighbour_does_not_move_a_lost_face_onto_it():
-    one, other = follow(FaceTracker(None, glancing(at(202))), [at(100), at(200)], [at(200)])
+    one, other = follow(FaceTracker(None, redetecting(at(202))), [at(100), at(200)], [at(200)])
     assert not one.seen
     assert one.box_xyxy[0] == 100
     assert other.seen
@@ -107,12 +107,12 @@ def test_a_glance_that_finds_a_neighbour_does_not_move_a_lost_face_onto_it():
 def test_a_glance_goes_where_the_face_was_heading_and_as_it_was_turned():
     asked = []
 
-    def glance(_image, box, roll):
+    def redetect(_image, box, roll):
         asked.append((float(box[0]), roll))
 
     lying = np.array([[20, 40], [20, 60], [0, 50], [-20, 40], [-20, 60]], np.float32)  # eyes right, mouth left
     boxes = [Detection(at(100 + 20 * i).box_xyxy, 0.9, lying) for i in range(4)]
-    follow(FaceTracker(None, glance), *([box] for box in boxes), [])
+    follow(FaceTracker(None, redetect), *([box] for box in boxes), [])
     ((x, roll),) = asked
     assert 165 < x < 185
     assert roll == pytest.approx(np.pi / 2)
@@ -138,9 +138,9 @@ def test_a_mesh_follows_its_face_without_detections():
     assert track.mesh is not None
 
 
-def meshed_tracker(glance=None):
+def meshed_tracker(redetect=None):
     net = mesh_net(lambda: 5.0, spread=1 / 3)  # as large from frame to frame
-    return FaceTracker(MeshLandmarker(net), glance)
+    return FaceTracker(MeshLandmarker(net), redetect)
 
 
 def test_a_mesh_beside_the_face_that_a_look_sees_is_dropped_both_places_hidden_and_laid_anew_by_the_next_look():
@@ -150,8 +150,8 @@ def test_a_mesh_beside_the_face_that_a_look_sees_is_dropped_both_places_hidden_a
     assert track.mesh is None
     assert track.doubtful
     assert track.last_place[1] == pytest.approx(0.04), "when a look last agreed with the mesh"
-    assert track.reach_xyxy[0] < 115, "there may be two faces: the cover reaches over both places"
-    assert track.reach_xyxy[2] >= 180
+    assert track.swept_box_xyxy[0] < 115, "there may be two faces: the cover reaches over both places"
+    assert track.swept_box_xyxy[2] >= 180
     (track,) = tracker(FRAME, [at(120)], 0.16)
     assert track.mesh is not None
     assert abs(track.mesh[:, 0].mean() - 150) < 10, "it follows the face"
@@ -165,7 +165,7 @@ def seen_lying(x, y=100, size=60):
 
 
 def test_a_turned_look_that_contradicts_a_mesh_gives_way_to_a_glance_that_agrees():
-    tracker = meshed_tracker(glancing(at(101)))
+    tracker = meshed_tracker(redetecting(at(101)))
     follow(tracker, [at(100)], [])
     (track,) = tracker(FRAME, [seen_lying(116)], 0.08)
     assert track.mesh is not None
@@ -174,27 +174,27 @@ def test_a_turned_look_that_contradicts_a_mesh_gives_way_to_a_glance_that_agrees
 
 
 def test_an_upright_look_that_contradicts_a_confirmed_mesh_sees_a_second_face():
-    tracker = meshed_tracker(glancing(at(101)))
+    tracker = meshed_tracker(redetecting(at(101)))
     follow(tracker, [at(100)], [])
     known, other = tracker(FRAME, [at(116)], 0.08)
     assert known.mesh is not None
     assert known.doubtful
-    assert other.reach_xyxy[2] >= 176, "it is hidden, too"
+    assert other.swept_box_xyxy[2] >= 176, "it is hidden, too"
 
 
 @pytest.mark.parametrize("closer", [None, at(118)], ids=["none", "beside"])
 def test_a_glance_that_does_not_agree_either_ends_the_mesh(closer):
-    tracker = meshed_tracker(glancing(closer))
+    tracker = meshed_tracker(redetecting(closer))
     follow(tracker, [at(100)], [])
     (track,) = tracker(FRAME, [at(116)], 0.08)
     assert track.mesh is None
     assert track.doubtful
-    assert track.reach_xyxy[0] < 105
-    assert track.reach_xyxy[2] >= 176
+    assert track.swept_box_xyxy[0] < 105
+    assert track.swept_box_xyxy[2] >= 176
 
 
 def test_what_a_look_sees_well_beside_a_confirmed_mesh_is_another_face():
-    tracker = meshed_tracker(glancing(at(101)))
+    tracker = meshed_tracker(redetecting(at(101)))
     follow(tracker, [at(100)], [])
     known, other = tracker(FRAME, [at(135)], 0.08)
     assert known.mesh is not None
@@ -203,7 +203,7 @@ def test_what_a_look_sees_well_beside_a_confirmed_mesh_is_another_face():
 
 @pytest.mark.parametrize("looks", [[at(101)], []], ids=["upright look too", "glance only"])
 def test_a_known_face_seen_again_by_a_turned_look_is_no_second_face(looks):
-    tracker = meshed_tracker(glancing(at(101)))
+    tracker = meshed_tracker(redetecting(at(101)))
     follow(tracker, [at(100)], [])
     (track,) = tracker(FRAME, [seen_lying(70, 70, 115), *looks], 0.08)
     assert track.mesh is not None
@@ -220,11 +220,11 @@ def seen_well(detection):
     ids=["beside", "smaller, in front", "larger, seen well"],
 )
 def test_a_face_that_lies_across_a_known_one_is_a_second_face(lying):
-    tracker = meshed_tracker(glancing(at(101)))
+    tracker = meshed_tracker(redetecting(at(101)))
     follow(tracker, [at(100)], [])
     known, other = tracker(FRAME, [at(101), lying], 0.08)
     assert known.mesh is not None
-    x0, y0, x1, y1 = other.reach_xyxy
+    x0, y0, x1, y1 = other.swept_box_xyxy
     assert (np.array([x0, y0]) <= lying.box_xyxy[:2] + 3).all()
     assert (np.array([x1, y1]) >= lying.box_xyxy[2:] - 3).all()
 
@@ -239,7 +239,7 @@ def test_a_mesh_may_differ_a_little_from_what_a_look_sees():
 
 @pytest.mark.parametrize(("answers", "followed"), [([], False), ([at(100)], True)])
 def test_a_mesh_that_no_look_confirms_needs_a_glance(answers, followed):
-    tracker = meshed_tracker(glancing(*[None] * 5, *answers))
+    tracker = meshed_tracker(redetecting(*[None] * 5, *answers))
     (track,) = follow(tracker, [at(100)], *[[]] * 18)
     assert (track.mesh is not None) == followed
 
@@ -263,7 +263,7 @@ def test_two_meshes_on_one_face_leave_the_younger_track_hidden_where_it_was():
     assert tracks[0].doubtful
     assert not tracks[1].seen
     assert tracks[1].mesh is None
-    assert tracks[1].reach_xyxy[0] <= before[0] + 1
+    assert tracks[1].swept_box_xyxy[0] <= before[0] + 1
 
 
 @pytest.mark.parametrize("angle", [0.0, 0.6, -1.2, 2.5])

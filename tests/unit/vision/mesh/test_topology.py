@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 
 from mien.vision.mesh.topology import (
-    DRESSED,
     FACE,
-    HEM_RING,
     HOLES,
     LANDMARKS,
+    OUTER_RING_POINTS,
+    OUTERMOST_RING_POINTS,
     OVAL,
-    SKIRT_RING,
     SURFACE,
     SURROUNDED,
     UV,
+    WITH_OUTER_RING,
     close_hole,
     lid_pairs,
-    with_skirt,
+    with_outer_rings,
 )
 
 
@@ -38,7 +38,7 @@ def border(triangles):
     [
         pytest.param(SURFACE, id="published"),
         pytest.param(FACE, id="eyes and mouth closed"),
-        pytest.param(DRESSED, id="with skirt"),
+        pytest.param(WITH_OUTER_RING, id="with skirt"),
         pytest.param(SURROUNDED, id="with hem"),
     ],
 )
@@ -50,8 +50,8 @@ def test_no_triangle_is_folded_over_in_the_texture(triangles):
     ("triangles", "ring"),
     [
         pytest.param(FACE, OVAL, id="face ends at the oval"),
-        pytest.param(DRESSED, SKIRT_RING, id="skirt"),
-        pytest.param(SURROUNDED, HEM_RING, id="hem"),
+        pytest.param(WITH_OUTER_RING, OUTER_RING_POINTS, id="skirt"),
+        pytest.param(SURROUNDED, OUTERMOST_RING_POINTS, id="hem"),
     ],
 )
 def test_the_mesh_has_no_hole_and_one_border(triangles, ring):
@@ -61,9 +61,9 @@ def test_the_mesh_has_no_hole_and_one_border(triangles, ring):
 
 
 def test_face_and_skirt_lie_inside_the_texture():
-    dressed = UV[: DRESSED.max() + 1]
-    assert dressed.min() > 0
-    assert dressed.max() < 1
+    with_outer_ring = UV[: WITH_OUTER_RING.max() + 1]
+    assert with_outer_ring.min() > 0
+    assert with_outer_ring.max() < 1
 
 
 @pytest.mark.parametrize("ring", HOLES, ids=["left eye", "right eye", "mouth"])
@@ -77,5 +77,5 @@ def test_the_edges_of_a_hole_face_each_other(ring):
 
 def test_the_skirt_follows_the_landmarks_wherever_they_move():
     points = np.random.default_rng(1).normal(size=(LANDMARKS, 3)).astype(np.float32)
-    moved = with_skirt(points * 2 + np.float32(5))
-    np.testing.assert_allclose(moved, with_skirt(points) * 2 + 5, atol=1e-4)
+    moved = with_outer_rings(points * 2 + np.float32(5))
+    np.testing.assert_allclose(moved, with_outer_rings(points) * 2 + 5, atol=1e-4)

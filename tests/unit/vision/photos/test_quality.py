@@ -7,7 +7,7 @@ import pytest
 from mien.app.photos.advice import ADVICE
 from mien.errors import ShapeError
 from mien.vision.mesh.topology import MOUTH, lid_pairs
-from mien.vision.photos.quality import LIMITS, Coach, Fault
+from mien.vision.photos.quality import LIMITS, PhotoAssessor, PhotoIssue
 from mien.vision.swap.occlusion import FINE_SIDE
 from support.drawn_heads import drawn_head, drawn_mesh
 
@@ -19,7 +19,7 @@ BARE = np.ones((1, 1, FINE_SIDE, FINE_SIDE), np.float32)
 
 def seeing(face):
     """Return a coach whose network says how much of each texel is face."""
-    return Coach(lambda _batch: {"face": face})
+    return PhotoAssessor(lambda _batch: {"face": face})
 
 
 def hidden(rows, columns):
@@ -120,7 +120,7 @@ def test_teeth_are_light_and_not_red(colour, said):
 @pytest.mark.parametrize("beyond", [(-390, 0), (390, 0), (0, 300), (0, -340)])
 def test_a_mouth_outside_the_picture_does_no_harm(beyond):
     mesh = MESH + np.array([*beyond, 0], np.float32)
-    assert seeing(BARE).measure(PHOTO, mesh)[Fault.TEETH] == 0
+    assert seeing(BARE).measure(PHOTO, mesh)[PhotoIssue.TEETH] == 0
 
 
 def test_without_a_face_or_with_two_nothing_else_is_judged():
@@ -140,7 +140,7 @@ def test_what_cannot_serve_is_told_before_what_could_be_better():
 
 def test_a_finding_carries_what_was_measured_and_the_limit_it_passed():
     (finding,) = (found for found in seeing(BARE)(by_stops(-5), MESH) if found.code == "too_dark")
-    assert (finding.limit, finding.severity) == (LIMITS[Fault.TOO_DARK].warn, "warn")
+    assert (finding.limit, finding.severity) == (LIMITS[PhotoIssue.TOO_DARK].warn, "warn")
     assert finding.value < finding.limit
 
 
@@ -150,5 +150,5 @@ def test_a_malformed_mesh_is_refused():
 
 
 def test_there_is_advice_for_every_fault_in_both_languages():
-    assert set(ADVICE) == set(Fault)
+    assert set(ADVICE) == set(PhotoIssue)
     assert all(texts["en"] and any("가" <= letter <= "힣" for letter in texts["ko"]) for texts in ADVICE.values())

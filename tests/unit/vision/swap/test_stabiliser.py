@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mien.vision.mesh.geometry import mesh_size
-from mien.vision.swap.stabiliser import SkinSteady
+from mien.vision.swap.stabiliser import LandmarkStabiliser
 from support.drawn_heads import drawn_head, drawn_mesh
 
 DT = 1 / 30
@@ -17,11 +17,11 @@ def tremor(seed, mesh, share=0.008):
 
 def play(true_meshes, *, seen=tremor):
     """Return how far the seen and the steadied landmarks are from the true ones, by frame, in pixels."""
-    steady = SkinSteady()
+    stabilise = LandmarkStabiliser()
     raw, calm = [], []
     for i, mesh in enumerate(true_meshes):
         laid = seen(i, mesh)
-        steadied = steady(drawn_head(1, mesh), laid, dt=DT)
+        steadied = stabilise(drawn_head(1, mesh), laid, dt=DT)
         raw.append(laid - mesh)
         calm.append(steadied - mesh)
     return np.array(raw)[..., :2], np.array(calm)[..., :2]
@@ -46,16 +46,16 @@ def test_landmarks_that_the_network_sees_elsewhere_for_good_are_believed():
     mesh = drawn_mesh()
     opened = mesh.copy()
     opened[[14, 87, 317, 178, 402], 1] += 14
-    steady, picture = SkinSteady(), drawn_head(1, mesh)
+    stabilise, picture = LandmarkStabiliser(), drawn_head(1, mesh)
     for _ in range(5):
-        steady(picture, mesh, dt=DT)
+        stabilise(picture, mesh, dt=DT)
     for _ in range(6):
-        after = steady(picture, opened, dt=DT)
+        after = stabilise(picture, opened, dt=DT)
     assert after[14, 1] == pytest.approx(opened[14, 1], abs=3.0)
 
 
 def test_a_face_at_the_border_or_beyond_does_no_harm():
-    steady = SkinSteady()
+    stabilise = LandmarkStabiliser()
     for at in ((2, 2), (639, 479), (-500, 240), (5000, 5000)):
         mesh = drawn_mesh(at=at)
-        assert np.isfinite(steady(drawn_head(1, drawn_mesh()), mesh, dt=DT)).all()
+        assert np.isfinite(stabilise(drawn_head(1, drawn_mesh()), mesh, dt=DT)).all()

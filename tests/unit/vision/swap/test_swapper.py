@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from mien.errors import ShapeError
 from mien.vision.mesh.regions import inner, openings
 from mien.vision.mesh.texture_map import unwrap
-from mien.vision.mesh.topology import EYE_LEFT, EYE_RIGHT, lid_pairs, with_skirt
+from mien.vision.mesh.topology import EYE_LEFT, EYE_RIGHT, lid_pairs, with_outer_rings
 from mien.vision.swap.masks.builtin import builtin_mask
 from mien.vision.swap.occlusion import FINE_SIDE
 from mien.vision.swap.swapper import MeshSwapper, persona_from_photo
@@ -51,8 +51,8 @@ def test_the_face_becomes_the_personas(yaw):
 @pytest.mark.parametrize("persona", PERSONAS)
 def test_nothing_beyond_the_hem_of_the_face_is_touched(persona):
     before, after, _, mesh = swapped(persona)
-    x0, y0 = np.floor(with_skirt(mesh)[:, :2].min(axis=0)).astype(int) - 6
-    x1, y1 = np.ceil(with_skirt(mesh)[:, :2].max(axis=0)).astype(int) + 6
+    x0, y0 = np.floor(with_outer_rings(mesh)[:, :2].min(axis=0)).astype(int) - 6
+    x1, y1 = np.ceil(with_outer_rings(mesh)[:, :2].max(axis=0)).astype(int) + 6
     changed = (before != after).any(axis=2)
     assert changed.any()
     changed[y0:y1, x0:x1] = False
@@ -97,13 +97,13 @@ def test_a_refused_face_must_do_clearly_better_before_it_is_swapped_again():
 
 @pytest.mark.parametrize("persona", PERSONAS)
 def test_a_cover_comes_before_a_swap_ends_and_lifts_slowly_when_it_is_back(persona):
-    swapper, veils = MeshSwapper(persona), []
+    swapper, opacities = MeshSwapper(persona), []
     for i, yaw in enumerate((*range(30, 72), *[0] * 15)):
         mesh = drawn_mesh(yaw=yaw)
         made = swapper(drawn_head(2, mesh), mesh, at=i / 30)
-        veils.append(swapper.veil)
-        assert made == (swapper.veil < 1)
-    turning, back = np.array(veils[:42]), np.array(veils[42:])
+        opacities.append(swapper.mosaic_opacity)
+        assert made == (swapper.mosaic_opacity < 1)
+    turning, back = np.array(opacities[:42]), np.array(opacities[42:])
     assert turning[0] == 0
     assert turning[-1] == 1
     assert (np.diff(turning) >= 0).all(), "ever more of it is hidden"
@@ -117,7 +117,7 @@ def test_a_swap_that_was_hidden_in_another_way_comes_back_slowly():
     swapper, mesh = MeshSwapper(MASK), drawn_mesh()
     swapper.pause(at=0.0)
     assert swapper(drawn_head(2, mesh), mesh, at=1 / 30)
-    assert 0.8 < swapper.veil < 1
+    assert 0.8 < swapper.mosaic_opacity < 1
 
 
 @pytest.mark.parametrize("persona", PERSONAS)

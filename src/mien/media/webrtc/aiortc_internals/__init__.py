@@ -10,7 +10,7 @@ from mien.media.webrtc.aiortc_internals.ice import gather_within, neighbours
 from mien.media.webrtc.aiortc_internals.receiving import Clock, harden, on_goodbye, take_packets, watch_clock
 from mien.media.webrtc.aiortc_internals.sending import (
     Feedback,
-    Line,
+    SrtpWriter,
     StreamReport,
     StreamTerms,
     round_trip_s,
@@ -20,7 +20,7 @@ from mien.media.webrtc.aiortc_internals.sending import (
 __all__ = [
     "Clock",
     "Feedback",
-    "Line",
+    "SrtpWriter",
     "StreamReport",
     "StreamTerms",
     "allow_checks",

@@ -9,20 +9,26 @@ import aioice.ice
 
 from mien.media.webrtc.aiortc_internals.checks import bound_checks
 from mien.media.webrtc.ice.candidates import Neighbours
-from mien.media.webrtc.ice.network import DEFAULT_REACH, Reach, bind_udp, own_addresses, own_interfaces
+from mien.media.webrtc.ice.network import (
+    DEFAULT_ICE_NETWORK,
+    IceNetworkSettings,
+    bind_udp,
+    own_addresses,
+    own_interfaces,
+)
 
 _GATHER_S: Final = 5
 _STOCK_GATHER: Final = aioice.ice.Connection.get_component_candidates
-_reaches: Final[list[Reach]] = [DEFAULT_REACH]
+_settings: Final[list[IceNetworkSettings]] = [DEFAULT_ICE_NETWORK]
 """The one that counts is the last."""
 
 
 def neighbours() -> Neighbours:
     """Return which addresses the peers of this process may have, as `gather_within` says."""
-    return Neighbours(_reaches[-1].networks(own_interfaces()))
+    return Neighbours(_settings[-1].networks(own_interfaces()))
 
 
-def gather_within(reach: Reach) -> None:
+def gather_within(reach: IceNetworkSettings) -> None:
     """Let all peers of this process use and announce what `reach` says; aioice has no settings for that.
 
     The last call counts.
@@ -31,7 +37,7 @@ def gather_within(reach: Reach) -> None:
         SettingsError: This machine has no address that `reach` allows.
     """
     reach.choose(own_addresses())
-    _reaches[:] = [reach]
+    _settings[:] = [reach]
     bound_checks()
 
     def host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:  # noqa: FBT001  # aioice's own signature
@@ -60,7 +66,7 @@ def gather_within(reach: Reach) -> None:
 
 
 async def _open_host(
-    connection: aioice.ice.Connection, component: int, address: str, reach: Reach
+    connection: aioice.ice.Connection, component: int, address: str, reach: IceNetworkSettings
 ) -> aioice.ice.StunProtocol | None:
     """Open a socket on `address` and make it a host candidate; None where it cannot be bound.
 

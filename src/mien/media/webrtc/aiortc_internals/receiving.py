@@ -7,7 +7,7 @@ import structlog
 from aiortc import RTCDtlsTransport, RTCPeerConnection, RTCRtpReceiver
 from aiortc.rtp import RtcpByePacket, RtcpSrPacket, RtpPacket
 
-from mien.media.webrtc.feedback import Wishes
+from mien.media.webrtc.feedback import RtcpFeedback
 
 log = structlog.get_logger()
 
@@ -121,7 +121,7 @@ def on_goodbye(receiver: RTCRtpReceiver, call: Callable[[], None]) -> None:
     receiver._handle_rtcp_packet = rtcp  # type: ignore[method-assign]  # noqa: SLF001  # as above
 
 
-def take_packets(receiver: RTCRtpReceiver, take: Callable[[RtpPacket], Wishes | None]) -> None:
+def take_packets(receiver: RTCRtpReceiver, take: Callable[[RtpPacket], RtcpFeedback | None]) -> None:
     """Give every media packet of `receiver` to `take` instead of to aiortc's own buffer and decoder.
 
     aiortc goes on with what comes before that and beside it: it undoes retransmissions, estimates the bit rate
@@ -137,12 +137,12 @@ def take_packets(receiver: RTCRtpReceiver, take: Callable[[RtpPacket], Wishes | 
     handle_rtp = receiver._handle_rtp_packet  # noqa: SLF001  # as above
 
     async def rtp(packet: RtpPacket, arrival_time_ms: int) -> None:
-        tap.wishes = None
+        tap.feedback = None
         await handle_rtp(packet, arrival_time_ms)
-        wishes = tap.wishes
-        if wishes is not None and wishes.lost:
-            await receiver._send_rtcp_nack(tap.source, list(wishes.lost))  # noqa: SLF001  # as above
-        if wishes is not None and wishes.keyframe:
+        feedback = tap.feedback
+        if feedback is not None and feedback.lost:
+            await receiver._send_rtcp_nack(tap.source, list(feedback.lost))  # noqa: SLF001  # as above
+        if feedback is not None and feedback.keyframe:
             await receiver._send_rtcp_pli(tap.source)  # noqa: SLF001  # as above
 
     receiver._handle_rtp_packet = rtp  # type: ignore[method-assign]  # noqa: SLF001  # as above
@@ -153,14 +153,14 @@ def take_packets(receiver: RTCRtpReceiver, take: Callable[[RtpPacket], Wishes | 
 class _Tap:
     """Stands where aiortc keeps a receiver's NACK generator: the first to see a packet as it was sent first."""
 
-    def __init__(self, take: Callable[[RtpPacket], Wishes | None]) -> None:
+    def __init__(self, take: Callable[[RtpPacket], RtcpFeedback | None]) -> None:
         self.source = 0
-        self.wishes: Wishes | None = None
+        self.feedback: RtcpFeedback | None = None
         self._take = take
 
     def add(self, packet: RtpPacket) -> bool:
         self.source = packet.ssrc
-        self.wishes = self._take(packet)
+        self.feedback = self._take(packet)
         return False
 
 

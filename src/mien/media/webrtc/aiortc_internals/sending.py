@@ -45,11 +45,11 @@ _REPORTS_KEPT: Final = 16
 class Feedback(Protocol):
     """What `take_over` tells of a far end; hostile in amount, checked in form."""
 
-    def heard(self) -> None:
+    def on_rtcp(self) -> None:
         """Note that the far end lives."""
         ...
 
-    def missed(self, sequence_numbers: Sequence[int]) -> None:
+    def on_nack(self, sequence_numbers: Sequence[int]) -> None:
         """Note what a NACK asks for."""
         ...
 
@@ -61,7 +61,7 @@ class Feedback(Protocol):
         """Note the share of packets lost since the last report, and the highest sequence number, counted on."""
         ...
 
-    def lost_again(self, fraction: float, highest: int) -> None:
+    def on_receiver_report(self, fraction: float, highest: int) -> None:
         """Note the same of the retransmissions."""
         ...
 
@@ -117,7 +117,7 @@ class StreamTerms:
     rtx_payload_type: int | None
     extension: bytes
     stamp_at: int | None
-    line: "Line"
+    line: "SrtpWriter"
 
 
 def take_over(
@@ -138,7 +138,7 @@ def take_over(
     """
     left: dict[int, float] = {}
     whole: list[AnyRtcpPacket] = []
-    line: Line | None = None
+    line: SrtpWriter | None = None
     run_rtp, send_rtcp, handle_rtcp = sender._run_rtp, sender._send_rtcp, sender._handle_rtcp_packet  # noqa: SLF001  # see the module's first line
 
     async def run(codec: RTCRtpCodecParameters) -> None:
@@ -185,7 +185,7 @@ def take_over(
         await send_rtcp(packets)
 
     async def handle(packet: AnyRtcpPacket) -> None:
-        feedback.heard()
+        feedback.on_rtcp()
         if isinstance(packet, RtcpRrPacket | RtcpSrPacket):
             for report in packet.reports:
                 if report.ssrc == sender._ssrc:  # noqa: SLF001  # as above
@@ -195,10 +195,10 @@ def take_over(
                     if at is not None:
                         feedback.round_trip(max(time.monotonic() - at - report.dlsr / 65536, 0.0))
                 elif report.ssrc == sender._rtx_ssrc:  # noqa: SLF001  # as above
-                    feedback.lost_again(report.fraction_lost / 256, report.highest_sequence)
+                    feedback.on_receiver_report(report.fraction_lost / 256, report.highest_sequence)
             await handle_rtcp(packet)
         elif isinstance(packet, RtcpRtpfbPacket) and packet.fmt == RTCP_RTPFB_NACK:
-            feedback.missed(packet.lost)
+            feedback.on_nack(packet.lost)
         elif isinstance(packet, RtcpPsfbPacket) and packet.fmt in {RTCP_PSFB_FIR, RTCP_PSFB_PLI}:
             feedback.wants_keyframe()
         elif isinstance(packet, RtcpPsfbPacket) and packet.fmt == RTCP_PSFB_APP:
@@ -229,7 +229,7 @@ def _terms(sender: RTCRtpSender, codec: RTCRtpCodecParameters) -> StreamTerms:
         rtx_payload_type,
         extension,
         stamp_at,
-        Line(sender.transport),
+        SrtpWriter(sender.transport),
     )
 
 
@@ -263,7 +263,7 @@ _NO_SEGMENTATION: Final = frozenset({errno.EIO, errno.EINVAL, errno.EMSGSIZE, er
 """How kernels, drivers and narrow paths refuse to cut one send into packets."""
 
 
-class Line:
+class SrtpWriter:
     """The way out through one DTLS transport: packets are protected where they lie, many to a system call.
 
     The nominated candidate pair is looked up at every send. Where it has no plain UDP socket (a relay, a

@@ -77,14 +77,14 @@ class Outcome(Enum):
 
 
 class Probe:
-    """One attempt to send as much as a better rung takes.
+    """One attempt to send as much as a better layer takes.
 
     It ends at the first sign of trouble: an estimate that falls, round trips that grow, packets that get lost. That
     the estimate does not rise is none: receivers let it grow by a few percent a second, whatever comes.
 
     Args:
         present: What is sent, bits a second.
-        wanted: What the better rung takes, bits a second.
+        wanted: What the better layer takes, bits a second.
         now: In seconds, as in all other methods; never falls.
 
     Attributes:
@@ -172,7 +172,7 @@ class Probe:
         if self._lost > _LOST_PACKETS + _LOST * self._packets:
             self._refuse()
 
-    def missed(self, packets: int) -> None:
+    def on_nack(self, packets: int) -> None:
         """Note that so many packets were asked for."""
         self._missed += packets
         if self._missed >= _MISSED:

@@ -1,9 +1,9 @@
 """Egress: what was encoded and cut into packets once goes to every viewer.
 
-    EncodedPicture ─► FanOut ─► Packetiser ─► slices, a few ms apart ─► each Outlet's RtpStream ─► Line
-    EncodedSound ──────┘
+    ReceivedFrame ─► FanOut ─► Packetiser ─► slices, a few ms apart ─► each Outlet's RtpStream ─► Line
+    EncodedAudio ──────┘
 
-Each outlet, a viewer's or that of a push elsewhere, is on one rung, a size that the broadcast is encoded in, and
+Each subscriber, a viewer's or that of a push elsewhere, is on one layer, a size that the broadcast is encoded in, and
 changes it at a keyframe.
 """
 
@@ -16,10 +16,10 @@ from typing import Final
 
 import structlog
 
-from mien.media.codecs.encoded import EncodedPicture, EncodedSound, VideoCodec
+from mien.media.codecs.encoded import EncodedAudio, ReceivedFrame, VideoCodec
 from mien.media.webrtc.egress.rtp_stream import stamp
-from mien.media.webrtc.egress.subscriber import Outlet
-from mien.media.webrtc.packets import Departure, PackedFrame, Packetiser, pack_sound
+from mien.media.webrtc.egress.subscriber import Subscriber
+from mien.media.webrtc.packets import PackedFrame, PacketBatch, Packetiser, pack_audio
 from mien.media.webrtc.peer import IceServer, Peer
 from mien.media.webrtc.sdp.parse import Offer
 
@@ -32,20 +32,20 @@ SLICE_INTERVAL_S: Final = 0.002
 _TICK_S: Final = 0.25
 _FILL_INTERVAL_S: Final = 0.005
 _MOST_PROBES: Final = 4
-"""Of a broadcast at a time: one takes up to the best rung's rate more than its viewer would get."""
+"""Of a broadcast at a time: one takes up to the best layer's rate more than its viewer would get."""
 _STALL_S: Final = 2.0
 
 
-class Viewer(Outlet, Peer):
+class Viewer(Subscriber, Peer):
     """The sending end of WHEP.
 
     Args:
         offer: What their browser offers.
         ice_servers: As in `Peer`.
-        want_keyframe: As in `Outlet`.
-        epoch: As in `Outlet`.
-        codec: As in `Outlet`.
-        bit_rates: As in `Outlet`.
+        want_keyframe: As in `Subscriber`.
+        epoch: As in `Subscriber`.
+        codec: As in `Subscriber`.
+        bit_rates: As in `Subscriber`.
         is_audience: False where the broadcaster looks at their own picture.
     """
 
@@ -61,7 +61,7 @@ class Viewer(Outlet, Peer):
         is_audience: bool = True,
     ) -> None:
         Peer.__init__(self, offer, ice_servers)
-        Outlet.__init__(self, codec=codec, bit_rates=bit_rates, want_keyframe=want_keyframe, epoch=epoch)
+        Subscriber.__init__(self, codec=codec, bit_rates=bit_rates, want_keyframe=want_keyframe, epoch=epoch)
         self.is_audience = is_audience
 
     @property
@@ -83,16 +83,16 @@ class _Leaving:
 
     frame: PackedFrame
     slices: deque[tuple[int, int]]
-    outlets: list[Outlet]
+    subscribers: list[Subscriber]
 
 
 class FanOut:
-    """All outlets of one broadcast. Lives on the event loop.
+    """All subscribers of one broadcast. Lives on the event loop.
 
     Args:
         codec: Of the broadcast's pictures.
-        set_audience: Called with the rungs that somebody gets or waits for, whenever they change.
-        silence_timeout_s: An outlet whose far end reports nothing for so long is let go.
+        set_audience: Called with the layers that somebody gets or waits for, whenever they change.
+        silence_timeout_s: An subscriber whose far end reports nothing for so long is let go.
         clock: Tells the monotonic time.
     """
 
@@ -100,7 +100,7 @@ class FanOut:
         self,
         codec: VideoCodec = VideoCodec.VP8,
         *,
-        set_audience: Callable[[frozenset[int]], None] = lambda _rungs: None,
+        set_audience: Callable[[frozenset[int]], None] = lambda _layers: None,
         silence_timeout_s: float = SILENCE_TIMEOUT_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -108,60 +108,60 @@ class FanOut:
         self._set_audience = set_audience
         self._silence_timeout_s = silence_timeout_s
         self._clock = clock
-        self._outlets: set[Outlet] = set()
+        self._subscribers: set[Subscriber] = set()
         self._audience: frozenset[int] = frozenset()
         self._leaving: dict[int, _Leaving] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._probing: list[Outlet] = []
+        self._probing: list[Subscriber] = []
         self._fill_timer: asyncio.TimerHandle | None = None
         self._ticked_at = 0.0
 
     def use_codec(self, codec: VideoCodec) -> None:
-        """Cut pictures of another codec from now on; only before the first outlet comes."""
+        """Cut pictures of another codec from now on; only before the first subscriber comes."""
         self._packetiser = Packetiser(codec)
 
     def __len__(self) -> int:
-        return len(self._outlets)
+        return len(self._subscribers)
 
-    def __iter__(self) -> Iterator[Outlet]:
-        return iter(tuple(self._outlets))
+    def __iter__(self) -> Iterator[Subscriber]:
+        return iter(tuple(self._subscribers))
 
-    def add(self, outlet: Outlet) -> None:
-        """Send everything to `outlet` from now on."""
-        self._outlets.add(outlet)
-        outlet.begun = self._count_audience
+    def add(self, subscriber: Subscriber) -> None:
+        """Send everything to `subscriber` from now on."""
+        self._subscribers.add(subscriber)
+        subscriber.begun = self._count_audience
         self._count_audience()
 
-    def discard(self, outlet: Outlet) -> None:
-        """Send nothing more to `outlet`."""
-        self._outlets.discard(outlet)
+    def discard(self, subscriber: Subscriber) -> None:
+        """Send nothing more to `subscriber`."""
+        self._subscribers.discard(subscriber)
         for leaving in self._leaving.values():
-            if outlet in leaving.outlets:
-                leaving.outlets.remove(outlet)
+            if subscriber in leaving.subscribers:
+                leaving.subscribers.remove(subscriber)
         self._count_audience()
 
-    def push_picture(self, picture: EncodedPicture) -> None:
-        """Send a picture to the viewers of its rung; a large one in slices, the last before the next picture."""
-        if not self._outlets:
+    def push_frame(self, picture: ReceivedFrame) -> None:
+        """Send a picture to the viewers of its layer; a large one in slices, the last before the next picture."""
+        if not self._subscribers:
             return
         now = self._clock()
         frame = self._packetiser.picture(picture)
         if not frame.payloads:
             return
-        self._finish(None if frame.is_keyframe else frame.rung)
-        outlets = [outlet for outlet in self._outlets if outlet.start(frame, now)]
-        if outlets:
-            leaving = self._leaving[frame.rung] = _Leaving(frame, deque(frame.slices()), outlets)
+        self._finish(None if frame.is_keyframe else frame.layer)
+        subscribers = [subscriber for subscriber in self._subscribers if subscriber.start(frame, now)]
+        if subscribers:
+            leaving = self._leaving[frame.layer] = _Leaving(frame, deque(frame.slices()), subscribers)
             self._send_slice(leaving)
             self._schedule()
         self._tick(now)
 
-    def push_sound(self, sound: EncodedSound) -> None:
-        """Send a piece of sound to every outlet."""
+    def push_audio(self, audio: EncodedAudio) -> None:
+        """Send a piece of sound to every subscriber."""
         now = self._clock()
-        departure = Departure(pack_sound(sound), 0, 1, stamp(now))
-        for outlet in self._outlets:
-            outlet.send_sound(departure, now)
+        batch = PacketBatch(pack_audio(audio), 0, 1, stamp(now))
+        for subscriber in self._subscribers:
+            subscriber.send_audio(batch, now)
         self._tick(now)
 
     # Pace ---------------------------------------------------------------------------------------------------
@@ -169,11 +169,11 @@ class FanOut:
     def _send_slice(self, leaving: _Leaving) -> None:
         now = self._clock()
         first, end = leaving.slices.popleft()
-        departure = Departure(leaving.frame, first, end, stamp(now))
-        for outlet in leaving.outlets:
-            outlet.send_picture(departure, now)
+        batch = PacketBatch(leaving.frame, first, end, stamp(now))
+        for subscriber in leaving.subscribers:
+            subscriber.send_frame(batch, now)
         if not leaving.slices:
-            del self._leaving[leaving.frame.rung]
+            del self._leaving[leaving.frame.layer]
 
     def _schedule(self) -> None:
         if self._leaving and self._timer is None:
@@ -185,10 +185,10 @@ class FanOut:
             self._send_slice(leaving)
         self._schedule()
 
-    def _finish(self, rung: int | None) -> None:
-        """Send what is left of the last picture of `rung`; of all rungs at None, where viewers may change theirs."""
+    def _finish(self, layer: int | None) -> None:
+        """Send what is left of the last picture of `layer`; of all layers at None, where viewers may change theirs."""
         for leaving in tuple(self._leaving.values()):
-            while leaving.slices and rung in {None, leaving.frame.rung}:
+            while leaving.slices and layer in {None, leaving.frame.layer}:
                 self._send_slice(leaving)
 
     def _schedule_fill(self) -> None:
@@ -198,9 +198,11 @@ class FanOut:
     def _fill(self) -> None:
         self._fill_timer = None
         now = self._clock()
-        self._probing = [outlet for outlet in self._probing if outlet in self._outlets and outlet.is_probing]
-        for outlet in self._probing:
-            outlet.fill(now)
+        self._probing = [
+            subscriber for subscriber in self._probing if subscriber in self._subscribers and subscriber.is_probing
+        ]
+        for subscriber in self._probing:
+            subscriber.fill(now)
         self._schedule_fill()
 
     # Care ---------------------------------------------------------------------------------------------------
@@ -210,27 +212,27 @@ class FanOut:
         if since < _TICK_S:
             return
         self._ticked_at = now
-        for outlet in tuple(self._outlets):
-            self._consider(outlet, now)
-            silent_s = 0.0 if outlet.heard_at is None else now - outlet.heard_at
+        for subscriber in tuple(self._subscribers):
+            self._consider(subscriber, now)
+            silent_s = 0.0 if subscriber.heard_at is None else now - subscriber.heard_at
             if silent_s and since > _STALL_S:
-                outlet.heard_at = now  # what came while this process stood still has not been read yet
-            elif silent_s > self._silence_timeout_s and not outlet.may_be_silent:
+                subscriber.heard_at = now  # what came while this process stood still has not been read yet
+            elif silent_s > self._silence_timeout_s and not subscriber.may_be_silent:
                 log.info("far_end_fell_silent", silent_s=round(silent_s, 1))
-                outlet.leave()
-            if outlet.gone.is_set():
-                self.discard(outlet)
+                subscriber.leave()
+            if subscriber.gone.is_set():
+                self.discard(subscriber)
         self._count_audience()
         self._schedule_fill()
 
-    def _consider(self, outlet: Outlet, now: float) -> None:
-        was_probing = outlet in self._probing
-        outlet.consider(now, may_probe=was_probing or len(self._probing) < _MOST_PROBES)
-        if outlet.is_probing and not was_probing:
-            self._probing.append(outlet)
+    def _consider(self, subscriber: Subscriber, now: float) -> None:
+        was_probing = subscriber in self._probing
+        subscriber.consider(now, may_probe=was_probing or len(self._probing) < _MOST_PROBES)
+        if subscriber.is_probing and not was_probing:
+            self._probing.append(subscriber)
 
     def _count_audience(self) -> None:
-        audience = frozenset[int]().union(*(outlet.rungs for outlet in self._outlets))
+        audience = frozenset[int]().union(*(subscriber.layers for subscriber in self._subscribers))
         if audience != self._audience:
             self._audience = audience
             self._set_audience(audience)

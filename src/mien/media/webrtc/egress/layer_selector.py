@@ -38,8 +38,8 @@ _UNTIMED_S: Final = 3.0
 """Who has told nothing about round trips for so long never will."""
 
 
-class RungChooser:
-    """Chooses a rung for one viewer.
+class LayerSelector:
+    """Chooses a layer for one viewer.
 
     Down it goes when the viewer's estimate of its line fell and stays below what is sent, when a tenth is lost for a
     while, or at once when most is lost. An estimate that is low but never fell means nothing: receivers let it grow
@@ -50,16 +50,16 @@ class RungChooser:
     short of computing time takes its own lateness for the line's. One that fell to less than half of what is sent is
     meant, be it for another reason than the line.
 
-    For the same reason an estimate cannot tell whether a better rung would fit, only whether the present one has
+    For the same reason an estimate cannot tell whether a better layer would fit, only whether the present one has
     room to spare; so after a calm while the line is probed, and every probe that fails doubles the wait for the next.
-    Where nothing can be sent to probe it, the better rung itself is tried.
+    Where nothing can be sent to probe it, the better layer itself is tried.
 
     Args:
-        bit_rates: Of the rungs, best first, in bits a second.
+        bit_rates: Of the layers, best first, in bits a second.
         now: In seconds, as in all other methods; never falls.
 
     Attributes:
-        rung: The choice.
+        layer: The choice.
         estimate: What the viewer last said of its line, bits a second; None if it says nothing.
         loss: The share of packets lost that it last reported.
         can_probe: Whether the viewer takes what probes are made of.
@@ -68,7 +68,7 @@ class RungChooser:
     """
 
     def __init__(self, bit_rates: Sequence[int], *, now: float) -> None:
-        self.rung = 0
+        self.layer = 0
         self.estimate: int | None = None
         self.loss = 0.0
         self.can_probe = False
@@ -109,12 +109,12 @@ class RungChooser:
         if self.probe is not None:
             self.probe.told(self._round_trips, now=now)
 
-    def missed(self, packets: int) -> None:
+    def on_nack(self, packets: int) -> None:
         """Note that the viewer asked for so many packets again."""
         if self.probe is not None:
-            self.probe.missed(packets)
+            self.probe.on_nack(packets)
 
-    def lost_again(self, fraction: float, packets: int, *, now: float) -> None:
+    def on_receiver_report(self, fraction: float, packets: int, *, now: float) -> None:
         """Note the share of packets sent again, most of which are a probe's, that got lost."""
         if self.probe is not None:
             self.probe.lost(fraction, packets, now=now)
@@ -139,7 +139,7 @@ class RungChooser:
             self._restless_at = self._lost_at = now
 
     def choose(self, sent_bit_rate: float, *, now: float, may_probe: bool = True) -> int:
-        """Return the rung to send.
+        """Return the layer to send.
 
         Args:
             sent_bit_rate: What was sent in the last seconds, without probes.
@@ -157,16 +157,16 @@ class RungChooser:
             if self.probe is not None:
                 self._give_up_probe(now)
             settle_s = _FLOODED_SETTLE_S if self._flooded else _SETTLE_S
-            if self.rung < len(self._bit_rates) - 1 and now - self._moved_at >= settle_s:
+            if self.layer < len(self._bit_rates) - 1 and now - self._moved_at >= settle_s:
                 self._go_down(now)
         elif self.probe is not None:
             self._heed(self.probe, now)
-        elif self.rung > 0 and self._is_calm(now) and self._has_room(sent_bit_rate):
+        elif self.layer > 0 and self._is_calm(now) and self._has_room(sent_bit_rate):
             if not self.can_probe:
                 self._go_up(now)
             elif may_probe:
-                self.probe = Probe(sent_bit_rate, self._bit_rates[self.rung - 1], now=now)
-        return self.rung
+                self.probe = Probe(sent_bit_rate, self._bit_rates[self.layer - 1], now=now)
+        return self.layer
 
     def _heed(self, probe: Probe, now: float) -> None:
         if probe.outcome is Outcome.REFUSED:
@@ -208,25 +208,25 @@ class RungChooser:
     def _has_room(self, sent_bit_rate: float) -> bool:
         if self.estimate is None:
             return True
-        return self.estimate >= min(self._bit_rates[self.rung - 1], _ROOM * sent_bit_rate)
+        return self.estimate >= min(self._bit_rates[self.layer - 1], _ROOM * sent_bit_rate)
 
     def _go_up(self, now: float) -> None:
-        self._move(self.rung - 1, now)
+        self._move(self.layer - 1, now)
         self._moved_up = True
 
     def _go_down(self, now: float) -> None:
         if self._moved_up:
             self._patience_s = min(2 * self._patience_s, _MAX_PATIENCE_S)
-        rung = self.rung + 1
-        while rung < len(self._bit_rates) - 1 and self.estimate is not None and self._bit_rates[rung] > self.estimate:
-            rung += 1
-        self._move(rung, now)
+        layer = self.layer + 1
+        while layer < len(self._bit_rates) - 1 and self.estimate is not None and self._bit_rates[layer] > self.estimate:
+            layer += 1
+        self._move(layer, now)
         self._moved_up = False
 
-    def _move(self, rung: int, now: float) -> None:
-        self.rung = rung
+    def _move(self, layer: int, now: float) -> None:
+        self.layer = layer
         self.probe = None
         self._moved_at = self._restless_at = now
         self._pressed_since = self._lossy_since = None
         self._flooded = False
-        self._begin_span(now)  # what is reported next was lost on the old rung
+        self._begin_span(now)  # what is reported next was lost on the old layer

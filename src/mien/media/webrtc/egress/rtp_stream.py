@@ -8,7 +8,7 @@ from typing import Final
 
 from mien.media.allowance import Allowance
 from mien.media.webrtc.aiortc_internals import StreamReport, StreamTerms
-from mien.media.webrtc.packets import Departure, PackedFrame, layout
+from mien.media.webrtc.packets import PackedFrame, PacketBatch, layout
 
 HISTORY_S: Final = 1.5
 """A retransmission later than that comes after the player gave up on the picture."""
@@ -102,26 +102,26 @@ class RtpStream:
         """Grant so many bits of retransmissions a second from now on."""
         self._allowance.rate = resend_rate / 8
 
-    def send(self, departure: Departure, *, now: float) -> None:
+    def send(self, batch: PacketBatch, *, now: float) -> None:
         """Send one slice. Those of a frame come in order, and all before the next frame's."""
-        frame = departure.frame
-        if departure.first == 0:
+        frame = batch.frame
+        if batch.first == 0:
             self._begin(frame, now)
         sent = self._now
         if sent is None or sent.frame is not frame:
             return
         if self._keeps:
-            sent.stamps.append((departure.end, departure.stamp))
+            sent.stamps.append((batch.end, batch.stamp))
         self._line.send(
-            departure.template(self._layout),
-            sent.first + departure.first,
+            batch.template(self._layout),
+            sent.first + batch.first,
             sent.timestamp,
             self._terms.ssrc,
             sent.picture_id,
         )
 
     def _begin(self, frame: PackedFrame, now: float) -> None:
-        # Two rungs of one picture bear one time; a player takes packets of one timestamp for one picture.
+        # Two layers of one picture bear one time; a player takes packets of one timestamp for one picture.
         self._last_pts = pts = max(frame.pts, self._last_pts + 1)
         self._now = sent = _Sent(frame, self._next, (self._origin + pts) % _WORD, self._picture_id, now)
         count = len(frame.payloads)
@@ -136,7 +136,7 @@ class RtpStream:
                 history.popleft()
 
     def forget(self) -> None:
-        """Resend nothing of what was sent so far: another rung begins, and a player needs no more of the old."""
+        """Resend nothing of what was sent so far: another layer begins, and a player needs no more of the old."""
         self._history.clear()
 
     def resend(self, sequence_numbers: Sequence[int], *, now: float, rtt_s: float | None) -> None:

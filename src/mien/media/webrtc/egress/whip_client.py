@@ -22,7 +22,7 @@ from mien.media.address_policy import Target, Targets
 from mien.media.codecs.encoded import VideoCodec
 from mien.media.webrtc.aiortc_internals import allow_checks, harden, widen_dtls
 from mien.media.webrtc.egress.fan_out import FanOut
-from mien.media.webrtc.egress.subscriber import Outlet, OutletStats
+from mien.media.webrtc.egress.subscriber import Subscriber, SubscriberStats
 from mien.media.webrtc.peer import CONNECT_TIMEOUT_S, IceServer
 from mien.media.webrtc.sdp.parse import MAX_SDP_BYTES, read_answer, read_off_loop
 
@@ -92,11 +92,11 @@ class WhipPush:
         url: The server's WHIP endpoint; hostile until it was looked up.
         token: Bearer token for it, or None. It follows redirects, as the far end decides who serves it.
         fan_out: Gives the pictures and the sound, while a line stands.
-        codec: As in `Outlet`.
-        bit_rates: As in `Outlet`.
-        want_keyframe: As in `Outlet`.
-        epoch: As in `Outlet`.
-        sound: Whether there is sound.
+        codec: As in `Subscriber`.
+        bit_rates: As in `Subscriber`.
+        want_keyframe: As in `Subscriber`.
+        epoch: As in `Subscriber`.
+        audio: Whether there is sound.
         targets: Which addresses may be reached.
         ice_servers: For a machine that cannot reach the far end directly.
         first_pause_s: Wait after the first failure; each further one doubles it.
@@ -112,7 +112,7 @@ class WhipPush:
         bit_rates: Sequence[int],
         want_keyframe: Callable[[int], None],
         epoch: float,
-        sound: bool = True,
+        audio: bool = True,
         targets: Targets = Targets(),  # noqa: B008  # frozen
         ice_servers: Sequence[IceServer] = (),
         first_pause_s: float = _FIRST_PAUSE_S,
@@ -124,7 +124,7 @@ class WhipPush:
         self._bit_rates = bit_rates
         self._want_keyframe = want_keyframe
         self._epoch = epoch
-        self._sound = sound
+        self._audio = audio
         self._targets = targets
         self._ice_servers = ice_servers
         self._first_pause_s = first_pause_s
@@ -172,7 +172,7 @@ class WhipPush:
     def stats(self) -> PushStats:
         """The numbers up to now."""
         session = self._session
-        now: OutletStats | None = session.stats() if session else None
+        now: SubscriberStats | None = session.stats() if session else None
         return PushStats(
             state=self._state,
             attempts=self._attempts,
@@ -193,7 +193,7 @@ class WhipPush:
         session = _Session(
             codec=self._codec,
             bit_rates=self._bit_rates,
-            sound=self._sound,
+            audio=self._audio,
             epoch=self._epoch,
             ice_servers=self._ice_servers,
             want_keyframe=self._want_keyframe,
@@ -224,7 +224,7 @@ class WhipPush:
         return max(pause_s, min(wished_s or 0.0, _LONGEST_WISH_S))
 
 
-class _Session(Outlet):
+class _Session(Subscriber):
     """One peer connection to the far end."""
 
     may_be_silent = True  # a server need not report; ICE tells when it is gone
@@ -234,7 +234,7 @@ class _Session(Outlet):
         *,
         codec: VideoCodec,
         bit_rates: Sequence[int],
-        sound: bool,
+        audio: bool,
         epoch: float,
         ice_servers: Sequence[IceServer],
         want_keyframe: Callable[[int], None],
@@ -248,7 +248,7 @@ class _Session(Outlet):
         self.gone = asyncio.Event()
         self.connected_at: float | None = None
         self._settled = asyncio.Event()
-        self._kinds = ("video", "audio") if sound else ("video",)
+        self._kinds = ("video", "audio") if audio else ("video",)
         self._connection.on("connectionstatechange", self._follow)
 
     def leave(self) -> None:

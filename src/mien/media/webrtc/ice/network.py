@@ -28,7 +28,7 @@ Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class IceNetworkSettings:
     """What peers use and announce.
 
     Attributes:
@@ -57,7 +57,7 @@ class Reach:
 
         Example:
             >>> own = [("lo", ip_address("127.0.0.1")), ("eth0", ip_address("10.0.0.5"))]
-            >>> Reach(bind_to=("10.0.0.0/8",)).choose(own), Reach().choose(own), Reach().choose(own[:1])
+            >>> IceNetworkSettings(bind_to=("10.0.0.0/8",)).choose(own), IceNetworkSettings().choose(own), IceNetworkSettings().choose(own[:1])
             (['10.0.0.5'], ['10.0.0.5'], ['127.0.0.1'])
         """
         own = list(own)
@@ -73,7 +73,7 @@ class Reach:
         """Return under which address peers elsewhere reach `address`.
 
         Example:
-            >>> Reach(public_addresses=("203.0.113.7",)).announced("10.0.0.5")
+            >>> IceNetworkSettings(public_addresses=("203.0.113.7",)).announced("10.0.0.5")
             '203.0.113.7'
         """
         local = ip_address(address)
@@ -94,9 +94,9 @@ class Reach:
 
         Example:
             >>> own = [("lo", ip_interface("127.0.0.1/8")), ("eth0", ip_interface("10.0.0.5/24"))]
-            >>> Reach().networks(own)
+            >>> IceNetworkSettings().networks(own)
             (IPv4Network('10.0.0.0/24'),)
-            >>> Reach(public_addresses=("203.0.113.7",), peer_networks=("172.16.0.0/12",)).networks(own)
+            >>> IceNetworkSettings(public_addresses=("203.0.113.7",), peer_networks=("172.16.0.0/12",)).networks(own)
             (IPv4Network('172.16.0.0/12'),)
         """
         own = list(own)
@@ -122,7 +122,7 @@ class Reach:
         return any(wanted == name or _holds(wanted, address) for wanted in self.bind_to)
 
 
-DEFAULT_REACH: Final = Reach()
+DEFAULT_ICE_NETWORK: Final = IceNetworkSettings()
 """Every address but the loopback, as it is, on any port."""
 
 

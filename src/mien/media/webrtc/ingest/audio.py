@@ -7,22 +7,22 @@ from typing import Final
 
 from aiortc.rtp import RtpPacket
 
-from mien.media.codecs.encoded import SOUND_CLOCK_RATE
+from mien.media.codecs.encoded import AUDIO_CLOCK_RATE
 
 _RTP_SEQUENCES: Final = 1 << 16
 _RTP_TICKS: Final = 1 << 32
 _MAX_STEP: Final = 500
 """A step in sequence numbers above ten seconds of packets is a new count."""
-_LONGEST_TICKS: Final = SOUND_CLOCK_RATE * 120 // 1000
+_LONGEST_TICKS: Final = AUDIO_CLOCK_RATE * 120 // 1000
 """RFC 6716, 3.2: a packet holds 120 ms at most."""
-_JUMP_TICKS: Final = SOUND_CLOCK_RATE // 10
-_APART_TICKS: Final = SOUND_CLOCK_RATE * 15 // 1000
+_JUMP_TICKS: Final = AUDIO_CLOCK_RATE // 10
+_APART_TICKS: Final = AUDIO_CLOCK_RATE * 15 // 1000
 _SEEN: Final = 50
 """A second of packets tells a drift from a passing guess."""
 
 
 @dataclass(frozen=True, slots=True)
-class CapturedSound:
+class CapturedAudio:
     """One Opus packet of a publisher.
 
     Attributes:
@@ -60,7 +60,7 @@ def duration_ticks(packet: bytes) -> int:
     return ticks if ticks <= _LONGEST_TICKS else 0
 
 
-class SoundOrder:
+class AudioReorderer:
     """Puts the packets of one media track in their order; late ones and copies are left out.
 
     A packet that is ahead of its turn waits for one more to come, no longer: a listener's own buffer hides a
@@ -106,7 +106,7 @@ class SoundOrder:
         return self._ticks
 
 
-class SoundClock:
+class AudioClock:
     """Gives sound its presentation times: as even as the publisher's own count, and near the capture times.
 
     A listener's buffer takes packets that do not join exactly for a loss and covers it up, audibly. So a
@@ -127,9 +127,9 @@ class SoundClock:
         """Expect another publisher, with another count."""
         self._shift = None
 
-    def pts(self, sound: CapturedSound) -> int | None:
-        """Return the presentation time of `sound`; None if that has passed already."""
-        wanted = round((sound.at - self._epoch) * SOUND_CLOCK_RATE) - sound.ticks
+    def pts(self, audio: CapturedAudio) -> int | None:
+        """Return the presentation time of `audio`; None if that has passed already."""
+        wanted = round((audio.at - self._epoch) * AUDIO_CLOCK_RATE) - audio.ticks
         if self._shift is None or abs(wanted - self._shift) > _JUMP_TICKS:
             self._shift = wanted
             self._apart.clear()
@@ -137,7 +137,7 @@ class SoundClock:
         if len(self._apart) == _SEEN and abs(apart := round(median(self._apart))) > _APART_TICKS:
             self._shift += apart
             self._apart.clear()
-        pts = sound.ticks + self._shift
+        pts = audio.ticks + self._shift
         if pts <= self._last_pts:
             return None
         self._last_pts = pts

@@ -18,7 +18,7 @@ _REPORTS: Final = 3
 
 
 @dataclass(slots=True)
-class _Line:
+class _SrtpWriter:
     """One media track: from its RTP clock to ours.
 
     Attributes:
@@ -85,11 +85,11 @@ class CaptureClock:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._lines: dict[str, _Line] = {}
+        self._lines: dict[str, _SrtpWriter] = {}
 
     def arrived(self, kind: str, raw_timestamp: int, clock_rate: int) -> None:
         """Note an RTP packet of track `kind` that came in just now."""
-        self._lines.setdefault(kind, _Line(clock_rate)).arrived(raw_timestamp, self._now())
+        self._lines.setdefault(kind, _SrtpWriter(clock_rate)).arrived(raw_timestamp, self._now())
 
     def reported(self, kind: str, ntp_seconds: float, raw_timestamp: int) -> None:
         """Note a sender report of track `kind`."""
@@ -106,7 +106,7 @@ class CaptureClock:
         at = line.unwrap(raw_timestamp) / line.clock_rate + line.transit + self._correction(line)
         return min(max(at, now - _OLDEST_S), now)
 
-    def _correction(self, line: _Line) -> float:
+    def _correction(self, line: _SrtpWriter) -> float:
         """Return what the sender reports add to the track's own transit time: zero or less."""
         delays = [delay for delay in (other.delay for other in self._lines.values()) if delay is not None]
         if len(delays) < 2 or line.delay is None:

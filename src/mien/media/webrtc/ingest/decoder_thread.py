@@ -13,7 +13,7 @@ from av.video.codeccontext import VideoCodecContext
 
 from mien.media.codecs.annex_b import ParameterSets
 from mien.media.codecs.encoded import VideoCodec
-from mien.media.webrtc.ingest.depacketizer import EncodedFrame
+from mien.media.webrtc.ingest.depacketizer import ReceivedFrame
 
 log = structlog.get_logger()
 
@@ -32,7 +32,7 @@ class DecoderThread:
     itself calls damaged go nowhere.
 
     Args:
-        hand_on: Called on this thread with each picture and its capture time.
+        sink: Called on this thread with each picture and its capture time.
         ask_for_keyframe: Called, on any thread, when nothing can be decoded before the next key frame.
         max_pixels: Larger pictures are refused before memory is taken for them.
         offer: The SDP of the publisher.
@@ -45,18 +45,18 @@ class DecoderThread:
     def __init__(
         self,
         *,
-        hand_on: Callable[[av.VideoFrame, float], None],
+        sink: Callable[[av.VideoFrame, float], None],
         ask_for_keyframe: Callable[[], None],
         max_pixels: int,
         offer: str,
     ) -> None:
         self.dropped = 0
         self.errors = 0
-        self._hand_on = hand_on
+        self._sink = sink
         self._ask_for_keyframe = ask_for_keyframe
         self._max_pixels = max_pixels
         self._parameter_sets = ParameterSets(offer)
-        self._waiting: deque[tuple[EncodedFrame, float]] = deque()
+        self._waiting: deque[tuple[ReceivedFrame, float]] = deque()
         self._in_step = False
         self._closed = False
         self._changed = threading.Condition()
@@ -64,7 +64,7 @@ class DecoderThread:
         self._thread = threading.Thread(target=self._run, name="mien-decoder", daemon=True)
         self._thread.start()
 
-    def put(self, frame: EncodedFrame, at: float) -> None:
+    def put(self, frame: ReceivedFrame, at: float) -> None:
         """Decode `frame`, captured at `at` seconds, when its turn comes. Never waits."""
         with self._changed:
             if len(self._waiting) == _MAX_WAITING:
@@ -101,7 +101,7 @@ class DecoderThread:
             except Exception as error:  # noqa: BLE001  # the frame is a stranger's; no frame may end the thread
                 self._wait_for_keyframe(error)
 
-    def _decode(self, frame: EncodedFrame, at: float) -> None:
+    def _decode(self, frame: ReceivedFrame, at: float) -> None:
         data = frame.data
         if frame.is_keyframe:
             data = self._parameter_sets.complete(data) if frame.codec is VideoCodec.H264 else data
@@ -115,7 +115,7 @@ class DecoderThread:
             if picture.width * picture.height > self._max_pixels:
                 raise ValueError(f"a picture may have {self._max_pixels} pixels, got {picture.width}x{picture.height}")
             if picture.pts is not None and not self._closed:
-                self._hand_on(picture, float(picture.pts * _MICROSECOND))
+                self._sink(picture, float(picture.pts * _MICROSECOND))
 
     def _wait_for_keyframe(self, error: Exception) -> None:
         self.errors += 1

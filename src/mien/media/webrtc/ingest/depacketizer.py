@@ -12,7 +12,7 @@ from aiortc.rtp import RtpPacket
 
 from mien.media.codecs.annex_b import START_CODE, parameter_sets_first
 from mien.media.codecs.encoded import VideoCodec
-from mien.media.webrtc.feedback import Wishes
+from mien.media.webrtc.feedback import RtcpFeedback
 
 MAX_FRAME_BYTES: Final = 2 << 20
 """Ten times a key frame of 1080p at a browser's best quality."""
@@ -42,7 +42,7 @@ _VP8_KEY_START: Final = b"\x9d\x01\x2a"
 
 
 @dataclass(frozen=True, slots=True)
-class EncodedFrame:
+class ReceivedFrame:
     """One frame as the publisher's encoder made it, whole.
 
     Attributes:
@@ -176,7 +176,7 @@ class _Hole:
     times_asked: int = 0
 
 
-class Assembler:
+class Depacketizer:
     """Puts the packets of one media track together into frames.
 
     A hole is asked for at once, and again after a round trip. When it stays, the frames that build on it are
@@ -207,7 +207,7 @@ class Assembler:
         self._in_step = False  # whether the decoder has what the next frame builds on
         self._keyframe_asked_at = -_KEYFRAME_INTERVAL_S
 
-    def add(self, packet: RtpPacket, now: float) -> list[EncodedFrame]:
+    def add(self, packet: RtpPacket, now: float) -> list[ReceivedFrame]:
         """Take a packet that came at `now`, retransmissions undone; return the frames that it completes."""
         codec = self._payload_types.get(packet.payload_type)
         if codec is None:
@@ -228,7 +228,7 @@ class Assembler:
             self._begin_at(self._highest + 1)
         return frames
 
-    def wishes(self, now: float) -> Wishes:
+    def feedback(self, now: float) -> RtcpFeedback:
         """Return what to ask the sender for just now; call it after every packet."""
         again_s = self.rtt_s * _ASK_AGAIN + _ASK_MARGIN_S
         lost = []
@@ -241,7 +241,7 @@ class Assembler:
         keyframe = not self._in_step and not self._keyframe_is_coming() and self._may_ask_for_keyframe(now)
         if keyframe:
             self._keyframe_asked_at = now
-        return Wishes(tuple(sorted(lost)), keyframe)
+        return RtcpFeedback(tuple(sorted(lost)), keyframe)
 
     def start_over(self) -> None:
         """Hand on nothing until the next key frame: what was handed on could not be decoded."""
@@ -337,7 +337,7 @@ class Assembler:
 
     # Frames ---------------------------------------------------------------------------------------------------
 
-    def _whole_frames(self) -> Iterator[EncodedFrame]:
+    def _whole_frames(self) -> Iterator[ReceivedFrame]:
         while (end := self._end_of_frame()) is not None:
             packets = [self._held[number] for number in range(self._next, end)]
             began_clean = self._clean
@@ -367,7 +367,7 @@ class Assembler:
         return None
 
 
-def _join(packets: list[_Held], *, began_clean: bool) -> EncodedFrame | None:
+def _join(packets: list[_Held], *, began_clean: bool) -> ReceivedFrame | None:
     """Return the frame that `packets` make, or None if they make none."""
     codec, timestamp = packets[0].codec, packets[0].timestamp
     media = [held for held in packets if not held.is_padding]
@@ -382,4 +382,4 @@ def _join(packets: list[_Held], *, began_clean: bool) -> EncodedFrame | None:
         # A unit that one packet leaves open goes on in the next one.
         fits = [False, *(piece.goes_on for piece in pieces)] == [*(piece.continues for piece in pieces), False]
         data = parameter_sets_first(data) if is_key else data
-    return EncodedFrame(data, codec, timestamp, is_key) if fits else None
+    return ReceivedFrame(data, codec, timestamp, is_key) if fits else None

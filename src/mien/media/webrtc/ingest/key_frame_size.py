@@ -3,7 +3,7 @@
 from typing import Final
 
 from mien.media.codecs.encoded import VideoCodec
-from mien.media.webrtc.ingest.depacketizer import EncodedFrame
+from mien.media.webrtc.ingest.depacketizer import ReceivedFrame
 
 _START_CODE: Final = b"\0\0\1"
 _SPS: Final = 7
@@ -13,7 +13,7 @@ _WITH_CHROMA: Final = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 
 _MOST_ZEROS: Final = 31
 
 
-def key_frame_size_wh(frame: EncodedFrame) -> tuple[int, int] | None:
+def key_frame_size_wh(frame: ReceivedFrame) -> tuple[int, int] | None:
     r"""Return width and height of a key frame, cropping left aside; None where they cannot be read.
 
     Source:
@@ -21,7 +21,7 @@ def key_frame_size_wh(frame: EncodedFrame) -> tuple[int, int] | None:
 
     Example:
         >>> data = b"\x10\x00\x00\x9d\x01\x2a\x80\x02\xe0\x01"
-        >>> key_frame_size_wh(EncodedFrame(data, VideoCodec.VP8, 0, is_keyframe=True))
+        >>> key_frame_size_wh(ReceivedFrame(data, VideoCodec.VP8, 0, is_keyframe=True))
         (640, 480)
     """
     if not frame.is_keyframe:

@@ -1,7 +1,7 @@
 """Ingest: a publisher's peer connection, from which pictures and sound come with their capture time.
 
-packets ─► Assembler ─► whole frames ─► DecoderThread ─► newest picture ─► `video`
-       └─► SoundOrder ─► Opus packets, undecoded ────────────────────────► `sound`
+packets ─► Depacketizer ─► whole frames ─► DecoderThread ─► newest picture ─► `video`
+       └─► AudioReorderer ─► Opus packets, undecoded ────────────────────────► `audio`
 """
 
 import asyncio
@@ -20,18 +20,18 @@ from aiortc.rtp import RtpPacket
 from mien.media.codecs.encoded import VideoCodec
 from mien.media.newest import Newest
 from mien.media.webrtc.aiortc_internals import on_goodbye, take_packets, watch_clock
-from mien.media.webrtc.feedback import Wishes
-from mien.media.webrtc.ingest.audio import CapturedSound, SoundOrder
+from mien.media.webrtc.feedback import RtcpFeedback
+from mien.media.webrtc.ingest.audio import AudioReorderer, CapturedAudio
 from mien.media.webrtc.ingest.capture_clock import CaptureClock
 from mien.media.webrtc.ingest.decoder_thread import DecoderThread
-from mien.media.webrtc.ingest.depacketizer import Assembler, EncodedFrame
-from mien.media.webrtc.ingest.simulcast import Layers
+from mien.media.webrtc.ingest.depacketizer import Depacketizer, ReceivedFrame
+from mien.media.webrtc.ingest.simulcast import SimulcastSelector
 from mien.media.webrtc.peer import CLOCK_RATES, IceServer, Peer
 from mien.media.webrtc.sdp.parse import Offer, payload_types, with_start_bitrate
 
 log = structlog.get_logger()
 
-_SOUND_QUEUE: Final = 250
+_AUDIO_QUEUE: Final = 250
 """Five seconds; the reader only passes packets on, so it is never that late."""
 _THREAD_TIMEOUT_S: Final = 2.0
 
@@ -62,24 +62,24 @@ class Ingest(Peer):
         self._transceivers: dict[str, RTCRtpTransceiver] = {}
         self._start_kbps = start_kbps
         self._max_kbps = max_kbps
-        self._assembler: Assembler | Layers = Assembler({})
+        self._depacketizer: Depacketizer | SimulcastSelector = Depacketizer({})
         self._decoder = DecoderThread(
-            hand_on=self._hand_on,
+            sink=self._sink,
             ask_for_keyframe=self._start_over,
             max_pixels=max_pixels,
             offer=offer.text,
         )
-        self._pictures = Newest[tuple[av.VideoFrame, float]]()
-        self._picture_came = asyncio.Event()
+        self._frames = Newest[tuple[av.VideoFrame, float]]()
+        self._frame_came = asyncio.Event()
         self._last_at = -math.inf
-        self._sound_order = SoundOrder()
-        self._sounds: deque[CapturedSound] = deque(maxlen=_SOUND_QUEUE)
-        self._sound_came = asyncio.Event()
+        self._audio_order = AudioReorderer()
+        self._audio_packets: deque[CapturedAudio] = deque(maxlen=_AUDIO_QUEUE)
+        self._audio_came = asyncio.Event()
 
     @property
     def dropped(self) -> int:
         """Pictures that came and were not read: broken, late, or overtaken by a newer one."""
-        return self._assembler.dropped + self._decoder.dropped + self._decoder.errors + self._pictures.dropped
+        return self._depacketizer.dropped + self._decoder.dropped + self._decoder.errors + self._frames.dropped
 
     async def answer(self) -> str:
         """Return the SDP answer with the hint that makes a browser begin at full quality.
@@ -94,36 +94,38 @@ class Ingest(Peer):
             if kind == "video":
                 codecs = {number: VideoCodec(name) for number, name in types.items()}
                 is_simulcast = self.offer.is_simulcast
-                self._assembler = Layers(codecs, changed=self._change_layer) if is_simulcast else Assembler(codecs)
+                self._depacketizer = (
+                    SimulcastSelector(codecs, changed=self._change_layer) if is_simulcast else Depacketizer(codecs)
+                )
                 take_packets(receiver, self._take_video)
                 on_goodbye(receiver, self.leave)
             else:
-                take_packets(receiver, self._take_sound)
+                take_packets(receiver, self._take_audio)
             watch_clock(receiver, kind, CLOCK_RATES[kind], types, self._clock, is_heard=self._is_heard)
         return with_start_bitrate(answer, start_kbps=self._start_kbps, max_kbps=self._max_kbps)
 
     async def video(self) -> AsyncIterator[tuple[av.VideoFrame, float]]:
         """Yield the newest picture, each time, with its capture time, which rises, until the publisher stops."""
         while not self.gone.is_set():
-            await self._picture_came.wait()
-            self._picture_came.clear()
-            newest = self._pictures.get(timeout_s=0)
+            await self._frame_came.wait()
+            self._frame_came.clear()
+            newest = self._frames.get(timeout_s=0)
             if newest is not None and not self.gone.is_set():
                 yield newest
 
-    async def sound(self) -> AsyncIterator[CapturedSound]:
+    async def audio(self) -> AsyncIterator[CapturedAudio]:
         """Yield Opus packets in order until the publisher stops; none without sound."""
         while not self.gone.is_set():
-            await self._sound_came.wait()
-            self._sound_came.clear()
-            while self._sounds:
-                yield self._sounds.popleft()
+            await self._audio_came.wait()
+            self._audio_came.clear()
+            while self._audio_packets:
+                yield self._audio_packets.popleft()
 
     def leave(self) -> None:
         """Let whoever serves this peer close it; nothing more is yielded."""
         super().leave()
-        self._picture_came.set()
-        self._sound_came.set()
+        self._frame_came.set()
+        self._audio_came.set()
 
     async def close(self) -> None:
         """Close the connection and end the decoder; safe to call twice."""
@@ -139,18 +141,18 @@ class Ingest(Peer):
 
     # Video ----------------------------------------------------------------------------------------------------
 
-    def _take_video(self, packet: RtpPacket) -> Wishes:
+    def _take_video(self, packet: RtpPacket) -> RtcpFeedback:
         now = time.monotonic()
-        for frame in self._assembler.add(packet, now):
+        for frame in self._depacketizer.add(packet, now):
             self._decoder.put(frame, self._rising(self._clock.captured("video", frame.timestamp)))
-        return self._assembler.wishes(now)
+        return self._depacketizer.feedback(now)
 
     def _is_heard(self, source: int) -> bool:
         """Whether a source's RTP clock is that of the frames which go on; simulcast layers have one each."""
-        layers = self._assembler
-        return not isinstance(layers, Layers) or layers.source in {None, source}
+        layers = self._depacketizer
+        return not isinstance(layers, SimulcastSelector) or layers.source in {None, source}
 
-    def _change_layer(self, frame: EncodedFrame) -> None:
+    def _change_layer(self, frame: ReceivedFrame) -> None:
         self._clock.arrived("video", frame.timestamp, CLOCK_RATES["video"])
 
     def _rising(self, at: float) -> float:
@@ -158,13 +160,13 @@ class Ingest(Peer):
         self._last_at = max(at, self._last_at + 1e-3)
         return self._last_at
 
-    def _hand_on(self, picture: av.VideoFrame, at: float) -> None:
-        self._pictures.put((picture, at))
-        self._on_loop(self._picture_came)
+    def _sink(self, picture: av.VideoFrame, at: float) -> None:
+        self._frames.put((picture, at))
+        self._on_loop(self._frame_came)
 
     def _start_over(self) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to ask
-            self._loop.call_soon_threadsafe(self._assembler.start_over)
+            self._loop.call_soon_threadsafe(self._depacketizer.start_over)
 
     def _on_loop(self, event: asyncio.Event) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody reads any more
@@ -172,8 +174,8 @@ class Ingest(Peer):
 
     # Sound ----------------------------------------------------------------------------------------------------
 
-    def _take_sound(self, packet: RtpPacket) -> None:
-        for turn, ticks in self._sound_order.add(packet):
+    def _take_audio(self, packet: RtpPacket) -> None:
+        for turn, ticks in self._audio_order.add(packet):
             at = self._clock.captured("audio", turn.timestamp)
-            self._sounds.append(CapturedSound(turn.payload, ticks, at))
-            self._sound_came.set()
+            self._audio_packets.append(CapturedAudio(turn.payload, ticks, at))
+            self._audio_came.set()

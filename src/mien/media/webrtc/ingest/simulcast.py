@@ -7,8 +7,8 @@ from typing import Final
 from aiortc.rtp import RtpPacket
 
 from mien.media.codecs.encoded import VideoCodec
-from mien.media.webrtc.feedback import Wishes
-from mien.media.webrtc.ingest.depacketizer import Assembler, EncodedFrame
+from mien.media.webrtc.feedback import RtcpFeedback
+from mien.media.webrtc.ingest.depacketizer import Depacketizer, ReceivedFrame
 from mien.media.webrtc.ingest.key_frame_size import key_frame_size_wh
 
 _SILENT_S: Final = 1.0
@@ -22,17 +22,17 @@ class _Layer:
     """One simulcast layer, by its source.
 
     Attributes:
-        assembler: Of its packets.
+        depacketizer: Of its packets.
         heard_at: When its last packet came.
         pixels: Of its last key frame; 0 before one came.
     """
 
-    assembler: Assembler
+    depacketizer: Depacketizer
     heard_at: float
     pixels: int = 0
 
 
-class Layers:
+class SimulcastSelector:
     """Puts the packets of one media track together, and hands on the frames of its largest layer.
 
     An offer says which layers there are, but not which is the best: by RFC 8853 the first is preferred, yet
@@ -48,26 +48,26 @@ class Layers:
     """
 
     def __init__(
-        self, payload_types: Mapping[int, VideoCodec], *, changed: Callable[[EncodedFrame], None] = lambda _: None
+        self, payload_types: Mapping[int, VideoCodec], *, changed: Callable[[ReceivedFrame], None] = lambda _: None
     ) -> None:
         self.source: int | None = None
         self._payload_types = payload_types
         self._changed = changed
         self._layers: dict[int, _Layer] = {}
-        self._asked = Wishes()
+        self._asked = RtcpFeedback()
         self._dropped_before = 0
 
     @property
     def dropped(self) -> int:
         """Frames that came but could not be used, of all layers."""
-        return self._dropped_before + sum(layer.assembler.dropped for layer in self._layers.values())
+        return self._dropped_before + sum(layer.depacketizer.dropped for layer in self._layers.values())
 
-    def add(self, packet: RtpPacket, now: float) -> list[EncodedFrame]:
+    def add(self, packet: RtpPacket, now: float) -> list[ReceivedFrame]:
         """Take a packet that came at `now`; return the frames that it completes, of the layer that goes on."""
         layer = self._layer(packet.ssrc, now)
         if packet.payload:
             layer.heard_at = now  # to a layer that is switched off browsers send padding, to probe the line
-        frames = layer.assembler.add(packet, now)
+        frames = layer.depacketizer.add(packet, now)
         for frame in frames:
             if size_wh := key_frame_size_wh(frame):
                 layer.pixels = size_wh[0] * size_wh[1]
@@ -75,24 +75,24 @@ class Layers:
                     self.source = packet.ssrc
                     self._changed(frame)
                     frames = frames[frames.index(frame) :]
-        self._asked = self._wishes_of(packet.ssrc, layer, now)
+        self._asked = self._specs_of(packet.ssrc, layer, now)
         return frames if packet.ssrc == self.source else []
 
-    def wishes(self, _now: float) -> Wishes:
+    def feedback(self, _now: float) -> RtcpFeedback:
         """Return what to ask the sender of the last packet for."""
         return self._asked
 
     def start_over(self) -> None:
         """Hand on nothing until the next key frame: what was handed on could not be decoded."""
         if self.source in self._layers:
-            self._layers[self.source].assembler.start_over()
+            self._layers[self.source].depacketizer.start_over()
 
     def _layer(self, source: int, now: float) -> _Layer:
         if source not in self._layers:
             while len(self._layers) >= _MAX_LAYERS:
                 oldest = min(self._layers, key=lambda each: self._layers[each].heard_at)
-                self._dropped_before += self._layers.pop(oldest).assembler.dropped
-            self._layers[source] = _Layer(Assembler(self._payload_types), now)
+                self._dropped_before += self._layers.pop(oldest).depacketizer.dropped
+            self._layers[source] = _Layer(Depacketizer(self._payload_types), now)
         return self._layers[source]
 
     def _takes_over(self, layer: _Layer, now: float) -> bool:
@@ -104,17 +104,17 @@ class Layers:
         present = self._layers.get(self.source) if self.source is not None else None
         return present if present is not None and now - present.heard_at < _SILENT_S else None
 
-    def _wishes_of(self, source: int, layer: _Layer, now: float) -> Wishes:
+    def _specs_of(self, source: int, layer: _Layer, now: float) -> RtcpFeedback:
         """Ask for what one layer needs. Holes in a layer that nobody looks at are of no concern."""
-        wishes = layer.assembler.wishes(now)
+        feedback = layer.depacketizer.feedback(now)
         if source == self.source:
-            return wishes
+            return feedback
         if self._present(now) is not None and layer.pixels:
-            return Wishes()
-        if not wishes.keyframe and self._is_best(layer, now):
-            layer.assembler.start_over()
-            wishes = layer.assembler.wishes(now)
-        return Wishes(wishes.lost, keyframe=wishes.keyframe)
+            return RtcpFeedback()
+        if not feedback.keyframe and self._is_best(layer, now):
+            layer.depacketizer.start_over()
+            feedback = layer.depacketizer.feedback(now)
+        return RtcpFeedback(feedback.lost, keyframe=feedback.keyframe)
 
     def _is_best(self, layer: _Layer, now: float) -> bool:
         heard = [each for each in self._layers.values() if now - each.heard_at < _SILENT_S]

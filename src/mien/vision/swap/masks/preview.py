@@ -9,7 +9,7 @@ import numpy as np
 from mien.vision.mesh.regions import ramp
 from mien.vision.swap.masks.builtin import builtin_mask
 from mien.vision.swap.masks.light import Finish, MaskLight
-from mien.vision.swap.render_texture import drape, facing
+from mien.vision.swap.render_texture import facing, render_texture
 from mien.vision.swap.swapper import MASK_LIMITS
 from mien.vision.types import Image, Mesh
 
@@ -35,7 +35,7 @@ def mask_preview(name: str) -> Image:
     backdrop = np.broadcast_to(np.array(_BACKDROP, np.float32) * rows, (SIDE, SIDE, 3)).astype(np.uint8)
     mesh = turned(nobody(), _TURN, _NOD)
     lit = MaskLight(cast("Finish", mask.surface)).studio(mask.texture, mesh)  # a built-in mask has no other
-    return drape(backdrop, mesh, ramp(facing(mesh), *MASK_LIMITS.edge_on), lit, mask.matte)[0]
+    return render_texture(backdrop, mesh, ramp(facing(mesh), *MASK_LIMITS.edge_on), lit, mask.matte)[0]
 
 
 def nobody() -> Mesh:

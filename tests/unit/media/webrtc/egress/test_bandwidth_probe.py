@@ -5,7 +5,7 @@ import random
 import pytest
 
 from mien.media.webrtc.egress.bandwidth_probe import Outcome, Probe, RoundTrips
-from mien.media.webrtc.egress.layer_selector import RungChooser
+from mien.media.webrtc.egress.layer_selector import LayerSelector
 
 RATES = (2_000_000, 400_000)
 TICK_S = 0.005
@@ -27,9 +27,9 @@ class Router:
     def __init__(self, width, *, holds_s=0.2, loss=0.0, way_s=0.02, reports_s=0.2, size=PACKET):
         self.width, self.holds_s, self.loss, self.way_s = width, holds_s, loss, way_s
         self.reports_s, self.size = reports_s, size
-        self.chooser = RungChooser(RATES, now=0.0)
-        self.chooser.can_probe = True
-        self.chooser.rung = 1
+        self.layer_selector = LayerSelector(RATES, now=0.0)
+        self.layer_selector.can_probe = True
+        self.layer_selector.layer = 1
         self.now = 0.0
         self.history, self.waits, self.on_line = [], [], []
         self._chance = random.Random(1)  # noqa: S311  # the same losses each time
@@ -46,15 +46,15 @@ class Router:
             self._step(share)
             self.on_line.append((self.now, (self._octets - before) * 8 / TICK_S))
             self.waits.append((self.now, self._queue_s))
-        return self.chooser.rung
+        return self.layer_selector.layer
 
     def _step(self, share):
         self._queue_s = max(self._queue_s - TICK_S, 0.0)
-        self._owed += RATES[self.chooser.rung] * share / 8 * TICK_S
+        self._owed += RATES[self.layer_selector.layer] * share / 8 * TICK_S
         while self._owed >= self.size:
             self._owed -= self.size
             self._send("media")
-        probe = self.chooser.probe
+        probe = self.layer_selector.probe
         if probe is not None:
             room = probe.room(self._octets, now=self.now)
             for _ in range(4):
@@ -67,8 +67,8 @@ class Router:
         while self._due and self._due[0][0] <= self.now:
             self._due.pop(0)[1]()
         if self._is_time(0.25):
-            rung = self.chooser.choose(RATES[self.chooser.rung] * share, now=self.now)
-            self.history.append((self.now, rung, self.chooser.probe is not None))
+            layer = self.layer_selector.choose(RATES[self.layer_selector.layer] * share, now=self.now)
+            self.history.append((self.now, layer, self.layer_selector.probe is not None))
 
     def _is_time(self, every_s):
         return math.floor(self.now / every_s) != math.floor((self.now - TICK_S) / every_s)
@@ -81,7 +81,7 @@ class Router:
         if self._queue_s > max(self.holds_s, spend_s) or self._chance.random() < self.loss:
             self._since[kind][lost] += 1
             if kind == "media":
-                self._due.append((self.now + 2 * self.way_s, lambda: self.chooser.missed(1)))
+                self._due.append((self.now + 2 * self.way_s, lambda: self.layer_selector.on_nack(1)))
                 self._due.sort(key=lambda due: due[0])
         else:
             self._queue_s += spend_s
@@ -97,13 +97,13 @@ class Router:
         estimate, rtt_s = round(self._estimate), 2 * self.way_s + self._queue_s
 
         def hear():
-            chooser, now = self.chooser, self.now
-            chooser.round_trip(rtt_s, now=now)
-            for kind, tell in (("media", chooser.lost), ("again", chooser.lost_again)):
+            layer_selector, now = self.layer_selector, self.now
+            layer_selector.round_trip(rtt_s, now=now)
+            for kind, tell in (("media", layer_selector.lost), ("again", layer_selector.on_receiver_report)):
                 sent, lost = since[kind]
                 if sent:
                     tell(lost / sent, sent, now=now)
-            chooser.estimated(estimate, now=now)
+            layer_selector.estimated(estimate, now=now)
 
         return hear
 
@@ -144,7 +144,7 @@ def test_a_wide_line_is_filled_in_steps_and_gets_the_better_rung():
 def test_a_narrow_line_is_never_given_the_better_rung_and_waits_no_longer_than_a_player_buffers(width):
     line = Router(width)
     line.run(300)
-    assert {rung for _, rung, _ in line.history} == {1}
+    assert {layer for _, layer, _ in line.history} == {1}
     assert probes(line)
     assert max(wait for _, wait in line.waits) <= 0.2
     begun = [began for began, _ in probes(line)]
@@ -156,7 +156,7 @@ def test_a_narrow_line_is_never_given_the_better_rung_and_waits_no_longer_than_a
 def test_a_line_without_a_queue_that_drops_what_is_too_much_refuses():
     line = Router(700_000, holds_s=0.0)
     line.run(120)
-    assert {rung for _, rung, _ in line.history} == {1}
+    assert {layer for _, layer, _ in line.history} == {1}
     assert all(ended - began < 4 for began, ended in probes(line))
 
 
@@ -171,7 +171,7 @@ def test_a_line_that_widens_gets_the_better_rung_within_the_longest_wait_and_a_p
     line.width = 20_000_000
     since = line.now
     line.run(80)
-    risen = next(at for at, rung, _ in line.history if rung == 0)
+    risen = next(at for at, layer, _ in line.history if layer == 0)
     assert risen - since < 70
 
 
@@ -223,12 +223,12 @@ def test_a_probe_that_begins_at_a_standstill_gets_on():
 def test_a_probe_ends_when_its_viewer_is_in_trouble_anyway():
     line = Router(20_000_000)
     line.run(9)
-    assert line.chooser.probe is not None
+    assert line.layer_selector.probe is not None
     for _ in range(8):
-        line.chooser.lost(0.9, 200, now=line.now)
+        line.layer_selector.lost(0.9, 200, now=line.now)
         line.now += 0.3
-        line.chooser.choose(400_000, now=line.now)
-    assert line.chooser.probe is None
+        line.layer_selector.choose(400_000, now=line.now)
+    assert line.layer_selector.probe is None
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_a_probe_ends_when_its_viewer_is_in_trouble_anyway():
         pytest.param(lambda probe: probe.told(trips(0.02, 0.08, 0.09), now=1.0), id="packets that wait"),
         pytest.param(lambda probe: probe.told(trips(0.02, 0.02, 0.15), now=1.0), id="one that waits for long"),
         pytest.param(lambda probe: probe.lost(0.25, 20, now=1.0), id="losses"),
-        pytest.param(lambda probe: probe.missed(4), id="requests"),
+        pytest.param(lambda probe: probe.on_nack(4), id="requests"),
     ],
 )
 def test_each_sign_of_trouble_ends_a_probe_at_once(trouble):
@@ -256,24 +256,24 @@ def test_an_estimate_that_does_not_rise_a_lost_packet_and_a_jittery_line_end_not
         probe.estimated(600_000 - number, now=number / 10)
         probe.told(trips(0.02, 0.1 if number % 2 else 0.03), now=number / 10)
     probe.lost(0.5, 2, now=1.0)
-    probe.missed(1)
+    probe.on_nack(1)
     assert probe.outcome is None
 
 
 def test_no_probe_begins_on_the_best_rung_without_leave_or_where_nothing_can_be_padded():
-    best = RungChooser(RATES, now=0.0)
+    best = LayerSelector(RATES, now=0.0)
     best.can_probe = True
-    waiting = RungChooser(RATES, now=0.0)
-    waiting.can_probe, waiting.rung = True, 1
-    plain = RungChooser(RATES, now=0.0)
-    plain.rung = 1
+    waiting = LayerSelector(RATES, now=0.0)
+    waiting.can_probe, waiting.layer = True, 1
+    plain = LayerSelector(RATES, now=0.0)
+    plain.layer = 1
     for second in range(60):
-        for chooser in (best, plain):
-            chooser.choose(400_000, now=float(second))
-            assert chooser.probe is None
+        for layer_selector in (best, plain):
+            layer_selector.choose(400_000, now=float(second))
+            assert layer_selector.probe is None
         waiting.choose(400_000, now=float(second), may_probe=False)
         assert waiting.probe is None
-    assert (best.rung, waiting.rung, plain.rung) == (0, 1, 0)
+    assert (best.layer, waiting.layer, plain.layer) == (0, 1, 0)
     waiting.choose(400_000, now=61.0)
     assert waiting.probe is not None
 

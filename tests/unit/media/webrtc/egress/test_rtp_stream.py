@@ -4,7 +4,7 @@ import pytest
 
 from mien.media.webrtc.aiortc_internals import StreamTerms
 from mien.media.webrtc.egress.rtp_stream import HISTORY_S, RtpStream, stamp
-from mien.media.webrtc.packets import Departure, PackedFrame
+from mien.media.webrtc.packets import PackedFrame, PacketBatch
 
 
 class Paper:
@@ -42,7 +42,7 @@ def frame(number, packets=3, *, pts=None):
 
 def push(stream, frame, now):
     for first, end in frame.slices():
-        stream.send(Departure(frame, first, end, stamp(now)), now=now)
+        stream.send(PacketBatch(frame, first, end, stamp(now)), now=now)
 
 
 def test_numbers_go_on_through_wraps_and_equal_times(line):
@@ -101,7 +101,7 @@ def test_what_has_not_left_yet_is_not_sent_again(line):
     out = stream(line)
     large = frame(1, 25)
     first, end = large.slices()[0]
-    out.send(Departure(large, first, end, 0), now=0.0)
+    out.send(PacketBatch(large, first, end, 0), now=0.0)
     base = line.sent[0][0]
     out.resend([base + number & 0xFFFF for number in range(25)], now=0.1, rtt_s=0.05)
     assert len(line.again) == end
@@ -132,7 +132,7 @@ def test_a_report_tells_the_instant_of_now_on_the_streams_clock(line):
 def test_a_viewer_who_came_after_a_frame_began_gets_nothing_of_it(line):
     out = stream(line)
     large = frame(1, 25)
-    out.send(Departure(large, 10, 20, 0), now=0.0)
+    out.send(PacketBatch(large, 10, 20, 0), now=0.0)
     assert not line.sent
 
 
@@ -157,7 +157,7 @@ def test_nothing_is_padded_before_anything_was_sent_or_once_it_is_forgotten(line
     assert out.pad(now=0.0) == 0
     large = frame(1, 25)
     first, end = large.slices()[0]
-    out.send(Departure(large, first, end, 0), now=0.0)
+    out.send(PacketBatch(large, first, end, 0), now=0.0)
     out.pad(now=0.1)
     base = line.sent[0][0]
     assert (int.from_bytes(line.again[0][12:14], "big") - base) % 65_536 < end

@@ -6,7 +6,7 @@ import pytest
 
 from mien.errors import SdpError, SdpLimitError
 from mien.media.webrtc.ice.candidates import Candidate, Neighbours, is_fit, read_candidate
-from mien.media.webrtc.ice.network import Reach, own_interfaces
+from mien.media.webrtc.ice.network import IceNetworkSettings, own_interfaces
 
 LINE = "1 1 udp 2130706431 192.0.2.7 50000 typ host"
 
@@ -174,17 +174,26 @@ OWN = [
 @pytest.mark.parametrize(
     ("reach", "near", "far"),
     [
-        pytest.param(Reach(), ["10.0.0.9", "fd12::9", "172.17.0.9"], ["10.0.1.9", "127.0.0.1", "::1"], id="by default"),
-        pytest.param(Reach(bind_to=("eth0",)), ["10.0.0.9"], ["172.17.0.9", "127.0.0.1"], id="one interface"),
-        pytest.param(Reach(bind_to=("lo",)), ["127.0.0.1", "127.9.9.9", "::1"], ["10.0.0.9"], id="the loopback"),
         pytest.param(
-            Reach(public_addresses=("203.0.113.7/10.0.0.5",)),
+            IceNetworkSettings(),
+            ["10.0.0.9", "fd12::9", "172.17.0.9"],
+            ["10.0.1.9", "127.0.0.1", "::1"],
+            id="by default",
+        ),
+        pytest.param(
+            IceNetworkSettings(bind_to=("eth0",)), ["10.0.0.9"], ["172.17.0.9", "127.0.0.1"], id="one interface"
+        ),
+        pytest.param(
+            IceNetworkSettings(bind_to=("lo",)), ["127.0.0.1", "127.9.9.9", "::1"], ["10.0.0.9"], id="the loopback"
+        ),
+        pytest.param(
+            IceNetworkSettings(public_addresses=("203.0.113.7/10.0.0.5",)),
             ["172.17.0.9", "fd12::9"],
             ["10.0.0.9"],
             id="an address that is announced as another",
         ),
         pytest.param(
-            Reach(bind_to=("lo",), peer_networks=("10.0.0.0/8",)),
+            IceNetworkSettings(bind_to=("lo",), peer_networks=("10.0.0.0/8",)),
             ["127.0.0.1", "10.7.7.7"],
             ["172.17.0.9"],
             id="what the operator allows",
@@ -197,7 +206,7 @@ def test_neighbours_are_where_media_listen(reach, near, far):
 
 
 def test_a_machine_without_a_network_has_its_loopback_for_neighbours():
-    assert Neighbours(Reach().networks(OWN[:2])).may_reach("127.0.0.1")
+    assert Neighbours(IceNetworkSettings().networks(OWN[:2])).may_reach("127.0.0.1")
 
 
 def test_this_machine_says_which_networks_it_is_in():

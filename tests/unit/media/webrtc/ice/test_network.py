@@ -4,7 +4,7 @@ from ipaddress import ip_address
 import pytest
 
 from mien.errors import NoPortError, SettingsError
-from mien.media.webrtc.ice.network import Reach, bind_udp, own_addresses
+from mien.media.webrtc.ice.network import IceNetworkSettings, bind_udp, own_addresses
 
 OWN = [
     (name, ip_address(address))
@@ -29,16 +29,16 @@ OWN = [
     ],
 )
 def test_media_use_the_addresses_that_are_meant(bind_to, chosen):
-    assert Reach(bind_to=bind_to).choose(OWN) == chosen
+    assert IceNetworkSettings(bind_to=bind_to).choose(OWN) == chosen
 
 
 def test_a_machine_without_a_network_still_has_its_loopback():
-    assert Reach().choose(OWN[:2]) == ["127.0.0.1", "::1"]
+    assert IceNetworkSettings().choose(OWN[:2]) == ["127.0.0.1", "::1"]
 
 
 def test_an_address_that_the_machine_does_not_have_is_told_at_once():
     with pytest.raises(SettingsError, match=r"10\.9\.9\.9"):
-        Reach(bind_to=("10.9.9.9",)).choose(OWN)
+        IceNetworkSettings(bind_to=("10.9.9.9",)).choose(OWN)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_an_address_that_the_machine_does_not_have_is_told_at_once():
     ],
 )
 def test_peers_hear_of_the_public_address(public, local, announced):
-    assert Reach(public_addresses=public).announced(local) == announced
+    assert IceNetworkSettings(public_addresses=public).announced(local) == announced
 
 
 def test_this_machine_has_addresses_and_none_that_needs_a_zone():
@@ -61,7 +61,7 @@ def test_this_machine_has_addresses_and_none_that_needs_a_zone():
 
 
 def test_ports_are_each_tried_once_and_begin_anywhere():
-    orders = [list(Reach(udp_ports=range(50_000, 50_016)).ports()) for _ in range(50)]
+    orders = [list(IceNetworkSettings(udp_ports=range(50_000, 50_016)).ports()) for _ in range(50)]
     assert all(sorted(order) == list(range(50_000, 50_016)) for order in orders)
     assert len({order[0] for order in orders}) > 1
 

@@ -6,7 +6,7 @@ from aiortc.rtp import RtpPacket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mien.media.webrtc.ingest.audio import CapturedSound, SoundClock, SoundOrder, duration_ticks
+from mien.media.webrtc.ingest.audio import AudioClock, AudioReorderer, CapturedAudio, duration_ticks
 
 TWENTY_MS = bytes([0xFC, 1, 2, 3])
 
@@ -47,7 +47,7 @@ def test_whatever_a_packet_holds_it_sounds_no_longer_than_120_ms(data):
 
 
 def ordered(numbers):
-    order = SoundOrder()
+    order = AudioReorderer()
     turns = [turn for number in numbers for turn in order.add(packet(number))]
     first = turns[0][1]
     return [(ticks - first) // 960 for _, ticks in turns], order
@@ -72,14 +72,14 @@ def test_packets_leave_in_their_order_and_once(came, passed):
 
 
 def test_a_packet_waits_for_one_more_to_come_and_no_longer():
-    order = SoundOrder()
+    order = AudioReorderer()
     order.add(packet(0))
     assert order.add(packet(2)) == []
     assert [turn.sequence_number for turn, _ in order.add(packet(3))] == [65_532, 65_533]
 
 
 def test_another_source_or_a_new_count_is_followed_at_once():
-    order = SoundOrder()
+    order = AudioReorderer()
     order.add(packet(0))
     assert len(order.add(packet(300, ssrc=8))) == 1
     assert len(order.add(packet(20_000, ssrc=8))) == 1
@@ -97,7 +97,7 @@ def test_another_source_or_a_new_count_is_followed_at_once():
     )
 )
 def test_no_packet_raises_and_nothing_piles_up(packets):
-    order = SoundOrder()
+    order = AudioReorderer()
     for each in packets:
         order.add(each)
         assert len(order._early) < 2
@@ -105,7 +105,7 @@ def test_no_packet_raises_and_nothing_piles_up(packets):
 
 def run(clock, times, *, first_ticks=0):
     """Return the presentation times of packets whose capture times are guessed to be `times`."""
-    return [clock.pts(CapturedSound(TWENTY_MS, first_ticks + number * 960, at)) for number, at in enumerate(times)]
+    return [clock.pts(CapturedAudio(TWENTY_MS, first_ticks + number * 960, at)) for number, at in enumerate(times)]
 
 
 def steps(pts):
@@ -114,7 +114,7 @@ def steps(pts):
 
 def test_guesses_that_wobble_leave_the_sound_even():
     dice = random.Random(1)  # noqa: S311  # dice, no secret
-    pts = run(SoundClock(100.0), [101.0 + number * 0.02 + dice.uniform(-0.01, 0.01) for number in range(500)])
+    pts = run(AudioClock(100.0), [101.0 + number * 0.02 + dice.uniform(-0.01, 0.01) for number in range(500)])
     assert set(steps(pts)) == {960}
     assert abs(pts[0] - 48_000) < 960
 
@@ -122,7 +122,7 @@ def test_guesses_that_wobble_leave_the_sound_even():
 def test_a_clock_that_drifts_is_followed_in_rare_steps():
     drift = 1.0003  # three times the worst that a sound card may do
     at = [1.0 + number * 0.02 * drift for number in range(15_000)]  # five minutes
-    pts = run(SoundClock(0.0), at)
+    pts = run(AudioClock(0.0), at)
     assert max(abs(p / 48_000 - a) for p, a in zip(pts, at, strict=True)) < 0.03
     assert sum(step != 960 for step in steps(pts)) < 8
     assert min(steps(pts)) > 0
@@ -130,12 +130,12 @@ def test_a_clock_that_drifts_is_followed_in_rare_steps():
 
 def test_a_jump_is_followed_at_once():
     at = [1.0 + number * 0.02 + (0.3 if number >= 10 else 0) for number in range(20)]
-    assert steps(run(SoundClock(0.0), at)) == [960] * 9 + [960 + 14_400] + [960] * 9
+    assert steps(run(AudioClock(0.0), at)) == [960] * 9 + [960 + 14_400] + [960] * 9
 
 
 def test_time_never_runs_backwards():
     at = [1.0 + number * 0.02 - (0.3 if number >= 10 else 0) for number in range(60)]
-    pts = run(SoundClock(0.0), at)
+    pts = run(AudioClock(0.0), at)
     assert pts.count(None) == 15  # what was given out already is not given out again
     kept = [each for each in pts if each is not None]
     assert min(steps(kept)) > 0
@@ -143,7 +143,7 @@ def test_time_never_runs_backwards():
 
 
 def test_another_publisher_has_another_count():
-    clock = SoundClock(0.0)
+    clock = AudioClock(0.0)
     before = run(clock, [1.0, 1.02])
     clock.restart()
     after = run(clock, [5.0, 5.02], first_ticks=10**9)

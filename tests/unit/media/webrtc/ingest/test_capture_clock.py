@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from mien.media.webrtc.ingest.capture_clock import CaptureClock
 
-VIDEO, SOUND = 90_000, 48_000
+VIDEO, AUDIO = 90_000, 48_000
 
 
 class Now:
@@ -33,7 +33,7 @@ def test_sender_reports_put_both_tracks_on_one_clock(now):
     clock = CaptureClock(now)
     # Taken at 5000 s of the sender's clock; the picture needs 60 ms to us, the sound 10 ms.
     now.at = 1000.010
-    clock.arrived("audio", 480, SOUND)
+    clock.arrived("audio", 480, AUDIO)
     now.at = 1000.060
     clock.arrived("video", 900, VIDEO)
     apart = clock.captured("video", 900) - clock.captured("audio", 480)
@@ -45,7 +45,7 @@ def test_sender_reports_put_both_tracks_on_one_clock(now):
 
 def test_one_report_of_a_busy_sender_moves_nothing(now):
     clock = CaptureClock(now)
-    clock.arrived("audio", 0, SOUND)
+    clock.arrived("audio", 0, AUDIO)
     clock.arrived("video", 0, VIDEO)
     for late in (0.0, 0.2, 0.0, 0.0):
         clock.reported("audio", 5000.0 + late, 0)
@@ -55,7 +55,7 @@ def test_one_report_of_a_busy_sender_moves_nothing(now):
 
 def test_a_report_that_makes_no_sense_changes_nothing(now):
     clock = CaptureClock(now)
-    clock.arrived("audio", 0, SOUND)
+    clock.arrived("audio", 0, AUDIO)
     clock.arrived("video", 0, VIDEO)
     clock.reported("audio", 5000.0, 0)
     clock.reported("video", 9000.0, 0)

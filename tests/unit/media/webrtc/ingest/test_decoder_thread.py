@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mien.media.codecs.encoded import VideoCodec
 from mien.media.webrtc.ingest.decoder_thread import DecoderThread
-from mien.media.webrtc.ingest.depacketizer import EncodedFrame
+from mien.media.webrtc.ingest.depacketizer import ReceivedFrame
 from support.rtp import encode
 
 CODECS = list(VideoCodec)
@@ -45,7 +45,7 @@ class Screen:
 
 @contextmanager
 def decoding(screen, *, max_pixels=1280 * 720, offer="v=0"):
-    decoder = DecoderThread(hand_on=screen.show, ask_for_keyframe=screen.ask, max_pixels=max_pixels, offer=offer)
+    decoder = DecoderThread(sink=screen.show, ask_for_keyframe=screen.ask, max_pixels=max_pixels, offer=offer)
     try:
         yield decoder
     finally:
@@ -92,7 +92,7 @@ def test_no_sprop_of_an_offer_raises(value):
 
 
 def frame(data, codec, *, is_keyframe):
-    return EncodedFrame(data, codec, 0, is_keyframe)
+    return ReceivedFrame(data, codec, 0, is_keyframe)
 
 
 def stream(codec, frames=None):

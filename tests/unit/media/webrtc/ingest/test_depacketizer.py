@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mien.media.codecs.encoded import VideoCodec
-from mien.media.webrtc.ingest.depacketizer import MAX_FRAME_BYTES, Assembler, h264_piece, vp8_piece
+from mien.media.webrtc.ingest.depacketizer import MAX_FRAME_BYTES, Depacketizer, h264_piece, vp8_piece
 from support.rtp import PAYLOAD_TYPES, decoded, encode, flat, gstreamer_payloads, packets_of
 
 CODECS = list(VideoCodec)
@@ -17,17 +17,17 @@ class Receiver:
     """Feeds packets to an assembler, one each 5 ms, and keeps what comes out."""
 
     def __init__(self):
-        self.assembler = Assembler(PAYLOAD_TYPES)
+        self.depacketizer = Depacketizer(PAYLOAD_TYPES)
         self.now = 100.0
         self.frames, self.lost, self.keyframes_asked = [], [], 0
 
     def take(self, packet, *, after_s=0.005):
         self.now += after_s
-        frames = self.assembler.add(packet, self.now)
+        frames = self.depacketizer.add(packet, self.now)
         self.frames += frames
-        wishes = self.assembler.wishes(self.now)
-        self.lost += wishes.lost
-        self.keyframes_asked += wishes.keyframe
+        feedback = self.depacketizer.feedback(self.now)
+        self.lost += feedback.lost
+        self.keyframes_asked += feedback.keyframe
         return frames
 
     @property
@@ -89,7 +89,7 @@ def test_a_request_that_is_not_answered_is_made_again_after_a_round_trip(receive
         receiver.lost.clear()
         if len(asked) == 2:
             break
-    assert asked[1] - asked[0] > receiver.assembler.rtt_s
+    assert asked[1] - asked[0] > receiver.depacketizer.rtt_s
     receiver.take(missing)
     assert receiver.keyframes_asked == 0
 
@@ -104,7 +104,7 @@ def test_a_packet_that_never_comes_costs_the_frames_up_to_a_keyframe_that_is_ask
     assert [frame.timestamp // 3000 for frame in receiver.frames] == [0, *range(24, 30)]
     assert decoded(codec, receiver.data) == 7
     assert 1 <= receiver.keyframes_asked <= 2
-    assert receiver.assembler.lost == 1
+    assert receiver.depacketizer.lost == 1
 
 
 @pytest.mark.parametrize("codec", CODECS)
@@ -170,7 +170,7 @@ def test_after_a_failed_decode_nothing_comes_before_a_keyframe(receiver):
     frames = packets_of(VideoCodec.VP8, FRAMES[VideoCodec.VP8])
     for packet in flat(frames[:5]):
         receiver.take(packet)
-    receiver.assembler.start_over()
+    receiver.depacketizer.start_over()
     for packet in flat(frames[5:]):
         receiver.take(packet)
     assert [frame.timestamp // 3000 for frame in receiver.frames] == [*range(5), *range(12, 24)]
@@ -227,7 +227,7 @@ def test_the_time_from_a_request_to_its_answer_is_learned(receiver):
                 receiver.take(packet)
             while late and late[0][0] <= receiver.now:
                 receiver.take(late.pop(0)[1], after_s=0)
-    assert 0.02 < receiver.assembler.rtt_s < 0.05
+    assert 0.02 < receiver.depacketizer.rtt_s < 0.05
 
 
 @pytest.mark.parametrize("codec", CODECS)
@@ -249,8 +249,8 @@ def test_whatever_is_lost_no_frame_with_a_hole_comes_out_and_pictures_come_back(
     assert len(receiver.frames) > 250
 
 
-def held(assembler):
-    return len(assembler._held), sum(each.size for each in assembler._held.values()), len(assembler._holes)
+def held(depacketizer):
+    return len(depacketizer._held), sum(each.size for each in depacketizer._held.values()), len(depacketizer._holes)
 
 
 @given(
@@ -306,7 +306,7 @@ def test_what_waits_has_a_bound(receiver):
     payload = bytes([0x10, 1]) + bytes(1200)
     for number in range(0, 3_000_000, 400):  # every packet leaves a gap
         receiver.take(RtpPacket(96, 0, number % 65_536, 0, 7, payload), after_s=0.0001)
-        packets, size, holes = held(receiver.assembler)
+        packets, size, holes = held(receiver.depacketizer)
         assert packets <= 2048
         assert holes <= 2048
         assert size <= MAX_FRAME_BYTES
@@ -314,5 +314,5 @@ def test_what_waits_has_a_bound(receiver):
             break
     for number in range(5000):  # one frame without an end
         receiver.take(RtpPacket(96, 0, number, 0, 9, payload), after_s=0.0001)
-        assert held(receiver.assembler)[1] <= MAX_FRAME_BYTES
+        assert held(receiver.depacketizer)[1] <= MAX_FRAME_BYTES
     assert receiver.frames == []

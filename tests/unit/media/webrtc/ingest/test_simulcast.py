@@ -6,9 +6,9 @@ import pytest
 from aiortc.rtp import RtpPacket
 
 from mien.media.codecs.encoded import VideoCodec
-from mien.media.webrtc.ingest.depacketizer import EncodedFrame
+from mien.media.webrtc.ingest.depacketizer import ReceivedFrame
 from mien.media.webrtc.ingest.key_frame_size import key_frame_size_wh
-from mien.media.webrtc.ingest.simulcast import Layers
+from mien.media.webrtc.ingest.simulcast import SimulcastSelector
 from support.rtp import PAYLOAD_TYPES, decoded, encode, packets_of
 
 CODECS = list(VideoCodec)
@@ -29,7 +29,7 @@ class Sender:
     def __init__(self, codec, order=(11, 22, 33)):
         self.codec, self.order = codec, order
         self.changes = []
-        self.layers = Layers(PAYLOAD_TYPES, changed=lambda frame: self.changes.append(frame.timestamp))
+        self.layers = SimulcastSelector(PAYLOAD_TYPES, changed=lambda frame: self.changes.append(frame.timestamp))
         self.now = 100.0
         self.frames, self.asked = [], dict.fromkeys(order, 0)
         self.lost = dict.fromkeys(order, 0)
@@ -42,9 +42,9 @@ class Sender:
                     if (source, number, index) in without:
                         continue
                     self.frames += self.layers.add(packet, self.now)
-                    wishes = self.layers.wishes(self.now)
-                    self.asked[source] += wishes.keyframe
-                    self.lost[source] += len(wishes.lost)
+                    feedback = self.layers.feedback(self.now)
+                    self.asked[source] += feedback.keyframe
+                    self.lost[source] += len(feedback.lost)
 
     @property
     def sizes(self):
@@ -120,7 +120,7 @@ def test_holes_in_a_layer_that_nobody_looks_at_are_not_asked_for():
 
 
 def test_sources_without_end_cost_a_few_assemblers():
-    layers = Layers(PAYLOAD_TYPES)
+    layers = SimulcastSelector(PAYLOAD_TYPES)
     (packet, *_) = FRAMES[VideoCodec.VP8, 11][0]
     for source in range(1000):
         packet.ssrc = source
@@ -133,7 +133,7 @@ def test_sources_without_end_cost_a_few_assemblers():
 @pytest.mark.parametrize("size_wh", [(16, 16), (640, 480), (1280, 720), (320, 1088)])
 def test_the_size_of_a_key_frame_is_read_from_it(codec, size_wh):
     (data,) = encode(codec, 1, size_wh=size_wh)
-    width, height = key_frame_size_wh(EncodedFrame(data, codec, 0, is_keyframe=True))
+    width, height = key_frame_size_wh(ReceivedFrame(data, codec, 0, is_keyframe=True))
     assert (width, height) == (size_wh if codec is VideoCodec.VP8 else tuple(-(-side // 16) * 16 for side in size_wh))
     assert decoded(codec, [data]) == 1
 
@@ -148,7 +148,7 @@ def test_h264_sizes_are_read_in_every_profile(profile):
         format=context.pix_fmt
     )
     data = b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)])
-    assert key_frame_size_wh(EncodedFrame(data, VideoCodec.H264, 0, is_keyframe=True)) == (640, 368)
+    assert key_frame_size_wh(ReceivedFrame(data, VideoCodec.H264, 0, is_keyframe=True)) == (640, 368)
 
 
 @pytest.mark.parametrize(
@@ -156,6 +156,6 @@ def test_h264_sizes_are_read_in_every_profile(profile):
 )
 def test_what_is_no_key_frame_has_no_size(data):
     for codec in CODECS:
-        size = key_frame_size_wh(EncodedFrame(data, codec, 0, is_keyframe=True))
+        size = key_frame_size_wh(ReceivedFrame(data, codec, 0, is_keyframe=True))
         assert size is None or min(size) >= 0
-        assert key_frame_size_wh(EncodedFrame(data, codec, 0, is_keyframe=False)) is None
+        assert key_frame_size_wh(ReceivedFrame(data, codec, 0, is_keyframe=False)) is None

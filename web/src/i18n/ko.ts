@@ -153,7 +153,7 @@ export const ko: Words = {
     recorded: "시청자에게 보이는 화면을 녹화하고 있어요.",
   },
 
-  figures: {
+  stats: {
     heading: "수치",
     fps: "초당 프레임",
     perSecond: (value) => `${value} fps`,
@@ -168,7 +168,7 @@ export const ko: Words = {
     size: "화면 크기",
     roundTrip: "왕복 시간",
     lost: "잃은 패킷",
-    rungs: "작은 화면 시청자",
+    layers: "작은 화면 시청자",
     codec: "영상 형식",
     recording: "녹화",
     recordingOn: "녹화 중",

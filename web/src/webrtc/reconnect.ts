@@ -8,7 +8,7 @@ import { Backoff } from "./retry";
  * A break can be over before the next news, so its count tells of it, not the state. Each listener gets news at its own
  * quarter of a second, so the viewers of one broadcast do not come back in one moment.
  */
-export class Comeback {
+export class Reconnect {
   private last: Broadcast | null = null;
   private back = new AbortController();
 

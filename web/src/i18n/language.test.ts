@@ -43,7 +43,7 @@ describe("the dictionaries", () => {
     );
 
   // Names of formats and units that Korean writes in Latin letters too.
-  const latin = new Set(["figures.perSecond", "figures.ms"]);
+  const latin = new Set(["stats.perSecond", "stats.ms"]);
 
   it.each(sentences(ko).filter(([key]) => !latin.has(key)))("Korean %s is Korean", (_key, value) => {
     expect(typeof value === "function" ? value(2) : value).toMatch(/[가-힣]/);

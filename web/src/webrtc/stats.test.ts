@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { estimateDelay, type PathFigures, PathMeter } from "./figures";
+import { estimateDelay, PathMeter, type PathStats } from "./stats";
 
 const report = (...stats: Record<string, unknown>[]) =>
   new Map(stats.map((entry, index) => [String(index), entry]));
@@ -15,8 +15,8 @@ describe("PathMeter", () => {
   });
 
   it("says null, not zero, where nothing was counted", () => {
-    const figures = new PathMeter().read(report(inbound({ framesDecoded: 0, totalDecodeTime: 0 })));
-    expect(figures).toMatchObject({ decodeMs: null, roundTripMs: null, fps: null, size: null });
+    const stats = new PathMeter().read(report(inbound({ framesDecoded: 0, totalDecodeTime: 0 })));
+    expect(stats).toMatchObject({ decodeMs: null, roundTripMs: null, fps: null, size: null });
   });
 
   it("takes the round trip of the pair in use and passes over the others", () => {
@@ -26,15 +26,15 @@ describe("PathMeter", () => {
 
   it("reads the video's counters, not the sound's", () => {
     const sound = { type: "inbound-rtp", kind: "audio", packetsLost: 5 };
-    const figures = new PathMeter().read(
+    const stats = new PathMeter().read(
       report(sound, inbound({ packetsLost: 2, frameWidth: 1280, frameHeight: 720, framesPerSecond: 29 })),
     );
-    expect(figures).toMatchObject({ lostPackets: 2, size: "1280 × 720", fps: 29 });
+    expect(stats).toMatchObject({ lostPackets: 2, size: "1280 × 720", fps: 29 });
   });
 });
 
 describe("estimateDelay", () => {
-  const figures = (more: Partial<PathFigures>): PathFigures => ({
+  const stats = (more: Partial<PathStats>): PathStats => ({
     roundTripMs: null,
     fps: null,
     encodeMs: null,
@@ -46,13 +46,13 @@ describe("estimateDelay", () => {
   });
 
   it("adds encode, two one-way trips, the server, the buffer and decode", () => {
-    const up = figures({ encodeMs: 8, roundTripMs: 20 });
-    const down = figures({ bufferMs: 30, decodeMs: 4, roundTripMs: 10 });
+    const up = stats({ encodeMs: 8, roundTripMs: 20 });
+    const down = stats({ bufferMs: 30, decodeMs: 4, roundTripMs: 10 });
     expect(estimateDelay(up, 40, down)).toBe(8 + 10 + 40 + 5 + 30 + 4);
   });
 
   it("claims nothing before the server and the buffer were measured", () => {
-    expect(estimateDelay(figures({}), null, figures({ bufferMs: 30 }))).toBeNull();
-    expect(estimateDelay(figures({}), 40, figures({}))).toBeNull();
+    expect(estimateDelay(stats({}), null, stats({ bufferMs: 30 }))).toBeNull();
+    expect(estimateDelay(stats({}), 40, stats({}))).toBeNull();
   });
 });

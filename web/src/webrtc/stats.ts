@@ -3,7 +3,7 @@
  *
  * Times are averages over that interval and null where nothing was counted in it.
  */
-export interface PathFigures {
+export interface PathStats {
   roundTripMs: number | null;
   fps: number | null;
   /** Sender: capture to encoded. */
@@ -17,11 +17,11 @@ export interface PathFigures {
 
 type Counters = Record<string, unknown>;
 
-/** Turns successive reports of one peer connection into figures. */
+/** Turns successive reports of one peer connection into stats. */
 export class PathMeter {
   private previous: Counters = {};
 
-  read(report: RTCStatsReport | ReadonlyMap<string, unknown>): PathFigures {
+  read(report: RTCStatsReport | ReadonlyMap<string, unknown>): PathStats {
     const all = [...report.values()] as Counters[];
     const rtp =
       all.find(({ type, kind }) => (type === "inbound-rtp" || type === "outbound-rtp") && kind === "video") ??
@@ -56,7 +56,7 @@ export class PathMeter {
  *
  * @returns Milliseconds, or null until the server and the viewer's buffer have been measured.
  */
-export function estimateDelay(up: PathFigures, serverMs: number | null, down: PathFigures): number | null {
+export function estimateDelay(up: PathStats, serverMs: number | null, down: PathStats): number | null {
   if (serverMs === null || down.bufferMs === null) return null;
   const trips = ((up.roundTripMs ?? 0) + (down.roundTripMs ?? 0)) / 2;
   return (up.encodeMs ?? 0) + trips + serverMs + down.bufferMs + (down.decodeMs ?? 0);
