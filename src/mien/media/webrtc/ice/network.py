@@ -57,7 +57,8 @@ class IceNetworkSettings:
 
         Example:
             >>> own = [("lo", ip_address("127.0.0.1")), ("eth0", ip_address("10.0.0.5"))]
-            >>> IceNetworkSettings(bind_to=("10.0.0.0/8",)).choose(own), IceNetworkSettings().choose(own), IceNetworkSettings().choose(own[:1])
+            >>> everywhere, private = IceNetworkSettings(), IceNetworkSettings(bind_to=("10.0.0.0/8",))
+            >>> private.choose(own), everywhere.choose(own), everywhere.choose(own[:1])
             (['10.0.0.5'], ['10.0.0.5'], ['127.0.0.1'])
         """
         own = list(own)
