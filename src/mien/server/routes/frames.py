@@ -82,7 +82,7 @@ async def frames(socket: WebSocket) -> None:
         error = _first(errors)
         code = _CLOSE_CODES.get(type(error), status.WS_1008_POLICY_VIOLATION)
         if socket.application_state is WebSocketState.CONNECTED:
-            with contextlib.suppress(RuntimeError):  # the client was faster
+            with contextlib.suppress(RuntimeError, WebSocketDisconnect):  # the client was faster
                 await socket.send_json(_problem(error))
                 await socket.close(code, _problem(error)["code"])
 
