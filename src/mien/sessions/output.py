@@ -234,9 +234,14 @@ class LiveOutput:
     def push(self, url: str, token: str | None, *, group: asyncio.TaskGroup) -> str:
         """Push the broadcast to a WHIP server elsewhere until `stop_push`; return the push's id.
 
+        One that is over stays to be asked about until another needs its place.
+
         Raises:
             TooManySessionsError: There are as many as may be.
         """
+        over = [push_id for push_id, (_, running) in self._pushes.items() if running.done()]
+        if len(self._pushes) >= _MAX_PUSHES and over:
+            del self._pushes[over[0]]
         if len(self._pushes) >= _MAX_PUSHES:
             raise TooManySessionsError(f"a broadcast is pushed to at most {_MAX_PUSHES} servers")
         push = WhipPush(
