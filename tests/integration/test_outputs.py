@@ -194,6 +194,22 @@ async def test_a_push_that_was_refused_makes_room_for_another_and_one_that_still
             assert (full.status_code, full.json()["code"]) == (503, "live.too_many")
 
 
+@everywhere
+async def test_a_recording_that_cannot_be_kept_is_refused_and_the_broadcast_goes_on(where, tmp_path):
+    async with anywhere(where, tmp_path) as client:
+        made = (await client.post("/api/broadcasts", json={})).json()
+        mine = {"Authorization": f"Bearer {made['token']}"}
+        (tmp_path / "recordings").write_text("no folder")
+        url = f"/api/broadcasts/{made['id']}"
+        refused = await client.patch(url, json={"record": True}, headers=mine)
+        assert (refused.status_code, refused.json()["code"]) == (500, "output")
+        assert "recordings cannot be kept" in refused.json()["detail"]
+        now = (await client.get(url)).json()
+        assert (now["state"], now["record"], now["recording"]) == ("waiting", False, None)
+        assert (await client.post("/api/broadcasts", json={"record": True})).json()["code"] == "output"
+        assert [one["id"] for one in (await client.get("/api/broadcasts")).json()] == [made["id"]]
+
+
 async def test_a_server_without_recordings_says_so(tmp_path):
     async with anywhere("here", tmp_path, recordings={"enabled": False}) as client:
         refused = await client.post("/api/broadcasts", json={"record": True})

@@ -12,7 +12,15 @@ from typing import Final
 
 import structlog
 
-from mien.errors import InputError, NoSuchSessionError, PushRefusedError, SdpError, TargetError, TooManySessionsError
+from mien.errors import (
+    InputError,
+    NoSuchSessionError,
+    OutputError,
+    PushRefusedError,
+    SdpError,
+    TargetError,
+    TooManySessionsError,
+)
 from mien.media.egress import FanOut, Viewer
 from mien.media.encoded import EncodedPicture, EncodedSound, VideoCodec
 from mien.media.encoder import bit_rate_of
@@ -194,7 +202,7 @@ class LiveOutput:
         """Record what viewers get into `folder` from now on; None ends it.
 
         Raises:
-            OutputError: There is no such folder.
+            OutputError: The folder cannot be made or read.
         """
         if (folder is None) == (self._recorder is None):
             return
@@ -301,8 +309,12 @@ async def _run(push: WhipPush) -> None:
 
 
 def _prepare(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for file in recover(folder):
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        recovered = recover(folder)
+    except OSError as error:
+        raise OutputError(f"recordings cannot be kept in {folder}: {error.strerror or error}") from error
+    for file in recovered:
         log.info("recording_recovered", file=file.name)
     # What an older version or a copy left readable to others is closed too; another owner's is left alone.
     with suppress(OSError):
