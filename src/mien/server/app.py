@@ -23,7 +23,7 @@ from mien.media.recorder import RecordingLimits
 from mien.media.sdp import MAX_SDP_BYTES
 from mien.media.targets import Targets
 from mien.server import metrics, problems, whep, whip
-from mien.server.bucket import Bucket
+from mien.server.bucket import Buckets
 from mien.server.connections import ConnectionGuard, ConnectionLimits, GuardedConnection
 from mien.server.documented import ANYWHERE, answers, with_problems_of
 from mien.server.eyes import LateEyes
@@ -54,7 +54,7 @@ _SIGNALLING: Final = (
 )
 _ROUTERS: Final = (
     (whip.router, _SIGNALLING),
-    (whep.router, _SIGNALLING),
+    (whep.router, (*_SIGNALLING, HTTPStatus.TOO_MANY_REQUESTS)),
     (
         broadcasts.router,
         (
@@ -154,7 +154,10 @@ def create_app(
     app.state.settings = settings
     app.state.references = references
     app.state.eyes = eyes
-    app.state.introductions = Bucket(20, per_s=2.0)  # credentials that nobody may ever use
+    app.state.introductions = Buckets(20, per_s=2.0)  # credentials that nobody may ever use
+    app.state.viewer_offers = Buckets(
+        settings.http.max_offers_per_address, per_s=settings.http.offers_per_s_per_address
+    )
     app.state.web_dir = web_dir
     app.state.listeners = set()
     app.state.frame_sessions = set()

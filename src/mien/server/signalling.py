@@ -14,6 +14,7 @@ from mien.errors import SdpError
 from mien.media.peer import IceServer
 from mien.media.sdp import Fragment, read_fragment, read_off_loop
 from mien.media.turn import turn_credentials
+from mien.server.access import source_of
 from mien.server.problems import HttpError
 from mien.sessions.ports import Connected, Live
 
@@ -113,7 +114,7 @@ def introduce(request: Request, *, may_connect: bool) -> Response:
     response = preflight("POST")
     state = request.app.state
     is_cors = "access-control-request-method" in request.headers
-    if may_connect and not is_cors and state.introductions.take(time.monotonic()):
+    if may_connect and not is_cors and not state.introductions.wait_s(source_of(request), time.monotonic()):
         for server in ice_servers(state.settings, secrets.token_urlsafe(16)):
             response.headers.append("Link", link_of(server))
         response.headers["Cache-Control"] = "no-store"
