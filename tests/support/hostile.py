@@ -138,7 +138,7 @@ def form_bombs() -> Iterator[Hostile]:
 
 def photo_bombs() -> Iterator[Hostile]:
     """Yield forms that declare all that is asked for, with files whose headers are the bomb."""
-    most = 11 * 2**20
+    most = 2 * 2**20
     box = b"\0\0\x0b\x68meta" + b"\0" * 4 + b"\0\0\0\x08iprp" * 364
     files = {
         "fill bytes": b"\xff\xd8" + b"\xff" * most,

@@ -140,9 +140,8 @@ def bombs(places: Sequence[Place], world: World) -> Iterator[Attack]:
         yield Attack(f"GET {path[:60]}", request("GET", path))
 
 
-def at_random(places: Sequence[Place], world: World, rng: random.Random) -> Iterator[Attack]:
-    """Yield for ever: any of the above, in any order, among offers changed at random."""
-    known = [*sweep(places, world), *bombs(places, world)]
+def at_random(known: list[Attack], world: World, rng: random.Random) -> Iterator[Attack]:
+    """Yield for ever: any of the known, in any order, among offers changed at random."""
     while True:
         rng.shuffle(known)
         for attack in known:
