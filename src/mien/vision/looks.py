@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mien.vision.detector import MULTIPLE, SURE, SUSPECT, Detector, suppress
 from mien.vision.faces import Box, Detection, Image
 from mien.vision.glance import Check, roll_of
+from mien.vision.tracker import iou
 
 FAR_FACE, CUT_FACE, EDGE = 0.25, 0.1, 0.01
 """Shares of a part's longer side: from where on a face is near, the largest cut one, and what counts as cut."""
@@ -33,6 +34,8 @@ SUSPECTS = 3
 """So many doubtful faces of one frame are looked at more closely, the likeliest first."""
 NEAR_SUSPECTS = 1
 """So many of the doubtful ones that the look with room around the frame sees, beside those."""
+KNOWN = 0.3
+"""Overlap (of the union) from which a doubtful face is at the place of one that is followed already."""
 SURE_TURNED = 0.5
 """Least score of a face seen in a turned picture only: from there, shoulders, shoes and hands look like faces."""
 
@@ -259,8 +262,14 @@ class Finder:
         self._detector, self._glance, self._keen = detector, glance, keen or detector
         self._checks, self._suspect, self._sure = checks, suspect, sure
 
-    def __call__(self, image: Image, looks: Sequence[Look]) -> list[Detection]:
-        """Return the faces seen by any of `looks`, each once, best first."""
+    def __call__(self, image: Image, looks: Sequence[Look], known: Sequence[Box] = ()) -> list[Detection]:
+        """Return the faces seen by any of `looks`, each once, best first.
+
+        Args:
+            image: RGB frame.
+            looks: Where to look.
+            known: Faces that are followed already: what is doubtful elsewhere takes its closer look first.
+        """
         found: list[Detection] = []
         doubtful: dict[bool, list[Detection]] = {True: [], False: []}
         for look in looks:
@@ -276,11 +285,13 @@ class Finder:
                 if _belongs(face, look, image):
                     (found if self._is_sure(face, look) else doubtful[look.keen]).append(face)
         sure = _once(found)
-        known = {id(face) for face in sure}
+        surely = {id(face) for face in sure}
         suspects = [
             face
             for keen, most in ((True, SUSPECTS), (False, NEAR_SUSPECTS))
-            for face in [face for face in _once(sure + doubtful[keen]) if id(face) not in known][:most]
+            for face in _unknown_first(
+                [face for face in _once(sure + doubtful[keen]) if id(face) not in surely], known
+            )[:most]
         ]
         closer = [seen for face in suspects if (seen := self._confirm(image, face)) is not None]
         return _once(sure + closer) if closer else sure
@@ -310,6 +321,11 @@ def _once(found: list[Detection]) -> list[Detection]:
     boxes = np.array([face.box_xyxy for face in found], np.float32).reshape(-1, 4)
     scores = np.array([face.score for face in found], np.float32)
     return [found[i] for i in suppress(boxes, scores)]
+
+
+def _unknown_first(suspects: list[Detection], known: Sequence[Box]) -> list[Detection]:
+    """Return suspects so that those at the place of a known face come last: the tracker looks there by itself."""
+    return sorted(suspects, key=lambda seen: any(iou(seen.box_xyxy, box) >= KNOWN for box in known))
 
 
 def _belongs(face: Detection, look: Look, image: Image) -> bool:

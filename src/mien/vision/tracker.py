@@ -126,6 +126,11 @@ class FaceTracker:
         self._next_id = 1
         self._at: float | None = None
 
+    @property
+    def seen_xyxy(self) -> list[Box]:
+        """The boxes of the faces that the last frame showed."""
+        return [track.box_xyxy for track in self._tracks if track.seen]
+
     def forget(self) -> None:
         """Drop every face track, as after a cut. Numbers are not used again."""
         self._tracks = []

@@ -206,3 +206,21 @@ def test_a_doubtful_face_is_reported_if_a_closer_look_is_sure(closer):
     finder = Finder(CenterFaceDetector(one_peak(4, 4, score=0.2, size_hw=(16, 16))), lambda *_args, **_least: closer)
     found = finder(np.zeros((64, 64, 3), np.uint8), [Look((0, 0, 64, 64), 64)])
     assert found == ([] if closer is None else [closer])
+
+
+def test_closer_looks_go_first_where_nobody_is_followed():
+    places = [(x, 10.0, x + 20, 30.0) for x in (0.0, 40, 80, 120)]
+    looked_at = []
+
+    class Faint:
+        def __call__(self, _image, **_look):
+            scores = (0.28, 0.26, 0.24, 0.22)
+            return [Detection(np.array(box, np.float32), score) for box, score in zip(places, scores, strict=True)]
+
+    def glance(_image, box, _roll, *, threshold):
+        del threshold
+        looked_at.append(tuple(box.tolist()))
+
+    frame, known = np.zeros((64, 160, 3), np.uint8), [np.array(box, np.float32) for box in places[:2]]
+    Finder(Faint(), glance)(frame, [Look((0, 0, 160, 64), 160)], known)
+    assert looked_at == [places[2], places[3], places[0]]
