@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mien.vision.detector import MULTIPLE, SURE, SUSPECT, Detector, suppress
 from mien.vision.faces import Box, Detection, Image
 from mien.vision.glance import Check, roll_of
+from mien.vision.newcomers import STIR, Newcomers
 from mien.vision.tracker import iou
 
 FAR_FACE, CUT_FACE, EDGE = 0.25, 0.1, 0.01
@@ -24,12 +25,14 @@ PART_ZOOM = 0.65
 """Parts of a 720p frame are seen at this scale: a face of 32 px then has 20, from which the network is sure."""
 PART_SIDES = (320, 416)
 """Bounds of what a part is scaled to: a look at 1080p takes half as long again, at 4K no longer."""
-STIR = 5.0
-"""Change of a thumbnail's cell, of 255, that a newcomer may have made. In noise as strong all parts are equal."""
 HASTE_FRAMES, TURNED_HASTE_FRAMES = 4, 60
 """A part in which something stirred is looked at as if it had waited for so much longer, upright and turned."""
 TURNED_AT_FIRST = 2
 """So many turned looks are added to each frame of a new scene, until everything was seen turned."""
+NEWCOMER_SIDE, NEWCOMER_COST, LOAN = 128, 1.4, 3.0
+"""Where something has just come in is seen at this size, turned each of three ways at once, which takes as long as so
+many turned looks at parts. They are saved afterwards, of the looks due every second one; while as many as the loan are
+not, newcomers wait."""
 SUSPECTS = 3
 """So many doubtful faces of one frame are looked at more closely, the likeliest first."""
 NEAR_SUSPECTS = 1
@@ -77,8 +80,8 @@ class LookSchedule:
 
     The whole picture is seen small in every second frame, and smaller still with room around it in the others (faces
     as large as the frame and larger); its parts take turns (far faces), those first in which something stirs; and now
-    and then the whole or a part is seen turned by a quarter (faces that lie or stand on their head). `sweep` is
-    everything at once: for first frames and cuts.
+    and then the whole or a part is seen turned by a quarter (faces that lie or stand on their head), and at once the
+    place where something has come in. `sweep` is everything at once: for first frames and cuts.
 
     Args:
         size_wh: Size of the frames.
@@ -115,13 +118,16 @@ class LookSchedule:
         self._waits = np.arange(len(self._parts), 0.0, -1)
         self._turned = _TurnedLooks(self._whole, self._near, self._parts)
         self._parts_in_two, self._turned_in_six, self._sweep_turned = parts_in_two, turned_in_six, sweep_turned
-        self._frame = self._soon = 0
+        self._newcomers = Newcomers(size_wh)
+        self._frame = self._soon = self._due = 0
+        self._owed = 0.0
 
-    def looks(self, change: NDArray[np.float32] | None = None) -> list[Look]:
+    def looks(self, change: NDArray[np.float32] | None = None, known: Sequence[Box] = ()) -> list[Look]:
         """Return what to look at in the next frame; may be nothing.
 
         Args:
             change: How much each cell of a thumbnail of the frame changed, 0 to 255, where that is known.
+            known: Faces that are followed already: what stirs there is no newcomer.
         """
         stirs = np.array([change is not None and self._stir(look, change) > STIR for look in self._parts])
         self._turned.wait(stirs)
@@ -131,9 +137,27 @@ class LookSchedule:
         now, self._soon = min(self._soon, TURNED_AT_FIRST), max(0, self._soon - TURNED_AT_FIRST)
         so_far, with_this = (3 + self._turned_in_six * frame for frame in (self._frame, self._frame + 1))
         now += with_this // 6 - so_far // 6
-        looks += [self._turned.next() for _ in range(now)]
+        if change is not None:
+            self._newcomers.watch(change, known)
+        looks += self._at_newcomer()
+        looks += [self._turned.next() for _ in range(now) if not self._is_saved()]
         self._frame += 1
         return looks
+
+    def _at_newcomer(self) -> list[Look]:
+        """Return the looks that see the place where something came in turned each way, while that can be afforded."""
+        place = self._newcomers.next() if self._owed < LOAN else None
+        if place is None:
+            return []
+        self._owed += NEWCOMER_COST
+        return [Look(place, NEWCOMER_SIDE, quarter_turns=turns) for turns in (1, 3, 2)]
+
+    def _is_saved(self) -> bool:
+        """Tell whether a turned look that is due was taken before, at a newcomer."""
+        self._due += 1
+        saved = self._due % 2 == 1 and self._owed >= 1
+        self._owed -= saved
+        return saved
 
     def _most_urgent(self, count: int, stirs: NDArray[np.bool_]) -> list[Look]:
         """Return the parts that waited longest, and sooner those in which something stirs."""
@@ -155,6 +179,7 @@ class LookSchedule:
             turned: See everything turned, too, whatever it costs.
         """
         self._frame += 1
+        self._newcomers.forget()
         self._waits[:] = np.arange(len(self._parts), 0.0, -1)
         self._soon = 0 if self._sweep_turned else len(self._turned)  # who comes next is soon looked for, too
         return [*self._upright, *(self._lying if turned or self._sweep_turned else [])]

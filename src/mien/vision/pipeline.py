@@ -305,7 +305,7 @@ class FacePipeline:
             # Whoever lies there when the first frame is taken must not be bare until the turned looks come by.
             self._looks = self._schedule.sweep(turned=resized)
         else:
-            self._looks = self._schedule.looks(self._is_cut.change)
+            self._looks = self._schedule.looks(self._is_cut.change, self._eyes.tracker.seen_xyxy)
         evidence = self._eyes.evidence
         with self._span("find"):
             found = self._eyes.find(image, self._looks, self._eyes.tracker.seen_xyxy)

@@ -5,7 +5,18 @@ import pytest
 
 from mien.vision.detector import CenterFaceDetector
 from mien.vision.faces import Detection
-from mien.vision.looks import Finder, Look, LookSchedule, Pace, moving, near_look, overlapping_parts, thorough
+from mien.vision.looks import (
+    LOAN,
+    NEWCOMER_COST,
+    Finder,
+    Look,
+    LookSchedule,
+    Pace,
+    moving,
+    near_look,
+    overlapping_parts,
+    thorough,
+)
 from support.networks import one_peak
 
 WHOLE = (0, 0, 1280, 720)
@@ -77,6 +88,41 @@ def test_where_something_stirred_is_seen_turned_before_all_else():
     seen = [look for stirs in (change, *[None] * 7) for look in schedule.looks(stirs) if look.quarter_turns]
     corner = overlapping_parts((1280, 720), 3)[2]
     assert {look.quarter_turns for look in seen if look.part_xyxy == corner} == {1, 2, 3}
+
+
+def newcomer(number):
+    """Return a change of the thumbnail where nothing has stirred for long."""
+    change = np.zeros((36, 64), np.float32)
+    row, col = divmod(number * 7 % 48, 8)
+    change[row * 6 + 1 : row * 6 + 5, col * 8 + 1 : col * 8 + 5] = 60
+    return change
+
+
+@pytest.mark.parametrize("pace", list(Pace))
+def test_where_something_has_just_come_in_is_seen_turned_each_way_at_once_and_closely(pace):
+    schedule = moving((1280, 720), pace)
+    for _ in range(40):
+        schedule.looks(np.zeros((36, 64), np.float32))
+    seen = [look for look in schedule.looks(newcomer(9)) if look.quarter_turns and look.long_side < 320]
+    assert [look.quarter_turns for look in seen] == [1, 3, 2]
+    x0, y0, x1, y1 = seen[0].part_xyxy
+    assert (x0 < 1140, x1 > 1220) == (True, True)
+    assert (y0 < 140, y1 > 220) == (True, True)
+    assert x1 - x0 <= 130
+
+
+@pytest.mark.parametrize("pace", list(Pace))
+def test_looks_at_newcomers_are_saved_afterwards_and_the_others_still_come_by(pace):
+    calm, busy = moving((1280, 720), pace), moving((1280, 720), pace)
+    still = np.zeros((36, 64), np.float32)
+    plain = [look for _ in range(600) for look in calm.looks(still) if look.quarter_turns]
+    looks = [look for number in range(600) for look in busy.looks(newcomer(number)) if look.quarter_turns]
+    at_parts = [look for look in looks if look.long_side >= 192]
+    at_newcomers = (len(looks) - len(at_parts)) / 3 * NEWCOMER_COST
+    assert at_newcomers > 0.4 * len(plain)
+    assert len(at_parts) + at_newcomers == pytest.approx(len(plain), abs=LOAN + NEWCOMER_COST + 1)
+    assert len(at_parts) >= len(plain) // 2
+    assert set(plain) <= set(at_parts)
 
 
 def test_the_whole_and_every_part_are_seen_turned_each_way_in_the_end():
