@@ -12,7 +12,7 @@ from mien.vision.detector import MULTIPLE, SURE, SUSPECT, Detector, suppress
 from mien.vision.faces import Box, Detection, Image
 from mien.vision.glance import Check, roll_of
 from mien.vision.newcomers import STIR, Newcomers
-from mien.vision.tracker import iou
+from mien.vision.tracker import ASKEW, SAME_FACE_TWICE, iou, turned_by
 
 FAR_FACE, CUT_FACE, EDGE = 0.25, 0.1, 0.01
 """Shares of a part's longer side: from where on a face is near, the largest cut one, and what counts as cut."""
@@ -37,6 +37,10 @@ SUSPECTS = 3
 """So many doubtful faces of one frame are looked at more closely, the likeliest first."""
 NEAR_SUSPECTS = 1
 """So many of the doubtful ones that the look with room around the frame sees, beside those."""
+MIDDLE, MOST_OF_IT = 0.2, 0.6
+"""The quick detector, shown an upright face on its side, often sees a larger one that lies around it (in one of six
+turned looks with room around the frame): then the middles are so near, in shares of the larger, and it holds so much
+of the upright one. In a face that does lie behind another, so little would be left to see."""
 KNOWN = 0.3
 """Overlap (of the union) from which a doubtful face is at the place of one that is followed already."""
 SURE_TURNED = 0.5
@@ -270,6 +274,7 @@ class Finder:
         glance: Looks more closely at what is doubtful.
         keen: Looks where a look asks for the slower detector; None leaves those to `detector`, too.
         checks: Look at doubtful faces that the glance does not see, each in its own way, from a size in pixels on.
+        apart: Tell a face that lies around a known one from that one seen askew; none takes its word as any other's.
         suspect: Least score of what is doubtful; below it nothing is looked at more closely.
         sure: Least score of what needs no closer look, as `detector` scores.
     """
@@ -281,11 +286,12 @@ class Finder:
         keen: Detector | None = None,
         *,
         checks: Sequence[tuple[Check, float]] = (),
+        apart: Sequence[Check] = (),
         suspect: float = SUSPECT,
         sure: float = SURE,
     ) -> None:
         self._detector, self._glance, self._keen = detector, glance, keen or detector
-        self._checks, self._suspect, self._sure = checks, suspect, sure
+        self._checks, self._apart, self._suspect, self._sure = checks, apart, suspect, sure
 
     def __call__(self, image: Image, looks: Sequence[Look], known: Sequence[Box] = ()) -> list[Detection]:
         """Return the faces seen by any of `looks`, each once, best first.
@@ -296,6 +302,7 @@ class Finder:
             known: Faces that are followed already: what is doubtful elsewhere takes its closer look first.
         """
         found: list[Detection] = []
+        lying: list[tuple[Detection, Look]] = []
         doubtful: dict[bool, list[Detection]] = {True: [], False: []}
         for look in looks:
             x0, y0, x1, y1 = look.part_xyxy
@@ -307,8 +314,19 @@ class Finder:
                 threshold=SURE if self._glance is None else SUSPECT if look.keen else self._suspect,
             )
             for face in (_shifted(face, x0, y0) for face in faces):
-                if _belongs(face, look, image):
+                if not _belongs(face, look, image):
+                    continue
+                if self._apart and not look.keen and look.quarter_turns % 2:
+                    lying.append((face, look))
+                else:
                     (found if self._is_sure(face, look) else doubtful[look.keen]).append(face)
+        inner = [*known, *(face.box_xyxy for face in found)]
+        for face, look in lying:
+            around = [box for box in inner if _is_around(face.box_xyxy, box)]
+            if not around:
+                (found if self._is_sure(face, look) else doubtful[look.keen]).append(face)
+            elif self._is_apart(image, face, around):
+                found.append(face)
         sure = _once(found)
         surely = {id(face) for face in sure}
         suspects = [
@@ -328,6 +346,18 @@ class Finder:
         least = SURE if look.keen else self._sure
         return face.score >= max(least, SURE_TURNED if look.quarter_turns else SURE)
 
+    def _is_apart(self, image: Image, face: Detection, inner: Sequence[Box]) -> bool:
+        """Tell whether what lies around known faces is one itself: something else sees it so turned, and not them."""
+        for check in self._apart:
+            seen = check(image, face.box_xyxy, roll_of(face), threshold=SURE)
+            if (
+                seen is not None
+                and turned_by(roll_of(seen), roll_of(face)) <= ASKEW
+                and all(iou(seen.box_xyxy, face.box_xyxy) > iou(seen.box_xyxy, box) for box in inner)
+            ):
+                return True
+        return False
+
     def _confirm(self, image: Image, suspect: Detection) -> Detection | None:
         """Return what a closer look sees there; it must be as sure as the first look at any other face."""
         if self._glance is None:
@@ -346,6 +376,20 @@ def _once(found: list[Detection]) -> list[Detection]:
     boxes = np.array([face.box_xyxy for face in found], np.float32).reshape(-1, 4)
     scores = np.array([face.score for face in found], np.float32)
     return [found[i] for i in suppress(boxes, scores)]
+
+
+def _is_around(box: Box, inner: Box) -> bool:
+    """Tell whether one box is the larger and lies around the middle of the other, and most of it."""
+    size, inner_size = box[2:] - box[:2], inner[2:] - inner[:2]
+    apart = np.abs(box[:2] + box[2:] - inner[:2] - inner[2:]) / 2
+    both = np.minimum(box[2:], inner[2:]) - np.maximum(box[:2], inner[:2])
+    return bool(
+        (apart <= MIDDLE * size).all()
+        and (both > 0).all()
+        and both.prod() >= MOST_OF_IT * inner_size.prod()
+        and iou(box, inner) <= SAME_FACE_TWICE
+        and size.prod() > inner_size.prod()
+    )
 
 
 def _unknown_first(suspects: list[Detection], known: Sequence[Box]) -> list[Detection]:

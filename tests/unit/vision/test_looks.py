@@ -270,3 +270,53 @@ def test_closer_looks_go_first_where_nobody_is_followed():
     frame, known = np.zeros((64, 160, 3), np.uint8), [np.array(box, np.float32) for box in places[:2]]
     Finder(Faint(), glance)(frame, [Look((0, 0, 160, 64), 160)], known)
     assert looked_at == [places[2], places[3], places[0]]
+
+
+LYING, UPRIGHT = np.array([20, 20, 120, 100], np.float32), np.array([50, 35, 85, 82], np.float32)
+ON_ITS_SIDE = np.array([[90, 40], [90, 80], [70, 60], [50, 45], [50, 75]], np.float32)
+AS_IT_STANDS = np.array([[50, 50], [85, 50], [67, 60], [55, 75], [80, 75]], np.float32)
+
+
+class OnItsSide:
+    """Sees a large face that lies wherever a frame is shown to it on its side."""
+
+    def __init__(self, score):
+        self.score = score
+
+    def __call__(self, _image, *, quarter_turns, **_how):
+        return [Detection(LYING, self.score, ON_ITS_SIDE)] if quarter_turns % 2 else []
+
+
+def lying_found(known, closer, *, score=0.9, keen=False, turns=1):
+    finder = Finder(OnItsSide(score), lambda *_a, **_h: None, apart=[lambda *_a, **_h: closer], sure=0.7)
+    look = Look((0, 0, 160, 120), 192, quarter_turns=turns, room=0.0 if keen else 0.5, keen=keen)
+    return [seen.box_xyxy.tolist() for seen in finder(np.zeros((120, 160, 3), np.uint8), [look], known)]
+
+
+@pytest.mark.parametrize(
+    ("closer", "is_face"),
+    [
+        (None, False),
+        (Detection(UPRIGHT, 0.9, AS_IT_STANDS), False),
+        (Detection(LYING, 0.9, AS_IT_STANDS), False),
+        (Detection(UPRIGHT, 0.9, ON_ITS_SIDE), False),
+        (Detection(LYING + 4, 0.5, ON_ITS_SIDE), True),
+    ],
+    ids=["nothing else sees it", "the known face", "a face that stands", "too small", "a face that lies there"],
+)
+@pytest.mark.parametrize("score", [0.5, 0.9])
+def test_what_seems_to_lie_around_a_known_face_must_be_seen_by_something_else(closer, is_face, score):
+    assert lying_found([UPRIGHT], closer, score=score) == [LYING.tolist()] * is_face
+
+
+@pytest.mark.parametrize(
+    "known",
+    [[], [UPRIGHT + np.float32(40)], [UPRIGHT - np.array([45, 0, 45, 0], np.float32)], [LYING + 8], [LYING * 3 - 80]],
+    ids=["nobody known", "aside", "cheek to cheek", "the known face itself", "a known face around it"],
+)
+def test_what_lies_anywhere_else_needs_no_other_word(known):
+    assert lying_found(known, None) == [LYING.tolist()]
+
+
+def test_the_keen_detector_needs_no_other_word():
+    assert lying_found([UPRIGHT], None, keen=True) == [LYING.tolist()]
