@@ -1,4 +1,9 @@
-"""A bucket of tokens: so many at once, so many a second."""
+"""Buckets of tokens: so many at once, so many a second, for each address its own."""
+
+from typing import Final
+
+_MOST_ADDRESSES: Final = 4096
+"""Who asks from more of them has more to spend than this costs us."""
 
 
 class Bucket:
@@ -32,3 +37,36 @@ class Bucket:
             return False
         self._left -= 1
         return True
+
+    def wait_s(self) -> float:
+        """Return how long after the last `take` there is a token again."""
+        return max(1 - self._left, 0.0) / self._per_s
+
+
+class Buckets:
+    """A bucket for each address: a stranger who empties theirs takes nothing from anybody else.
+
+    Args:
+        size: As in `Bucket`.
+        per_s: As in `Bucket`.
+        most: Of more addresses, the one that has asked for nothing for longest is forgotten.
+
+    Example:
+        >>> buckets = Buckets(1, per_s=0.5)
+        >>> [buckets.wait_s(who, 0.0) for who in ("a", "a", "b")]
+        [0.0, 2.0, 0.0]
+    """
+
+    def __init__(self, size: int, *, per_s: float, most: int = _MOST_ADDRESSES) -> None:
+        self._size = size
+        self._per_s = per_s
+        self._most = most
+        self._of: dict[str, Bucket] = {}
+
+    def wait_s(self, address: str, now: float) -> float:
+        """Take a token of an address; return 0, or for how many seconds there is none."""
+        bucket = self._of.pop(address, None) or Bucket(self._size, per_s=self._per_s)
+        self._of[address] = bucket  # behind all others
+        if len(self._of) > self._most:
+            del self._of[next(iter(self._of))]
+        return 0.0 if bucket.take(now) else bucket.wait_s()

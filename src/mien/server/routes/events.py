@@ -41,11 +41,11 @@ async def events(socket: WebSocket, broadcast_id: str) -> None:
     try:
         broadcast = broadcasts.get(broadcast_id)
     except NoSuchBroadcastError:
-        await socket.close(WS_UNKNOWN_BROADCAST, "live.no_such_broadcast")
+        await _refuse(socket, WS_UNKNOWN_BROADCAST, "live.no_such_broadcast")
         return
     listeners: set[WebSocket] = socket.app.state.listeners
     if len(listeners) >= MAX_LISTENERS:
-        await socket.close(WS_1013_TRY_AGAIN_LATER, "live.too_many")
+        await _refuse(socket, WS_1013_TRY_AGAIN_LATER, "live.too_many")
         return
     listeners.add(socket)
     # Whatever a listener sends is ignored; reading tells when they have gone.
@@ -56,6 +56,11 @@ async def events(socket: WebSocket, broadcast_id: str) -> None:
     finally:
         listeners.discard(socket)
         gone.cancel()
+
+
+async def _refuse(socket: WebSocket, code: int, reason: str) -> None:
+    with contextlib.suppress(WebSocketDisconnect):  # the client was faster
+        await socket.close(code, reason)
 
 
 async def _tell(socket: WebSocket, broadcast: Broadcast, broadcasts: Broadcasts, gone: asyncio.Task[None]) -> None:
