@@ -24,7 +24,7 @@ from mien.errors import (
     TargetError,
     TooManySessionsError,
 )
-from mien.media.codecs.encoded import EncodedAudio, ReceivedFrame, VideoCodec
+from mien.media.codecs.encoded import EncodedAudio, EncodedFrame, VideoCodec
 from mien.media.codecs.encoder import bit_rate_of
 from mien.media.codecs.layers import LAYERS
 from mien.media.recording.recorder import Recorder, recover
@@ -82,7 +82,7 @@ class LiveOutput:
         """Whether anybody listens."""
         return len(self._fan_out) > 0 or self._recorder is not None
 
-    def _emit(self, frame: ReceivedFrame) -> None:
+    def _emit(self, frame: EncodedFrame) -> None:
         """Take a picture from the encoder thread."""
         recorder = self._recorder
         # What comes before the first treated picture is a slate of another size: nobody wants a file of it.

@@ -8,7 +8,7 @@ import av
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
-from mien.media.codecs.encoded import VIDEO_CLOCK_RATE, ReceivedFrame
+from mien.media.codecs.encoded import VIDEO_CLOCK_RATE, EncodedFrame
 from mien.media.codecs.planes import TreatedPlanes
 
 VIDEO_TIME_BASE: Final = Fraction(1, VIDEO_CLOCK_RATE)
@@ -60,7 +60,7 @@ class Encoder(ABC):
         """Open the codec anew for the next picture, which then is a keyframe."""
         self._context = None
 
-    def encode(self, planes: TreatedPlanes, *, at: float, keyframe: bool = False) -> ReceivedFrame | None:
+    def encode(self, planes: TreatedPlanes, *, at: float, keyframe: bool = False) -> EncodedFrame | None:
         """Encode one picture to show at `at` seconds.
 
         Args:
@@ -89,7 +89,7 @@ class Encoder(ABC):
         packets = context.encode(frame)
         if not packets:
             return None
-        return ReceivedFrame(b"".join(map(bytes, packets)), pts, packets[0].is_keyframe, self._layer)
+        return EncodedFrame(b"".join(map(bytes, packets)), pts, packets[0].is_keyframe, self._layer)
 
     def _share(self, pts: int, full_rate: int) -> float:
         """Return how many bits this picture is worth, over those of one at the nominal frame and full bit rate.
