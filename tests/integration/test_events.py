@@ -156,7 +156,7 @@ async def test_the_numbers_are_there_for_prometheus_and_name_nobody():
 
 
 def out_total(text: str) -> float:
-    found = re.search(r"(?m)^mien_pictures_out_total (\S+)", text)
+    found = re.search(r"(?m)^mien_frames_out_total (\S+)", text)
     assert found is not None
     return float(found[1])
 

@@ -27,8 +27,8 @@ from mien.media.webrtc.aiortc_internals import gather_within
 from mien.media.webrtc.ice.network import IceNetworkSettings
 from mien.media.webrtc.peer import IceServer
 from mien.media.webrtc.sdp.parse import MAX_SDP_BYTES
+from mien.rate_limit import TokenBucket
 from mien.server import problems
-from mien.server.bucket import Bucket
 from mien.server.connections import ConnectionGuard, ConnectionLimits, GuardedConnection
 from mien.server.documented import ANYWHERE, answers, with_problems_of
 from mien.server.late_models import LateBuilder
@@ -154,9 +154,9 @@ def create_app(
     app.state.settings = settings
     app.state.references = references
     app.state.eyes = eyes
-    app.state.introductions = Bucket(20, per_s=2.0)  # credentials that nobody may ever use
+    app.state.introductions = TokenBucket(rate=2.0, burst=20.0)  # credentials that nobody may ever use
     app.state.web_dir = web_dir
-    app.state.listeners = set()
+    app.state.listeners = events.Listeners()
     app.state.frame_sessions = set()
     app.state.uploads = Places(
         settings.references.readers + settings.references.waiting,

@@ -25,6 +25,7 @@ from mien.media.webrtc.egress.fan_out import FanOut
 from mien.media.webrtc.egress.subscriber import Subscriber, SubscriberStats
 from mien.media.webrtc.peer import CONNECT_TIMEOUT_S, IceServer
 from mien.media.webrtc.sdp.parse import MAX_SDP_BYTES, read_answer, read_off_loop
+from mien.rate_limit import Backoff
 
 log = structlog.get_logger()
 
@@ -127,7 +128,8 @@ class WhipPush:
         self._audio = audio
         self._targets = targets
         self._ice_servers = ice_servers
-        self._first_pause_s = first_pause_s
+        # Spread, so that the pushes which one far end lost do not come back all at once.
+        self._backoff = Backoff(first_pause_s, _LONGEST_PAUSE_S, spread=(0.5, 1.0))
         self._leaving = asyncio.Event()
         self._session: _Session | None = None
         self._state = PushState.CONNECTING
@@ -218,9 +220,7 @@ class WhipPush:
             await session.close()
 
     def _pause_s(self, failures: int, wished_s: float | None) -> float:
-        longest = min(self._first_pause_s * 2.0 ** (min(failures, 10) - 1), _LONGEST_PAUSE_S)
-        # From half to all of it, so that the pushes which one far end lost do not come back all at once.
-        pause_s = longest * random.uniform(0.5, 1.0)  # noqa: S311  # no secret
+        pause_s = self._backoff.pause_s(failures, chance=random.random())  # noqa: S311  # no secret
         return max(pause_s, min(wished_s or 0.0, _LONGEST_WISH_S))
 
 
