@@ -440,7 +440,7 @@ async def test_a_late_answer_is_not_a_lie(liar):
 
 
 def an_offer() -> Offer:
-    return Offer("v=0", ("video",), (), (), "abcd", (), (), 3)
+    return Offer("v=0", ("video",), (), (), "abcd", (), (), 3, is_dtls_client=False, parameter_sets="")
 
 
 async def test_a_persona_goes_over_the_line_once_and_again_after_another_policy(liar):

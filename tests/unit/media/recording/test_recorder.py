@@ -128,7 +128,7 @@ def test_older_files_are_never_touched(tmp_path):
 
 @every_codec
 def test_without_sound_there_is_no_track_for_it(tmp_path, codec):
-    path = record(tmp_path, Broadcast(codec), codec, 3.0, sound=False).files[0]
+    path = record(tmp_path, Broadcast(codec), codec, 3.0, audio=False).files[0]
     with av.open(str(path)) as container:
         assert [stream.type for stream in container.streams] == ["video"]
     assert len(decoded(path)[0]) == 3 * FPS
@@ -208,7 +208,7 @@ codec = VideoCodec(sys.argv[2])
 broadcast = Broadcast(codec)
 recorder = Recorder(Path(sys.argv[1]), "show", codec=codec, want_keyframe=broadcast.want_keyframe)
 for item in broadcast.run(600):
-    (recorder.put_picture if isinstance(item, ReceivedFrame) else recorder.put_sound)(item)
+    (recorder.put_frame if isinstance(item, ReceivedFrame) else recorder.put_audio)(item)
     time.sleep(0.002)
 """
 
@@ -303,7 +303,7 @@ codec = VideoCodec(sys.argv[2])
 broadcast = Broadcast(codec)
 recorder = module.Recorder(Path(sys.argv[1]), "show", codec=codec, want_keyframe=broadcast.want_keyframe)
 for item in broadcast.run(24):
-    (recorder.put_picture if isinstance(item, ReceivedFrame) else recorder.put_sound)(item)
+    (recorder.put_frame if isinstance(item, ReceivedFrame) else recorder.put_audio)(item)
     time.sleep(0.001)
 assert recorder.close(timeout_s=20)
 print(recorder.dropped, recorder.gaps, *[path.name for path in recorder.files])

@@ -36,7 +36,7 @@ class DecoderThread:
         sink: Called on this thread with each picture and its capture time.
         ask_for_keyframe: Called, on any thread, when nothing can be decoded before the next key frame.
         max_pixels: Larger pictures are refused before memory is taken for them.
-        offer: The SDP of the publisher.
+        parameter_sets: As in `ParameterSets`.
 
     Attributes:
         dropped: Frames that were not decoded because the thread was late or a key frame was missing.
@@ -48,14 +48,14 @@ class DecoderThread:
         sink: Callable[[av.VideoFrame, float], None],
         ask_for_keyframe: Callable[[], None],
         max_pixels: int,
-        offer: str,
+        parameter_sets: str = "",
     ) -> None:
         self.dropped = 0
         self._failures = LogThrottle()
         self._sink = sink
         self._ask_for_keyframe = ask_for_keyframe
         self._max_pixels = max_pixels
-        self._parameter_sets = ParameterSets(offer)
+        self._parameter_sets = ParameterSets(parameter_sets)
         self._waiting: deque[tuple[ReceivedFrame, float]] = deque()
         self._in_step = False
         self._closed = False
