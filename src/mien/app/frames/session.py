@@ -49,7 +49,7 @@ class LocalFrameSession:
         """
         self._pipeline = await asyncio.to_thread(self._build, self._policy)
 
-    async def treat(self, picture: bytes, *, at: float) -> TreatedStill | None:
+    async def treat(self, frame: bytes, *, at: float) -> TreatedStill | None:
         """Take a JPEG or WebP picture; return one to show, or None while the delay fills.
 
         Raises:
@@ -57,7 +57,7 @@ class LocalFrameSession:
             LiveError: It could not be treated.
         """
         async with self._busy:
-            return await asyncio.to_thread(self._treat, picture, at)
+            return await asyncio.to_thread(self._treat, frame, at)
 
     async def use(self, policy: LivePolicy) -> None:
         """Treat the next picture by `policy`.
