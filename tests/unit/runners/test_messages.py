@@ -1,4 +1,3 @@
-import ast
 import asyncio
 import json
 import pickle
@@ -11,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import mien
 from mien.app.personas.file import PackedReference
 from mien.app.ports import LivePolicy
 from mien.app.states import DELAY_BOUNDS_S, BroadcastState, LiveCounts, LiveLimits, LiveReport, LiveStats, PushReport
@@ -310,14 +308,6 @@ def test_a_candidate_that_the_parser_would_not_have_let_pass_is_refused(wrong):
     Trickle("a", Fragment(None, (fits,), complete=False, octets=1))
     with pytest.raises(ValueError):  # noqa: PT011  # each has its own words
         Trickle("a", Fragment(None, (replace(fits, **wrong),), complete=False, octets=1))
-
-
-def test_nothing_in_the_product_unpickles():
-    for path in Path(mien.__file__).parent.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module] if isinstance(node, ast.ImportFrom) else []
-            assert not {"pickle", "marshal", "shelve", "dill"} & set(names), path
 
 
 # Errors and policies --------------------------------------------------------------------------------------------
