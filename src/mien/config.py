@@ -233,6 +233,19 @@ class RecordingSettings(BaseModel):
     max_s: float = Field(default=6 * 3600.0, gt=0, description="A recording ends after so long.")
 
 
+class InferenceSettings(BaseModel):
+    """Where networks run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    providers: tuple[str, ...] = Field(
+        default=("cpu",),
+        min_length=1,
+        description="onnxruntime's execution providers, the preferred one first, such as `cuda` and `cpu`. What this "
+        "installation lacks is refused. Photos are always read on the processor.",
+    )
+
+
 class LogSettings(BaseModel):
     """What is logged, and how."""
 
@@ -297,6 +310,7 @@ class Settings(BaseSettings):
     http: HttpSettings = Field(default=HttpSettings(), description="What connections and requests may take.")
     recordings: RecordingSettings = Field(default=RecordingSettings(), description="Recordings of treated broadcasts.")
     references: ReferenceSettings = Field(default=ReferenceSettings(), description="Photos lent as personas.")
+    inference: InferenceSettings = Field(default=InferenceSettings(), description="Where networks run.")
     log: LogSettings = Field(default=LogSettings(), description="What is logged, and how.")
 
     @property

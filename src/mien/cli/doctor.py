@@ -146,7 +146,8 @@ def _speed(settings: Settings) -> Iterator[Finding]:
 
     cv2.setNumThreads(1)
     try:
-        pipeline = PipelineBuilder(Runtime(Store(settings.models_dir))).build(LivePolicy("mosaic"))
+        runtime = Runtime(Store(settings.models_dir), providers=settings.inference.providers)
+        pipeline = PipelineBuilder(runtime).build(LivePolicy("mosaic"))
     except MienError as error:
         yield Finding("speed", "missing", str(error), "mien models verify", vital=True)
         return

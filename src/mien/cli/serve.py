@@ -78,6 +78,8 @@ def _keep_to_ourselves() -> None:
 
 def _open_runner(settings: Settings, limits: LiveLimits, ice_servers: Sequence[IceServer]) -> ProcessRunner:
     command = [sys.executable, "-m", "mien", "worker", "--models-dir", str(settings.models_dir)]
+    for provider in settings.inference.providers:
+        command += ["--provider", provider]
     command += ["--log-level", settings.log.level, "--log-form", settings.log.form]
     return ProcessRunner(
         command,
@@ -114,4 +116,4 @@ def _load_models(settings: Settings) -> PipelineFactory:
     from mien.registry.store import Store  # noqa: PLC0415
 
     cv2.setNumThreads(1)  # photos and previews are rare here; a pool of OpenCV's own costs memory
-    return PipelineBuilder(Runtime(Store(settings.models_dir)))
+    return PipelineBuilder(Runtime(Store(settings.models_dir), providers=settings.inference.providers))

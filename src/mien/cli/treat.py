@@ -174,7 +174,7 @@ def _load_models(settings: Settings) -> "PipelineBuilder":
     if any(store.state(card_id) is not State.READY for card_id in DEFAULT_MODELS):
         with show_progress() as report:
             store.ensure(DEFAULT_MODELS, progress=report)
-    return PipelineBuilder(Runtime(store))
+    return PipelineBuilder(Runtime(store, providers=settings.inference.providers))
 
 
 @contextmanager

@@ -27,8 +27,8 @@ from mien.media.webrtc.aiortc_internals import gather_within
 from mien.media.webrtc.ice.network import IceNetworkSettings
 from mien.media.webrtc.peer import IceServer
 from mien.media.webrtc.sdp.parse import MAX_SDP_BYTES
+from mien.rate_limit import TokenBuckets
 from mien.server import problems
-from mien.server.bucket import Buckets
 from mien.server.connections import ConnectionGuard, ConnectionLimits, GuardedConnection
 from mien.server.documented import ANYWHERE, answers, serve_document, with_problems_of
 from mien.server.late_models import LateBuilder
@@ -156,12 +156,12 @@ def create_app(
     app.state.settings = settings
     app.state.references = references
     app.state.eyes = eyes
-    app.state.introductions = Buckets(20, per_s=2.0)  # credentials that nobody may ever use
-    app.state.viewer_offers = Buckets(
-        settings.http.max_offers_per_address, per_s=settings.http.offers_per_s_per_address
+    app.state.introductions = TokenBuckets(rate=2.0, burst=20.0)  # credentials that nobody may ever use
+    app.state.viewer_offers = TokenBuckets(
+        rate=settings.http.offers_per_s_per_address, burst=settings.http.max_offers_per_address
     )
     app.state.web_dir = web_dir
-    app.state.listeners = set()
+    app.state.listeners = events.Listeners()
     app.state.frame_sessions = set()
     app.state.uploads = Places(
         settings.references.readers + settings.references.waiting,

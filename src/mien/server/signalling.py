@@ -114,7 +114,7 @@ def introduce(request: Request, *, may_connect: bool) -> Response:
     response = preflight("POST")
     state = request.app.state
     is_cors = "access-control-request-method" in request.headers
-    if may_connect and not is_cors and not state.introductions.wait_s(source_of(request), time.monotonic()):
+    if may_connect and not is_cors and not state.introductions.wait_s(source_of(request), now=time.monotonic()):
         for server in ice_servers(state.settings, secrets.token_urlsafe(16)):
             response.headers.append("Link", link_of(server))
         response.headers["Cache-Control"] = "no-store"

@@ -28,13 +28,15 @@ from mien.errors import (
     TokenError,
     TooManySessionsError,
 )
+from mien.rate_limit import Backoff
 from mien.vision.render.mosaic import MosaicShape, MosaicStyle
 
 log = structlog.get_logger()
 
 MAX_TITLE_LENGTH: Final = 120
 _SWEEP_S: Final = 5.0
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
+_BACKOFF: Final = Backoff(first_s=0.1, longest_s=5.0, spread=(0.5, 1.5))
+"""Spread, so that the sessions of a machine that ran short of memory do not come back all at once."""
 _RESTARTS, _RESTARTS_WITHIN_S = 6, 120.0
 """A session that breaks more often than this will break again; its broadcast ends."""
 
@@ -398,9 +400,7 @@ class Broadcasts:
         times = sum(now - at < _RESTARTS_WITHIN_S for at in broke)
         self.lost += 1
         log.warning("live_session_lost", times=times)
-        # Jittered, so that the sessions of a machine that ran short of memory do not come back all at once.
-        jitter = random.uniform(0.5, 1.5)  # noqa: S311  # no secret
-        await asyncio.sleep(min(_FIRST_PAUSE_S * 2 ** (times - 1), _LONGEST_PAUSE_S) * jitter)
+        await asyncio.sleep(_BACKOFF.pause_s(times, chance=random.random()))  # noqa: S311  # no secret
         async with broadcast.changing:
             try:
                 broadcast.live = await self._runner.start(broadcast.policy, name=broadcast.id)

@@ -21,6 +21,7 @@ from mien.media.codecs.encoded import VIDEO_CLOCK_RATE, EncodedAudio, EncodedFra
 from mien.media.recording.part import part_of
 from mien.media.recording.recovery import recover
 from mien.media.recording.segment import FILE_KINDS, Segment, shape_of
+from mien.rate_limit import LogThrottle
 
 __all__ = ["KEYFRAME_EVERY_S", "Recorder", "RecordingLimits", "recover"]
 
@@ -71,7 +72,6 @@ class Recorder:
 
     Attributes:
         dropped: Pictures that were left out since the first keyframe.
-        gaps: How often it happened.
         ended: Why the recording ended by itself: "size" or "time"; None while it goes on.
     """
 
@@ -90,7 +90,7 @@ class Recorder:
         if not folder.is_dir():
             raise OutputError(f"there is no folder {folder} to record into")
         self.dropped = 0
-        self.gaps = 0
+        self._gaps = LogThrottle()
         self.ended: str | None = None
         self._folder = folder
         self._name = name
@@ -119,6 +119,11 @@ class Recorder:
         self._thread = threading.Thread(target=self._run, name="mien-recorder", daemon=True)
         self._thread.start()
         want_keyframe()
+
+    @property
+    def gaps(self) -> int:
+        """How often pictures were left out."""
+        return self._gaps.times
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -175,8 +180,7 @@ class Recorder:
     def _leave_out_until_keyframe(self, why: str) -> None:
         """Note a gap. Everything between here and the next keyframe would build on what is missing."""
         self._in_step = False
-        self.gaps += 1
-        if self.gaps & (self.gaps - 1) == 0:
+        if self._gaps.count():
             log.warning("recording_has_gap", why=why, times=self.gaps)
 
     # Our thread ---------------------------------------------------------------------------------------------

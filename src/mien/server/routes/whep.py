@@ -66,7 +66,7 @@ def _check_rate(request: Request) -> None:
     Raises:
         HttpError: The sender's address has made too many.
     """
-    wait_s = request.app.state.viewer_offers.wait_s(source_of(request), time.monotonic())
+    wait_s = request.app.state.viewer_offers.wait_s(source_of(request), now=time.monotonic())
     if wait_s:
         raise HttpError(
             HTTPStatus.TOO_MANY_REQUESTS,

@@ -77,6 +77,9 @@ class Offer:
         candidates: Of the far end; where they lead has not been looked at yet.
         takes: The codecs that the far end can take from us, in its order.
         octets: How much the far end sent.
+        is_dtls_client: Whether the far end insists on the client's part in the DTLS handshake (RFC 8842); most leave it
+            to us.
+        parameter_sets: What H.264 needs before its first key frame (RFC 6184, 8.1), in Base64, or nothing.
     """
 
     text: str
@@ -87,6 +90,8 @@ class Offer:
     candidates: tuple[Candidate, ...]
     takes: tuple[VideoCodec, ...]
     octets: int
+    is_dtls_client: bool
+    parameter_sets: str
 
     @property
     def is_simulcast(self) -> bool:
@@ -142,6 +147,8 @@ def read_offer(text: str, *, direction: str) -> Offer:
         candidates=candidates_of(description, [*bundled, *others]),
         takes=_takes(video),
         octets=len(text),
+        is_dtls_client=transport.setup == "active",
+        parameter_sets=next((each.parameter_sets for each in formats["video"] if each.parameter_sets), ""),
     )
 
 

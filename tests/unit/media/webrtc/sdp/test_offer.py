@@ -53,7 +53,7 @@ async def answered(text, direction="sendonly"):
             connection.addTransceiver(kind, direction="recvonly" if direction == "sendonly" else "sendonly")
         await connection.setRemoteDescription(RTCSessionDescription(read.text, "offer"))
         await connection.setLocalDescription(await connection.createAnswer())
-        return read, answer_to(read, connection.localDescription.sdp)
+        return read, answer_to(read, connection.localDescription.sdp).text
     finally:
         await connection.close()
 
