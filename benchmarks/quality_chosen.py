@@ -28,14 +28,13 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "benchmarks")]
 from know_heads import Mover, background
 from know_people import Bench
 from mien.media.files.images import decode_image
-from mien.vision.analysis.landmarks import Roi
 from mien.vision.analysis.tiles import Pace
 from mien.vision.analysis.tracker import FaceTracker
 from mien.vision.pipeline import Eyes, FacePipeline
 from mien.vision.policy import Policy, Swap, Treatment
 from mien.vision.render.label import Label
 from mien.vision.swap.masks.builtin import builtin_mask
-from mien.vision.types import Box, Embedding, Face, Image
+from mien.vision.types import Box, Embedding, Face, Image, Roi
 from portraits import Tile
 from quality_scenes import SHARED, read_video
 

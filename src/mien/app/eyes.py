@@ -31,7 +31,7 @@ from mien.vision.analysis.clearance import STILL, ClearanceRules
 from mien.vision.analysis.detector import EXPECTED, SURE, CenterFaceDetector, YuNetDetector
 from mien.vision.analysis.embedder import DlibEmbedder, Gallery
 from mien.vision.analysis.evidence import DOUBTED_FROM_PX, Evidence, MeshCheck
-from mien.vision.analysis.landmarks import MeshLandmarker, Roi, roi_of_detection
+from mien.vision.analysis.landmarks import MeshLandmarker, roi_of_detection
 from mien.vision.analysis.redetection import Check, RoiRedetector
 from mien.vision.analysis.tiles import Pace, Tile, TiledDetector, overlapping_parts
 from mien.vision.analysis.tracker import MESH_SCORE, FaceTracker
@@ -42,7 +42,7 @@ from mien.vision.render.label import Label
 from mien.vision.swap.masks.builtin import builtin_mask
 from mien.vision.swap.masks.preview import mask_preview
 from mien.vision.swap.persona import Persona, persona_from_photos, reduced_photo
-from mien.vision.types import Detection, Embedding, Image, Mesh, Net
+from mien.vision.types import Detection, Embedding, Image, Mesh, Net, Roi
 
 FINDER, DETECTOR, MESH, EMBEDDER, OCCLUSION = "yunet", "centerface", "face-mesh", "dlib-face", "face-occlusion"
 QUICK_DETECTOR = "centerface-int8"

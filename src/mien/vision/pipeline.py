@@ -10,23 +10,25 @@ import numpy as np
 
 from mien.errors import PolicyError, ShapeError
 from mien.vision.analysis.appearance import appearance_of
-from mien.vision.analysis.clearance import Clearance, ClearanceRules, FaceQuality, face_quality_of
+from mien.vision.analysis.clearance import Clearance, ClearanceRules, face_quality_of
 from mien.vision.analysis.cuts import CutDetector, surely_cut
-from mien.vision.analysis.embedder import DlibEmbedder, Gallery
+from mien.vision.analysis.embedder import Gallery
 from mien.vision.analysis.evidence import Evidence
 from mien.vision.analysis.flow import carried
 from mien.vision.analysis.landmarks import box_of_mesh
 from mien.vision.analysis.primary import LargestInStill, PrimaryFace, PrimaryPerson, Verdict
 from mien.vision.analysis.redetection import roll_of
 from mien.vision.analysis.tiles import Pace, Tile, TiledDetector, TileSchedule, moving, thorough
-from mien.vision.analysis.tracker import HOLD_S, TWINS, FaceTrack, FaceTracker, RoiRedetection, iou
+from mien.vision.analysis.tracker import HOLD_S, TWINS, FaceTrack, FaceTracker, iou
+from mien.vision.overlay_mask import OverlayMask
 from mien.vision.policy import Mosaic, Policy, Show, Swap
+from mien.vision.ports import Embedder, RoiRedetection
 from mien.vision.render.label import Label
 from mien.vision.render.label_place import InTheWay, features_of
 from mien.vision.render.mosaic import Cover, MosaicShape, MosaicStyle, cover_box, draw_covers
-from mien.vision.swap.overlay_mask import OverlayMask
+from mien.vision.swap.persona import usable
 from mien.vision.swap.swapper import MeshSwapper
-from mien.vision.types import Box, Detection, Face, Image, Net, TreatedFrame, check_image
+from mien.vision.types import Box, Detection, Face, FaceQuality, Image, Net, TreatedFrame, check_image
 
 Span: TypeAlias = Callable[[str], AbstractContextManager[object]]
 """Times a stage: `with span("find"): ...`. Vision has no clock of its own."""
@@ -64,7 +66,7 @@ class Eyes:
     find: TiledDetector
     tracker: FaceTracker
     redetect: RoiRedetection | None = None
-    embed: DlibEmbedder | None = None
+    embed: Embedder | None = None
     gallery: Gallery = field(default_factory=lambda: Gallery({}))
     rules: ClearanceRules = field(default_factory=ClearanceRules)
     occlusion: Net | None = None
@@ -380,7 +382,7 @@ class FacePipeline:
         identity = None if embed is None else self._identify(image, track, at, embed)
         return Face(track.id, track.box_xyxy, track.swept_box_xyxy, track.mesh, track.mesh_score, track.seen, identity)
 
-    def _identify(self, image: Image, track: FaceTrack, at: float, embed: DlibEmbedder) -> str | None:
+    def _identify(self, image: Image, track: FaceTrack, at: float, embed: Embedder) -> str | None:
         clearance = self._clearances.setdefault(track.id, Clearance())
         rules, mesh, gallery = self._eyes.rules, track.mesh, self._eyes.gallery
         sure = track.seen and not track.doubtful and track.mesh_score >= rules.keep_mesh_score
@@ -531,7 +533,7 @@ class FacePipeline:
         known = self._swappers.get(face.face_track_id)
         if known is None or known[0] is not swap:
             occlusion = self._eyes.occlusion
-            known = (swap, MeshSwapper(swap.persona, shape=self._shape, fps=self._fps, occlusion=occlusion))
+            known = (swap, MeshSwapper(usable(swap.persona), shape=self._shape, fps=self._fps, occlusion=occlusion))
             self._swappers[face.face_track_id] = known
         swapper = known[1]
         if face.mesh is None or not face.seen:

@@ -2,11 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from mien.errors import PolicyError
-from mien.vision.swap.swapper import Persona
 from mien.vision.types import Face
+
+
+class NamedPersona(Protocol):
+    """The face that a swap draws. A policy knows its name; whoever draws it checks that it can be drawn."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +35,7 @@ class Mosaic:
 class Swap:
     """Give the face the persona's face; where that cannot be done, a mosaic."""
 
-    persona: Persona
+    persona: NamedPersona
     name = "swap"
 
 

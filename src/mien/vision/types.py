@@ -1,6 +1,7 @@
 """The nouns every part of vision speaks: images, detections, faces, treated frames."""
 
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -49,6 +50,28 @@ class Detection:
     box_xyxy: Box
     score: float
     landmarks: Points | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Roi:
+    """A turned square around a face: centre and side in pixels, angle in radians (positive turns clockwise)."""
+
+    x: float
+    y: float
+    side: float
+    angle: float
+
+
+class FaceQuality(IntEnum):
+    """How well a frame shows a face."""
+
+    POOR = 0
+    """Nobody can be told by it."""
+    FAIR = 1
+    """Small: it can speak against somebody known, or for them, but clears nobody."""
+    LOPSIDED = 2
+    """Turned, or pulling a face: it clears too, if it is more alike, and says little against anybody."""
+    GOOD = 3
 
 
 @dataclass(frozen=True, slots=True)

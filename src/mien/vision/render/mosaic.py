@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.vision.overlay_mask import OverlayMask
 from mien.vision.render.surroundings import Area, CellGrid, spread
-from mien.vision.swap.overlay_mask import OverlayMask
 from mien.vision.types import Box, Image, Matte
 
 GROW_XYXY: Final = (0.22, 0.34, 0.22, 0.18)
