@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from mien.errors import PolicyError
+from mien.vision.frame_analysis import Subjects
 from mien.vision.types import Face
 
 
@@ -68,6 +69,11 @@ class Policy:
     def __post_init__(self) -> None:
         if isinstance(self.strangers, Show) or isinstance(self.primary, Show):
             raise PolicyError("strangers cannot be shown: only an enrolled person can")
+
+    @property
+    def subjects(self) -> Subjects:
+        """Whom the analysis of a frame must tell apart from everybody else."""
+        return Subjects(frozenset(self.people), primary=self.primary is not None)
 
     @property
     def needs_mesh(self) -> bool:

@@ -4,10 +4,20 @@ A second implementation (another detector, a neural swapper, an executor on anot
 is named here, and changes nothing else. The implementations are in `analysis` and `swap`; this module imports none.
 """
 
-from typing import Protocol
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol, TypeAlias
 
 from mien.vision.overlay_mask import OverlayMask
 from mien.vision.types import Box, Detection, Embedding, Image, Matte, Mesh, Roi
+
+Span: TypeAlias = Callable[[str], AbstractContextManager[object]]
+"""Times a stage: `with span("find"): ...`. Vision has no clock of its own."""
+
+
+def no_span(_name: str) -> AbstractContextManager[object]:
+    """Do not time anything."""
+    return nullcontext()
 
 
 class Detector(Protocol):

@@ -86,6 +86,9 @@ class Face:
         mesh_score: How surely the mesh sits on a face, 0 to 1; 0 without a mesh.
         seen: True where this frame's own pixels showed the face; False where it is carried over.
         identity: The enrolled person this face track is cleared as, or None. None means stranger.
+        candidate: The enrolled person for whom the evidence speaks so far, cleared or not; None where there is none.
+        quality: How well this frame shows the face; None where nothing had to know.
+        unseen_s: For how long the face has not been seen; 0 where it is.
     """
 
     face_track_id: int
@@ -95,14 +98,17 @@ class Face:
     mesh_score: float = 0.0
     seen: bool = True
     identity: str | None = None
+    candidate: str | None = None
+    quality: FaceQuality | None = None
+    unseen_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class TreatedFrame:
     """A frame every face of which has had its treatment: the only kind of picture that may leave.
 
-    Only `FacePipeline` and `slate.py` make one. Encoders and writers take nothing else, so that no code path
-    can send a camera picture by mistake.
+    Only the renderer and the slate make one. Encoders and writers take nothing else, so that no code path can send a
+    camera picture by mistake.
 
     Attributes:
         image: The picture to send.

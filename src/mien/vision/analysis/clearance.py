@@ -104,6 +104,11 @@ class Clearance(Continuity):
     _last_agreement: float = field(default=-1e9)
     _last_kept: float = field(default=-1e9)
 
+    @property
+    def candidate(self) -> str | None:
+        """The person for whom the evidence speaks, cleared or not."""
+        return self._candidate
+
     def wants_look(self, sight: FaceQuality, at: float, rules: ClearanceRules) -> bool:
         """Tell whether a look is due and this frame good enough for it.
 
