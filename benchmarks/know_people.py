@@ -13,7 +13,7 @@ from mien.errors import FacePhotoError
 from mien.media.files.images import decode_image
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
-from mien.vision.analysis.analyzer import FaceAnalyzer, Senses
+from mien.vision.analysis.analyzer import AnalyzerParts, FaceAnalyzer
 from mien.vision.analysis.clearance import STILL, ClearanceRules
 from mien.vision.analysis.detector import CenterFaceDetector
 from mien.vision.analysis.embedder import DlibEmbedder, Gallery
@@ -116,8 +116,8 @@ class Bench:
         policy = NotingPolicy(people={name: Show() for name in people})
         rules = STILL if still else ClearanceRules()
         tracker = FaceTracker(self.mesh, self.redetect)
-        senses = Senses(self.find, tracker, self.redetect, self.embed, Gallery(people), rules)
-        pipeline = FacePipeline(FaceAnalyzer(senses, still=still), FrameRenderer(Label("en")), policy)
+        parts = AnalyzerParts(self.find, tracker, self.redetect, self.embed, Gallery(people), rules)
+        pipeline = FacePipeline(FaceAnalyzer(parts, still=still), FrameRenderer(Label("en")), policy)
         for i, image in enumerate(frames):
             policy.shown.clear()
             pipeline(np.ascontiguousarray(image), at=i / fps)

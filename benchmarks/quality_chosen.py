@@ -30,7 +30,7 @@ from functools import partial
 from know_heads import Mover, background
 from know_people import Bench
 from mien.media.files.images import decode_image
-from mien.vision.analysis.analyzer import FaceAnalyzer, Senses
+from mien.vision.analysis.analyzer import AnalyzerParts, FaceAnalyzer
 from mien.vision.analysis.tiles import Pace
 from mien.vision.analysis.tracker import FaceTracker
 from mien.vision.pipeline import FacePipeline
@@ -67,8 +67,8 @@ class NotingPolicy(Policy):
 def tally(bench: Bench, frames: Iterator[tuple[Image, Truth | None]], *, fps: float, file: bool) -> dict[str, object]:
     """Treat frames; count by name who wore the persona, who was there, and the processor's time for a frame."""
     policy = NotingPolicy(primary=Swap(builtin_mask("volto")))
-    senses = Senses(bench.find, FaceTracker(bench.mesh, bench.redetect), bench.redetect, bench.embed)
-    analyzer = FaceAnalyzer(senses, pace=Pace.PATIENT if file else Pace.THRIFTY)
+    parts = AnalyzerParts(bench.find, FaceTracker(bench.mesh, bench.redetect), bench.redetect, bench.embed)
+    analyzer = FaceAnalyzer(parts, pace=Pace.PATIENT if file else Pace.THRIFTY)
     renderer = FrameRenderer(Label("en"), make_swapper=partial(MeshSwapper, fps=fps))
     pipeline = FacePipeline(analyzer, renderer, policy, delay_frames=6 if file else 0)
     truths: dict[float, tuple[Image, Truth | None]] = {}

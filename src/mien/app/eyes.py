@@ -27,7 +27,7 @@ from mien.inference.hardware import has_int8_dot_products
 from mien.media.files.image_header import PHOTO_FORMATS
 from mien.media.files.images import READABLE_FORMATS, decode_image
 from mien.registry.runtime import Runtime
-from mien.vision.analysis.analyzer import FaceAnalyzer, Senses
+from mien.vision.analysis.analyzer import AnalyzerParts, FaceAnalyzer
 from mien.vision.analysis.clearance import STILL, ClearanceRules
 from mien.vision.analysis.detector import EXPECTED, SURE, CenterFaceDetector, YuNetDetector
 from mien.vision.analysis.embedder import DlibEmbedder, Gallery
@@ -138,7 +138,7 @@ class PipelineBuilder:
         persona = None if spec.swap_to is None else self._persona(spec.swap_to)
         policy = _policy_of(spec, persona)
         delay = FILE_DELAY_FRAMES if spec.delay_frames is None else spec.delay_frames
-        senses = self._senses(policy, (*spec.show, *spec.swap_only), STILL if still else ClearanceRules())
+        parts = self._analyzer_parts(policy, (*spec.show, *spec.swap_only), STILL if still else ClearanceRules())
         shape = USUAL_SHAPE if spec.shape is None else spec.shape
         renderer = FrameRenderer(
             Label(spec.label),
@@ -147,7 +147,7 @@ class PipelineBuilder:
             mosaic_shape=spec.mosaic_shape,
             span=self._span,
         )
-        analyzer = FaceAnalyzer(senses, pace=Pace.PATIENT, still=still, span=self._span)
+        analyzer = FaceAnalyzer(parts, pace=Pace.PATIENT, still=still, span=self._span)
         return FacePipeline(analyzer, renderer, policy, delay_frames=0 if still else delay)
 
     def build(self, policy: LivePolicy) -> FacePipeline:
@@ -169,7 +169,7 @@ class PipelineBuilder:
             span=self._span,
         )
         pace = Pace.THRIFTY if decided.needs_mesh else Pace.LIVE
-        analyzer = FaceAnalyzer(self._senses(decided, (), ClearanceRules()), pace=pace, span=self._span)
+        analyzer = FaceAnalyzer(self._analyzer_parts(decided, (), ClearanceRules()), pace=pace, span=self._span)
         return FacePipeline(analyzer, renderer, decided, delay_frames=delay)
 
     def _live_policy(self, policy: LivePolicy) -> Policy:
@@ -189,13 +189,13 @@ class PipelineBuilder:
             return self._persona(BuiltInMask(persona.removeprefix(MASK_PREFIX)))
         raise PersonaError(f"there is no persona {persona!r}")
 
-    def _senses(self, policy: Policy, people: Sequence[Person], rules: ClearanceRules) -> Senses:
+    def _analyzer_parts(self, policy: Policy, people: Sequence[Person], rules: ClearanceRules) -> AnalyzerParts:
         landmarker = self._landmarker if policy.needs_mesh else None
         embedder = self._embedder if people or policy.needs_embedder else None
         gallery = Gallery({person.name: self._embeddings(person) for person in people})
         tracker = FaceTracker(landmarker, self._redetect)
         finder = self._finder if rules is not STILL else self._still_finder
-        return Senses(finder, tracker, self._redetect, embedder, gallery, rules, self._evidence())
+        return AnalyzerParts(finder, tracker, self._redetect, embedder, gallery, rules, self._evidence())
 
     def _swappers(self, policy: Policy, *, shape: float, fps: float) -> Callable[[Persona], MeshSwapper]:
         occlusion = self._occlusion if policy.needs_mesh else None

@@ -30,7 +30,7 @@ class FacePipeline:
     ) -> None:
         self._analyzer, self._renderer, self._policy = analyzer, renderer, policy
         self._delay_line = DelayLine(delay_frames)
-        analyzer.tell_apart(policy.subjects)
+        analyzer.set_subjects(policy.subjects)
 
     @property
     def primary_person(self) -> PrimaryPerson | None:
@@ -90,7 +90,7 @@ class FacePipeline:
             return
         old = previous
         if not in_scene:
-            self._analyzer.take_over_person(old._analyzer)  # noqa: SLF001  # its own kind
+            self._analyzer.take_over_primary(old._analyzer)  # noqa: SLF001  # its own kind
             return
         waiting = list(old._delay_line)  # noqa: SLF001
         known = self._analyzer.take_over(old._analyzer, [frame.analysis for frame in waiting])  # noqa: SLF001

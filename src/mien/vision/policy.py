@@ -51,7 +51,7 @@ class Policy:
         strangers: For every face that is not cleared as somebody named in `people`. Never `Show`.
         people: For those who are surely recognised.
         primary: For one person, if given: the most prominent stranger when it began, known again by the embedding
-            (`chosen.Chosen`). The other strangers get `strangers`. Never `Show`.
+            (`analysis.primary`). The other strangers get `strangers`. Never `Show`.
 
     Raises:
         PolicyError: A stranger would be shown.

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from mien.errors import PolicyError, ShapeError
-from mien.vision.analysis.analyzer import FaceAnalyzer, Senses
+from mien.vision.analysis.amender import Amender, TracedFace
+from mien.vision.analysis.analyzer import AnalyzerParts, FaceAnalyzer
 from mien.vision.analysis.clearance import ClearanceRules
 from mien.vision.analysis.embedder import Gallery
 from mien.vision.analysis.evidence import Evidence
-from mien.vision.analysis.hindsight import FoundFace, Hindsight
 from mien.vision.analysis.tiles import moving
 from mien.vision.analysis.tracker import FaceTracker
 from mien.vision.pipeline import FacePipeline
@@ -52,8 +52,8 @@ class OneMesh:
         return self(image, roi)
 
 
-def pipeline(script, policy, *, mesh=None, delay=0, kind=None, **senses):
-    analyzer = FaceAnalyzer(Senses(script, FaceTracker(mesh), **senses))
+def pipeline(script, policy, *, mesh=None, delay=0, kind=None, **parts):
+    analyzer = FaceAnalyzer(AnalyzerParts(script, FaceTracker(mesh), **parts))
     return FacePipeline(analyzer, FrameRenderer(Label("en"), **(kind or {})), policy, delay_frames=delay)
 
 
@@ -332,7 +332,7 @@ def test_stages_are_timed_by_the_span_given():
         seen.append(name)
         return np.errstate()
 
-    analyzer = FaceAnalyzer(Senses(Script([FACE]), FaceTracker(None)), span=span)
+    analyzer = FaceAnalyzer(AnalyzerParts(Script([FACE]), FaceTracker(None)), span=span)
     FacePipeline(analyzer, FrameRenderer(Label("en"), span=span), Policy())(SCENE.copy(), at=0)
     assert [name for name in ("cut", "find", "follow", "know", "mosaic", "label") if name not in seen] == []
 
@@ -592,9 +592,9 @@ def test_a_face_found_late_in_front_of_one_that_is_followed_is_another_one_and_h
     redetect = seen_at(FACE)
     pipe = pipeline(Script(*[[FACE]] * 4), Policy(strangers=VOLTO), mesh=OneMesh(), delay=3, redetect=redetect)
     feed(pipe, range(4))
-    hindsight = Hindsight(pipe._delay_line.waiting(), redetect, (), scene_since=0.0)
-    hindsight.trace(FoundFace(SCENE, FACE, 0.0), range(3))
-    assert [bool(analysis.late_places) for _image, analysis in hindsight.frames] == [True] * 3
+    amender = Amender(pipe._delay_line.waiting(), redetect, (), scene_since=0.0)
+    amender.trace(TracedFace(SCENE, FACE, 0.0), range(3))
+    assert [bool(analysis.late_places) for _image, analysis in amender.frames] == [True] * 3
 
 
 def test_who_enters_in_the_last_frame_of_all_is_hidden_though_only_a_part_was_seen():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mien.vision.analysis.analyzer import FaceAnalyzer, Senses
+from mien.vision.analysis.analyzer import AnalyzerParts, FaceAnalyzer
 from mien.vision.analysis.clearance import ClearanceRules
 from mien.vision.analysis.embedder import Gallery
 from mien.vision.analysis.tracker import FaceTracker
@@ -67,9 +67,9 @@ class Paint:
 def pipeline(world, policy, *, delay=0, enrolled=("alice", "bob")):
     gallery = Gallery({name: [VECTORS[name]] for name in enrolled})
     tracker = FaceTracker(world, world.redetect)
-    senses = Senses(world.find, tracker, world.redetect, world.embed, gallery, RULES)
+    parts = AnalyzerParts(world.find, tracker, world.redetect, world.embed, gallery, RULES)
     renderer = FrameRenderer(NoLabel("en"), make_swapper=Paint)
-    return FacePipeline(FaceAnalyzer(senses), renderer, policy, delay_frames=delay)
+    return FacePipeline(FaceAnalyzer(parts), renderer, policy, delay_frames=delay)
 
 
 @dataclass(frozen=True)
@@ -249,8 +249,8 @@ def test_a_clearance_against_fewer_people_is_not_kept():
 def test_where_the_same_name_means_another_face_nobody_keeps_it():
     world = standing(24)
     other = {"alice": [VECTORS["bob"]], "bob": [VECTORS["alice"]]}
-    senses = Senses(world.find, FaceTracker(world), None, world.embed, Gallery(other), RULES)
-    new = FacePipeline(FaceAnalyzer(senses), FrameRenderer(NoLabel("en")), SHOW_ALICE)
+    parts = AnalyzerParts(world.find, FaceTracker(world), None, world.embed, Gallery(other), RULES)
+    new = FacePipeline(FaceAnalyzer(parts), FrameRenderer(NoLabel("en")), SHOW_ALICE)
     seen = play(world, pipeline(world, SHOW_ALICE), [(12, new)])
     assert (seen[11].bare, seen[12].bare, seen[13].bare) == ({"alice"}, set(), {"bob"})
 

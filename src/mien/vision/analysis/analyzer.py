@@ -10,10 +10,10 @@ from typing import TypeAlias
 import numpy as np
 
 from mien.errors import PolicyError, ShapeError
+from mien.vision.analysis.amender import Amender, TracedFace
 from mien.vision.analysis.clearance import ClearanceRules
 from mien.vision.analysis.embedder import Gallery
 from mien.vision.analysis.evidence import Evidence
-from mien.vision.analysis.hindsight import FoundFace, Hindsight
 from mien.vision.analysis.primary import LargestInStill, PrimaryFace, PrimaryPerson, Verdict
 from mien.vision.analysis.recognition import Enrolled, Recognition
 from mien.vision.analysis.redetection import roll_of
@@ -29,7 +29,7 @@ FindFaces: TypeAlias = Callable[[Image, Sequence[Tile]], list[Detection]]
 
 
 @dataclass(frozen=True, slots=True)
-class Senses:
+class AnalyzerParts:
     """The parts by which a stream is analysed.
 
     Attributes:
@@ -57,7 +57,7 @@ class FaceAnalyzer:
     It looks at frames and changes none. One stream, one thread, capture order.
 
     Args:
-        senses: What it sees with.
+        parts: What it sees with.
         pace: How much of each frame is searched.
         still: Every frame is an image by itself, to be searched as thoroughly as can be.
         span: Times the stages.
@@ -65,21 +65,21 @@ class FaceAnalyzer:
 
     def __init__(
         self,
-        senses: Senses,
+        parts: AnalyzerParts,
         *,
         pace: Pace = Pace.LIVE,
         still: bool = False,
         span: Span = no_span,
     ) -> None:
-        self._senses, self._evidence = senses, senses.evidence
+        self._parts, self._evidence = parts, parts.evidence
         self._still, self._span = still, span
         self._search = SceneSearch(pace, still=still)
-        self._recognition = Recognition(senses.embed, Enrolled(senses.gallery, senses.rules))
+        self._recognition = Recognition(parts.embed, Enrolled(parts.gallery, parts.rules))
         self._last_at = -np.inf
         self._subjects = Subjects()
         self._primary: PrimaryFace | LargestInStill | None = None
 
-    def tell_apart(self, subjects: Subjects) -> None:
+    def set_subjects(self, subjects: Subjects) -> None:
         """Tell `subjects` apart from everybody else. Until this is called, nobody is.
 
         Raises:
@@ -87,9 +87,9 @@ class FaceAnalyzer:
         """
         self._subjects, self._primary = subjects, None
         if subjects.primary:
-            if self._senses.embed is None:
+            if self._parts.embed is None:
                 raise PolicyError("a swap that is bound to one person needs an embedder")
-            self._primary = LargestInStill() if self._still else PrimaryFace(self._senses.embed)
+            self._primary = LargestInStill() if self._still else PrimaryFace(self._parts.embed)
 
     @property
     def primary_person(self) -> PrimaryPerson | None:
@@ -111,7 +111,7 @@ class FaceAnalyzer:
         """
         self.check(image, at=at)
         try:
-            analysis = self._analyse(image, at, self._hindsight(waiting))
+            analysis = self._analyse(image, at, self._amender(waiting))
         except Exception:
             self._lose_sight()
             raise
@@ -136,10 +136,10 @@ class FaceAnalyzer:
         Returns:
             What that tells about the frames that wait.
         """
-        hindsight = self._hindsight(waiting)
-        self._look_back(hindsight)
+        amender = self._amender(waiting)
+        self._look_back(amender)
         self._search.restart()
-        return tuple(hindsight.amendments)
+        return tuple(amender.amendments)
 
     def save_time(self, *, on: bool) -> None:
         """Recognise people more rarely, or as often as usual. Faces are looked for as before."""
@@ -147,42 +147,42 @@ class FaceAnalyzer:
 
     # --- one frame ---------------------------------------------------------------------------------------------
 
-    def _analyse(self, image: Image, at: float, hindsight: Hindsight) -> FrameAnalysis:
+    def _analyse(self, image: Image, at: float, amender: Amender) -> FrameAnalysis:
         """Search, follow, recognise; then tell what that means for the frames that wait."""
         with self._span("cut"):
             scene = self._search.watch(image, at=at, last_at=self._last_at)
         if scene.is_new:
-            self._look_back(hindsight)
+            self._look_back(amender)
             self._begin_scene(at)
-            hindsight.scene_since = at
-        tracks = self._follow(image, at, scene, hindsight)
+            amender.scene_since = at
+        tracks = self._follow(image, at, scene, amender)
         with self._span("know"):
             faces = [self._recognition(image, track, at) for track in tracks]
             self._recognition.keep_only([track.id for track in tracks])
             verdict = self._choose(image, tracks, faces, at)
-        hindsight.judge(verdict)
-        hindsight.follow_back(image, tracks, at)
-        hindsight.doubt(faces)
+        amender.judge(verdict)
+        amender.follow_back(image, tracks, at)
+        amender.doubt(faces)
         primary_id = verdict.wearer if at >= verdict.since else None
-        return FrameAnalysis(at, tuple(faces), scene, primary_id, amendments=tuple(hindsight.amendments))
+        return FrameAnalysis(at, tuple(faces), scene, primary_id, amendments=tuple(amender.amendments))
 
-    def _follow(self, image: Image, at: float, scene: Scene, hindsight: Hindsight) -> list[FaceTrack]:
+    def _follow(self, image: Image, at: float, scene: Scene, amender: Amender) -> list[FaceTrack]:
         """Find and follow the faces of a frame; drop candidates that turn out to be none."""
         tiles, evidence = self._search.tiles(image, scene), self._evidence
         with self._span("find"):
-            found = self._senses.find(image, tiles)
+            found = self._parts.find(image, tiles)
             if evidence is not None:
                 found = _on_a_still(image, found, evidence) if self._still else evidence.believable(image, found)
         with self._span("follow"):
-            tracks = self._senses.tracker(image, found, at)
+            tracks = self._parts.tracker(image, found, at)
         if evidence is None or self._still:
             return tracks
         with self._span("find"):
             refuted = frozenset(evidence.weigh(image, tracks, at))
         if not refuted:
             return tracks
-        self._senses.tracker.drop(refuted)
-        hindsight.refute(refuted)
+        self._parts.tracker.drop(refuted)
+        amender.refute(refuted)
         return [track for track in tracks if track.id not in refuted]
 
     def _choose(self, image: Image, tracks: Sequence[FaceTrack], faces: Sequence[Face], at: float) -> Verdict:
@@ -194,32 +194,32 @@ class FaceAnalyzer:
 
     # --- scenes ------------------------------------------------------------------------------------------------
 
-    def _hindsight(self, waiting: Sequence[WaitingFrame]) -> Hindsight:
-        return Hindsight(waiting, self._senses.redetect, self._subjects.people, scene_since=self._search.since)
+    def _amender(self, waiting: Sequence[WaitingFrame]) -> Amender:
+        return Amender(waiting, self._parts.redetect, self._subjects.people, scene_since=self._search.since)
 
     def _begin_scene(self, at: float) -> None:
         """Nothing known about the last scene holds for this one, and nothing of this one for the last."""
         self._search.begin_scene(at)
-        self._senses.tracker.forget()
+        self._parts.tracker.forget()
         if self._evidence is not None:
             self._evidence.forget()
         self._recognition.forget()
         if self._primary is not None:
             self._primary.forget_tracks()
 
-    def _look_back(self, hindsight: Hindsight) -> None:
+    def _look_back(self, amender: Amender) -> None:
         """Search what was not searched in the last frame of a scene: no later frame will tell who entered."""
-        if not hindsight.frames:
+        if not amender.frames:
             return
-        image, analysis = hindsight.frames[-1]
+        image, analysis = amender.frames[-1]
         missing = self._search.unsearched()
         with self._span("find"):
-            found = self._senses.find(image, missing) if missing else []
+            found = self._parts.find(image, missing) if missing else []
             if self._evidence is not None:
                 found = self._evidence.confirmed(image, found)
         for seen in found:
             if not any(_holds(face.swept_box_xyxy, seen.box_xyxy) for face in analysis.faces):
-                hindsight.trace(FoundFace(image, seen.box_xyxy, roll_of(seen)), range(len(hindsight.frames)))
+                amender.trace(TracedFace(image, seen.box_xyxy, roll_of(seen)), range(len(amender.frames)))
 
     def _lose_sight(self) -> None:
         """Trust nothing that a frame half seen may have changed.
@@ -233,7 +233,7 @@ class FaceAnalyzer:
 
     # --- from one analyzer to the next ---------------------------------------------------------------------------
 
-    def take_over_person(self, other: "FaceAnalyzer") -> None:
+    def take_over_primary(self, other: "FaceAnalyzer") -> None:
         """Look for the primary person of `other`, if both look for one. Its scene stays its own."""
         if self._primary is not None:
             self._primary.person = other.primary_person
@@ -253,10 +253,10 @@ class FaceAnalyzer:
         """
         self._last_at = other._last_at  # noqa: SLF001  # its own kind
         self._search.take_over(other._search)  # noqa: SLF001
-        self._senses.tracker.take_over(other._senses.tracker)  # noqa: SLF001
+        self._parts.tracker.take_over(other._parts.tracker)  # noqa: SLF001
         self._evidence = other._evidence  # noqa: SLF001  # what is refuted stays so
         names_hold = self._recognition.take_over(other._recognition)  # noqa: SLF001
-        self.take_over_person(other)
+        self.take_over_primary(other)
         primary_holds = isinstance(self._primary, PrimaryFace) and isinstance(other._primary, PrimaryFace)  # noqa: SLF001
         if primary_holds:
             self._primary = other._primary  # noqa: SLF001

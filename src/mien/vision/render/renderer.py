@@ -113,8 +113,8 @@ class FrameRenderer:
                 covers.append(self._cover(face))
                 treatments[face.face_track_id] = Mosaic.name
         covers += [self._late_cover(place) for place in analysis.late_places]
-        torn = analysis.astray | set(void)
-        overlays = [overlay for number, overlay in drawing.overlays.items() if number not in torn]
+        untrusted = analysis.astray | set(void)
+        overlays = [overlay for number, overlay in drawing.overlays.items() if number not in untrusted]
         with self._span("mosaic"):
             # All at once and over everything else: none may take its colours from what another hides.
             draw_covers(drawing.image, covers, style=self._mosaic_style, shape=self._mosaic_shape, overlays=overlays)

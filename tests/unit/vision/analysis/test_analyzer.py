@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mien.errors import PolicyError, ShapeError
-from mien.vision.analysis.analyzer import FaceAnalyzer, Senses
+from mien.vision.analysis.analyzer import AnalyzerParts, FaceAnalyzer
 from mien.vision.analysis.clearance import ClearanceRules
 from mien.vision.analysis.embedder import Gallery
 from mien.vision.analysis.evidence import Evidence
@@ -18,11 +18,11 @@ ALICE, BOB = Place(120, 130, like="alice"), Place(340, 130, like="bob")
 RULES = ClearanceRules(looks=3, spacing_s=0.0, min_sharpness=0)
 
 
-def analyzer(world, *, mesh=True, **senses):
+def analyzer(world, *, mesh=True, **parts):
     landmarker = world if mesh else None
     enrolled = Gallery({name: [vector] for name, vector in VECTORS.items()})
-    wanted = {"redetect": world.redetect, "embed": world.embed, "gallery": enrolled, "rules": RULES} | senses
-    return FaceAnalyzer(Senses(world.find, FaceTracker(landmarker, wanted["redetect"]), **wanted))
+    wanted = {"redetect": world.redetect, "embed": world.embed, "gallery": enrolled, "rules": RULES} | parts
+    return FaceAnalyzer(AnalyzerParts(world.find, FaceTracker(landmarker, wanted["redetect"]), **wanted))
 
 
 def watch(analyzer, world, *, delay=0):
@@ -104,7 +104,7 @@ def test_who_is_the_primary_person_is_told_once_somebody_asked():
     nobody, _waiting = watch(analyzer(world), world)
     assert {analysis.primary_id for analysis in nobody} == {None}
     choosing = analyzer(world)
-    choosing.tell_apart(Subjects(primary=True))
+    choosing.set_subjects(Subjects(primary=True))
     chosen, _waiting = watch(choosing, world)
     assert chosen[-1].primary_id == chosen[-1].faces[0].face_track_id
 
@@ -112,7 +112,7 @@ def test_who_is_the_primary_person_is_told_once_somebody_asked():
 def test_people_who_have_a_treatment_of_their_own_are_not_chosen():
     world = TwoPatches([Shot({"alice": ALICE})] * 8)
     choosing = analyzer(world)
-    choosing.tell_apart(Subjects(frozenset({"alice"}), primary=True))
+    choosing.set_subjects(Subjects(frozenset({"alice"}), primary=True))
     analyses, _waiting = watch(choosing, world)
     assert analyses[-1].faces[0].identity == "alice"
     assert analyses[-1].primary_id is None
@@ -120,7 +120,7 @@ def test_people_who_have_a_treatment_of_their_own_are_not_chosen():
 
 def test_without_an_embedder_nobody_can_be_chosen():
     with pytest.raises(PolicyError):
-        analyzer(TwoPatches([Shot({})]), embed=None).tell_apart(Subjects(primary=True))
+        analyzer(TwoPatches([Shot({})]), embed=None).set_subjects(Subjects(primary=True))
 
 
 # --- amendments ----------------------------------------------------------------------------------------------------
@@ -157,7 +157,7 @@ def test_a_refuted_candidate_is_taken_out_of_the_frames_that_wait():
 def test_the_primary_person_is_told_back_to_the_first_frame():
     world = TwoPatches([Shot({"alice": ALICE})] * 6)
     choosing = analyzer(world)
-    choosing.tell_apart(Subjects(primary=True))
+    choosing.set_subjects(Subjects(primary=True))
     analyses, waiting = watch(choosing, world, delay=6)
     assert analyses[0].primary_id is None
     assert {frame.analysis.primary_id for frame in waiting} == {analyses[-1].primary_id}
@@ -171,7 +171,7 @@ def test_the_end_of_a_scene_searches_the_last_frame_whole():
         late.append(len(tiles))
         return world.find(image, tiles) if len(late) == 3 else []
 
-    seeing = FaceAnalyzer(Senses(find, FaceTracker(None)))
+    seeing = FaceAnalyzer(AnalyzerParts(find, FaceTracker(None)))
     waiting = []
     for number in range(2):
         image = world.frame(number)
@@ -193,8 +193,8 @@ def test_after_a_failure_everybody_is_a_stranger_and_everything_is_searched():
             raise RuntimeError("the network died")
         return world.find(image, wanted)
 
-    senses = Senses(find, FaceTracker(world), None, world.embed, Gallery({"alice": [VECTORS["alice"]]}), RULES)
-    seeing = FaceAnalyzer(senses)
+    parts = AnalyzerParts(find, FaceTracker(world), None, world.embed, Gallery({"alice": [VECTORS["alice"]]}), RULES)
+    seeing = FaceAnalyzer(parts)
     for number in range(5):
         known = seeing(world.frame(number), at=number / FPS)
     assert known.faces[0].identity == "alice"

@@ -1,4 +1,4 @@
-"""Hindsight: what the newest frame tells about the frames that wait, told as amendments."""
+"""Amender: tells what the newest frame means for the frames that wait, as amendments."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ LATE_GROWTH, LATE_GROWTH_A_FRAME, LATE_GROWTH_FRAMES = 1.15, 0.25, 3
 
 
 @dataclass(frozen=True, slots=True)
-class FoundFace:
+class TracedFace:
     """A face of the newest frame that is to be followed back.
 
     Attributes:
@@ -34,7 +34,7 @@ class FoundFace:
     face_track_id: int | None = None
 
 
-class Hindsight:
+class Amender:
     """Amend the frames that wait, during one call of an analyzer.
 
     Args:
@@ -93,7 +93,7 @@ class Hindsight:
                 missed = [n for n, frame in enumerate(self.frames) if self._may_show(frame, image, since)]
                 for number in missed:
                     self._tell(number, Amendment(self.frames[number].analysis.at, astray=frozenset({track.id})))
-                self.trace(FoundFace(image, track.box_xyxy, track.roll, track.id), missed)
+                self.trace(TracedFace(image, track.box_xyxy, track.roll, track.id), missed)
 
     def _may_show(self, frame: WaitingFrame, newest: Image, since: float) -> bool:
         """Tell whether a face of the newest frame, not seen since then, may have been in an older frame.
@@ -104,7 +104,7 @@ class Hindsight:
             return False  # a place in an image of another size is no place in this one
         return frame.analysis.at >= self.scene_since or not surely_cut(frame.image, newest)
 
-    def trace(self, face: FoundFace, numbers: Sequence[int]) -> None:
+    def trace(self, face: TracedFace, numbers: Sequence[int]) -> None:
         """Follow a face back through frames that wait, and mark it and its surroundings in them.
 
         Not where, before what passed for a cut, the same place showed a face that had its treatment: then it was that
