@@ -65,7 +65,7 @@ class TurnSettings(BaseModel):
         min_length=16,
         description="Shared with the TURN server (coturn's `static-auth-secret`); clients never see it.",
     )
-    ttl_s: int = Field(default=3600, ge=60, le=86_400, description="So long a session's credentials open new relays.")
+    ttl_s: int = Field(default=600, ge=60, le=86_400, description="So long a session's credentials open new relays.")
 
     @model_validator(mode="after")
     def _has_both(self) -> Self:
@@ -212,6 +212,12 @@ class HttpSettings(BaseModel):
     )
     max_waiting_per_address: int = Field(
         default=64, ge=1, le=100_000, description="Of them, so many may be without a request; the oldest is closed."
+    )
+    max_offers_per_address: int = Field(
+        default=128, ge=1, le=100_000, description="Viewers of one address may make so many offers at once."
+    )
+    offers_per_s_per_address: float = Field(
+        default=4.0, gt=0, le=10_000, description="And so many a second in the long run."
     )
 
 

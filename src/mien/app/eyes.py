@@ -332,9 +332,8 @@ class PipelineBuilder:
     def _still_finder(self) -> TiledDetector:
         """Reports what is faint, too: of a face larger than a still hardly more can be seen."""
         with self._lock:
-            return TiledDetector(
-                YuNetDetector(self._runtime.open(FINDER)), self._redetect_once, self._detector, sure=SURE
-            )
+            quick = YuNetDetector(self._runtime.open(FINDER))
+            return TiledDetector(quick, self._redetect_once, self._detector, apart=self._apart, sure=SURE)
 
     @property
     def _photo_finder(self) -> TiledDetector:
@@ -371,7 +370,13 @@ class PipelineBuilder:
         checks: list[tuple[Check, float]] = [(self._mesh_check, DOUBTED_FROM_PX)]
         checks += [(check, DOUBTED_FROM_PX) for check in self._checks[1:]]  # the first is the glance
         return TiledDetector(
-            quick, self._redetect_once, self._detector, checks=checks, suspect=EXPECTED, sure=SURE_OF_QUICK
+            quick,
+            self._redetect_once,
+            self._detector,
+            checks=checks,
+            apart=self._apart,
+            suspect=EXPECTED,
+            sure=SURE_OF_QUICK,
         )
 
     @cached_property
@@ -381,6 +386,11 @@ class PipelineBuilder:
     @cached_property
     def _checks(self) -> tuple[RoiRedetector, ...]:
         return tuple(RoiRedetector(self._detector, face_px=size) for size in CHECKED_AT_PX)
+
+    @cached_property
+    def _apart(self) -> tuple[Check, ...]:
+        """Tell what lies around a known face from it; seen at 24 px, CenterFace is taken in half of the time."""
+        return (self._mesh_check, *self._checks[:2])
 
     @cached_property
     def _photo_finder_once(self) -> TiledDetector:

@@ -23,7 +23,6 @@ from mien.telemetry import set_up_logging
 
 _GRACEFUL_S = 3
 _PR_SET_DUMPABLE = 4  # linux/prctl.h
-_WS_OVERHEAD_BYTES = 1024
 _NOT_STARTED = 3
 """As uvicorn's own command does."""
 
@@ -57,8 +56,7 @@ def serve(host: str | None, port: int | None, root_path: str | None) -> None:
         timeout_graceful_shutdown=_GRACEFUL_S,
         server_header=False,
         proxy_headers=False,  # the app looks at them itself, see `server.proxies`
-        http=connections(settings.http),
-        ws_max_size=settings.frames.max_bytes + _WS_OVERHEAD_BYTES,
+        **connections(settings),
     )
     server = uvicorn.Server(config)
     with contextlib.suppress(KeyboardInterrupt):  # raised once more after everything has been closed in good order

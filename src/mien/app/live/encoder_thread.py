@@ -8,7 +8,7 @@ from typing import Final, Protocol
 import structlog
 
 from mien.app.states import DELAY_BOUNDS_S
-from mien.media.codecs.encoded import ReceivedFrame, VideoCodec
+from mien.media.codecs.encoded import EncodedFrame, VideoCodec
 from mien.media.codecs.layers import LayerEncoders
 from mien.media.meters import DurationMeter, Histogram, RateMeter
 from mien.media.newest import Newest
@@ -53,7 +53,7 @@ class EncoderThread:
     def __init__(
         self,
         *,
-        emit: Callable[[ReceivedFrame], None],
+        emit: Callable[[EncodedFrame], None],
         epoch: float,
         slate_after_s: float,
         codec: VideoCodec = VideoCodec.VP8,

@@ -17,7 +17,7 @@ import av
 import structlog
 
 from mien.errors import OutputError
-from mien.media.codecs.encoded import VIDEO_CLOCK_RATE, EncodedAudio, ReceivedFrame, VideoCodec
+from mien.media.codecs.encoded import VIDEO_CLOCK_RATE, EncodedAudio, EncodedFrame, VideoCodec
 from mien.media.recording.part import part_of
 from mien.media.recording.recovery import recover
 from mien.media.recording.segment import FILE_KINDS, Segment, shape_of
@@ -102,7 +102,7 @@ class Recorder:
 
         # What the feeding threads share with ours.
         self._changed = threading.Condition()
-        self._waiting: deque[ReceivedFrame | EncodedAudio] = deque()
+        self._waiting: deque[EncodedFrame | EncodedAudio] = deque()
         self._waiting_bytes = 0
         self._closing = False
         self._in_step = False
@@ -130,7 +130,7 @@ class Recorder:
         """The finished files, in order."""
         return tuple(self._files)
 
-    def put_frame(self, frame: ReceivedFrame) -> None:
+    def put_frame(self, frame: EncodedFrame) -> None:
         """Record a picture; those of other layers than the best are not wanted."""
         if frame.layer != 0:
             return
@@ -169,10 +169,10 @@ class Recorder:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
-    def _is_full(self, item: ReceivedFrame | EncodedAudio) -> bool:
+    def _is_full(self, item: EncodedFrame | EncodedAudio) -> bool:
         return bool(self._waiting) and self._waiting_bytes + len(item.data) > self._limits.queue_bytes
 
-    def _queue(self, item: ReceivedFrame | EncodedAudio) -> None:
+    def _queue(self, item: EncodedFrame | EncodedAudio) -> None:
         self._waiting.append(item)
         self._waiting_bytes += len(item.data)
         self._changed.notify()
@@ -194,7 +194,7 @@ class Recorder:
                 item = self._waiting.popleft()
                 self._waiting_bytes -= len(item.data)
             try:
-                if isinstance(item, ReceivedFrame):
+                if isinstance(item, EncodedFrame):
                     self._write_frame(item)
                 else:
                     self._write_audio(item)
@@ -202,7 +202,7 @@ class Recorder:
                 self._give_up_segment(error)
         self._finish_segment()
 
-    def _write_frame(self, frame: ReceivedFrame) -> None:
+    def _write_frame(self, frame: EncodedFrame) -> None:
         if frame.is_keyframe:
             shape = shape_of(self._codec, frame.data)
             if self._segment is not None and self._segment.shape != shape:
@@ -226,7 +226,7 @@ class Recorder:
         if self._segment is not None:
             self._segment.add_audio(audio)
 
-    def _begin_segment(self, keyframe: ReceivedFrame, shape: bytes) -> None:
+    def _begin_segment(self, keyframe: EncodedFrame, shape: bytes) -> None:
         path = self._free_path()
         self._segment = Segment(path, self._codec, keyframe, shape, audio=self._with_audio)
         for audio in self._recent_audio:

@@ -44,11 +44,11 @@ async def events(socket: WebSocket, broadcast_id: str) -> None:
     try:
         broadcast = broadcasts.get(broadcast_id)
     except NoSuchBroadcastError:
-        await socket.close(WS_UNKNOWN_BROADCAST, "live.no_such_broadcast")
+        await _refuse(socket, WS_UNKNOWN_BROADCAST, "live.no_such_broadcast")
         return
     listeners: Listeners = socket.app.state.listeners
     if len(listeners) >= MAX_LISTENERS:
-        await socket.close(WS_1013_TRY_AGAIN_LATER, "live.too_many")
+        await _refuse(socket, WS_1013_TRY_AGAIN_LATER, "live.too_many")
         return
     # Whatever a listener sends is ignored; reading tells when they have gone.
     gone = asyncio.create_task(_until_gone(socket))
@@ -57,6 +57,11 @@ async def events(socket: WebSocket, broadcast_id: str) -> None:
             await _tell(socket, broadcast, broadcasts, views, gone)
     finally:
         gone.cancel()
+
+
+async def _refuse(socket: WebSocket, code: int, reason: str) -> None:
+    with contextlib.suppress(WebSocketDisconnect):  # the client was faster
+        await socket.close(code, reason)
 
 
 async def _tell(

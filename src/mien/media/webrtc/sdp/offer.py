@@ -185,6 +185,11 @@ def _check(description: Description, section: Section, group: Sequence[str], dir
     if not section.has("rtcp-mux"):
         raise SdpError(f"{kind} lacks rtcp-mux")
     if not _spoken(section, direction):
+        if direction == "recvonly" and any(each.name == VideoCodec.H264 for each in formats_of(section)):
+            # RFC 6184, 8.1 takes a format without parameters for mode 0, whose packets hold whole slices.
+            raise SdpError(
+                "video takes H264, but not with packetization-mode=1 and a baseline profile-level-id (42....)"
+            )
         raise SdpError(f"{kind} has none of {'VP8, H264' if kind == 'video' else 'Opus'} that can be taken")
 
 
