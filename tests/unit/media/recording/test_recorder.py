@@ -128,7 +128,7 @@ def test_older_files_are_never_touched(tmp_path):
 
 @every_codec
 def test_without_sound_there_is_no_track_for_it(tmp_path, codec):
-    path = record(tmp_path, Broadcast(codec), codec, 3.0, sound=False).files[0]
+    path = record(tmp_path, Broadcast(codec), codec, 3.0, audio=False).files[0]
     with av.open(str(path)) as container:
         assert [stream.type for stream in container.streams] == ["video"]
     assert len(decoded(path)[0]) == 3 * FPS
