@@ -1,4 +1,4 @@
-"""How often something may happen: token buckets, a throttle for what repeats in the log, and growing pauses.
+"""How often something may happen: a token bucket, a throttle for what repeats in the log, and growing pauses.
 
 All of it is pure: it is told the time and the chance, so a test can say what they are.
 """
@@ -6,8 +6,8 @@ All of it is pure: it is told the time and the chance, so a test can say what th
 from dataclasses import dataclass
 from typing import Final
 
-_MOST_ADDRESSES: Final = 4096
-"""Who asks from more of them has more to spend than this costs us."""
+_MOST_KEYS: Final = 4096
+"""Who asks from more addresses has more to spend than this costs us."""
 
 
 class TokenBucket:
@@ -43,34 +43,32 @@ class TokenBucket:
         return True
 
     def wait_s(self, amount: float = 1.0) -> float:
-        """Return how long after the last `take` there is so much again."""
+        """Return how long after the last `take` there is `amount` again."""
         return max(amount - self._left, 0.0) / self.rate
 
 
 class TokenBuckets:
-    """A bucket for each address: a stranger who empties theirs takes nothing from anybody else.
+    """A bucket for each key, an address for example: who empties theirs takes nothing from anybody else.
 
     Args:
         rate: As in `TokenBucket`.
         burst: As in `TokenBucket`.
-        most: Of more addresses, the one that has asked for nothing for longest is forgotten.
+        most: Of more keys, the one that has asked for nothing for longest is forgotten.
 
     Example:
-        >>> buckets = TokenBuckets(rate=0.5, burst=1.0)
+        >>> buckets = TokenBuckets(rate=0.5, burst=1)
         >>> [buckets.wait_s(who, now=0.0) for who in ("a", "a", "b")]
         [0.0, 2.0, 0.0]
     """
 
-    def __init__(self, *, rate: float, burst: float, most: int = _MOST_ADDRESSES) -> None:
-        self._rate = rate
-        self._burst = burst
-        self._most = most
+    def __init__(self, *, rate: float, burst: float, most: int = _MOST_KEYS) -> None:
+        self._rate, self._burst, self._most = rate, burst, most
         self._of: dict[str, TokenBucket] = {}
 
-    def wait_s(self, address: str, *, now: float) -> float:
-        """Take a token of an address; return 0, or for how many seconds there is none."""
-        bucket = self._of.pop(address, None) or TokenBucket(rate=self._rate, burst=self._burst)
-        self._of[address] = bucket  # behind all others
+    def wait_s(self, key: str, *, now: float) -> float:
+        """Take one of a key; return 0, or for how many seconds there is none."""
+        bucket = self._of.pop(key, None) or TokenBucket(rate=self._rate, burst=self._burst)
+        self._of[key] = bucket  # behind all others
         if len(self._of) > self._most:
             del self._of[next(iter(self._of))]
         return 0.0 if bucket.take(now=now) else bucket.wait_s()

@@ -25,23 +25,6 @@ def test_a_bucket_whose_rate_changes_keeps_what_it_holds():
     assert bucket.take(2.0, now=1.0)
 
 
-def test_who_empties_their_bucket_waits_and_nobody_else_does():
-    buckets = TokenBuckets(rate=0.5, burst=2.0)
-    assert [buckets.wait_s("a", now=0.0) for _ in range(3)] == [0.0, 0.0, 2.0]
-    assert buckets.wait_s("b", now=0.0) == 0.0
-    assert buckets.wait_s("a", now=1.0) == 1.0
-    assert buckets.wait_s("a", now=2.0) == 0.0
-
-
-def test_of_too_many_addresses_the_one_that_asked_longest_ago_is_forgotten():
-    buckets = TokenBuckets(rate=0.1, burst=1.0, most=2)
-    assert [buckets.wait_s(address, now=0.0) for address in ("a", "b")] == [0.0, 0.0]
-    assert buckets.wait_s("a", now=0.0) > 0, "asks again, and is remembered for it"
-    assert buckets.wait_s("c", now=0.0) == 0.0
-    assert buckets.wait_s("a", now=0.0) > 0
-    assert buckets.wait_s("b", now=0.0) == 0.0, "begins anew"
-
-
 def test_a_failure_of_every_frame_for_an_hour_is_some_lines_in_the_log():
     failures = LogThrottle()
     assert sum(failures.count() for _ in range(30 * 3600)) == 17
@@ -59,3 +42,20 @@ def test_a_pause_is_within_its_spread_and_never_shrinks_with_failures(failures, 
 def test_pauses_double_up_to_the_longest():
     backoff = Backoff(1.0, 30.0, spread=(1.0, 1.0))
     assert [backoff.pause_s(n, chance=0.5) for n in range(1, 8)] == [1, 2, 4, 8, 16, 30, 30]
+
+
+def test_who_empties_their_bucket_waits_and_nobody_else_does():
+    buckets = TokenBuckets(rate=0.5, burst=2)
+    assert [buckets.wait_s("a", now=0.0) for _ in range(3)] == [0.0, 0.0, 2.0]
+    assert buckets.wait_s("b", now=0.0) == 0.0
+    assert buckets.wait_s("a", now=1.0) == 1.0
+    assert buckets.wait_s("a", now=2.0) == 0.0
+
+
+def test_of_too_many_addresses_the_one_that_asked_longest_ago_is_forgotten():
+    buckets = TokenBuckets(rate=0.1, burst=1, most=2)
+    assert [buckets.wait_s(address, now=0.0) for address in ("a", "b")] == [0.0, 0.0]
+    assert buckets.wait_s("a", now=0.0) > 0, "asks again, and is remembered for it"
+    assert buckets.wait_s("c", now=0.0) == 0.0
+    assert buckets.wait_s("a", now=0.0) > 0
+    assert buckets.wait_s("b", now=0.0) == 0.0, "begins anew"

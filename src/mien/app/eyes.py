@@ -1,9 +1,9 @@
 """Put the eyes together: models from the registry, a policy from somebody's wishes, one pipeline per stream."""
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Literal
 
 import cv2
@@ -27,22 +27,26 @@ from mien.inference.hardware import has_int8_dot_products
 from mien.media.files.image_header import PHOTO_FORMATS
 from mien.media.files.images import READABLE_FORMATS, decode_image
 from mien.registry.runtime import Runtime
+from mien.vision.analysis.analyzer import AnalyzerParts, FaceAnalyzer
 from mien.vision.analysis.clearance import STILL, ClearanceRules
 from mien.vision.analysis.detector import EXPECTED, SURE, CenterFaceDetector, YuNetDetector
 from mien.vision.analysis.embedder import DlibEmbedder, Gallery
 from mien.vision.analysis.evidence import DOUBTED_FROM_PX, Evidence, MeshCheck
-from mien.vision.analysis.landmarks import MeshLandmarker, Roi, roi_of_detection
+from mien.vision.analysis.landmarks import MeshLandmarker, roi_of_detection
 from mien.vision.analysis.redetection import Check, RoiRedetector
 from mien.vision.analysis.tiles import Pace, Tile, TiledDetector, overlapping_parts
 from mien.vision.analysis.tracker import MESH_SCORE, FaceTracker
 from mien.vision.photos.quality import LIMITS, PhotoAssessor, PhotoIssue
-from mien.vision.pipeline import Eyes, FacePipeline, Span, no_span
+from mien.vision.pipeline import FacePipeline
 from mien.vision.policy import Policy, Show, Swap, Treatment
+from mien.vision.ports import Span, no_span
 from mien.vision.render.label import Label
+from mien.vision.render.renderer import FrameRenderer
 from mien.vision.swap.masks.builtin import builtin_mask
 from mien.vision.swap.masks.preview import mask_preview
 from mien.vision.swap.persona import Persona, persona_from_photos, reduced_photo
-from mien.vision.types import Detection, Embedding, Image, Mesh, Net
+from mien.vision.swap.swapper import MeshSwapper
+from mien.vision.types import Detection, Embedding, Image, Mesh, Net, Roi
 
 FINDER, DETECTOR, MESH, EMBEDDER, OCCLUSION = "yunet", "centerface", "face-mesh", "dlib-face", "face-occlusion"
 QUICK_DETECTOR = "centerface-int8"
@@ -54,6 +58,8 @@ CHECKED_AT_PX = (40, 56, 24)
 """Sizes at which large candidates are shown to the other detector: of real ones seen in single frames of real clips 96
 of 98 are confirmed at one of them or by a mesh, of wrong ones one in eight."""
 USUAL_FPS = 30.0
+USUAL_SHAPE = 0.7
+"""How far a swap takes on the persona's face shape, 0 to 1."""
 FILE_DELAY_FRAMES = 6
 LIVE_DELAY_FRAMES = 2
 """Two frames let a face that the detector finds a moment late be covered from its first frame, for 67 ms."""
@@ -132,19 +138,17 @@ class PipelineBuilder:
         persona = None if spec.swap_to is None else self._persona(spec.swap_to)
         policy = _policy_of(spec, persona)
         delay = FILE_DELAY_FRAMES if spec.delay_frames is None else spec.delay_frames
-        return FacePipeline(
-            self._eyes(policy, (*spec.show, *spec.swap_only), STILL if still else ClearanceRules()),
-            policy,
+        parts = self._analyzer_parts(policy, (*spec.show, *spec.swap_only), STILL if still else ClearanceRules())
+        shape = USUAL_SHAPE if spec.shape is None else spec.shape
+        renderer = FrameRenderer(
             Label(spec.label),
-            delay_frames=0 if still else delay,
-            pace=Pace.PATIENT,
-            shape=0.7 if spec.shape is None else spec.shape,
-            fps=fps or USUAL_FPS,
+            make_swapper=self._swappers(policy, shape=shape, fps=fps or USUAL_FPS),
             mosaic_style=spec.mosaic_style,
             mosaic_shape=spec.mosaic_shape,
-            still=still,
             span=self._span,
         )
+        analyzer = FaceAnalyzer(parts, pace=Pace.PATIENT, still=still, span=self._span)
+        return FacePipeline(analyzer, renderer, policy, delay_frames=0 if still else delay)
 
     def build(self, policy: LivePolicy) -> FacePipeline:
         """Return a pipeline for one live session.
@@ -156,16 +160,17 @@ class PipelineBuilder:
         """
         decided = self._live_policy(policy)
         usual = LIVE_SWAP_DELAY_FRAMES if decided.needs_mesh else LIVE_DELAY_FRAMES
-        return FacePipeline(
-            self._eyes(decided, (), ClearanceRules()),
-            decided,
+        delay = usual if policy.delay_frames is None else policy.delay_frames
+        renderer = FrameRenderer(
             Label(self._label),
-            delay_frames=usual if policy.delay_frames is None else policy.delay_frames,
-            pace=Pace.THRIFTY if decided.needs_mesh else Pace.LIVE,
+            make_swapper=self._swappers(decided, shape=USUAL_SHAPE, fps=USUAL_FPS),
             mosaic_style=policy.mosaic_style,
             mosaic_shape=policy.mosaic_shape,
             span=self._span,
         )
+        pace = Pace.THRIFTY if decided.needs_mesh else Pace.LIVE
+        analyzer = FaceAnalyzer(self._analyzer_parts(decided, (), ClearanceRules()), pace=pace, span=self._span)
+        return FacePipeline(analyzer, renderer, decided, delay_frames=delay)
 
     def _live_policy(self, policy: LivePolicy) -> Policy:
         if policy.treatment == "mosaic":
@@ -184,14 +189,17 @@ class PipelineBuilder:
             return self._persona(BuiltInMask(persona.removeprefix(MASK_PREFIX)))
         raise PersonaError(f"there is no persona {persona!r}")
 
-    def _eyes(self, policy: Policy, people: Sequence[Person], rules: ClearanceRules) -> Eyes:
+    def _analyzer_parts(self, policy: Policy, people: Sequence[Person], rules: ClearanceRules) -> AnalyzerParts:
         landmarker = self._landmarker if policy.needs_mesh else None
-        occlusion = self._occlusion if policy.needs_mesh else None
         embedder = self._embedder if people or policy.needs_embedder else None
         gallery = Gallery({person.name: self._embeddings(person) for person in people})
         tracker = FaceTracker(landmarker, self._redetect)
         finder = self._finder if rules is not STILL else self._still_finder
-        return Eyes(finder, tracker, self._redetect, embedder, gallery, rules, occlusion, self._evidence())
+        return AnalyzerParts(finder, tracker, self._redetect, embedder, gallery, rules, self._evidence())
+
+    def _swappers(self, policy: Policy, *, shape: float, fps: float) -> Callable[[Persona], MeshSwapper]:
+        occlusion = self._occlusion if policy.needs_mesh else None
+        return partial(MeshSwapper, shape=shape, fps=fps, occlusion=occlusion)
 
     def _evidence(self) -> Evidence:
         with self._lock:
