@@ -30,6 +30,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
+import av
 import uvicorn
 from aiortc import RTCPeerConnection
 from playwright.async_api import async_playwright
@@ -81,11 +82,19 @@ class Seen:
         frames: Of each: seconds after the connection was up, height, and seconds since it was captured.
         received: Of each tenth of a second: seconds after the connection was up, and all bytes until then.
         done: Set when enough was seen.
+        began: When the connection was up; None before.
     """
 
     frames: list[tuple[float, int, float]] = field(default_factory=list)
     received: list[tuple[float, int]] = field(default_factory=list)
     done: asyncio.Event = field(default_factory=asyncio.Event)
+    began: float | None = None
+
+    def take(self, frame: av.VideoFrame, at: float) -> None:
+        """Note a frame. Runs on the decoder's thread."""
+        now = time.monotonic()
+        if self.began is not None:
+            self.frames.append((now - self.began, frame.height, now - at))
 
     def kbps(self, at: float) -> int:
         window = [bytes_ for t, bytes_ in self.received if at - 1.0 <= t <= at]
@@ -111,7 +120,7 @@ async def observe(ingest: Ingest, seen: Seen, seconds: float) -> None:
     """Look at what `ingest` gives for `seconds` after it is connected."""
     async with asyncio.timeout(20):
         await ingest.connected.wait()
-    began = time.monotonic()
+    began = seen.began = time.monotonic()
 
     async def count() -> None:
         transport = ingest.connection.getReceivers()[0].transport
@@ -121,15 +130,9 @@ async def observe(ingest: Ingest, seen: Seen, seconds: float) -> None:
             seen.received.append((time.monotonic() - began, entry.bytesReceived))
             await asyncio.sleep(0.1)
 
-    async def look() -> None:
-        async for frame, at in ingest.video():
-            now = time.monotonic()
-            seen.frames.append((now - began, frame.height, now - at))
-
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
             group.create_task(count())
-            group.create_task(look())
     seen.done.set()
     await ingest.close()
 
@@ -146,7 +149,7 @@ async def receiving(
 
     async def whip(request: Request) -> Response:
         offer = read_offer((await request.body()).decode(), direction="sendonly")
-        ingest = Ingest(offer, [], start_kbps=2000, max_kbps=4000, max_pixels=1920 * 1080)
+        ingest = Ingest(offer, [], start_kbps=2000, max_kbps=4000, max_pixels=1920 * 1080, sink=seen.take)
         answer = await ingest.answer()
         attach(ingest.connection)
         tasks.append(asyncio.create_task(observe(ingest, seen, seconds)))

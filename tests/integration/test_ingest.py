@@ -8,15 +8,16 @@ import statistics
 import time
 from dataclasses import replace
 
+import av
 import numpy as np
 import pytest
 from aiortc import RTCSessionDescription
 from aiortc.rtp import RtpPacket, is_rtcp
 
 from mien.errors import SdpError
-from mien.media.webrtc.ingest.publisher import Ingest
 from mien.media.webrtc.peer import codecs
 from mien.media.webrtc.sdp.parse import payload_types, read_offer
+from support.ingest import ShownIngest
 from support.live import Camera, Microphone, peer
 from support.on_time import on_time
 from support.rtp import noise
@@ -32,7 +33,7 @@ async def publishing(connection, *, prepare=lambda _ingest: None, max_pixels=192
     """Let `connection` publish; yield the ingest."""
     await connection.setLocalDescription(await connection.createOffer())
     offer = read_offer(connection.localDescription.sdp, direction="sendonly")
-    ingest = Ingest(offer, [], start_kbps=1000, max_kbps=2000, max_pixels=max_pixels)
+    ingest = ShownIngest(offer, start_kbps=1000, max_kbps=2000, max_pixels=max_pixels)
     try:
         answer = await ingest.answer()
         prepare(ingest)
@@ -152,12 +153,27 @@ async def test_a_publisher_sends_what_it_offers_first(feedback):
         assert ingest.dropped == 0
 
 
+async def test_nothing_is_handed_on_once_a_publisher_was_let_go():
+    async with publishing(publisher(Camera(fps=30.0))) as ingest:
+        handed_on = []
+        hand_on, ingest._hand_on = ingest._hand_on, lambda frame, at: (handed_on.append(at), hand_on(frame, at))
+        async for _ in ingest.video():
+            if len(handed_on) >= 3:
+                break
+        decoded = ingest._sink
+        ingest.leave()
+        count = len(handed_on)
+        decoded(av.VideoFrame(64, 48, "yuv420p"), 1e9)  # the decoder's thread was in the middle of a frame
+        await asyncio.sleep(0.2)
+        assert len(handed_on) == count
+
+
 async def test_an_offer_that_fails_leaves_no_decoder_behind():
     connection = publisher(Camera())
     await connection.setLocalDescription(await connection.createOffer())
     offer = read_offer(connection.localDescription.sdp, direction="sendonly")
     offer = replace(offer, text=offer.text.replace("VP8/90000", "VP9/90000").replace("H264/90000", "AV1/90000"))
-    ingest = Ingest(offer, [], start_kbps=1000, max_kbps=2000, max_pixels=10**6)
+    ingest = ShownIngest(offer, start_kbps=1000, max_kbps=2000, max_pixels=10**6)
     with pytest.raises(SdpError):
         await ingest.answer()
     assert not ingest._decoder._thread.is_alive()

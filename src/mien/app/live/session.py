@@ -1,6 +1,6 @@
 """A live session: one publisher's pictures and sound, treated, encoded once, sent to every viewer.
 
-    publisher ─► Ingest ─► newest picture ─► VisionThread ─► newest treated ─► EncoderThread ─► LiveOutput
+    publisher ─► Ingest ─► newest frame ─► VisionThread ─► newest treated ─► EncoderThread ─► LiveOutput
                  sound ──────────── waits as long as the picture takes ───────────────────────┘
 
 What comes after the treated picture is `LiveOutput`'s. Pictures get there only through the encoder thread, which
@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Final
 
+import av
 import structlog
 
 from mien.app.broadcasts.seats import CONNECT_WITHIN_S
@@ -160,6 +161,7 @@ class LiveSession:
             start_kbps=self._limits.start_kbps,
             max_kbps=self._limits.max_kbps,
             max_pixels=self._limits.max_pixels,
+            sink=self._take_frame,
         )
         self._publisher = ingest
         self._output.publisher_takes(offer)
@@ -366,6 +368,7 @@ class LiveSession:
         if isinstance(peer, Viewer):
             self._output.discard(peer)
         elif peer is self._publisher:
+            peer.leave()  # from here on no frame of theirs comes: what is forgotten below stays forgotten
             self._dropped_before += self._publisher.dropped
             self._publisher = None
             self._idle_since = self._left_at = time.monotonic()
@@ -380,20 +383,15 @@ class LiveSession:
 
     async def _serve_publisher(self, ingest: Ingest) -> None:
         async with asyncio.TaskGroup() as group:
-            pumps = [
-                group.create_task(self._pump_frames(ingest)),
-                group.create_task(self._audio.run(ingest.audio())),
-            ]
+            audio = group.create_task(self._audio.run(ingest.audio()))
             await ingest.gone.wait()
-            for pump in pumps:
-                pump.cancel()
+            audio.cancel()
 
-    async def _pump_frames(self, ingest: Ingest) -> None:
-        async for frame, at in ingest.video():
-            self._last_frame_at = time.monotonic()
-            self._in.tick(self._last_frame_at)
-            self._treating.put(frame, at)
-        ingest.leave()
+    def _take_frame(self, frame: av.VideoFrame, at: float) -> None:
+        """Have a frame treated. Runs on the decoder's thread: one mailbox lies between it and the vision thread."""
+        self._last_frame_at = time.monotonic()
+        self._in.tick(self._last_frame_at)
+        self._treating.put(frame, at)
 
     async def _watchdog(self) -> None:
         """Notice what does not announce itself: silence, absence, a pipeline that hangs."""

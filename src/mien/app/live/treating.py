@@ -27,7 +27,7 @@ _MAX_HUNG: Final = 3
 
 
 class Treating:
-    """Owns the vision thread of a live session. Lives on the event loop.
+    """Owns the vision thread of a live session. Lives on the event loop, but for `put`.
 
     Args:
         policy: How pictures are treated at first.
@@ -82,7 +82,10 @@ class Treating:
     # Pictures -----------------------------------------------------------------------------------------------
 
     def put(self, frame: av.VideoFrame, at: float) -> None:
-        """Take a decoded picture; one that comes sooner than can be afforded is dropped."""
+        """Take a decoded picture; one that comes sooner than can be afforded is dropped.
+
+        May be called from one other thread. It only counts, and leaves the picture in the vision thread's mailbox.
+        """
         most = self._shedder.quality.max_fps
         if most is not None and at - self._put_at < _EARLY / most:
             self._skipped += 1

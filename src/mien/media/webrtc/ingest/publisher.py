@@ -1,15 +1,16 @@
 """Ingest: a publisher's peer connection, from which pictures and sound come with their capture time.
 
-packets ─► Depacketizer ─► whole frames ─► DecoderThread ─► newest picture ─► `video`
-       └─► AudioReorderer ─► Opus packets, undecoded ────────────────────────► `audio`
+packets ─► Depacketizer ─► whole frames ─► DecoderThread ─► `sink`
+       └─► AudioReorderer ─► Opus packets, undecoded ─────► `audio`
 """
 
 import asyncio
 import contextlib
 import math
+import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
 import av
@@ -18,7 +19,6 @@ from aiortc import RTCRtpTransceiver
 from aiortc.rtp import RtpPacket
 
 from mien.media.codecs.encoded import VideoCodec
-from mien.media.newest import Newest
 from mien.media.webrtc.aiortc_internals import on_goodbye, take_packets, watch_clock
 from mien.media.webrtc.feedback import RtcpFeedback
 from mien.media.webrtc.ingest.audio import AudioReorderer, CapturedAudio
@@ -45,6 +45,8 @@ class Ingest(Peer):
         start_kbps: Bit rate at which a browser begins.
         max_kbps: Its highest bit rate.
         max_pixels: Larger pictures are refused.
+        sink: Called on the decoder's thread with each picture and its capture time, which rises; no more once `leave`
+            has returned. It must be quick: the next frame waits for it.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Ingest(Peer):
         start_kbps: int,
         max_kbps: int,
         max_pixels: int,
+        sink: Callable[[av.VideoFrame, float], None],
     ) -> None:
         super().__init__(offer, ice_servers)
         self._loop = asyncio.get_running_loop()
@@ -63,14 +66,15 @@ class Ingest(Peer):
         self._start_kbps = start_kbps
         self._max_kbps = max_kbps
         self._depacketizer: Depacketizer | SimulcastSelector = Depacketizer({})
+        self._hand_on = sink
+        self._gate = threading.Lock()
+        self._has_left = False
         self._decoder = DecoderThread(
             sink=self._sink,
             ask_for_keyframe=self._start_over,
             max_pixels=max_pixels,
             parameter_sets=offer.parameter_sets,
         )
-        self._frames = Newest[tuple[av.VideoFrame, float]]()
-        self._frame_came = asyncio.Event()
         self._last_at = -math.inf
         self._audio_order = AudioReorderer()
         self._audio_packets: deque[CapturedAudio] = deque(maxlen=_AUDIO_QUEUE)
@@ -78,8 +82,8 @@ class Ingest(Peer):
 
     @property
     def dropped(self) -> int:
-        """Pictures that came and were not read: broken, late, or overtaken by a newer one."""
-        return self._depacketizer.dropped + self._decoder.dropped + self._decoder.errors + self._frames.dropped
+        """Pictures that came and were not handed on: broken or late."""
+        return self._depacketizer.dropped + self._decoder.dropped + self._decoder.errors
 
     async def answer(self) -> str:
         """Return the SDP answer with the hint that makes a browser begin at full quality.
@@ -104,15 +108,6 @@ class Ingest(Peer):
             watch_clock(receiver, kind, CLOCK_RATES[kind], types, self._clock, is_heard=self._is_heard)
         return with_start_bitrate(answer, start_kbps=self._start_kbps, max_kbps=self._max_kbps)
 
-    async def video(self) -> AsyncIterator[tuple[av.VideoFrame, float]]:
-        """Yield the newest picture, each time, with its capture time, which rises, until the publisher stops."""
-        while not self.gone.is_set():
-            await self._frame_came.wait()
-            self._frame_came.clear()
-            newest = self._frames.get(timeout_s=0)
-            if newest is not None and not self.gone.is_set():
-                yield newest
-
     async def audio(self) -> AsyncIterator[CapturedAudio]:
         """Yield Opus packets in order until the publisher stops; none without sound."""
         while not self.gone.is_set():
@@ -122,9 +117,10 @@ class Ingest(Peer):
                 yield self._audio_packets.popleft()
 
     def leave(self) -> None:
-        """Let whoever serves this peer close it; nothing more is yielded."""
+        """Let whoever serves this peer close it; nothing more is handed on or yielded."""
+        with self._gate:
+            self._has_left = True
         super().leave()
-        self._frame_came.set()
         self._audio_came.set()
 
     async def close(self) -> None:
@@ -161,16 +157,13 @@ class Ingest(Peer):
         return self._last_at
 
     def _sink(self, picture: av.VideoFrame, at: float) -> None:
-        self._frames.put((picture, at))
-        self._on_loop(self._frame_came)
+        with self._gate:  # so that no picture passes once `leave` has returned
+            if not self._has_left:
+                self._hand_on(picture, at)
 
     def _start_over(self) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to ask
             self._loop.call_soon_threadsafe(self._depacketizer.start_over)
-
-    def _on_loop(self, event: asyncio.Event) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody reads any more
-            self._loop.call_soon_threadsafe(event.set)
 
     # Sound ----------------------------------------------------------------------------------------------------
 
