@@ -54,13 +54,13 @@ Place: TypeAlias = tuple[float, float, float] | None
 class NotingPolicy(Policy):
     """Swaps one person, and notes where."""
 
-    overlays: list[Box] = field(default_factory=list)
+    worn: list[Box] = field(default_factory=list)
 
     def treatment(self, face: Face, *, primary_id: int | None) -> Treatment:
         """Note which face gets the persona."""
         treatment = super().treatment(face, primary_id=primary_id)
         if isinstance(treatment, Swap) and face.seen and face.mesh is not None:
-            self.overlays.append(face.box_xyxy)
+            self.worn.append(face.box_xyxy)
         return treatment
 
 
@@ -76,11 +76,11 @@ def tally(bench: Bench, frames: Iterator[tuple[Image, Truth | None]], *, fps: fl
 
     def note(at: float) -> None:
         image, truth = truths.pop(at)
-        names = _names(bench, image, policy.overlays) if truth is None else _named(truth, policy.overlays)
+        names = _names(bench, image, policy.worn) if truth is None else _named(truth, policy.worn)
         wore.update(names or ["nobody"])
         there.update((truth or {}).keys())
         order.append("+".join(sorted(names)) or "-")
-        policy.overlays.clear()
+        policy.worn.clear()
 
     for i, (image, truth) in enumerate(frames):
         truths[i / fps] = (image.copy(), truth)
@@ -95,10 +95,10 @@ def tally(bench: Bench, frames: Iterator[tuple[Image, Truth | None]], *, fps: fl
             "CPU, ms a frame": round(1e3 * spent / max(len(order), 1), 1)}  # fmt: skip
 
 
-def _named(truth: Truth, overlays: list[Box]) -> list[str]:
+def _named(truth: Truth, worn: list[Box]) -> list[str]:
     """Return whose faces the persona lies on."""
     names = []
-    for box in overlays:
+    for box in worn:
         middle = (box[:2] + box[2:]) / 2
         apart = {name: float(np.linalg.norm((at[:2] + at[2:]) / 2 - middle)) for name, at in truth.items()}
         nearest = min(apart, key=apart.__getitem__, default="a false face")
@@ -109,10 +109,10 @@ def _named(truth: Truth, overlays: list[Box]) -> list[str]:
 _SEEN: list[tuple[str, Embedding]] = []
 
 
-def _names(bench: Bench, image: Image, overlays: list[Box]) -> list[str]:
+def _names(bench: Bench, image: Image, worn: list[Box]) -> list[str]:
     """Return whose faces the persona lies on, by the recogniser: as good as it is, for clips without truth."""
     names = []
-    for box in overlays:
+    for box in worn:
         mesh, _score = bench.mesh.settle(image, _roi(box))
         vector = bench.embed(image, mesh)
         alike = [(float(vector @ known), name) for name, known in _SEEN]

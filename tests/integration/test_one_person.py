@@ -54,9 +54,9 @@ def _is_worn(frame, box):
 
 def test_the_persona_stays_where_it_is_when_somebody_comes_nearer(eyes, people):
     nearer = [replace(BOB, face_px=110 + 6 * i) for i in range(22)]
-    overlays = wearers(eyes.build(LIVE), lambda i: {"ann": ANN, "bob": nearer[i]}, 22, people)
-    assert set(overlays) <= {"ann", "nobody"}
-    assert overlays[6:] == ["ann"] * 16
+    worn_by = wearers(eyes.build(LIVE), lambda i: {"ann": ANN, "bob": nearer[i]}, 22, people)
+    assert set(worn_by) <= {"ann", "nobody"}
+    assert worn_by[6:] == ["ann"] * 16
 
 
 def test_when_the_chosen_one_leaves_nobody_wears_it_until_the_same_one_is_back(pipeline, people):
@@ -64,11 +64,11 @@ def test_when_the_chosen_one_leaves_nobody_wears_it_until_the_same_one_is_back(p
         away = 45 * min(max(i - 12, 0), max(46 - i, 0))
         return {"bob": BOB, "ann": replace(ANN, x=400 - away) if away < 560 else None}
 
-    overlays = wearers(pipeline, scene, 64, people)
-    assert set(overlays) == {"ann", "nobody"}
-    assert overlays[6:12] == ["ann"] * 6
-    assert set(overlays[26:34]) == {"nobody"}
-    assert overlays[-5:] == ["ann"] * 5, "known again within a second of standing there"
+    worn_by = wearers(pipeline, scene, 64, people)
+    assert set(worn_by) == {"ann", "nobody"}
+    assert worn_by[6:12] == ["ann"] * 6
+    assert set(worn_by[26:34]) == {"nobody"}
+    assert worn_by[-5:] == ["ann"] * 5, "known again within a second of standing there"
 
 
 def test_after_a_cut_to_the_other_nobody_wears_it_and_after_the_cut_back_the_chosen_one_does(pipeline, people):
@@ -77,11 +77,11 @@ def test_after_a_cut_to_the_other_nobody_wears_it_and_after_the_cut_back_the_cho
             return {"room": 5, "bob": Standing(640, 360, 240)}
         return {"ann": replace(ANN, x=400 if i < 12 else 800), "bob": replace(BOB, x=900 if i < 12 else 350)}
 
-    overlays = wearers(pipeline, scene, 54, people)
-    assert set(overlays[12:40]) == {"nobody"}
-    assert "bob" not in "".join(overlays)
-    assert overlays[6:12] == ["ann"] * 6
-    assert overlays[-6:] == ["ann"] * 6
+    worn_by = wearers(pipeline, scene, 54, people)
+    assert set(worn_by[12:40]) == {"nobody"}
+    assert "bob" not in "".join(worn_by)
+    assert worn_by[6:12] == ["ann"] * 6
+    assert worn_by[-6:] == ["ann"] * 6
 
 
 @pytest.mark.parametrize("in_front", ["ann", "bob"])
@@ -91,10 +91,10 @@ def test_a_crossing_changes_nothing_about_who_wears_it(eyes, people, in_front):
         both = {"ann": replace(ANN, x=400 + 500 * way), "bob": replace(BOB, x=900 - 500 * way, y=372)}
         return both if in_front == "bob" else dict(reversed(both.items()))
 
-    overlays = wearers(eyes.build(LIVE), scene, 56, people)
-    assert set(overlays[:17]) <= {"ann", "nobody"}
-    assert set(overlays[24:]) <= {"ann", "nobody"}, "where they are apart again it is clear whose it is"
-    assert overlays[-4:] == ["ann"] * 4
+    worn_by = wearers(eyes.build(LIVE), scene, 56, people)
+    assert set(worn_by[:17]) <= {"ann", "nobody"}
+    assert set(worn_by[24:]) <= {"ann", "nobody"}, "where they are apart again it is clear whose it is"
+    assert worn_by[-4:] == ["ann"] * 4
 
 
 def test_a_change_of_the_persona_on_air_changes_nothing_about_who_wears_it(eyes, people):
@@ -107,8 +107,8 @@ def test_a_change_of_the_persona_on_air_changes_nothing_about_who_wears_it(eyes,
 
 
 def test_whoever_is_chosen_is_the_largest_when_it_begins_not_a_face_that_passes(eyes, people):
-    overlays = wearers(
+    worn_by = wearers(
         eyes.build(LIVE), lambda i: {"ann": ANN, "bob": replace(BOB, face_px=220) if i < 2 else None}, 16, people
     )
-    assert set(overlays) <= {"ann", "nobody"}
-    assert overlays[-6:] == ["ann"] * 6
+    assert set(worn_by) <= {"ann", "nobody"}
+    assert worn_by[-6:] == ["ann"] * 6

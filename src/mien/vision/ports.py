@@ -75,7 +75,7 @@ class Swapper(Protocol):
     """Draws a persona over one face track: `MeshSwapper`. It holds what must not flicker, so each track has its own."""
 
     @property
-    def overlays(self) -> OverlayMask | None:
+    def overlay_mask(self) -> OverlayMask | None:
         """Where the persona was drawn in the last frame; None where it was not."""
         ...
 

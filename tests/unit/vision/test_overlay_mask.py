@@ -25,7 +25,7 @@ def filled(*rings, value=1.0, into=None):
 FACE = filled(OVAL)
 
 
-def overlays(alpha=FACE):
+def overlay(alpha=FACE):
     return OverlayMask(PART, alpha, MESH)
 
 
@@ -36,7 +36,7 @@ def under_a_cover(*personas):
 
 
 def test_a_persona_stands_before_a_cover_and_everything_else_is_behind_it():
-    alone, made = under_a_cover(), under_a_cover(overlays())
+    alone, made = under_a_cover(), under_a_cover(overlay())
     deep = cv2.erode(FACE, np.ones((15, 15))) > 0
     assert (made[PART][deep] == PICTURE[PART][deep]).all()
     assert (made[PART][FACE == 0] == alone[PART][FACE == 0]).all()
@@ -53,13 +53,13 @@ def test_whatever_the_persona_does_not_hide_wholly_changes_nothing():
     other[PART][alpha < 0.99] = 255 - other[PART][alpha < 0.99]
     pictures = [PICTURE.copy(), other]
     for picture in pictures:
-        draw_covers(picture, [EVERYWHERE], overlays=[overlays(alpha)])
+        draw_covers(picture, [EVERYWHERE], overlays=[overlay(alpha)])
     assert (pictures[0] == pictures[1]).all()
 
 
 @pytest.mark.parametrize("opening", [EYE_LEFT, MOUTH])
 def test_eyes_and_mouth_belong_to_the_persona_that_lies_all_around_them(opening):
-    share = overlays(filled(opening, value=0.0, into=FACE)).opaque()
+    share = overlay(filled(opening, value=0.0, into=FACE)).opaque()
     middle = np.round(MESH[opening, :2].mean(axis=0)).astype(int)
     assert share[middle[1], middle[0]] == 1
 
@@ -69,7 +69,7 @@ def test_an_opening_beside_a_hand_is_not_the_personas():
     x0, y0 = (MESH[MOUTH, :2].min(axis=0) - 25).astype(int)
     x1, y1 = (MESH[MOUTH, :2].max(axis=0) + np.array([-20, 25])).astype(int)
     hand[y0:y1, x0:x1] = 0
-    share = overlays(hand).opaque()
+    share = overlay(hand).opaque()
     middle = np.round(MESH[MOUTH, :2].mean(axis=0)).astype(int)
     assert share[middle[1], middle[0]] == 0
     assert share[20:120].max() == 1  # the forehead stands before the cover
@@ -83,7 +83,7 @@ def test_a_torn_persona_is_covered_whole(torn):
     else:
         x, y = np.round(MESH[EYE_LEFT, :2].mean(axis=0)).astype(int)
         alpha[y - 30 : y + 30, x - 40 : x + 40] = 0
-    assert not overlays(alpha).opaque().any()
+    assert not overlay(alpha).opaque().any()
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_a_torn_persona_is_covered_whole(torn):
     [((0, 40), (0, 400), 300 * 280), ((340, 400), (60, 340), 300 * 280), ((0, 140), (0, 160), 300 * 280 - 100 * 100)],
 )
 def test_what_may_be_painted_over_by_the_next_persona_is_not_counted(rows, cols, left):
-    everywhere = overlays(np.ones((300, 280), np.float32))
+    everywhere = overlay(np.ones((300, 280), np.float32))
     other = OverlayMask(
         (slice(*rows), slice(*cols)), np.zeros((rows[1] - rows[0], cols[1] - cols[0]), np.float32), MESH
     )

@@ -49,7 +49,7 @@ class NoLabel(Label):
 class Paint:
     """Covers the face with one colour, and remembers nothing."""
 
-    overlays, mosaic_opacity = None, 0.0
+    overlay_mask, mosaic_opacity = None, 0.0
 
     def __init__(self, _persona):
         pass

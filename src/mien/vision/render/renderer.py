@@ -150,11 +150,11 @@ class FrameRenderer:
             return 1.0
         with self._span("swap"):
             mosaic_opacity = swapper.mosaic_opacity if swapper(drawing.image, face.mesh, at=at) else 1.0
-        if swapper.overlays is not None:
+        if swapper.overlay_mask is not None:
             for other, overlay in drawing.overlays.items():
-                drawing.overlays[other] = overlay.below(swapper.overlays)
+                drawing.overlays[other] = overlay.below(swapper.overlay_mask)
             if mosaic_opacity == 0:  # what lies over it now is not its own
-                drawing.overlays[number] = swapper.overlays
+                drawing.overlays[number] = swapper.overlay_mask
         return mosaic_opacity
 
     def _cover(self, face: Face) -> Cover:

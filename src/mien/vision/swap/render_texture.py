@@ -59,15 +59,15 @@ def render_texture(
     values = np.column_stack([places, with_outer_rings(opacity[:, None])[:_COUNT]])
     u, v, open_ = cv2.split(rasterise(with_outer_rings(mesh)[:_COUNT], values, WITH_OUTER_RING, (width, height)))
     open_ = np.clip(2 * cv2.blur(open_, (3, 3)) - 1, 0, 1)  # the rasteriser draws hard edges
-    overlays = cv2.remap(_with_matte(texture, matte), u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    face = np.asarray(cv2.cvtColor(overlays, cv2.COLOR_RGBA2RGB), np.uint8)
+    textured = cv2.remap(_with_matte(texture, matte), u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    face = np.asarray(cv2.cvtColor(textured, cv2.COLOR_RGBA2RGB), np.uint8)
     if look is not None:
         look(face)
     if finish is not None:
         face = finish(face)
     if eye_tone > 0:
         under = _toned_eyes(under, face, mesh, eye_tone)
-    hides = cv2.multiply(cv2.extractChannel(overlays, 3), open_, scale=1 / 255, dtype=cv2.CV_32F)
+    hides = cv2.multiply(cv2.extractChannel(textured, 3), open_, scale=1 / 255, dtype=cv2.CV_32F)
     alpha = np.asarray(hides, np.float32)
     _open_mouth(alpha, mesh)
     return np.asarray(cv2.blendLinear(face, under, alpha, 1 - alpha), np.uint8), alpha

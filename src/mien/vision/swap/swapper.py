@@ -123,7 +123,7 @@ class MeshSwapper:
         self._overlay: OverlayMask | None = None
 
     @property
-    def overlays(self) -> OverlayMask | None:
+    def overlay_mask(self) -> OverlayMask | None:
         """Where the persona was drawn in the last frame; None where it was not."""
         return self._overlay
 

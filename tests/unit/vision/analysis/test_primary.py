@@ -95,8 +95,8 @@ ANN, BOB = face(1, "ann"), face(2, "bob", 700)
 
 
 def test_the_largest_face_is_chosen_once_it_was_steady_for_some_frames():
-    overlays = Stage().play(30, face(1, "ann", size=120), face(2, "bob", 700, 100))
-    assert overlays == [None] * (RULES.steady_frames - 1) + [1] * (30 - RULES.steady_frames + 1)
+    worn_by = Stage().play(30, face(1, "ann", size=120), face(2, "bob", 700, 100))
+    assert worn_by == [None] * (RULES.steady_frames - 1) + [1] * (30 - RULES.steady_frames + 1)
 
 
 def test_the_verdict_reaches_back_to_the_first_frame_in_which_it_was_there():
@@ -113,15 +113,15 @@ def test_who_passes_by_in_the_first_frames_is_not_chosen():
 
 def test_a_candidate_whose_size_wavers_beside_another_is_chosen_all_the_same():
     stage = Stage()
-    overlays = [stage(face(1, "ann", size=120 + 6 * (i % 2)), face(2, "bob", 700, 123)).wearer for i in range(12)]
-    assert overlays[-1] in {1, 2}
+    worn_by = [stage(face(1, "ann", size=120 + 6 * (i % 2)), face(2, "bob", 700, 123)).wearer for i in range(12)]
+    assert worn_by[-1] in {1, 2}
 
 
 def test_a_larger_face_that_nobody_could_be_told_by_holds_a_smaller_one_back_only_for_a_while():
     stage = Stage()
-    overlays = stage.play(60, face(1, "ann", size=100), face(2, "bob", 700, 180, flat=True))
-    begun = overlays.index(1)
-    assert set(overlays[:begun]) == {None}
+    worn_by = stage.play(60, face(1, "ann", size=100), face(2, "bob", 700, 180, flat=True))
+    begun = worn_by.index(1)
+    assert set(worn_by[:begun]) == {None}
     assert RULES.patience_s <= begun / FPS <= RULES.patience_s + 0.3
 
 
@@ -135,8 +135,8 @@ def test_a_face_that_cannot_be_known_is_not_chosen(poor):
 def test_whoever_comes_nearer_the_persona_stays_and_nobody_else_is_even_compared():
     stage = chosen(alone=False)
     taken = stage.embed.count
-    overlays = [stage(ANN, face(2, "bob", 700, 90 + 4 * i)).wearer for i in range(40)]
-    assert set(overlays) == {1}
+    worn_by = [stage(ANN, face(2, "bob", 700, 90 + 4 * i)).wearer for i in range(40)]
+    assert set(worn_by) == {1}
     assert stage.embed.count - taken <= 2 + 40 / FPS / RULES.renew_s, "a wearer in sight costs an embedding a second"
 
 
@@ -199,16 +199,16 @@ def test_who_slides_in_front_while_faces_cross_takes_the_persona_for_no_longer_t
     """So slowly that no frame differs from the last: the texture stays Ann's, the embedding is Bob's."""
     stage = chosen(alone=False)
     crossing = [face(1, "bob", texture="ann", doubtful=True), face(2, "ann", 450, doubtful=True)]
-    overlays = stage.play(10, *crossing)
-    assert overlays.index(2 if 2 in overlays else None) <= RULES.spacing_s / 2 * FPS
-    assert 1 not in overlays[overlays.index(None) :]
+    worn_by = stage.play(10, *crossing)
+    assert worn_by.index(2 if 2 in worn_by else None) <= RULES.spacing_s / 2 * FPS
+    assert 1 not in worn_by[worn_by.index(None) :]
 
 
 def test_the_wearer_is_found_out_within_a_second_even_without_any_sign():
     stage = chosen()
-    overlays = stage.play(2 * FPS, face(1, "bob", texture="ann"))
-    assert overlays.count(1) <= RULES.renew_s * FPS
-    assert overlays[-1] is None
+    worn_by = stage.play(2 * FPS, face(1, "bob", texture="ann"))
+    assert worn_by.count(1) <= RULES.renew_s * FPS
+    assert worn_by[-1] is None
 
 
 def test_who_pulls_a_face_keeps_the_persona_while_followed_without_a_doubt():
@@ -235,9 +235,9 @@ def test_poses_seen_while_the_persona_was_worn_are_known_when_the_person_returns
 def test_a_person_who_returns_in_another_light_is_known_by_several_embeddings():
     stage = chosen()
     stage.chosen.forget_tracks()
-    overlays = stage.play(FPS, face(9, "ann, in the dark"))
-    assert overlays[0] is None
-    assert overlays.index(9) / FPS < 0.6
+    worn_by = stage.play(FPS, face(9, "ann, in the dark"))
+    assert worn_by[0] is None
+    assert worn_by.index(9) / FPS < 0.6
 
 
 def test_so_much_is_learnt_and_the_first_embeddings_stay():
