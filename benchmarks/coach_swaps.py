@@ -9,7 +9,8 @@ import numpy as np
 from coach_photos import STILLS, Eyes, Row, read
 from coach_spoilt import HARM, seen_so, soft
 from mien.app.eyes import SAME_PERSON
-from mien.app.specs import FacePhoto, Person, TreatmentSpec
+from mien.app.face_photos import FacePhoto, Person
+from mien.app.files.options import file_spec
 from mien.errors import FacePhotoError
 from mien.vision.mesh.geometry import head_axes, turned_away
 from mien.vision.photos.quality import LIMITS, PhotoIssue
@@ -30,7 +31,7 @@ def swapped_to(eyes: Eyes, photos: Sequence[Image], scenes: Sequence[Image]) -> 
     person = Person("them", tuple(FacePhoto(f"{n}", f"{n}", image) for n, image in enumerate(photos)))
     outs = []
     for scene in scenes:
-        frame = eyes.maker.pipeline(TreatmentSpec(swap_to=person), still=True)(scene.copy(), at=0.0)
+        frame = eyes.maker.pipeline(file_spec(swap_to=person), still=True)(scene.copy(), at=0.0)
         assert frame is not None
         outs.append(frame.image)
     return outs

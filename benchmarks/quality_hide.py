@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "tests")]
 
 from mien.app.eyes import PipelineBuilder
-from mien.app.ports import LivePolicy
-from mien.app.specs import TreatmentSpec
+from mien.app.files.options import file_spec
+from mien.app.ports import StreamSpec
 from mien.config import Settings
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
@@ -38,6 +38,7 @@ from mien.vision.render.mosaic import cover_box
 from mien.vision.types import Image, Net
 from quality_judge import real_clips
 from quality_scenes import Clip, TruthFace, clips_with_truth, composed
+from support.policies import live_swap
 
 COUNTS_FROM_PX, MUST_HIDE_FROM_PX = 24.0, 32.0
 COVERED = 0.9
@@ -46,11 +47,11 @@ ROLLS = (0, 30, 60, 120, 181)
 
 Setting: TypeAlias = Callable[[PipelineBuilder, float], FacePipeline]
 SETTINGS: dict[str, Setting] = {
-    "file 0": lambda maker, fps: maker.pipeline(TreatmentSpec(mosaic=True, delay_frames=0), fps=fps),
-    "file 2": lambda maker, fps: maker.pipeline(TreatmentSpec(mosaic=True, delay_frames=2), fps=fps),
-    "file 6": lambda maker, fps: maker.pipeline(TreatmentSpec(mosaic=True), fps=fps),
-    "live": lambda maker, _fps: maker.build(LivePolicy("mosaic")),
-    "beside swap": lambda maker, _fps: maker.build(LivePolicy("swap", "mask:volto", "mosaic")),
+    "file 0": lambda maker, fps: maker.pipeline(file_spec(mosaic=True, delay_frames=0), fps=fps),
+    "file 2": lambda maker, fps: maker.pipeline(file_spec(mosaic=True, delay_frames=2), fps=fps),
+    "file 6": lambda maker, fps: maker.pipeline(file_spec(mosaic=True), fps=fps),
+    "live": lambda maker, _fps: maker.build(StreamSpec()),
+    "beside swap": lambda maker, _fps: maker.build(live_swap()),
 }
 DEFAULT = "file 6"
 

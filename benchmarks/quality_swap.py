@@ -34,7 +34,8 @@ sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "tests")]
 
 from face_quality import quality
 from mien.app.eyes import PipelineBuilder
-from mien.app.specs import FacePhoto, TreatmentSpec
+from mien.app.face_photos import FacePhoto
+from mien.app.files.options import file_spec
 from mien.config import Settings
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
@@ -114,7 +115,7 @@ def treat(runtime: Runtime, film: Film, photo: FacePhoto) -> Treated:
         covers.append((image != before).any(axis=2))
 
     maker = PipelineBuilder(runtime, span=clock)
-    pipeline = maker.pipeline(TreatmentSpec(swap_to=photo), fps=film.fps)
+    pipeline = maker.pipeline(file_spec(swap_to=photo), fps=film.fps)
     with mock.patch("mien.vision.pipeline.draw_covers", noting):  # once for each frame that leaves
         treated = [pipeline(frame.copy(), at=i / film.fps) for i, frame in enumerate(film.frames)]
         out = [frame for frame in [*treated, *pipeline.flush()] if frame is not None]

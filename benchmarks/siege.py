@@ -127,7 +127,7 @@ def siege(capture: Path, calm_s: float, seconds: float, folder: Path) -> dict[st
     peers, here = str(ROOT / "benchmarks/peers.py"), str(Path(__file__))
     whole = WARM_UP_S + calm_s + seconds
     with mien_serve(folder / "data") as server, httpx.Client(base_url=server.address, timeout=20) as client:
-        made = client.post("/api/broadcasts", json={"treatment": "mosaic"}).raise_for_status().json()
+        made = client.post("/api/broadcasts", json={}).raise_for_status().json()
         owner = {"Authorization": f"Bearer {made['token']}"}
         publish = (peers, "publish", server.address + made["whip_url"], made["token"], str(capture))
         with running(*publish, "--seconds", str(whole + 30)):

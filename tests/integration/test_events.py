@@ -46,7 +46,7 @@ async def test_a_listener_is_told_what_the_broadcast_becomes_until_the_end():
         url = f"/api/broadcasts/{made['id']}"
         async with connect(events_url(client, made["id"])) as socket:
             first = await hear(socket)
-            assert (first.state, first.title, first.treatment) == ("waiting", "Walk", "mosaic")
+            assert (first.state, first.title, first.policy.treatments) == ("waiting", "Walk", ("mosaic",))
             session = await publish(client, made["whip_url"], Camera(), token=made["token"])
             await hear(socket, lambda now: now.state == "live")
             now = await hear(socket, lambda now: now.faces == {"mosaic": 1} and now.fps_out > 5)
@@ -156,7 +156,7 @@ async def test_the_numbers_are_there_for_prometheus_and_name_nobody():
 
 
 def out_total(text: str) -> float:
-    found = re.search(r"(?m)^mien_pictures_out_total (\S+)", text)
+    found = re.search(r"(?m)^mien_frames_out_total (\S+)", text)
     assert found is not None
     return float(found[1])
 

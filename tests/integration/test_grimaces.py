@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mien.app.specs import FacePhoto, Person, TreatmentSpec
+from mien.app.face_photos import FacePhoto, Person
+from mien.app.files.options import file_spec
 from mien.vision.analysis.landmarks import gape_of_mesh, yaw_of_mesh
 from support.photos import as_png, astronaut, hopper
 
@@ -35,7 +36,7 @@ def portraits(eyes, scenes):
 @pytest.fixture
 def pipeline(eyes):
     photo = FacePhoto.from_bytes(as_png(astronaut()), name="alice.png")
-    return eyes.pipeline(TreatmentSpec(show=(Person("alice", (photo,)),), delay_frames=0), fps=FPS)
+    return eyes.pipeline(file_spec(show=(Person("alice", (photo,)),), delay_frames=0), fps=FPS)
 
 
 @pytest.fixture

@@ -1,19 +1,22 @@
-"""Put the eyes together: models from the registry, a policy from somebody's wishes, one pipeline per stream."""
+"""Put the eyes together: models from the registry, a policy from a document, one pipeline per stream."""
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, TypedDict
 
 import cv2
 import numpy as np
 
+from mien.app.face_photos import MASK_NAMES, BuiltInMask, FacePhoto, Person
+from mien.app.files.spec import FileSpec, check_people_known
 from mien.app.personas.file import PackedReference, unpack_persona
 from mien.app.personas.store import Findings
 from mien.app.photos.advice import ADVICE
-from mien.app.ports import LivePolicy, PersonaCard, ReferenceFace
-from mien.app.specs import MASK_NAMES, MASK_PREFIX, BuiltInMask, FacePhoto, Person, SwapScope, TreatmentSpec
+from mien.app.policy.document import MASK_PREFIX, PolicyDocument, ShowTreatment, SwapTreatment
+from mien.app.policy.document import Treatment as TreatmentRule
+from mien.app.ports import PersonaCard, ReferenceFace, StreamSpec
 from mien.errors import (
     DifferentPeopleError,
     FacePhotoError,
@@ -21,7 +24,6 @@ from mien.errors import (
     NoFaceError,
     PersonaError,
     PhotoFinding,
-    PolicyError,
 )
 from mien.inference.hardware import has_int8_dot_products
 from mien.media.files.image_header import PHOTO_FORMATS
@@ -37,8 +39,9 @@ from mien.vision.analysis.tiles import Pace, Tile, TiledDetector, overlapping_pa
 from mien.vision.analysis.tracker import MESH_SCORE, FaceTracker
 from mien.vision.photos.quality import LIMITS, PhotoAssessor, PhotoIssue
 from mien.vision.pipeline import Eyes, FacePipeline, Span, no_span
-from mien.vision.policy import Policy, Show, Swap, Treatment
+from mien.vision.policy import Mosaic, Policy, Show, Swap, Treatment
 from mien.vision.render.label import Label
+from mien.vision.render.mosaic import MosaicShape, MosaicStyle
 from mien.vision.swap.masks.builtin import builtin_mask
 from mien.vision.swap.masks.preview import mask_preview
 from mien.vision.swap.persona import Persona, persona_from_photos, reduced_photo
@@ -54,6 +57,8 @@ CHECKED_AT_PX = (40, 56, 24)
 """Sizes at which large candidates are shown to the other detector: of real ones seen in single frames of real clips 96
 of 98 are confirmed at one of them or by a mesh, of wrong ones one in eight."""
 USUAL_FPS = 30.0
+FACE_SHAPE = 0.7
+"""How far a swap takes on the persona's face shape where the policy does not say."""
 FILE_DELAY_FRAMES = 6
 LIVE_DELAY_FRAMES = 2
 """Two frames let a face that the detector finds a moment late be covered from its first frame, for 67 ms."""
@@ -117,11 +122,11 @@ class PipelineBuilder:
 
     # --- pipelines -------------------------------------------------------------------------------------------
 
-    def pipeline(self, spec: TreatmentSpec, *, still: bool = False, fps: float = 0.0) -> FacePipeline:
+    def pipeline(self, spec: FileSpec, *, still: bool = False, fps: float = 0.0) -> FacePipeline:
         """Return a pipeline for a file.
 
         Args:
-            spec: Who gets which treatment.
+            spec: Who gets which treatment, and the photos that takes.
             still: The file is a picture.
             fps: Frame rate of the video; 0 where it is not known.
 
@@ -129,60 +134,63 @@ class PipelineBuilder:
             FacePhotoError: A photo cannot serve.
             ModelError: A model cannot be had.
         """
-        persona = None if spec.swap_to is None else self._persona(spec.swap_to)
-        policy = _policy_of(spec, persona)
+        personas = {name: self._persona(person) for name, person in spec.personas.items()}
+        policy = self._policy(spec.policy, personas)
         delay = FILE_DELAY_FRAMES if spec.delay_frames is None else spec.delay_frames
         return FacePipeline(
-            self._eyes(policy, (*spec.show, *spec.swap_only), STILL if still else ClearanceRules()),
+            self._eyes(policy, spec.recognised, STILL if still else ClearanceRules()),
             policy,
             Label(spec.label),
             delay_frames=0 if still else delay,
             pace=Pace.PATIENT,
-            shape=0.7 if spec.shape is None else spec.shape,
             fps=fps or USUAL_FPS,
-            mosaic_style=spec.mosaic_style,
-            mosaic_shape=spec.mosaic_shape,
             still=still,
             span=self._span,
+            **_looks_of(spec.policy),
         )
 
-    def build(self, policy: LivePolicy) -> FacePipeline:
+    def build(self, spec: StreamSpec) -> FacePipeline:
         """Return a pipeline for one live session.
 
         Raises:
             PersonaError: There is no such persona.
-            PolicyError: A swap without a persona.
+            UnknownPersonError: The policy has a rule for a person; nobody is enrolled for live streams yet.
             ModelError: A model cannot be had.
         """
-        decided = self._live_policy(policy)
-        usual = LIVE_SWAP_DELAY_FRAMES if decided.needs_mesh else LIVE_DELAY_FRAMES
+        check_people_known(spec.policy, ())
+        personas = {name: _live_persona(face) for name, face in spec.personas.items()}
+        policy = self._policy(spec.policy, personas)
+        usual = LIVE_SWAP_DELAY_FRAMES if policy.needs_mesh else LIVE_DELAY_FRAMES
         return FacePipeline(
-            self._eyes(decided, (), ClearanceRules()),
-            decided,
+            self._eyes(policy, (), ClearanceRules()),
+            policy,
             Label(self._label),
-            delay_frames=usual if policy.delay_frames is None else policy.delay_frames,
-            pace=Pace.THRIFTY if decided.needs_mesh else Pace.LIVE,
-            mosaic_style=policy.mosaic_style,
-            mosaic_shape=policy.mosaic_shape,
+            delay_frames=usual if spec.delay_frames is None else spec.delay_frames,
+            pace=Pace.THRIFTY if policy.needs_mesh else Pace.LIVE,
             span=self._span,
+            **_looks_of(spec.policy),
         )
 
-    def _live_policy(self, policy: LivePolicy) -> Policy:
-        if policy.treatment == "mosaic":
-            return Policy()
-        if policy.persona is None:
-            raise PolicyError("a swap needs a persona: a built-in mask or a reference photo")
-        swap = Swap(self._live_persona(policy.persona))
-        return Policy(strangers=swap) if policy.others == "swap" else Policy(primary=swap)
+    def _policy(self, document: PolicyDocument, personas: Mapping[str, Persona]) -> Policy:
+        """Translate a document; one swap for all rules that ask for the same persona."""
+        simple = document.simplified()
+        swaps = {name: Swap(personas.get(name) or self._mask(name)) for name in simple.personas}
 
-    def _live_persona(self, persona: str | ReferenceFace) -> Persona:
-        if isinstance(persona, Reference):
-            return persona.persona
-        if isinstance(persona, PackedReference):
-            return unpack_persona(persona.data)
-        if isinstance(persona, str) and persona.startswith(MASK_PREFIX):
-            return self._persona(BuiltInMask(persona.removeprefix(MASK_PREFIX)))
-        raise PersonaError(f"there is no persona {persona!r}")
+        def translated(treatment: TreatmentRule) -> Treatment:
+            if isinstance(treatment, SwapTreatment):
+                return swaps[treatment.persona]
+            return Show() if isinstance(treatment, ShowTreatment) else Mosaic()
+
+        return Policy(
+            strangers=translated(simple.everyone),
+            people={name: translated(treatment) for name, treatment in simple.people.items()},
+            primary=None if simple.primary is None else translated(simple.primary),
+        )
+
+    def _mask(self, persona: str) -> Persona:
+        if not persona.startswith(MASK_PREFIX):
+            raise PersonaError(f"there is no persona {persona!r}")
+        return self._persona(BuiltInMask(persona.removeprefix(MASK_PREFIX)))
 
     def _eyes(self, policy: Policy, people: Sequence[Person], rules: ClearanceRules) -> Eyes:
         landmarker = self._landmarker if policy.needs_mesh else None
@@ -320,7 +328,7 @@ class PipelineBuilder:
             ModelError: A model cannot be had.
         """
         blank = np.zeros((360, 640, 3), np.uint8)
-        self.build(LivePolicy("mosaic"))(blank, at=0.0)
+        self.build(StreamSpec())(blank, at=0.0)
         self._landmarker(blank, Roi(320, 180, 200, 0))
 
     @property
@@ -403,21 +411,29 @@ class PipelineBuilder:
         return self._runtime.open(OCCLUSION)
 
 
-def _policy_of(spec: TreatmentSpec, persona: Persona | None) -> Policy:
-    """Translate wishes into a policy. Whoever no wish names gets the mosaic."""
-    people: dict[str, Treatment] = {person.name: Show() for person in spec.show}
-    if persona is None:
-        return Policy(people=people)
-    swap = Swap(persona)
-    match spec.swap_scope:
-        case SwapScope.EVERYBODY:
-            return Policy(strangers=swap, people=people)
-        case SwapScope.MOST_PROMINENT:
-            return Policy(primary=swap, people=people)
-        case SwapScope.RECOGNISED:
-            return Policy(people=people | {person.name: swap for person in spec.swap_only})
-        case SwapScope.NOBODY:
-            return Policy(people=people)
+class _Looks(TypedDict):
+    """How a pipeline draws, as its constructor takes it."""
+
+    shape: float
+    mosaic_style: MosaicStyle
+    mosaic_shape: MosaicShape
+
+
+def _looks_of(document: PolicyDocument) -> _Looks:
+    mosaic, face_shape = document.mosaic, document.face_shape
+    return {
+        "shape": FACE_SHAPE if face_shape is None else face_shape,
+        "mosaic_style": mosaic.style or MosaicStyle.CELLS,
+        "mosaic_shape": mosaic.shape or MosaicShape.BOX,
+    }
+
+
+def _live_persona(face: ReferenceFace) -> Persona:
+    if isinstance(face, Reference):
+        return face.persona
+    if isinstance(face, PackedReference):
+        return unpack_persona(face.data)
+    raise PersonaError(f"a {type(face).__name__} is no persona")
 
 
 def _height_of(seen: Detection) -> float:

@@ -140,13 +140,13 @@ def _speed(settings: Settings) -> Iterator[Finding]:
     import numpy as np  # noqa: PLC0415  # heavy
 
     from mien.app.eyes import PipelineBuilder  # noqa: PLC0415  # heavy
-    from mien.app.ports import LivePolicy  # noqa: PLC0415  # heavy
+    from mien.app.ports import StreamSpec  # noqa: PLC0415  # heavy
     from mien.registry.runtime import Runtime  # noqa: PLC0415  # heavy
     from mien.registry.store import Store  # noqa: PLC0415  # heavy
 
     cv2.setNumThreads(1)
     try:
-        pipeline = PipelineBuilder(Runtime(Store(settings.models_dir))).build(LivePolicy("mosaic"))
+        pipeline = PipelineBuilder(Runtime(Store(settings.models_dir))).build(StreamSpec())
     except MienError as error:
         yield Finding("speed", "missing", str(error), "mien models verify", vital=True)
         return

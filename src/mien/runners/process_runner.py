@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 import structlog
 
 from mien.app.personas.file import PackedReference
-from mien.app.ports import LivePolicy, RunnerHealth
+from mien.app.ports import RunnerHealth, StreamSpec
 from mien.app.states import LiveLimits
 from mien.errors import LiveLostError, MienError, ModelError, PolicyError
 from mien.media.files.frame_codec import FrameFormat
@@ -18,6 +18,7 @@ from mien.media.webrtc.peer import IceServer
 from mien.runners.awake import AwakeClock
 from mien.runners.photo_reader import PhotoReader
 from mien.runners.remote import RemoteFrames, RemoteLive
+from mien.runners.stream_spec import packed
 from mien.runners.worker_process import WorkerProcess
 
 log = structlog.get_logger()
@@ -85,16 +86,16 @@ class ProcessRunner:
         """Whether workers can be started, and if not, why."""
         return self._health
 
-    async def start(self, policy: LivePolicy, *, name: str) -> RemoteLive:
+    async def start(self, spec: StreamSpec, *, name: str) -> RemoteLive:
         """Return a session in a worker that was waiting, or in a new one.
 
         Raises:
             PersonaError: There is no such persona.
-            PolicyError: The policy contradicts itself.
+            PolicyError: The policy cannot be followed.
             ModelError: A model cannot be had.
             LiveLostError: The worker died.
         """
-        worker = await self._worker_that("start", policy=policy, name=name)
+        worker = await self._worker_that("start", spec=packed(spec), name=name)
         log.info("worker_took_over", worker_pid=worker.pid, broadcast=name)
         return RemoteLive(worker, self._group)
 
@@ -111,16 +112,16 @@ class ProcessRunner:
             raise PolicyError("this server takes no photos")
         return await self._photos.read(photos)
 
-    async def start_frames(self, policy: LivePolicy, *, form: FrameFormat, name: str) -> RemoteFrames:
+    async def start_frames(self, spec: StreamSpec, *, form: FrameFormat, name: str) -> RemoteFrames:
         """Return a session that treats single pictures, in a process of its own.
 
         Raises:
             PersonaError: There is no such persona.
-            PolicyError: The policy contradicts itself.
+            PolicyError: The policy cannot be followed.
             ModelError: A model cannot be had.
             LiveLostError: The worker died.
         """
-        worker = await self._worker_that("start_frames", policy=policy, form=form, name=name)
+        worker = await self._worker_that("start_frames", spec=packed(spec), form=form, name=name)
         log.info("worker_took_over", worker_pid=worker.pid, frames=name)
         return RemoteFrames(worker, self._group)
 

@@ -2,10 +2,11 @@
 
 import asyncio
 
-from mien.app.ports import Connected, LivePolicy, Role, TreatedStill
+from mien.app.ports import Connected, Role, StreamSpec, TreatedStill
 from mien.app.states import LiveReport
 from mien.errors import LiveLostError
 from mien.media.webrtc.sdp.parse import Fragment, Offer
+from mien.runners.stream_spec import packed
 from mien.runners.worker_process import WorkerProcess
 
 
@@ -44,9 +45,9 @@ class RemoteLive:
         """End one peer's session."""
         await self._worker.call("close_peer", session_id=session_id)
 
-    async def use(self, policy: LivePolicy) -> None:
-        """Treat the next picture by `policy`."""
-        await self._worker.call("use", policy=policy)
+    async def use(self, spec: StreamSpec) -> None:
+        """Treat the next picture by `spec`."""
+        await self._worker.call("use", spec=packed(spec))
 
     async def thumbnail(self) -> bytes | None:
         """Return a small JPEG of what viewers see."""
@@ -95,9 +96,9 @@ class RemoteFrames:
         answer, data = await self._worker.call("treat", frame=frame, at=at)
         return None if answer is None else TreatedStill(data, float(answer["at"]))
 
-    async def use(self, policy: LivePolicy) -> None:
-        """Treat the next picture by `policy`."""
-        await self._worker.call("use", policy=policy)
+    async def use(self, spec: StreamSpec) -> None:
+        """Treat the next picture by `spec`."""
+        await self._worker.call("use", spec=packed(spec))
 
     def end(self) -> None:
         """Let the worker go."""

@@ -16,10 +16,11 @@ from mien.errors import LiveError, LiveLostError, MienError
 from mien.media.webrtc.aiortc_internals import gather_within, prepare_dtls
 from mien.runners.channel import Channel
 from mien.runners.local import LocalRunner
+from mien.runners.stream_spec import PackedSpec, unpacked
 
 log = structlog.get_logger()
 
-_OWN_VERBS: Final = {"start", "start_frames", "end"}
+_OWN_VERBS: Final = {"start", "start_frames", "use", "end"}
 REPORT_EVERY_S: Final = 0.25
 """So often a worker tells how it is; one that falls silent is taken for dead."""
 
@@ -108,11 +109,14 @@ class _Worker:
     async def _warm_up(self) -> None:
         self._eyes = await asyncio.to_thread(self._load_models)
 
-    async def _start(self, **spec: Any) -> None:
-        self._live = await self._runner.start(**spec)
+    async def _start(self, *, spec: PackedSpec, **more: Any) -> None:
+        self._live = await self._runner.start(unpacked(spec), **more)
 
-    async def _start_frames(self, **spec: Any) -> None:
-        self._frames = await self._runner.start_frames(**spec)
+    async def _start_frames(self, *, spec: PackedSpec, **more: Any) -> None:
+        self._frames = await self._runner.start_frames(unpacked(spec), **more)
+
+    async def _use(self, *, spec: PackedSpec) -> None:
+        await self._session.use(unpacked(spec))
 
     async def _end(self) -> None:
         self._dismissed = True
@@ -121,12 +125,16 @@ class _Worker:
 
     def _verb_of_session(self, verb: str) -> Callable[..., Awaitable[Any]]:
         async def call(**spec: Any) -> Any:
-            session = self._live or self._frames
-            if session is None:
-                raise LiveError("the session has not begun")
-            return await getattr(session, verb)(**spec)
+            return await getattr(self._session, verb)(**spec)
 
         return call
+
+    @property
+    def _session(self) -> LiveSession | FrameSession:
+        session = self._live or self._frames
+        if session is None:
+            raise LiveError("the session has not begun")
+        return session
 
     # State --------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,42 @@
+"""Policies that tests and benchmarks ask for, as documents and as they go over HTTP."""
+
+from typing import Any
+
+from mien.app.policy.document import MosaicTreatment, PolicyDocument, SwapTreatment, policy_of
+from mien.app.ports import StreamSpec
+from mien.vision.render.mosaic import MosaicShape, MosaicStyle
+
+
+def hiding(style: str | None = None, shape: str | None = None) -> PolicyDocument:
+    """Return the policy that hides everybody."""
+    return policy_of(everyone=_mosaic(style, shape))
+
+
+def swapping(
+    persona: str = "mask:volto", *, everyone: bool = False, style: str | None = None, shape: str | None = None
+) -> PolicyDocument:
+    """Return the policy that gives the primary person a persona, or everyone."""
+    mosaic = None if style is None and shape is None else _mosaic(style, shape)
+    swap = SwapTreatment(persona=persona, fallback=mosaic)
+    return policy_of(everyone=swap) if everyone else policy_of(primary=swap, everyone=_mosaic(style, shape))
+
+
+def live_swap(persona: str = "mask:volto", *, everyone: bool = False) -> StreamSpec:
+    """Return what a live session with a swap to a mask is told."""
+    return StreamSpec(swapping(persona, everyone=everyone))
+
+
+def plain(policy: PolicyDocument) -> dict[str, Any]:
+    """Return a policy as it goes over HTTP."""
+    return policy.model_dump(mode="json")
+
+
+def personas_of(shown: dict[str, Any]) -> list[str]:
+    """Return the personas that a broadcast, as it is shown, swaps to."""
+    return [rule["treatment"]["persona"] for rule in shown["policy"]["rules"] if rule["treatment"]["kind"] == "swap"]
+
+
+def _mosaic(style: str | None, shape: str | None) -> MosaicTreatment:
+    return MosaicTreatment(
+        style=None if style is None else MosaicStyle(style), shape=None if shape is None else MosaicShape(shape)
+    )
