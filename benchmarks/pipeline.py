@@ -24,7 +24,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from mien.app.eyes import PipelineBuilder
+from mien.app.factory import VisionFactory
 from mien.app.ports import StreamSpec
 from mien.config import Settings
 from mien.inference.card import load_cards
@@ -95,7 +95,7 @@ def main() -> None:
     cv2.setNumThreads(1)
 
     watch = Stopwatch()
-    maker = PipelineBuilder(Runtime(Store(Settings().models_dir)), span=watch)
+    maker = VisionFactory(Runtime(Store(Settings().models_dir)), span=watch)
     photo = maker.read_reference([_astronaut_png()])
     rows = []
     for effect, spec in SPECS.items():

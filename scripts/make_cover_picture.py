@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from skimage import data
 
-from mien.app.eyes import PipelineBuilder
+from mien.app.factory import VisionFactory
 from mien.app.files.options import file_spec
 from mien.config import Settings
 from mien.registry.runtime import Runtime
@@ -25,7 +25,7 @@ def portrait() -> Image:
 
 
 def main() -> None:
-    eyes = PipelineBuilder(Runtime(Store(Settings().models_dir)))
+    eyes = VisionFactory(Runtime(Store(Settings().models_dir)))
     rows = []
     for shape in MosaicShape:
         tiles = []

@@ -7,7 +7,8 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from mien.app.policy.document import SwapTreatment, policy_of
+from mien.app.policy.document import policy_of
+from mien.app.policy.rules import SwapTreatment
 from support.live import an_offer, serving
 from support.pipelines import SmallFactory
 from support.policies import hiding, personas_of, plain

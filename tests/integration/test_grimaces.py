@@ -28,7 +28,7 @@ def scenes():
 def portraits(eyes, scenes):
     photos = {"alice": astronaut(), "grace": hopper()}
     return {
-        name: scenes["portraits"].cut_portrait(name, photo, eyes.one_face(photo, name=name).mesh)
+        name: scenes["portraits"].cut_portrait(name, photo, eyes.assessor.one_face(photo, name=name).mesh)
         for name, photo in photos.items()
     }
 
@@ -71,7 +71,7 @@ def test_composed_grimaces_are_grimaces_and_turned_heads_are_turned(eyes, scenes
     alice = portraits["alice"]
     wide = scenes["grimaces"].grimacing(alice, mouth=0.14)
     aside = scenes["portraits"].turned(alice, yaw=-30, pitch=0)
-    meshes = [eyes.one_face(portrait.image, name="portrait").mesh for portrait in (alice, wide, aside)]
+    meshes = [eyes.assessor.one_face(portrait.image, name="portrait").mesh for portrait in (alice, wide, aside)]
     assert [gape_of_mesh(mesh) > 0.18 for mesh in meshes] == [False, True, False]
     assert [yaw_of_mesh(mesh) > 0.45 for mesh in meshes] == [False, False, True]
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from mien.app.eyes import PipelineBuilder
+from mien.app.factory import VisionFactory
 from mien.app.personas.file import unpack_persona
 from mien.app.ports import StreamSpec
 from mien.cli.serve import photo_reader
@@ -138,7 +138,7 @@ class TestWithRealModels:
         settings = Settings(host="127.0.0.1")
         photo = as_png(astronaut())
         read = await photo_reader(settings).read([photo])
-        maker = PipelineBuilder(Runtime(Store(settings.models_dir)))
+        maker = VisionFactory(Runtime(Store(settings.models_dir)))
         here = maker.read_reference([photo])
         assert read.findings == here.findings
         there = unpack_persona(read.data)

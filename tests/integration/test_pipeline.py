@@ -7,7 +7,8 @@ import pytest
 
 from mien.app.face_photos import BuiltInMask, FacePhoto, Person
 from mien.app.files.options import file_spec
-from mien.app.policy.document import PersonSubject, PolicyDocument, Rule, ShowTreatment
+from mien.app.policy.document import PolicyDocument
+from mien.app.policy.rules import PersonSubject, Rule, ShowTreatment
 from mien.app.ports import StreamSpec
 from mien.errors import (
     DifferentPeopleError,

@@ -89,16 +89,16 @@ async def test_viewers_go_on_through_changes_of_size_and_see_no_untreated_pictur
         async with watching(client, made["whep_url"], audio=False) as watcher:
             for size_wh in ((320, 240), (160, 120), (240, 320), (64, 48), (640, 480)):
                 camera.size_wh = size_wh
-                seen_before = len(watcher.pictures)
+                seen_before = len(watcher.frames)
                 await watcher.until(
                     lambda seen, wh=size_wh, since=seen_before: (
-                        [(frame.width, frame.height) for _, frame in seen.pictures[since:]].count(wh) > 3
+                        [(frame.width, frame.height) for _, frame in seen.frames[since:]].count(wh) > 3
                     ),
                     timeout_s=20,
                 )
             shown = (await client.get(f"/api/broadcasts/{made['id']}")).json()
             assert (shown["state"], shown["vision_errors"]) == ("live", 0)
-            for _, frame in watcher.pictures[1:]:
+            for _, frame in watcher.frames[1:]:
                 if min(frame.width, frame.height) >= 120:  # smaller stripes are cells themselves
                     assert sharpness(np.asarray(frame.to_ndarray(format="rgb24"))) < 14
         await asyncio.wait_for(session.close_peer(), 10)

@@ -184,7 +184,7 @@ def test_a_turned_phone_photo_is_seen_upright(folder, capsys):
     "spec", [("--mosaic",), ("--swap-to", "mask:marble"), ("--swap-to", "mask:painted", "--mosaic")]
 )
 def test_every_frame_of_a_video_is_treated_and_labelled_and_its_sound_kept(folder, spec, capsys):
-    source = Clip(size_wh=SIZE, pts=range(25), picture=scene, audio="aac").write(folder / "in.mp4")
+    source = Clip(size_wh=SIZE, pts=range(25), picture=scene, sound="aac").write(folder / "in.mp4")
     assert mien("treat", source, folder / "out.mp4", *spec) == 0
     frames = [frame.to_ndarray(format="rgb24") for frame in decode(folder / "out.mp4")]
     assert len(frames) == 25

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from mien.app.policy.document import MosaicTreatment, PolicyDocument, SwapTreatment, policy_of
+from mien.app.policy.document import PolicyDocument, policy_of
+from mien.app.policy.rules import MosaicTreatment, SwapTreatment
 from mien.app.ports import StreamSpec
 from mien.vision.render.mosaic import MosaicShape, MosaicStyle
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from mien.app.policy.document import MASK_PREFIX
+from mien.app.policy.rules import MASK_PREFIX
 from mien.errors import MediaError, PersonaError, PolicyError, TooManyPhotosError
 from mien.media.files.images import MAX_IMAGE_PIXELS, decode_image, is_image_name
 from mien.vision.types import Image

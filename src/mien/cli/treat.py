@@ -30,7 +30,7 @@ from mien.vision.photos.quality import PhotoIssue
 from mien.vision.render.mosaic import MosaicShape, MosaicStyle
 
 if TYPE_CHECKING:
-    from mien.app.eyes import PipelineBuilder
+    from mien.app.factory import VisionFactory
 
 _USES = {
     "swap": ("to be swapped in", "이 얼굴로 바꿉니다"),
@@ -162,19 +162,19 @@ def _treat(
     if spec.references:
         ledger = JsonLinesConsentLedger(settings.data_dir / "consents.jsonl")
         declare(spec.references, declared_by=owner_agrees or _ask(spec.references), ledger=ledger)
-    eyes = _load_models(settings)
-    _assessor(eyes, spec.swap_photos)
+    vision = _load_models(settings)
+    _assessor(vision, spec.swap_photos)
     with stopping_on_terminate(), _telling_how_to_read_more(source), _progress_bar() as progress:
         report = treat_file(
             source,
             target,
-            lambda *, still, fps: eyes.pipeline(spec, still=still, fps=fps),
+            lambda *, still, fps: vision.pipeline(spec, still=still, fps=fps),
             overwrite=force,
             progress=progress,
             limits=Limits(image_pixels=round(max_megapixels * 1e6)),
         )
     _print(report, target)
-    _coach_the_unknown(eyes, spec.recognised, report)
+    _coach_the_unknown(vision, spec.recognised, report)
 
 
 def _ask(references: Sequence[Reference]) -> str:
@@ -200,32 +200,33 @@ def _ask(references: Sequence[Reference]) -> str:
 
 
 def _assessor(
-    eyes: "PipelineBuilder", photos: Sequence[FacePhoto], *, about: Collection[PhotoIssue] = tuple(PhotoIssue)
+    vision: "VisionFactory", photos: Sequence[FacePhoto], *, about: Collection[PhotoIssue] = tuple(PhotoIssue)
 ) -> None:
     """Say what would make photos better references; a photo that cannot serve at all is refused soon, in one line."""
     for photo in photos:
-        for finding in eyes.judge_photo(photo.image):
+        for finding in vision.assessor.judge_photo(photo.image):
             if finding.severity == "warn" and PhotoIssue(finding.code) in about:
                 advice = ADVICE[PhotoIssue(finding.code)]
                 click.echo(f"{photo.name}: {advice['en']} / {advice['ko']}", err=True)
 
 
-def _coach_the_unknown(eyes: "PipelineBuilder", people: Sequence[Person], report: TreatReport) -> None:
+def _coach_the_unknown(vision: "VisionFactory", people: Sequence[Person], report: TreatReport) -> None:
     """Say who was never recognised, and what would make their photos easier to know them by."""
     for person in people:
         if person.name not in report.recognised:
             click.echo(f"note: {person.name} {NEVER_RECOGNISED['en']} / {NEVER_RECOGNISED['ko']}", err=True)
-            _assessor(eyes, person.photos, about=SPOILS_RECOGNITION)
+            _assessor(vision, person.photos, about=SPOILS_RECOGNITION)
 
 
-def _load_models(settings: Settings) -> "PipelineBuilder":
-    from mien.app.eyes import DEFAULT_MODELS, PipelineBuilder  # noqa: PLC0415  # takes a second; refusals need not wait
+def _load_models(settings: Settings) -> "VisionFactory":
+    from mien.app.factory import VisionFactory  # noqa: PLC0415  # takes a second; refusals need not wait
+    from mien.app.models import DEFAULT_MODELS  # noqa: PLC0415  # as above
 
     store = Store(settings.models_dir)
     if any(store.state(card_id) is not State.READY for card_id in DEFAULT_MODELS):
         with show_progress() as report:
             store.ensure(DEFAULT_MODELS, progress=report)
-    return PipelineBuilder(Runtime(store))
+    return VisionFactory(Runtime(store))
 
 
 @contextmanager

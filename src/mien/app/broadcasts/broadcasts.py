@@ -15,7 +15,8 @@ from typing import Any, Final, Self
 import structlog
 
 from mien.app.personas.store import Hold, PersonaStore
-from mien.app.policy.document import REFERENCE_PREFIX, PolicyDocument, is_reference
+from mien.app.policy.document import PolicyDocument
+from mien.app.policy.rules import REFERENCE_PREFIX, is_reference
 from mien.app.ports import MAX_LIVE_DELAY_FRAMES, Live, Runner, StreamSpec
 from mien.app.states import BroadcastState, LiveCounts, LiveReport
 from mien.errors import (

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from mien.app.face_photos import MAX_PHOTOS_OF_A_PERSONA, BuiltInMask, FacePhoto, Person, photos_of, read_persona
 from mien.app.files.spec import FileSpec, LabelLanguage, names_of
-from mien.app.policy.document import (
+from mien.app.policy.document import PolicyDocument
+from mien.app.policy.rules import (
     MASK_PREFIX,
     REFERENCE_PREFIX,
     EveryoneSubject,
     MosaicTreatment,
     PersonSubject,
-    PolicyDocument,
     PrimarySubject,
     Rule,
     ShowTreatment,

@@ -12,11 +12,8 @@ from mien.app.face_photos import (
     Use,
     photos_of,
 )
-from mien.app.policy.document import (
-    PolicyDocument,
-    Treatment,
-    is_reference,
-)
+from mien.app.policy.document import PolicyDocument
+from mien.app.policy.rules import Treatment, is_reference
 from mien.errors import (
     PersonaError,
     PolicyError,

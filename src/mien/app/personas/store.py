@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from mien.app.consent import STATEMENTS, Language
 from mien.app.face_photos import MAX_PHOTOS_OF_A_PERSONA
-from mien.app.policy.document import REFERENCE_PREFIX, is_reference
+from mien.app.policy.rules import REFERENCE_PREFIX, is_reference
 from mien.app.ports import ConsentLedger, Declaration, ReferenceFace
 from mien.errors import (
     BusyError,

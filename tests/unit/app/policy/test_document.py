@@ -8,13 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from mien.app.policy.document import (
-    MAX_RULES,
+from mien.app.policy.document import MAX_RULES, PolicyDocument, PolicyIn
+from mien.app.policy.rules import (
     EveryoneSubject,
     MosaicTreatment,
     PersonSubject,
-    PolicyDocument,
-    PolicyIn,
     PrimarySubject,
     Rule,
     ShowTreatment,
