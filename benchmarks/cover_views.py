@@ -11,7 +11,7 @@ from skimage.restoration import richardson_lucy
 
 from cover_kinds import Hide, leaving_bare
 from cover_shots import another_day, as_photo, shot
-from mien.vision.render.mosaic import GROW_XYXY, HEAD_XYXY, MosaicShape, cover_box
+from mien.vision.cover import GROW_XYXY, HEAD_XYXY, MosaicShape, cover_box
 from mien.vision.types import Box, Image
 from portraits import Portrait
 

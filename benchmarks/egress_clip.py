@@ -8,7 +8,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from mien.media.codecs.encoded import ReceivedFrame, VideoCodec
+from mien.media.codecs.encoded import EncodedFrame, VideoCodec
 from mien.vision.types import Image
 from support.egress import encoded_frames
 
@@ -29,7 +29,7 @@ def texture(size_wh: tuple[int, int], number: int) -> Image:
     return np.asarray(np.clip(wall[:, shift : shift + width].astype(np.int16) + grain, 0, 255), np.uint8)
 
 
-def encoded_clip() -> list[ReceivedFrame]:
+def encoded_clip() -> list[EncodedFrame]:
     """Return ten seconds of it as VP8."""
     return encoded_frames(
         VideoCodec.VP8, size_wh=SIZE_WH, count=10 * GOP, keyframe_every=GOP, bit_rate=BIT_RATE, draw=texture
@@ -39,7 +39,7 @@ def encoded_clip() -> list[ReceivedFrame]:
 class Clip:
     """The clip in real time; a wish for a keyframe skips to the next one, as an encoder would make it."""
 
-    def __init__(self, frames: list[ReceivedFrame]) -> None:
+    def __init__(self, frames: list[EncodedFrame]) -> None:
         self._frames = frames
         self._wanted = False
         self._key_at = 0.0
@@ -47,7 +47,7 @@ class Clip:
     def want_keyframe(self, _layer: int = 0) -> None:
         self._wanted = True
 
-    async def play(self, send: Callable[[ReceivedFrame], object]) -> None:
+    async def play(self, send: Callable[[EncodedFrame], object]) -> None:
         began, at, number = time.monotonic(), 0, 0
         while True:
             await asyncio.sleep(max(began + number / FPS - time.monotonic(), 0))
@@ -58,5 +58,5 @@ class Clip:
             frame = self._frames[at % len(self._frames)]
             if frame.is_keyframe:
                 self._key_at = now
-            send(ReceivedFrame(frame.data, number * 90_000 // FPS, is_keyframe=frame.is_keyframe))
+            send(EncodedFrame(frame.data, number * 90_000 // FPS, is_keyframe=frame.is_keyframe))
             at, number = at + 1, number + 1

@@ -17,7 +17,7 @@ from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
 from aiortc.contrib.media import MediaRelay
 
 from egress_clip import BIT_RATE, FPS, GOP, SIZE_WH, Clip, texture
-from mien.media.codecs.encoded import ReceivedFrame, VideoCodec
+from mien.media.codecs.encoded import EncodedFrame, VideoCodec
 from mien.media.webrtc.aiortc_internals import gather_within
 from mien.media.webrtc.egress.fan_out import FanOut, Viewer
 from mien.media.webrtc.ice.network import IceNetworkSettings
@@ -40,7 +40,7 @@ class PacketTrack(MediaStreamTrack):
         self._packets: asyncio.Queue[Any] = asyncio.Queue()
         self._begun = self._in_step = False
 
-    def put(self, picture: ReceivedFrame) -> None:
+    def put(self, picture: EncodedFrame) -> None:
         self._in_step = self._in_step or (self._begun and picture.is_keyframe)
         if self._in_step and self._packets.qsize() < FPS:
             packet: Any = av.Packet(picture.data)
@@ -122,7 +122,7 @@ async def tracks_server(clip: Clip) -> AsyncIterator[Answer]:
         connections[-1].on("connectionstatechange", follow)
         return answer
 
-    def put(picture: ReceivedFrame) -> None:
+    def put(picture: EncodedFrame) -> None:
         for track in tracks:
             track.put(picture)
 

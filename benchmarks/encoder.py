@@ -24,7 +24,7 @@ from av.video.codeccontext import VideoCodecContext
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from mien.media.codecs.encoded import ReceivedFrame, VideoCodec
+from mien.media.codecs.encoded import EncodedFrame, VideoCodec
 from mien.media.codecs.encoder import Encoder, bit_rate_of
 from mien.media.codecs.h264 import H264Encoder
 from mien.media.codecs.planes import TreatedPlanes
@@ -119,7 +119,7 @@ def keep(images: list[Image], pictures: list[TreatedPlanes]) -> list[dict[str, A
             recorder = Recorder(Path(folder), "show", codec=codec, want_keyframe=lambda: None, audio=False)
             began = time.process_time()
             for picture in encoded:
-                recorder.put_frame(cast("ReceivedFrame", picture))
+                recorder.put_frame(cast("EncodedFrame", picture))
             recorder.close(timeout_s=60)
             spent = (time.process_time() - began) * 1e3 / len(encoded)
         rows.append({"path": "keep", "step": f"record {codec}", "cpu_ms_mean": round(spent, 3)})

@@ -89,7 +89,7 @@ class Result:
 class SharedTiles(Runtime):
     """Networks that answer a picture which they have just seen from memory: the settings look at the same things."""
 
-    def open(self, card_id: str) -> Any:  # an OnnxNet, remembering
+    def open(self, card_id: str) -> Any:  # a Network, remembering
         return self._remembering(super().open(card_id))
 
     @staticmethod

@@ -39,7 +39,7 @@ import numpy as np
 from numpy.typing import NDArray
 from playwright.async_api import Page, Playwright, async_playwright
 
-from mien.media.codecs.encoded import ReceivedFrame, VideoCodec
+from mien.media.codecs.encoded import EncodedFrame, VideoCodec
 from mien.media.webrtc.egress.fan_out import FanOut, Viewer
 from mien.media.webrtc.sdp.parse import read_offer
 from pipeline import machine
@@ -85,7 +85,7 @@ def draw(size_wh: tuple[int, int], number: int) -> NDArray[np.uint8]:
 class Player:
     """Plays the pictures of both layers; a wish for a keyframe begins a layer's anew."""
 
-    def __init__(self, layers: list[list[ReceivedFrame]]) -> None:
+    def __init__(self, layers: list[list[EncodedFrame]]) -> None:
         self.fan_out = FanOut()
         self._layers = layers
         self._next = [0] * len(layers)
@@ -102,7 +102,7 @@ class Player:
                 number = self._next[layer]
                 frame = self._layers[layer][number]
                 self.fan_out.push_frame(
-                    ReceivedFrame(frame.data, int(now * 90_000), is_keyframe=not number, layer=layer)
+                    EncodedFrame(frame.data, int(now * 90_000), is_keyframe=not number, layer=layer)
                 )
                 self._next[layer] = (number + 1) % len(self._layers[layer])
             state = viewer.layer_selector.layer, viewer.layer_selector.probe is not None
@@ -163,7 +163,7 @@ async def widen(line: Room) -> None:
     line.narrow(None)
 
 
-async def run(driver: Playwright, layers: list[list[ReceivedFrame]], name: str, seconds: float, *, probes: bool) -> Any:
+async def run(driver: Playwright, layers: list[list[EncodedFrame]], name: str, seconds: float, *, probes: bool) -> Any:
     """Return what a viewer saw of one line."""
     player = Player(layers)
     with room("mien-layers", 9) as line:

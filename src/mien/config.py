@@ -65,7 +65,7 @@ class TurnSettings(BaseModel):
         min_length=16,
         description="Shared with the TURN server (coturn's `static-auth-secret`); clients never see it.",
     )
-    ttl_s: int = Field(default=3600, ge=60, le=86_400, description="So long a session's credentials open new relays.")
+    ttl_s: int = Field(default=600, ge=60, le=86_400, description="So long a session's credentials open new relays.")
 
     @model_validator(mode="after")
     def _has_both(self) -> Self:
@@ -213,6 +213,12 @@ class HttpSettings(BaseModel):
     max_waiting_per_address: int = Field(
         default=64, ge=1, le=100_000, description="Of them, so many may be without a request; the oldest is closed."
     )
+    max_offers_per_address: int = Field(
+        default=128, ge=1, le=100_000, description="Viewers of one address may make so many offers at once."
+    )
+    offers_per_s_per_address: float = Field(
+        default=4.0, gt=0, le=10_000, description="And so many a second in the long run."
+    )
 
 
 class RecordingSettings(BaseModel):
@@ -225,6 +231,19 @@ class RecordingSettings(BaseModel):
         default=8 * 2**30, ge=2**20, description="A recording ends when its files have so many bytes."
     )
     max_s: float = Field(default=6 * 3600.0, gt=0, description="A recording ends after so long.")
+
+
+class InferenceSettings(BaseModel):
+    """Where networks run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    providers: tuple[str, ...] = Field(
+        default=("cpu",),
+        min_length=1,
+        description="onnxruntime's execution providers, the preferred one first, such as `cuda` and `cpu`. What this "
+        "installation lacks is refused. Photos are always read on the processor.",
+    )
 
 
 class LogSettings(BaseModel):
@@ -291,6 +310,7 @@ class Settings(BaseSettings):
     http: HttpSettings = Field(default=HttpSettings(), description="What connections and requests may take.")
     recordings: RecordingSettings = Field(default=RecordingSettings(), description="Recordings of treated broadcasts.")
     references: ReferenceSettings = Field(default=ReferenceSettings(), description="Photos lent as personas.")
+    inference: InferenceSettings = Field(default=InferenceSettings(), description="Where networks run.")
     log: LogSettings = Field(default=LogSettings(), description="What is logged, and how.")
 
     @property

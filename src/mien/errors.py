@@ -32,6 +32,7 @@
     │   ├── FetchError            no source of a card could be reached
     │   ├── ConversionError
     │   ├── DiskFullError
+    │   ├── ProviderError         networks cannot run where the settings say
     │   └── ContractError         the network does not have the inputs or outputs its card promises
     ├── LiveError                 a live session cannot do what was asked
     │   ├── NoSuchBroadcastError
@@ -39,6 +40,7 @@
     │   ├── BroadcastTakenError   somebody is already live there
     │   ├── TooManySessionsError
     │   ├── LiveLostError         what carried the session broke; it may be back in a moment
+    │   │   └── MessageError      it said something that is not in the protocol
     │   ├── NoPortError           every port that media may use is taken
     │   ├── PushLostError         a push to a server elsewhere broke; another attempt follows
     │   ├── PushRefusedError      a server elsewhere will not have the broadcast
@@ -274,6 +276,12 @@ class DiskFullError(ModelError):
     code = "model.disk_full"
 
 
+class ProviderError(ModelError):
+    """An execution provider, which runs networks, is unknown or cannot be used on this machine."""
+
+    code = "model.provider"
+
+
 class ContractError(ModelError):
     """A network does not have the inputs or outputs its card promises."""
 
@@ -314,6 +322,12 @@ class LiveLostError(LiveError):
     """What carried the live session broke; it is being started again."""
 
     code = "live.lost"
+
+
+class MessageError(LiveLostError):
+    """A message between the web process and a worker is not one of the protocol; the channel ends with it."""
+
+    code = "live.message"
 
 
 class NoPortError(LiveError):

@@ -1,4 +1,4 @@
-"""The pages in a browser, below a path prefix that a proxy strips and says nothing of, as nginx does by default."""
+"""The pages in a browser, below a path prefix that a proxy strips: one that says nothing of it, and a real nginx."""
 
 import asyncio
 import threading
@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 from mien.server.app import WEB_DIR
 from support.browser import browser
 from support.live import serving
+from support.nginx import nginx
 from support.pipelines import SmallFactory
 from support.prefix_proxy import proxied
 
@@ -44,9 +45,16 @@ async def served():
         yield address
 
 
-@pytest.fixture
-def proxy():
-    with running(served) as address:
+@asynccontextmanager
+async def served_by_nginx(folder):
+    async with serving(SmallFactory(), web_dir=WEB_DIR, root_path=PREFIX) as client:
+        with nginx(folder, str(client.base_url).rstrip("/")) as address:
+            yield address
+
+
+@pytest.fixture(params=["ours", "nginx"])
+def proxy(request, tmp_path):
+    with running(served if request.param == "ours" else lambda: served_by_nginx(tmp_path)) as address:
         yield address
 
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from mien.media.codecs.encoded import ReceivedFrame, VideoCodec
+from mien.media.codecs.encoded import EncodedFrame, VideoCodec
 from mien.media.recording.recorder import Recorder, recover
 from support.broadcasts import Broadcast
 
@@ -36,7 +36,7 @@ def record(folder, codec):
     broadcast = Broadcast(codec, size_wh=(640, 360))
     recorder = Recorder(folder, "show", codec=codec, want_keyframe=broadcast.want_keyframe)
     for item in broadcast.run(SECONDS):
-        if isinstance(item, ReceivedFrame):
+        if isinstance(item, EncodedFrame):
             recorder.put_frame(item)
         else:
             recorder.put_audio(item)

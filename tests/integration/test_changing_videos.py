@@ -388,3 +388,24 @@ def test_what_lies_behind_the_end_of_a_video_is_said(tmp_path):
     report = treat(join(tmp_path / "in.mp4", part, part), tmp_path / "out.mp4")
     assert report.frames == 12
     assert "of the file could be read" in note_of(report, "only the first")
+
+
+# --- what is said of the end -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
+def test_a_film_that_begins_late_is_not_called_cut_off(tmp_path, suffix):
+    source = mux(tmp_path / f"in{suffix}", Film(pts=range(9000, 9012)))
+    report = treat(source, tmp_path / f"out{suffix}")
+    assert report.notes == ()
+    with av.open(str(tmp_path / f"out{suffix}")) as written:
+        assert sum(1 for _ in written.decode(video=0)) == 12
+
+
+def test_a_cover_larger_than_the_film_is_not_taken_for_more_of_it(tmp_path):
+    """As music services and encyclopaedias ship them: the cover stands in the index, behind the pictures."""
+    source = mux(tmp_path / "in.mp4", Film(pts=range(12)))
+    source.write_bytes(source.read_bytes() + (300_008).to_bytes(4) + b"udta" + bytes(300_000))
+    assert treat(source, tmp_path / "out.mp4").notes == ()
+    joined = join(tmp_path / "joined.mp4", source, source)
+    assert "the rest was left out" in note_of(treat(joined, tmp_path / "short.mp4"), "only the first")

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from mien.errors import SdpError
 from mien.media.webrtc.sdp.parse import read_offer
 from support.certificates import RSA_SUITES, foreign_peer
-from support.live import Camera, offer_to, serving
+from support.live import Camera, an_offer, offer_to, serving
 from support.pipelines import SmallFactory
 
 ECDSA_SUITES = "ECDHE-ECDSA-AES128-GCM-SHA256"
@@ -133,6 +133,19 @@ async def test_a_failed_handshake_is_logged_with_its_reason_and_nothing_secret(c
     said = repr(logs)
     for secret in re.findall(r"a=(?:ice-pwd|ice-ufrag|fingerprint):(?:\S+ )?(\S+)", session.response.text):
         assert secret not in said
+
+
+async def test_who_was_never_reached_has_failed_no_handshake():
+    async with serving(SmallFactory()) as client:
+        made = (await client.post("/api/broadcasts", json={})).json()
+        offer = await an_offer("video", direction="recvonly")
+        with capture_logs() as logs:
+            watch = await client.post(made["whep_url"], content=offer, headers={"Content-Type": "application/sdp"})
+            assert (await client.delete(watch.headers["location"])).status_code == 200
+            async with asyncio.timeout(20):
+                while not any(line["event"] == "peer_left" for line in logs):  # noqa: ASYNC110  # a list
+                    await asyncio.sleep(0.02)
+    assert failures(logs) == []
 
 
 async def test_an_offer_without_a_fingerprint_that_is_safe_is_refused_before_any_handshake():

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from aiortc.rtp import RtcpPsfbPacket, RtcpRtpfbPacket, pack_remb_fci
 
-from mien.media.codecs.encoded import ReceivedFrame, VideoCodec
+from mien.media.codecs.encoded import EncodedFrame, VideoCodec
 from mien.media.webrtc.egress.fan_out import FanOut
 from mien.media.webrtc.packets import MAX_PAYLOAD
 from support.egress import encoded_frames, encoded_tone, linked, play, without_rtx
@@ -59,7 +59,7 @@ async def test_a_player_sees_pictures_and_hears_sound(codec):
 async def test_large_pictures_leave_whole_and_in_order_though_in_slices():
     fan_out = FanOut()
     noise = np.random.default_rng(1)
-    pictures = [ReceivedFrame(noise.bytes(40_000), number * 3000, is_keyframe=not number) for number in range(5)]
+    pictures = [EncodedFrame(noise.bytes(40_000), number * 3000, is_keyframe=not number) for number in range(5)]
     async with linked(fan_out, kinds=("video",)) as link:
         for picture in pictures:
             fan_out.push_frame(picture)
@@ -77,9 +77,9 @@ async def test_a_viewer_starts_at_a_keyframe_and_asks_for_one():
     fan_out, wanted = FanOut(), []
     async with linked(fan_out, want_keyframe=wanted.append) as link:
         assert wanted == [0]
-        fan_out.push_frame(ReceivedFrame(b"delta", 0, is_keyframe=False))
-        fan_out.push_frame(ReceivedFrame(b"key", 3000, is_keyframe=True))
-        fan_out.push_frame(ReceivedFrame(b"next", 6000, is_keyframe=False))
+        fan_out.push_frame(EncodedFrame(b"delta", 0, is_keyframe=False))
+        fan_out.push_frame(EncodedFrame(b"key", 3000, is_keyframe=True))
+        fan_out.push_frame(EncodedFrame(b"next", 6000, is_keyframe=False))
         await link.until(lambda: len(link.packets) == 2)
         assert [packet.payload[4:] for packet in link.packets] == [b"key", b"next"]
 
@@ -126,7 +126,7 @@ async def test_a_player_without_retransmission_format_gets_the_very_same_packet_
 
     async with linked(fan_out, kinds=("video",), lose=lose, rewrite=without_rtx) as link:
         for number, data in enumerate((b"first", b"second", b"third")):
-            fan_out.push_frame(ReceivedFrame(data, number * 3000, is_keyframe=not number))
+            fan_out.push_frame(EncodedFrame(data, number * 3000, is_keyframe=not number))
         await link.until(lambda: len(link.packets) >= 3)
         assert [packet.payload[4:] for packet in link.packets] == [b"first", b"third", b"second"]
         first, third, second = link.packets
@@ -141,7 +141,7 @@ async def test_requests_amplify_nothing():
     async with linked(fan_out, kinds=("video",), want_keyframe=wanted.append) as link:
         noise = np.random.default_rng(2)
         for number in range(60):
-            fan_out.push_frame(ReceivedFrame(noise.bytes(8000), number * 3000, is_keyframe=not number))
+            fan_out.push_frame(EncodedFrame(noise.bytes(8000), number * 3000, is_keyframe=not number))
             await asyncio.sleep(0.002)
         await link.until(lambda: len(link.packets) == 420)
         receiver = link.receiver("video")
@@ -190,10 +190,10 @@ async def test_a_viewer_moves_to_another_rung_at_its_keyframe_without_a_gap():
 async def test_where_the_kernel_cannot_cut_packets_they_leave_one_by_one():
     fan_out = FanOut()
     async with linked(fan_out, kinds=("video",)) as link:
-        fan_out.push_frame(ReceivedFrame(b"0", 0, is_keyframe=True))
+        fan_out.push_frame(EncodedFrame(b"0", 0, is_keyframe=True))
         await link.until(lambda: link.packets)
         socket_of(link).setsockopt(socket.SOL_SOCKET, 11, 1)  # SO_NO_CHECK: Linux then refuses to segment
-        fan_out.push_frame(ReceivedFrame(bytes(8000), 3000, is_keyframe=False))
+        fan_out.push_frame(EncodedFrame(bytes(8000), 3000, is_keyframe=False))
         await link.until(lambda: len(link.packets) == 8)
         assert link.viewer.stats().dropped == 0
         assert is_without_gap(link.packets)
@@ -219,7 +219,7 @@ class Relay:
 async def test_packets_follow_the_nominated_pair_even_where_it_has_no_socket():
     fan_out = FanOut()
     async with linked(fan_out) as link:
-        fan_out.push_frame(ReceivedFrame(b"0", 0, is_keyframe=True))
+        fan_out.push_frame(EncodedFrame(b"0", 0, is_keyframe=True))
         await link.until(lambda: link.packets)
         assert socket_of(link) is not None
         nominated = link.viewer._senders["video"].transport.transport._connection._nominated
@@ -227,7 +227,7 @@ async def test_packets_follow_the_nominated_pair_even_where_it_has_no_socket():
         relayed.protocol = copy.copy(relayed.protocol)
         relayed.protocol.transport = Relay(relayed.protocol.transport)
         nominated[1] = relayed
-        fan_out.push_frame(ReceivedFrame(bytes(8000), 3000, is_keyframe=False))
+        fan_out.push_frame(EncodedFrame(bytes(8000), 3000, is_keyframe=False))
         await link.until(lambda: len(link.packets) == 8)
         assert socket_of(link) is None
         assert is_without_gap(link.packets)
@@ -242,7 +242,7 @@ async def test_a_dead_line_hurts_nobody_else_and_costs_nothing_after_its_time():
     audiences = []
     fan_out = FanOut(silence_timeout_s=1.5, set_audience=audiences.append)
     async with linked(fan_out, kinds=("video",)) as dead, linked(fan_out, kinds=("video",)) as alive:
-        fan_out.push_frame(ReceivedFrame(b"0", 0, is_keyframe=True))
+        fan_out.push_frame(EncodedFrame(b"0", 0, is_keyframe=True))
         await alive.until(lambda: dead.packets and alive.packets)
         for protocol in dead.receiver("video").transport.transport._connection._protocols:
             protocol.send_data = quiet  # it goes without a word
@@ -251,7 +251,7 @@ async def test_a_dead_line_hurts_nobody_else_and_costs_nothing_after_its_time():
         numbers = iter(range(1, 1000))
         async with asyncio.timeout(10):
             while len(fan_out) == 2:
-                fan_out.push_frame(ReceivedFrame(bytes(3000), next(numbers) * 3000, is_keyframe=False))
+                fan_out.push_frame(EncodedFrame(bytes(3000), next(numbers) * 3000, is_keyframe=False))
                 await asyncio.sleep(0.03)
         assert dead.viewer.gone.is_set()
         assert not alive.viewer.gone.is_set()
@@ -266,7 +266,7 @@ async def test_sender_reports_name_the_capture_time_of_both_media_and_count_righ
         began = time.monotonic() - epoch
         started = time.monotonic()
         for number, one in enumerate(pictures):
-            fan_out.push_frame(ReceivedFrame(one.data, one.pts + round(began * 90_000), one.is_keyframe))
+            fan_out.push_frame(EncodedFrame(one.data, one.pts + round(began * 90_000), one.is_keyframe))
             fan_out.push_audio(tone)
             await asyncio.sleep(max(started + number / 30 - time.monotonic(), 0))
         await link.until(lambda: len(link.reports.get("video", ())) >= 2 and "audio" in link.reports)

@@ -7,11 +7,14 @@ import re
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import websockets
+from fastapi import WebSocket
 from websockets.asyncio.client import connect
 
+from mien.errors import NoSuchBroadcastError
 from mien.runners import ProcessRunner
 from mien.server.routes import events
 from mien.server.routes.broadcasts import BroadcastOut
@@ -112,6 +115,29 @@ async def test_events_of_an_unknown_broadcast_are_refused_with_a_code():
         with pytest.raises(websockets.ConnectionClosedError):
             await socket.recv()
         assert (socket.close_code, socket.close_reason) == (4404, "live.no_such_broadcast")
+
+
+@pytest.mark.parametrize("listeners", [0, events.MAX_LISTENERS])
+async def test_a_listener_that_is_gone_before_it_can_be_refused_is_no_error_of_the_server(listeners):
+    sent = []
+
+    async def receive():
+        return {"type": "websocket.connect"}
+
+    async def send(message):
+        sent.append(message["type"])
+        if message["type"] != "websocket.accept":
+            raise OSError  # so an ASGI server says that nobody is there any more
+
+    class Known:
+        def get(self, broadcast_id):
+            if not listeners:
+                raise NoSuchBroadcastError(broadcast_id)
+
+    state = SimpleNamespace(broadcasts=Known(), listeners=set(range(listeners)))
+    scope = {"type": "websocket", "app": SimpleNamespace(state=state), "headers": [], "path": "/"}
+    await events.events(WebSocket(scope, receive, send), "AAAAAAAAAAAAAAAA")
+    assert sent == ["websocket.accept", "websocket.close"]
 
 
 async def test_a_listener_that_leaves_makes_room_and_one_that_talks_is_ignored(monkeypatch):

@@ -18,7 +18,7 @@ BEARER = {"Authorization": f"Bearer {OPERATOR}"}
 FFMPEG = Path(__file__).parents[1] / "support" / "ffmpeg_whip.py"
 
 
-@pytest.mark.parametrize("profile", ["baseline"])
+@pytest.mark.parametrize("profile", ["baseline", "main", "high"])
 async def test_ffmpeg_publishes_and_ends_its_session(tmp_path, profile):
     """Its own ICE, DTLS and RTP, H.264 and Opus, a bearer token, and nothing that trickles."""
     async with serving(SmallFactory(), whip_token=OPERATOR) as client:

@@ -7,14 +7,18 @@ import struct
 import threading
 import time
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 import websockets
+from fastapi import WebSocket
 from websockets.asyncio.client import ClientConnection, connect
 
+from mien.config import Settings
 from mien.runners import ProcessRunner
+from mien.server.routes.frames import frames
 from mien.vision.types import Image
 from support.live import serving, sharpness, stripes
 from support.pipelines import Faulty, Pixelate, SmallFactory
@@ -221,6 +225,24 @@ async def test_what_cannot_be_done_is_told_with_its_code(first, code):
         with pytest.raises(websockets.ConnectionClosedError):
             await socket.recv()
         assert socket.close_reason == code
+
+
+async def test_a_client_that_is_gone_before_it_can_be_refused_is_no_error_of_the_server():
+    messages = iter(({"type": "websocket.connect"}, {"type": "websocket.receive", "text": "{{"}))
+    sent = []
+
+    async def receive():
+        return next(messages)
+
+    async def send(message):
+        sent.append(message["type"])
+        if message["type"] != "websocket.accept":
+            raise OSError  # so an ASGI server says that nobody is there any more
+
+    state = SimpleNamespace(settings=Settings(), references=None)
+    scope = {"type": "websocket", "app": SimpleNamespace(state=state), "headers": [], "path": "/ws/frames"}
+    await frames(WebSocket(scope, receive, send))
+    assert sent == ["websocket.accept", "websocket.send"]
 
 
 async def test_sessions_are_counted_and_a_place_is_free_again_when_a_client_leaves():

@@ -78,7 +78,7 @@ class Reports:
 def lateness_of_beeps(watcher: Watcher, light: Reports, noise: Reports) -> list[float]:
     """Return how much later each beep is played than its flash, in seconds, by a player that follows reports."""
     levels = [
-        (light.wall_time(frame.pts), float(frame.to_ndarray(format="gray").mean())) for _, frame in watcher.pictures
+        (light.wall_time(frame.pts), float(frame.to_ndarray(format="gray").mean())) for _, frame in watcher.frames
     ]
     louds = []
     for _, frame in watcher.sounds:
@@ -111,5 +111,5 @@ async def test_a_beep_is_heard_when_its_flash_is_seen(delay_frames):
     assert max(abs(late) for late in followed) < 0.045
     # A player that follows no reports gets both at nearly the same time as well: sound waits for the picture.
     waits = [at - noise.wall_time(frame.pts) for at, frame in watcher.sounds[50:]]
-    held = [at - light.wall_time(frame.pts) for at, frame in watcher.pictures[20:]]
+    held = [at - light.wall_time(frame.pts) for at, frame in watcher.frames[20:]]
     assert abs(statistics.median(waits) - statistics.median(held)) < 0.12

@@ -37,7 +37,7 @@ class Screen:
             if frame.is_keyframe:  # RFC 6386, 9.1
                 self._height = int.from_bytes(frame.data[8:10], "little") & 0x3FFF
             self.shown.append((now, self._height))
-        return self._depacketizer.spec(now)
+        return self._depacketizer.feedback(now)
 
     def gaps(self):
         return [after - before for (before, _), (after, _) in itertools.pairwise(self.shown)]

@@ -1,6 +1,7 @@
 """Faces larger than the frame, through the real networks: hidden in every frame, in films, live and in stills."""
 
 import itertools
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -10,8 +11,9 @@ from skimage import data
 from mien.app.face_photos import BuiltInMask
 from mien.app.files.options import file_spec
 from mien.app.ports import StreamSpec
+from mien.vision.analysis.tiles import Tile, near_tile
 from mien.vision.render.label import Label
-from support.scenes import ASTRONAUT_FACE_XYXY
+from support.scenes import ASTRONAUT_FACE_XYXY, astronaut_frame
 
 pytestmark = pytest.mark.models
 FPS = 15.0
@@ -93,3 +95,15 @@ def test_a_near_face_whose_mesh_holds_is_swapped(eyes):
     pipeline = eyes.pipeline(file_spec(swap_to=BuiltInMask("volto")), fps=FPS)
     frames = treated(pipeline, [image for image, _face in shots])
     assert sum(frame.counts.get("swap", 0) for frame in frames) >= 8
+
+
+def test_an_upright_face_that_is_shown_on_its_side_is_one_face(eyes):
+    # Compressed, swaying and of many sizes: the quick detector often sees another one that lies around it.
+    for number in range(24):
+        size_wh = ((1280, 720), (640, 360), (320, 180))[number % 3]
+        image = astronaut_frame(1.7 * number, face_px=round((0.28 + 0.006 * number) * size_wh[1]), size_wh=size_wh)
+        _ok, jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 35 + 2 * number])
+        image = np.ascontiguousarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR)[..., ::-1])
+        near = near_tile(size_wh)
+        tiles = [Tile((0, 0, *size_wh), 320), *(replace(near, quarter_turns=turns) for turns in (1, 3))]
+        assert len(eyes.models.finder(image, tiles)) == 1, number

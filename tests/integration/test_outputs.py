@@ -5,6 +5,7 @@ import contextlib
 import io
 import os
 import signal
+import socket
 import stat
 from collections.abc import AsyncIterator
 
@@ -165,6 +166,48 @@ async def test_a_push_to_a_private_address_is_refused_unless_the_operator_allows
 
         (fare,) = await until(fares, lambda found: found[0]["state"] == "refused")
         assert "public" in fare["trouble"]
+
+
+async def test_a_push_that_was_refused_makes_room_for_another_and_one_that_still_tries_does_not(tmp_path):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()  # takes connections and never answers
+        waits = f"http://127.0.0.1:{silent.getsockname()[1]}/whip"
+        async with anywhere("here", tmp_path, live={"push_networks": ["127.0.0.0/8"]}) as client:
+            made = (await client.post("/api/broadcasts", json={})).json()
+            mine = {"Authorization": f"Bearer {made['token']}"}
+            pushes = f"/api/broadcasts/{made['id']}/pushes"
+
+            async def begin(url):
+                return await client.post(pushes, json={"url": url}, headers=mine)
+
+            async def fares():
+                return (await client.get(pushes, headers=mine)).json()
+
+            first = (await begin("ftp://far.example/")).json()["id"]
+            kept = {(await begin(waits)).json()["id"] for _ in range(3)}
+            await until(fares, lambda found: [one["state"] for one in found if one["id"] == first] == ["refused"])
+            late = await begin(waits)
+            assert late.status_code == 201
+            await until(fares, lambda found: {one["id"] for one in found} == kept | {late.json()["id"]})
+            full = await begin(waits)
+            assert (full.status_code, full.json()["code"]) == (503, "live.too_many")
+
+
+@everywhere
+async def test_a_recording_that_cannot_be_kept_is_refused_and_the_broadcast_goes_on(where, tmp_path):
+    async with anywhere(where, tmp_path) as client:
+        made = (await client.post("/api/broadcasts", json={})).json()
+        mine = {"Authorization": f"Bearer {made['token']}"}
+        (tmp_path / "recordings").write_text("no folder")
+        url = f"/api/broadcasts/{made['id']}"
+        refused = await client.patch(url, json={"record": True}, headers=mine)
+        assert (refused.status_code, refused.json()["code"]) == (500, "output")
+        assert "recordings cannot be kept" in refused.json()["detail"]
+        now = (await client.get(url)).json()
+        assert (now["state"], now["record"], now["recording"]) == ("waiting", False, None)
+        assert (await client.post("/api/broadcasts", json={"record": True})).json()["code"] == "output"
+        assert [one["id"] for one in (await client.get("/api/broadcasts")).json()] == [made["id"]]
 
 
 async def test_a_server_without_recordings_says_so(tmp_path):

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from mien.config import Settings
 from mien.server.app import WEB_DIR
 from support.live import Camera, publish, serving, watching
+from support.nginx import nginx
 from support.pipelines import SmallFactory
 from support.prefix_proxy import proxied
 
@@ -157,3 +158,29 @@ async def test_the_api_document_names_the_prefix():
 def test_a_root_path_is_a_path_and_none_of_ours(path):
     with pytest.raises(ValidationError):
         Settings(root_path=path)
+
+
+async def test_nginx_as_the_guide_shows_it_carries_everything_by_the_addresses_in_the_answers(tmp_path):
+    async with serving(SmallFactory(), root_path="/mien") as direct:
+        with nginx(tmp_path, str(direct.base_url).rstrip("/")) as address:
+            async with httpx.AsyncClient(base_url=address, timeout=20) as client:
+                # All that a browser says of a page without TLS; the port is part of its origin.
+                own_page = {"Origin": address}
+                made = (await client.post("/mien/api/broadcasts", json={}, headers=own_page)).json()
+                session = await publish(client, made["whip_url"], Camera(), token=made["token"])
+                async with watching(client, made["whep_url"], audio=False) as watcher:
+                    await watcher.until(lambda seen: len(seen.frames) > 1)
+                    events = f"ws{address.removeprefix('http')}/mien/api/broadcasts/{made['id']}/events"
+                    async with websockets.connect(events, additional_headers=own_page) as socket:
+                        assert json.loads(await socket.recv())["id"] == made["id"]
+                    answer = watcher.session.response
+                    end = await client.patch(
+                        answer.headers["location"],
+                        content="a=end-of-candidates\r\n",
+                        headers={"If-Match": answer.headers["etag"], "Content-Type": "application/trickle-ice-sdpfrag"},
+                    )
+                    assert end.status_code == 204
+                    assert (await client.delete(answer.headers["location"])).status_code == 200
+                assert (await session.close_peer()).status_code == 200
+                evil = await client.post("/mien/api/broadcasts", json={}, headers={"Origin": "http://evil.example"})
+                assert evil.status_code == 403

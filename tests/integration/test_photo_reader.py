@@ -61,6 +61,19 @@ async def test_a_photo_is_read_in_a_process_that_is_gone_afterwards():
     assert not readers_running()
 
 
+async def test_a_face_that_was_read_in_one_process_is_worn_in_another():
+    async with serving_with(reader()) as client:
+        added = await post(client, PHOTO)
+        assert added.status_code == 201, added.text
+        worn = {"treatment": "swap", "persona": added.json()["id"]}
+        made = await client.post("/api/broadcasts", json=worn)
+        assert made.status_code == 201, made.text
+        url, own = f"/api/broadcasts/{made.json()['id']}", {"Authorization": f"Bearer {made.json()['token']}"}
+        for spec in ({"treatment": "mosaic"}, worn, worn):  # the worker forgets the face, and gets it again
+            changed = await client.patch(url, json=spec, headers=own)
+            assert changed.status_code == 200, changed.text
+
+
 async def test_a_photo_that_takes_too_much_memory_is_refused_and_the_server_lives():
     ledger = ListLedger()
     async with serving_with(reader(memory_bytes=450 * 2**20), ledger) as client:

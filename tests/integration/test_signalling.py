@@ -16,7 +16,7 @@ from mien.errors import FacePhotoError
 from mien.media.webrtc.peer import IceServer
 from mien.server.signalling import link_of
 from mien.vision.photos.quality import PhotoIssue
-from support.live import Camera, ListLedger, Microphone, an_offer, publish, serving
+from support.live import Camera, ListLedger, Microphone, an_offer, publish, serving, watching
 from support.pipelines import SMALL, SmallFactory
 from support.policies import plain, swapping
 
@@ -201,6 +201,16 @@ class TestAnswers:
         assert ("turn:" in response.headers.get("link", "")) is named
         assert TURN["secret"] not in str(response.headers)
 
+    async def test_who_would_find_no_place_gets_no_credentials(self):
+        async with serving(SmallFactory(), turn=TURN, live={"max_viewers": 1}) as client:
+            made = (await client.post("/api/broadcasts", json={})).json()
+            own = {"Authorization": f"Bearer {made['token']}"}
+            assert "link" in (await client.options(made["whep_url"])).headers
+            async with watching(client, made["whep_url"], audio=False) as watcher:
+                await watcher.until(lambda seen: len(seen.frames) > 1)
+                assert "link" not in (await client.options(made["whep_url"])).headers
+                assert "link" in (await client.options(made["whep_url"], headers=own)).headers
+
     async def test_credentials_that_nobody_may_ever_use_are_few(self):
         async with serving(SmallFactory(), turn=TURN) as client:
             made = (await client.post("/api/broadcasts", json={})).json()
@@ -208,6 +218,16 @@ class TestAnswers:
         assert {response.status_code for response in responses} == {204}
         named = [response for response in responses if "link" in response.headers]
         assert 20 <= len(named) < 35
+
+    async def test_a_stranger_who_asks_for_many_credentials_takes_none_from_others(self):
+        proxied = {"trusted_proxies": ["127.0.0.0/8"], "whip_token": OPERATOR}
+        async with serving(SmallFactory(), turn=TURN, **proxied) as client:
+            bearer = {"Authorization": f"Bearer {OPERATOR}"}
+            made = (await client.post("/api/broadcasts", json={}, headers=bearer)).json()
+            greedy, other = ({"X-Forwarded-For": address} for address in ("192.0.2.7", "192.0.2.8"))
+            answers = [await client.options(made["whep_url"], headers=greedy) for _ in range(60)]
+            assert "link" not in answers[-1].headers
+            assert "link" in (await client.options(made["whep_url"], headers=other)).headers
 
     @pytest.mark.parametrize(
         ("path", "allow"),
@@ -237,8 +257,11 @@ class TestAnswers:
         )
 
 
-def to_all(treatment, *, version=1, twice=False):
-    rules = [{"subject": {"kind": "everyone"}, "treatment": treatment}] * (2 if twice else 1)
+ANN, EVERYONE = {"kind": "person", "id": "ann"}, {"kind": "everyone"}
+
+
+def to_all(treatment, *, subject=EVERYONE, version=1, twice=False):
+    rules = [{"subject": subject, "treatment": treatment}] * (2 if twice else 1)
     return {"policy": {"version": version, "rules": rules}}
 
 
@@ -255,6 +278,11 @@ class TestBroadcasts:
             pytest.param({"policy": plain(swapping("mask:nobody"))}, "persona.unknown", id="no such mask"),
             pytest.param({"policy": plain(swapping("reference:x"))}, "persona.unknown", id="no such photo"),
             pytest.param({"policy": plain(swapping("reference"))}, "persona.unknown", id="a photo that is withheld"),
+            pytest.param(
+                to_all({"kind": "mosaic"}, subject=ANN),
+                "policy.unknown_person",
+                id="a person",
+            ),
             pytest.param({"treatment": "mosaic"}, "input.invalid", id="a field that there was once"),
             pytest.param({"titel": "x"}, "input.invalid", id="a typo"),
             pytest.param({"title": "x" * 121}, "input.invalid", id="a long title"),

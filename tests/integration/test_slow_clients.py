@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import tempfile
 
 import pytest
@@ -273,3 +274,38 @@ class TestBodies:
             assert await lines[2].status() == 503
             answer = await lines[2].reader.readuntil(b"\r\n\r\n")
             assert b"retry-after: " in answer.lower()
+
+
+class TestWhoLeaves:
+    """A client that breaks off is nobody's fault: nothing is logged as one, and nobody is answered."""
+
+    @pytest.mark.parametrize("kind", ["application/sdp", "application/json", "multipart/form-data; boundary=B"])
+    async def test_who_leaves_before_the_body_is_whole_is_forgotten(self, capsys, caplog, kind):
+        async with serving(SmallFactory()) as client:
+            made = (await client.post("/api/broadcasts", json={})).json()
+            path = {"application/sdp": made["whep_url"], "application/json": "/api/broadcasts"}.get(kind)
+            head = f"POST {path or '/api/references'} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9000\r\n"
+            async with connected(client) as (line,):
+                await line.send(f"{head}Content-Type: {kind}\r\n\r\n".encode() + b"--B\r\n")
+                assert (await client.get("/api/health")).status_code == 200
+            assert (await client.get("/api/health")).status_code == 200
+        assert "crashed" not in capsys.readouterr().out
+        assert [one for one in caplog.records if one.levelno >= logging.ERROR] == []
+
+    @pytest.mark.parametrize("rest", [b"-1\r\n", b"1\r\nab\r\n", b"x\r\n"])
+    async def test_a_body_that_is_no_http_is_refused_and_its_request_over(self, capsys, caplog, rest):
+        head = b"POST /api/broadcasts HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        async with serving(SmallFactory()) as client, connected(client) as (line,):
+            await line.send(head + b"Transfer-Encoding: chunked\r\n\r\n" + rest)
+            assert await line.status() == 400
+            assert await line.ends()
+            assert (await client.get("/api/health")).status_code == 200
+        assert "crashed" not in capsys.readouterr().out
+        assert [one for one in caplog.records if one.levelno >= logging.ERROR] == []
+
+    async def test_what_is_no_http_behind_a_request_that_was_answered_ends_the_connection_and_no_more(self, caplog):
+        async with serving(SmallFactory()) as client, connected(client) as (line,):
+            await line.send(HEAD + b"Connection: close\r\nContent-Length: 0\r\n\r\n" + b"\xff" * 1000 + b"\r\n\r\n")
+            assert await line.status() in {200, 400}
+            assert await line.ends()
+        assert [one for one in caplog.records if one.levelno >= logging.ERROR] == []

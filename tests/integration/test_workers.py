@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from mien.app.ports import StreamSpec
 from mien.app.states import LiveLimits
+from mien.errors import LiveLostError
 from mien.runners import ProcessRunner
 from support.live import Camera, Watcher, publish, serving, sharpness, watching
 from support.pipelines import SmallFactory
@@ -182,3 +184,20 @@ async def test_a_worker_gets_no_secret_of_the_environment(monkeypatch: pytest.Mo
         for name, value in secrets.items():
             assert name.encode() not in environment
             assert value.encode() not in environment
+
+
+_SPEAKS_HTTP = """
+import socket, sys, time
+line = socket.socket(fileno=int(sys.argv[-1]))
+line.recv(1)
+line.sendall(b"HTTP/1.1 200 OK\\r\\n\\r\\n" * 9)
+time.sleep(600)
+"""
+
+
+async def test_a_worker_that_speaks_something_else_is_killed_at_once():
+    command = [sys.executable, "-c", _SPEAKS_HTTP]
+    async with ProcessRunner(command, limits=LiveLimits(), spares=0) as runner, asyncio.timeout(60):
+        with pytest.raises(LiveLostError):
+            await runner.start(StreamSpec(), name="liar")
+        assert await settles(lambda: not worker_pids("HTTP/1.1"))

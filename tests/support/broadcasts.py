@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import av
 import numpy as np
 
-from mien.media.codecs.encoded import EncodedAudio, ReceivedFrame, VideoCodec
+from mien.media.codecs.encoded import EncodedAudio, EncodedFrame, VideoCodec
 from mien.media.codecs.layers import LayerEncoders
 from mien.vision.types import TreatedFrame
 from support.clips import patches
@@ -34,7 +34,7 @@ class Broadcast:
         """Make the next picture a keyframe: this broadcast runs faster than time, so no request may wait."""
         self._layer_encoders.want_fresh_start()
 
-    def run(self, seconds: float) -> Iterator[ReceivedFrame | EncodedAudio]:
+    def run(self, seconds: float) -> Iterator[EncodedFrame | EncodedAudio]:
         """Yield pictures and sound of the next seconds as they would come, faster than time."""
         for _ in range(round(seconds * FPS)):
             at = 10 + self._number / FPS

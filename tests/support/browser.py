@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,16 +124,24 @@ STEADY: Final = {"MIEN_LIVE__SHED_LOAD": "false"}
 
 @contextmanager
 def mien_serve(
-    data_dir: Path, *, port: int | None = None, wait_s: float = 60.0, settings: Mapping[str, str] | None = None
+    data_dir: Path,
+    *,
+    port: int | None = None,
+    wait_s: float = 60.0,
+    settings: Mapping[str, str] | None = None,
+    mien: Sequence[str] = ("-m", "mien"),
 ) -> Iterator[Server]:
-    """Run `mien serve` on a loopback port, a free one unless told, with `MIEN_…` settings; stop it by its pid."""
+    """Run `mien serve` on a loopback port, a free one unless told, with `MIEN_…` settings; stop it by its pid.
+
+    `mien` is what Python is told to run.
+    """
     if port is None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
     start = time.monotonic()
     process = subprocess.Popen(
-        [sys.executable, "-m", "mien", "serve", "--port", str(port)],
+        [sys.executable, *mien, "serve", "--port", str(port)],
         env={**os.environ, "MIEN_DATA_DIR": str(data_dir), "MIEN_LOG__FORM": "json", **(settings or {})},
     )
     address = f"http://127.0.0.1:{port}"

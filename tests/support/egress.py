@@ -15,7 +15,7 @@ from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpReceiver, RTCSessi
 from aiortc.mediastreams import MediaStreamError
 from aiortc.rtp import RtcpSrPacket, RtpPacket
 
-from mien.media.codecs.encoded import EncodedAudio, ReceivedFrame, VideoCodec
+from mien.media.codecs.encoded import EncodedAudio, EncodedFrame, VideoCodec
 from mien.media.webrtc.egress.fan_out import FanOut, Viewer
 from mien.media.webrtc.sdp.parse import read_offer
 from support.live import peer, stripes
@@ -32,7 +32,7 @@ def encoded_frames(
     layer: int = 0,
     bit_rate: int = 1_000_000,
     draw: Callable[[tuple[int, int], int], Any] = stripes,
-) -> list[ReceivedFrame]:
+) -> list[EncodedFrame]:
     """Encode moving stripes as a broadcast would."""
     context = av.CodecContext.create("libvpx" if codec is VideoCodec.VP8 else "libx264", "w")
     context.width, context.height = size_wh
@@ -55,7 +55,7 @@ def encoded_frames(
         if number % keyframe_every == 0:
             frame.pict_type = av.video.frame.PictureType.I
         pictures += [
-            ReceivedFrame(bytes(packet), packet.pts or 0, is_keyframe=packet.is_keyframe, layer=layer)
+            EncodedFrame(bytes(packet), packet.pts or 0, is_keyframe=packet.is_keyframe, layer=layer)
             for packet in context.encode(frame)
         ]
     return pictures
@@ -182,14 +182,14 @@ async def linked(
 
 
 async def play(
-    fan_out: FanOut, pictures: Sequence[ReceivedFrame] = (), sounds: Sequence[EncodedAudio] = (), *, speed: float = 1.0
+    fan_out: FanOut, pictures: Sequence[EncodedFrame] = (), sounds: Sequence[EncodedAudio] = (), *, speed: float = 1.0
 ) -> None:
     """Push pictures and sounds at the times they bear."""
     began = time.monotonic()
     timed = [(one.pts / 90_000, one) for one in pictures] + [(one.pts / 48_000, one) for one in sounds]
     for at, one in sorted(timed, key=lambda pair: pair[0]):
         await asyncio.sleep(max(began + at / speed - time.monotonic(), 0))
-        if isinstance(one, ReceivedFrame):
+        if isinstance(one, EncodedFrame):
             fan_out.push_frame(one)
         else:
             fan_out.push_audio(one)

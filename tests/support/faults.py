@@ -28,7 +28,7 @@ from aiortc.rtp import RtcpPacket, RtcpSrPacket, RtpPacket, is_rtcp
 from pylibsrtp import Error as SrtpError
 
 from mien.app.ports import Pipeline, PipelineFactory, StreamSpec, WorksAhead
-from mien.media.codecs.encoded import ReceivedFrame
+from mien.media.codecs.encoded import EncodedFrame
 from mien.media.codecs.encoder import Encoder
 from mien.media.codecs.planes import TreatedPlanes
 from mien.runners.worker import run_worker
@@ -142,7 +142,7 @@ def trapped_encoders(switch: Switch) -> Iterator[None]:
     """Let the codecs of this process fail when the switch says so."""
     encode = Encoder.encode
 
-    def trapped(self: Encoder, planes: TreatedPlanes, *, at: float, keyframe: bool = False) -> ReceivedFrame | None:
+    def trapped(self: Encoder, planes: TreatedPlanes, *, at: float, keyframe: bool = False) -> EncodedFrame | None:
         if "the encoder raises" in switch:
             raise av.error.ExternalError(-1, "the codec broke")
         while "the encoder hangs" in switch:

@@ -145,6 +145,64 @@ def form_bombs() -> Iterator[Hostile]:
     yield Hostile("form: as a query", b"photo=" + b"%41" * 60_000, "application/x-www-form-urlencoded")
 
 
+def photo_bombs() -> Iterator[Hostile]:
+    """Yield forms that declare all that is asked for, with files whose headers are the bomb."""
+    most = 2 * 2**20
+    box = b"\0\0\x0b\x68meta" + b"\0" * 4 + b"\0\0\0\x08iprp" * 364
+    files = {
+        "fill bytes": b"\xff\xd8" + b"\xff" * most,
+        "segments": b"\xff\xd8" + b"\xff\xe1\x00\x02" * (most // 4),
+        "boxes": b"\0\0\0\x18ftypheic\0\0\0\0heicmif1" + box * (most // len(box)),
+        "many pixels": b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR" + b"\x7f\xff\xff\xff" * 2 + b"\x08\x02\0\0\0" + b"\0" * 1000,
+        "no picture": b"\xff\xd8\xff\xe0" + b"\0" * 100_000,
+    }
+    declared = b"".join(
+        b'--B\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % pair
+        for pair in ((b"owner_agrees", b"true"), (b"declared_by", b"Kim"))
+    )
+    part = b'--B\r\nContent-Disposition: form-data; name="photo"; filename="a.jpg"\r\n\r\n%s\r\n'
+    for name, data in files.items():
+        yield Hostile(f"photo: {name}", declared + part % data + b"--B--\r\n", "multipart/form-data; boundary=B")
+
+
+def path_bombs() -> Iterator[str]:
+    """Yield paths that lead nowhere, or are meant to lead out of where they begin."""
+    yield from (
+        "/assets/../../pyproject.toml",
+        "/assets/..%2f..%2fpyproject.toml",
+        "/assets/%2e%2e/%2e%2e/pyproject.toml",
+        "/assets/..%5c..%5cpyproject.toml",
+        "/assets/%00",
+        "/assets/a%00.js",
+        "/assets//etc/passwd",
+        "/assets/" + "a" * 5000,
+        "/assets/" + "a/" * 3000,
+        "/assets/" + "%2e%2e%2f" * 1000,
+        "/assets",
+        "/assets/.",
+        "/assets/%ff%fe",
+        "/assets/CON",
+        "/" * 5000,
+        "/%",
+        "/%zz",
+        "/%C0%AE%C0%AE/",
+        "/\\..\\..",
+        "//evil.example/api/health",
+        "http://evil.example/api/health",
+        "*",
+        "/api/../api/health",
+        "/;/api/health",
+        "/api/health;a=b",
+        "/api/health#a",
+        "/openapi.json?" + "a=b&" * 3000,
+        "/docs",
+        "/redoc",
+        "/.git/config",
+        "/.env",
+        "/watch/%3Cscript%3Ealert(1)%3C/script%3E",
+    )
+
+
 def mutated(text: str, rng: random.Random) -> Hostile:
     """Return an offer that was good, with some of its lines and letters changed at random."""
     lines = text.split("\r\n")

@@ -59,7 +59,7 @@ async def serving(
         web_dir=web_dir or Path("no-such-folder"),
     )
     server = uvicorn.Server(
-        uvicorn.Config(app, log_config=None, lifespan="on", proxy_headers=False, http=connections(read.http))
+        uvicorn.Config(app, log_config=None, lifespan="on", proxy_headers=False, **connections(read))
     )
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(listener)

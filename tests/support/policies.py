@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from mien.app.personas.file import PackedReference
 from mien.app.policy.document import PolicyDocument, policy_of
 from mien.app.policy.rules import MosaicTreatment, SwapTreatment
 from mien.app.ports import StreamSpec
@@ -25,6 +26,14 @@ def swapping(
 def live_swap(persona: str = "mask:volto", *, everyone: bool = False) -> StreamSpec:
     """Return what a live session with a swap to a mask is told."""
     return StreamSpec(swapping(persona, everyone=everyone))
+
+
+def wearing(*photos: bytes) -> StreamSpec:
+    """Return what a live session is told where the primary person, and everyone, get packed personas."""
+    names = [f"reference:{number}" for number in range(1, len(photos) + 1)]
+    swaps = [SwapTreatment(persona=name) for name in names]
+    policy = policy_of(primary=swaps[0], everyone=swaps[1] if len(swaps) > 1 else None)
+    return StreamSpec(policy, dict(zip(names, map(PackedReference, photos), strict=True)))
 
 
 def plain(policy: PolicyDocument) -> dict[str, Any]:

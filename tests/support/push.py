@@ -15,7 +15,7 @@ import uvicorn
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
-from mien.media.codecs.encoded import EncodedAudio, ReceivedFrame, VideoCodec
+from mien.media.codecs.encoded import EncodedAudio, EncodedFrame, VideoCodec
 from mien.media.webrtc.egress.fan_out import FanOut
 from support.live import stripes
 from support.opus import OpusEncoder
@@ -72,14 +72,14 @@ class Source:
             for audio in self._audio_packets(at):
                 fan_out.push_audio(audio)
 
-    def _frames(self, number: int) -> list[ReceivedFrame]:
+    def _frames(self, number: int) -> list[EncodedFrame]:
         planes = np.asarray(cv2.cvtColor(stripes((320, 240), number), cv2.COLOR_RGB2YUV_I420), np.uint8)
         frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
         frame.pts, frame.time_base = round(number / _FPS * 90_000), fractions.Fraction(1, 90_000)
         frame.pict_type = PictureType.I if self._keyframe else PictureType.NONE
         self._keyframe = False
         return [
-            ReceivedFrame(bytes(packet), packet.pts or 0, packet.is_keyframe, self.layer)
+            EncodedFrame(bytes(packet), packet.pts or 0, packet.is_keyframe, self.layer)
             for packet in self._context.encode(frame)
         ]
 

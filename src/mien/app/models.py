@@ -54,9 +54,8 @@ class ModelProvider:
     def still_finder(self) -> TiledDetector:
         """Finds faces in a single picture; what is faint, too: of one larger than it hardly more can be seen."""
         with self._lock:
-            return TiledDetector(
-                YuNetDetector(self._runtime.open(FINDER)), self._redetect_once, self._detector, sure=SURE
-            )
+            quick = YuNetDetector(self._runtime.open(FINDER))
+            return TiledDetector(quick, self._redetect_once, self._detector, apart=self._apart, sure=SURE)
 
     @property
     def photo_finder(self) -> TiledDetector:
@@ -103,7 +102,13 @@ class ModelProvider:
         checks: list[tuple[Check, float]] = [(self._mesh_check, DOUBTED_FROM_PX)]
         checks += [(check, DOUBTED_FROM_PX) for check in self._checks[1:]]  # the first re-detects
         return TiledDetector(
-            quick, self._redetect_once, self._detector, checks=checks, suspect=EXPECTED, sure=SURE_OF_QUICK
+            quick,
+            self._redetect_once,
+            self._detector,
+            checks=checks,
+            apart=self._apart,
+            suspect=EXPECTED,
+            sure=SURE_OF_QUICK,
         )
 
     @cached_property
@@ -113,6 +118,11 @@ class ModelProvider:
     @cached_property
     def _checks(self) -> tuple[RoiRedetector, ...]:
         return tuple(RoiRedetector(self._detector, face_px=size) for size in CHECKED_AT_PX)
+
+    @cached_property
+    def _apart(self) -> tuple[Check, ...]:
+        """Tell what lies around a known face from it; seen at 24 px, CenterFace is taken in half of the time."""
+        return (self._mesh_check, *self._checks[:2])
 
     @cached_property
     def _photo_finder_once(self) -> TiledDetector:

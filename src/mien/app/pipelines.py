@@ -10,7 +10,7 @@ from typing import Literal, TypedDict
 import numpy as np
 
 from mien.app.face_photos import Person
-from mien.app.files.spec import FileSpec, check_people_known
+from mien.app.files.spec import FileSpec
 from mien.app.models import ModelProvider
 from mien.app.personas.builder import PersonaBuilder, persona_of
 from mien.app.photos.assessor import FacePhotoAssessor
@@ -97,7 +97,7 @@ class PipelineBuilder:
             UnknownPersonError: The policy has a rule for a person; nobody is enrolled for live streams yet.
             ModelError: A model cannot be had.
         """
-        check_people_known(spec.policy, ())
+        spec.policy.check_people(())
         personas = {name: persona_of(face) for name, face in spec.personas.items()}
         policy = self._policy(spec.policy, personas)
         usual = LIVE_SWAP_DELAY_FRAMES if policy.needs_mesh else LIVE_DELAY_FRAMES

@@ -146,7 +146,8 @@ def _speed(settings: Settings) -> Iterator[Finding]:
 
     cv2.setNumThreads(1)
     try:
-        pipeline = VisionFactory(Runtime(Store(settings.models_dir))).build(StreamSpec())
+        runtime = Runtime(Store(settings.models_dir), providers=settings.inference.providers)
+        pipeline = VisionFactory(runtime).build(StreamSpec())
     except MienError as error:
         yield Finding("speed", "missing", str(error), "mien models verify", vital=True)
         return

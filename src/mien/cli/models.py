@@ -11,7 +11,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 
 from mien.cli.settings import read_settings
 from mien.errors import FetchError, ModelError
-from mien.inference.card import Card
+from mien.inference.card import Card, InputContract, TensorContract
 from mien.registry.progress import Report, Step
 from mien.registry.store import State, Store
 
@@ -93,15 +93,21 @@ def info(name: str, *, as_json: bool) -> None:
     click.echo(f"provenance  {card.provenance}")
     for limit in card.limits:
         click.echo(f"limit       {limit}")
-    size = "any size" if card.input.size_wh is None else "{} x {}".format(*card.input.size_wh)
-    scaling = f"(pixels - {card.input.mean}) / {card.input.scale}"
-    click.echo(f"takes       {card.input.layout} {card.input.colour}, {size}, {scaling}")
+    for taken in card.takes:
+        click.echo(f"takes       {_takes(taken)}")
     for output in card.outputs:
         click.echo(f"gives       {output.name} {list(output.shape)}: {output.meaning}")
     for source in card.sources:
         click.echo(f"source      {source.package}" + (f", {source.member}" if source.member else ""))
     click.echo(f"sha256      {card.weights.sha256}")
     click.echo(f"place       {store.place(name)}")
+
+
+def _takes(taken: InputContract | TensorContract) -> str:
+    if isinstance(taken, TensorContract):
+        return f"{taken.name} {list(taken.shape)} {taken.dtype}: {taken.meaning}"
+    size = "any size" if taken.size_wh is None else "{} x {}".format(*taken.size_wh)
+    return f"{taken.layout} {taken.colour}, {size}, (pixels - {taken.mean}) / {taken.scale}"
 
 
 def _store() -> Store:

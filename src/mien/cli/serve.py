@@ -23,7 +23,6 @@ from mien.telemetry import set_up_logging
 
 _GRACEFUL_S = 3
 _PR_SET_DUMPABLE = 4  # linux/prctl.h
-_WS_OVERHEAD_BYTES = 1024
 _NOT_STARTED = 3
 """As uvicorn's own command does."""
 
@@ -57,8 +56,7 @@ def serve(host: str | None, port: int | None, root_path: str | None) -> None:
         timeout_graceful_shutdown=_GRACEFUL_S,
         server_header=False,
         proxy_headers=False,  # the app looks at them itself, see `server.proxies`
-        http=connections(settings.http),
-        ws_max_size=settings.frames.max_bytes + _WS_OVERHEAD_BYTES,
+        **connections(settings),
     )
     server = uvicorn.Server(config)
     with contextlib.suppress(KeyboardInterrupt):  # raised once more after everything has been closed in good order
@@ -80,6 +78,8 @@ def _keep_to_ourselves() -> None:
 
 def _open_runner(settings: Settings, limits: LiveLimits, ice_servers: Sequence[IceServer]) -> ProcessRunner:
     command = [sys.executable, "-m", "mien", "worker", "--models-dir", str(settings.models_dir)]
+    for provider in settings.inference.providers:
+        command += ["--provider", provider]
     command += ["--log-level", settings.log.level, "--log-form", settings.log.form]
     return ProcessRunner(
         command,
@@ -116,4 +116,4 @@ def _load_models(settings: Settings) -> PipelineFactory:
     from mien.registry.store import Store  # noqa: PLC0415
 
     cv2.setNumThreads(1)  # photos and previews are rare here; a pool of OpenCV's own costs memory
-    return VisionFactory(Runtime(Store(settings.models_dir)))
+    return VisionFactory(Runtime(Store(settings.models_dir), providers=settings.inference.providers))

@@ -1,19 +1,54 @@
 """Settings for the commands: read once, with a plain word about what is wrong."""
 
-from pydantic import ValidationError
+import difflib
+import os
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from pydantic import BaseModel, ValidationError
 
 from mien.config import Settings
 from mien.errors import SettingsError
+
+_ALIKE: Final = 0.85
+"""How alike a variable and a setting are (`difflib`) when the one is surely meant to be the other."""
 
 
 def read_settings(**arguments: object) -> Settings:
     """Read the settings from the environment; arguments that are not None win.
 
     Raises:
-        SettingsError: A setting is wrong.
+        SettingsError: A setting is wrong, or a variable is nearly one.
     """
+    _check_names(os.environ)
     try:
         return Settings.model_validate({name: value for name, value in arguments.items() if value is not None})
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise SettingsError(f"settings cannot be used: {faults}") from error
+
+
+def _check_names(variables: Iterable[str]) -> None:
+    """Refuse misspelt variables: ignored, one would leave recordings allowed, or a server without its token.
+
+    Names below a group are checked with their values; a variable that is like no setting may be another program's.
+    """
+    prefix = str(Settings.model_config["env_prefix"])
+    known = list(_names(Settings, prefix))
+    groups = {f"{prefix}{name}".upper() for name in Settings.model_fields}
+    for variable in variables:
+        name = variable.upper()
+        if not name.startswith(prefix) or name.split("__")[0] in groups:
+            continue
+        for meant in difflib.get_close_matches(name, known, n=1, cutoff=_ALIKE):
+            raise SettingsError(f"{variable} is no setting; {meant} is one")
+
+
+def _names(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        full = f"{prefix}{name}".upper()
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from _names(inner, f"{full}__")
+        else:
+            yield full

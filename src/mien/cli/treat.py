@@ -226,7 +226,7 @@ def _load_models(settings: Settings) -> "VisionFactory":
     if any(store.state(card_id) is not State.READY for card_id in DEFAULT_MODELS):
         with show_progress() as report:
             store.ensure(DEFAULT_MODELS, progress=report)
-    return VisionFactory(Runtime(store))
+    return VisionFactory(Runtime(store, providers=settings.inference.providers))
 
 
 @contextmanager

@@ -23,10 +23,13 @@ _SWITCH_INTERVAL_S = 0.0005
 
 @click.command(hidden=True)
 @click.option("--models-dir", type=click.Path(path_type=Path), required=True, help="Where models are cached.")
+@click.option("--provider", "providers", multiple=True, default=("cpu",), help="Where networks run, preferred first.")
 @click.option("--log-level", default="INFO", help="Least level to log.")
 @click.option("--log-form", type=click.Choice(["console", "json"]), default="console", help="For people or machines.")
 @click.argument("fd", type=int)
-def worker(models_dir: Path, log_level: str, log_form: Literal["console", "json"], fd: int) -> None:
+def worker(
+    models_dir: Path, providers: tuple[str, ...], log_level: str, log_form: Literal["console", "json"], fd: int
+) -> None:
     """Carry one live session, as told over the socket with file descriptor FD."""
     set_up_logging(level=log_level, form=log_form)
     faulthandler.enable()  # a crash in native code then says where
@@ -36,7 +39,7 @@ def worker(models_dir: Path, log_level: str, log_form: Literal["console", "json"
     cv2.setNumThreads(1)  # stages run side by side already; a pool of OpenCV's own costs memory and gains nothing
 
     def load_models() -> VisionFactory:
-        vision = VisionFactory(Runtime(Store(models_dir)))
+        vision = VisionFactory(Runtime(Store(models_dir), providers=providers))
         vision.warm_up()
         # What is loaded by now stays: a collection that walks through it halts every thread for 40 ms and more,
         # and came when a viewer joined.

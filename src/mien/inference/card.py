@@ -18,6 +18,8 @@ Sha256: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Bytes: TypeAlias = Annotated[int, Field(gt=0, le=2**31)]
 Axis: TypeAlias = Annotated[int, Field(gt=0)] | Literal["N", "H", "W", "h", "w"]
 """A fixed length, or the letter of a length the caller chooses: N pictures, H x W pixels, h x w cells."""
+Dtype: TypeAlias = Literal["float32", "float16", "uint8", "int8", "int32", "int64", "bool"]
+"""The type of a tensor's numbers, by NumPy's name."""
 
 
 OWN_PACKAGE: Final = "package:mien"
@@ -105,13 +107,16 @@ class Weights(_Part):
 
 
 class InputContract(_Part):
-    """What a network takes: `(pixels - mean) / scale`, one value for all channels or one for each.
+    """A picture that a network takes: `(pixels - mean) / scale`, one value for all channels or one for each.
 
-    `size_wh` is None where the network takes any size; its sides are then multiples of `stride`.
+    `size_wh` is None where the network takes any size; its sides are then multiples of `stride`. `tensor` is the name
+    in the weights; None where they have one input.
     """
 
-    name: Literal["input"] = "input"
-    layout: Literal["NCHW"]
+    name: str = "input"
+    tensor: str | None = None
+    layout: Literal["NCHW", "NHWC"]
+    dtype: Dtype = "float32"
     colour: Literal["RGB", "BGR"]
     size_wh: tuple[int, int] | None = None
     stride: Annotated[int, Field(gt=0)] = 1
@@ -121,17 +126,18 @@ class InputContract(_Part):
     @property
     def shape(self) -> tuple[Axis, ...]:
         """Return the batch's shape, letters where the caller chooses."""
-        if self.size_wh is None:
-            return ("N", 3, "H", "W")
-        width, height = self.size_wh
-        return ("N", 3, height, width)
+        width: Axis
+        height: Axis
+        width, height = ("W", "H") if self.size_wh is None else self.size_wh
+        return ("N", 3, height, width) if self.layout == "NCHW" else ("N", height, width, 3)
 
 
-class OutputContract(_Part):
-    """What a network gives: `name` for us, `tensor` for the name in the weights, and its shape."""
+class TensorContract(_Part):
+    """A tensor that is no picture: `name` for us, `tensor` for the name in the weights, its type and shape."""
 
     name: str
     tensor: str
+    dtype: Dtype = "float32"
     shape: tuple[Axis, ...]
     meaning: str
 
@@ -147,6 +153,9 @@ class Card(_Part):
         provenance: Who trained it, and on what, as far as anyone says.
         limits: What it is known to do badly.
         sources: Where to look, in order.
+        input: The picture that it takes; None where it takes none.
+        inputs: What it takes beside the picture.
+        outputs: What it gives.
     """
 
     id: CardId
@@ -159,8 +168,37 @@ class Card(_Part):
     limits: tuple[str, ...] = Field(min_length=1)
     weights: Weights
     sources: tuple[Source, ...] = Field(min_length=1)
-    input: InputContract
-    outputs: tuple[OutputContract, ...] = Field(min_length=1)
+    input: InputContract | None = None
+    inputs: tuple[TensorContract, ...] = ()
+    outputs: tuple[TensorContract, ...] = Field(min_length=1)
+
+    @property
+    def takes(self) -> tuple[InputContract | TensorContract, ...]:
+        """Return everything that it takes, the picture first."""
+        return self.inputs if self.input is None else (self.input, *self.inputs)
+
+    @property
+    def picture(self) -> InputContract:
+        """Return the picture that it takes, for what knows networks of one picture alone.
+
+        Raises:
+            CardError: It takes something else, or more.
+        """
+        if self.input is None or self.inputs:
+            raise CardError(f"{self.id} takes {[given.name for given in self.takes]}, not one picture")
+        return self.input
+
+    @model_validator(mode="after")
+    def _edges_have_names(self) -> "Card":
+        if not self.takes:
+            raise ValueError("a network takes something: [input] is a picture, [[inputs]] are other tensors")
+        if self.inputs and self.input is not None and self.input.tensor is None:
+            raise ValueError("of several inputs each names its tensor in the weights; [input] does not")
+        for edge in (self.takes, self.outputs):
+            names = [tensor.name for tensor in edge]
+            if len(set(names)) < len(names):
+                raise ValueError(f"two tensors have one name: {names}")
+        return self
 
     @model_validator(mode="after")
     def _loose_files_are_the_weights(self) -> "Card":

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mien.errors import DigestError, DiskFullError, FetchError, ModelError, UnknownCardError
 from mien.inference.card import Card, Sha256, Source, load_cards
-from mien.inference.network import OnnxNet, load_network, rehearse
+from mien.inference.network import Network, load_network, rehearse
 from mien.registry.convert import convert, recipe
 from mien.registry.progress import Report, Step, silent
 from mien.registry.sources import extract, fetch, writing
@@ -130,7 +130,7 @@ class Store:
             return State.OUTDATED
         return State.READY
 
-    def verify(self, card_id: str) -> OnnxNet:
+    def verify(self, card_id: str) -> Network:
         """Read a network, load it, and run it once.
 
         Raises:

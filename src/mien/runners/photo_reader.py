@@ -6,34 +6,22 @@ checked, and a persona as bytes, which nobody looks into here (see `sessions.per
 
 import asyncio
 import contextlib
-import math
 import signal
 from collections.abc import Sequence
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import structlog
 
-from mien.app.personas.file import MAX_PERSONA_BYTES, PackedReference
-from mien.errors import (
-    BusyError,
-    FacePhotoError,
-    LiveLostError,
-    MediaError,
-    MediaTooCostlyError,
-    MienError,
-    PhotoFinding,
-)
+from mien.app.personas.file import PackedReference
+from mien.errors import BusyError, LiveLostError, MediaError, MediaTooCostlyError, MessageError
 from mien.media.files.image_header import check_photo_header
-from mien.runners.channel import Channel, Frame
+from mien.runners.channel import NO_CALL, Channel, Said
+from mien.runners.messages import Failed, Photo, PhotosRead, ReadPhotos
 from mien.runners.spawning import spawn
-from mien.runners.worker_process import error_of
-from mien.vision.photos.quality import PhotoIssue
+from mien.runners.verbs import FROM_PHOTO_WORKER
 
 log = structlog.get_logger()
 
-_MAX_ANSWER_BYTES: Final = MAX_PERSONA_BYTES + 2**18
-_MAX_TEXT: Final = 500
-_MAX_FINDINGS: Final = 64
 _TOO_COSTLY: Final = frozenset({-signal.SIGKILL, -signal.SIGXCPU})
 """How a process ends that the kernel stops at a limit."""
 
@@ -96,7 +84,7 @@ class _Reading:
         try:
             self._process, self._channel = await spawn(
                 self._command,
-                max_frame_bytes=_MAX_ANSWER_BYTES,
+                hears=FROM_PHOTO_WORKER,
                 # Memory is bounded, and a pool of threads takes some for every processor of the machine.
                 OPENBLAS_NUM_THREADS="1",
                 OMP_NUM_THREADS="1",
@@ -114,10 +102,11 @@ class _Reading:
 
     async def read(self, photos: Sequence[bytes]) -> PackedReference:
         try:
-            await self._channel.send({"photos": len(photos)})
-            for photo in photos:
-                await self._channel.send({}, photo)
-            return _read_answer(await self._channel.receive(), len(photos))
+            await self._channel.send((NO_CALL, ReadPhotos(len(photos))), *((NO_CALL, Photo(photo)) for photo in photos))
+            return _reference(await self._channel.receive(), len(photos))
+        except MessageError as error:
+            log.warning("photo_worker_spoke_nonsense", reason=str(error))
+            raise MediaError("the photo cannot be read") from None
         except LiveLostError:
             code = await self._process.wait()
             log.warning("photo_worker_died", exit_code=code)
@@ -126,35 +115,13 @@ class _Reading:
             raise MediaError("the photo cannot be read") from None
 
 
-def _read_answer(answer: Frame, count: int) -> PackedReference:
+def _reference(said: Said, count: int) -> PackedReference:
     """Return what a process read, or raise what it says; it is believed no further than that."""
-    try:
-        if "error" in answer.head:
-            raise _error_of(answer.head["error"], count)
-        findings = _findings_of(answer.head["findings"], count)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        log.warning("photo_worker_spoke_nonsense", error=type(error).__name__)
-        raise MediaError("the photo cannot be read") from error
-    if not answer.body:
-        raise MediaError("the photo cannot be read")
-    return PackedReference(answer.body, findings)
-
-
-def _error_of(plain: dict[str, Any], count: int) -> MienError:
-    text = "".join(sign for sign in str(plain["text"])[:_MAX_TEXT] if sign.isprintable())
-    error = error_of(str(plain["code"]), text)
-    if isinstance(error, FacePhotoError) and plain.get("findings"):
-        return type(error)(text, findings=_findings_of(plain["findings"], count))
-    return error
-
-
-def _findings_of(plain: list[list[dict[str, Any]]], count: int) -> tuple[tuple[PhotoFinding, ...], ...]:
-    if len(plain) > count or sum(map(len, plain)) > _MAX_FINDINGS:
-        raise ValueError("more findings than photos can have")
-    return tuple(tuple(_finding_of(**one) for one in found) for found in plain)
-
-
-def _finding_of(*, code: str, severity: str, value: float, limit: float) -> PhotoFinding:
-    if severity not in {"refuse", "warn"} or not (math.isfinite(value) and math.isfinite(limit)):
-        raise ValueError("no such finding")
-    return PhotoFinding(PhotoIssue(code).value, severity, float(value), float(limit))  # type: ignore[arg-type]  # checked
+    answer = said.message
+    if isinstance(answer, Failed | PhotosRead) and len(answer.findings) > count:
+        raise MessageError("more findings than photos")
+    if isinstance(answer, Failed):
+        raise answer.error
+    if not isinstance(answer, PhotosRead) or not answer.body:
+        raise MessageError("there is no persona")
+    return PackedReference(answer.body, answer.findings)

@@ -5,15 +5,17 @@ import os
 import resource
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
 
 from mien.app.personas.file import pack_persona
 from mien.app.ports import PipelineFactory
-from mien.errors import FacePhotoError, LiveLostError, MediaError, MediaTooCostlyError, MienError
-from mien.runners.channel import Channel
+from mien.errors import LiveLostError, MediaError, MediaTooCostlyError, MessageError, MienError
+from mien.runners.channel import NO_CALL, Channel
+from mien.runners.messages import Failed, Message, Photo, PhotosRead, ReadPhotos
+from mien.runners.verbs import TO_PHOTO_WORKER
 
 log = structlog.get_logger()
 
@@ -61,40 +63,44 @@ def run_photo_worker(connected: socket.socket, load_models: Callable[[], Pipelin
 
 
 async def _serve(connected: socket.socket, load_models: Callable[[], PipelineFactory]) -> None:
-    channel = await Channel.over(connected)
+    channel = await Channel.over(connected, hears=TO_PHOTO_WORKER)
     try:
-        count = int((await channel.receive()).head["photos"])
-        photos = [(await channel.receive()).body for _ in range(count)]
-        head, body = _answer(photos, load_models)
-        await channel.send(head, body)
-    except LiveLostError:
-        log.info("worker_alone")  # the web process went away
+        photos = await _photos(channel)
+        await channel.send((NO_CALL, _answer(photos, load_models)))
+    except LiveLostError as error:
+        log.info("worker_alone", reason=str(error))  # the web process went away
     finally:
         await channel.close()
 
 
-def _answer(photos: Sequence[bytes], load_models: Callable[[], PipelineFactory]) -> tuple[dict[str, Any], bytes]:
+async def _photos(channel: Channel) -> list[bytes]:
+    asked = (await channel.receive()).message
+    if not isinstance(asked, ReadPhotos):
+        raise MessageError(f"the first message must be {ReadPhotos.kind}, got {asked.kind}")
+    photos = []
+    for _ in range(asked.count):
+        photo = (await channel.receive()).message
+        if not isinstance(photo, Photo):
+            raise MessageError(f"{Photo.kind} must follow, got {photo.kind}")
+        photos.append(photo.body)
+    return photos
+
+
+def _answer(photos: Sequence[bytes], load_models: Callable[[], PipelineFactory]) -> Message:
+    too_much = MediaTooCostlyError("the photo takes more memory than it may")
     try:
         read = load_models().read_reference(photos)
-        return {"findings": [[asdict(one) for one in found] for found in read.findings]}, _packed(read)
-    except FacePhotoError as error:
-        findings = [[asdict(one) for one in found] for found in error.findings]
-        return _error(error, findings=findings), b""
+        return PhotosRead(read.findings, _packed(read))
     except MienError as error:
-        return _error(error), b""
+        return Failed.of(error)
     except MemoryError:
-        return _error(MediaTooCostlyError("the photo takes more memory than it may")), b""
+        return Failed.of(too_much)
     except Exception as error:
         # OpenCV and the networks have errors of their own for memory that they did not get.
         log.exception("photo_not_read")
-        if "alloc" in str(error).lower() or "memory" in str(error).lower():
-            return _error(MediaTooCostlyError("the photo takes more memory than it may")), b""
-        return _error(MediaError("the photo cannot be read")), b""
+        is_of_memory = "alloc" in str(error).lower() or "memory" in str(error).lower()
+        return Failed.of(too_much if is_of_memory else MediaError("the photo cannot be read"))
 
 
 def _packed(read: Any) -> bytes:
     return pack_persona(read.persona)
-
-
-def _error(error: MienError, **more: object) -> dict[str, Any]:
-    return {"error": {"code": error.code, "text": str(error), **more}}

@@ -1,10 +1,10 @@
 """The web process's side of workers: starts them, keeps a warm one at hand, lets go of those that died."""
 
 import asyncio
-import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import structlog
 
@@ -16,9 +16,10 @@ from mien.media.files.frame_codec import FrameFormat
 from mien.media.webrtc.ice.network import DEFAULT_ICE_NETWORK, IceNetworkSettings
 from mien.media.webrtc.peer import IceServer
 from mien.runners.awake import AwakeClock
+from mien.runners.forms import IceNetworkForm, StreamForm
+from mien.runners.messages import Configure, Message, Start, StartFrames
 from mien.runners.photo_reader import PhotoReader
 from mien.runners.remote import RemoteFrames, RemoteLive
-from mien.runners.stream_spec import packed
 from mien.runners.worker_process import WorkerProcess
 
 log = structlog.get_logger()
@@ -50,7 +51,7 @@ class ProcessRunner:
         photos: PhotoReader | None = None,
     ) -> None:
         self._command = tuple(command)
-        self._settings = pickle.dumps((limits, tuple(ice_servers), reach))
+        self._settings = Configure(limits, tuple(ice_servers), IceNetworkForm.of(reach))
         self._spares_wanted = spares
         self._photos = photos
         self._spares: list[asyncio.Task[WorkerProcess | None]] = []
@@ -95,7 +96,7 @@ class ProcessRunner:
             ModelError: A model cannot be had.
             LiveLostError: The worker died.
         """
-        worker = await self._worker_that("start", spec=packed(spec), name=name)
+        worker = await self._worker_that(spec, partial(Start, name=name))
         log.info("worker_took_over", worker_pid=worker.pid, broadcast=name)
         return RemoteLive(worker, self._group)
 
@@ -121,14 +122,14 @@ class ProcessRunner:
             ModelError: A model cannot be had.
             LiveLostError: The worker died.
         """
-        worker = await self._worker_that("start_frames", spec=packed(spec), form=form, name=name)
+        worker = await self._worker_that(spec, partial(StartFrames, form=form, name=name))
         log.info("worker_took_over", worker_pid=worker.pid, frames=name)
         return RemoteFrames(worker, self._group)
 
-    async def _worker_that(self, verb: str, **spec: Any) -> WorkerProcess:
+    async def _worker_that(self, spec: StreamSpec, ask: Callable[[StreamForm], Message]) -> WorkerProcess:
         worker = await self._ready_worker()
         try:
-            await worker.call(verb, **spec)
+            await worker.use(spec, ask)
         except BaseException:
             await worker.dismiss()
             raise

@@ -6,7 +6,24 @@ from mien.app.ports import Connected, Role, StreamSpec, TreatedStill
 from mien.app.states import LiveReport
 from mien.errors import LiveLostError
 from mien.media.webrtc.sdp.parse import Fragment, Offer
-from mien.runners.stream_spec import packed
+from mien.runners.messages import (
+    Check,
+    ClosePeer,
+    Done,
+    PeerAnswer,
+    Publish,
+    Push,
+    PushBegun,
+    Record,
+    Still,
+    StopPush,
+    TakeThumbnail,
+    Thumbnail,
+    Treat,
+    Trickle,
+    Use,
+    Watch,
+)
 from mien.runners.worker_process import WorkerProcess
 
 
@@ -25,47 +42,45 @@ class RemoteLive:
 
     async def publish(self, offer: Offer) -> Connected:
         """Take a publisher."""
-        answer, _ = await self._worker.call("publish", offer=offer)
-        return Connected(**answer)
+        made = await self._worker.call(Publish(offer), PeerAnswer)
+        return Connected(made.session_id, made.sdp)
 
     async def watch(self, offer: Offer, *, is_audience: bool = True, source: str = "") -> Connected:
         """Take a viewer."""
-        answer, _ = await self._worker.call("watch", offer=offer, is_audience=is_audience, source=source)
-        return Connected(**answer)
+        made = await self._worker.call(Watch(offer, is_audience, source), PeerAnswer)
+        return Connected(made.session_id, made.sdp)
 
     async def check(self, session_id: str, role: Role) -> None:
         """Let pass who names a session that is there."""
-        await self._worker.call("check", session_id=session_id, role=role)
+        await self._worker.call(Check(session_id, role), Done)
 
     async def trickle(self, session_id: str, fragment: Fragment) -> None:
         """Add a peer's late ICE candidates."""
-        await self._worker.call("trickle", session_id=session_id, fragment=fragment)
+        await self._worker.call(Trickle(session_id, fragment), Done)
 
     async def close_peer(self, session_id: str) -> None:
         """End one peer's session."""
-        await self._worker.call("close_peer", session_id=session_id)
+        await self._worker.call(ClosePeer(session_id), Done)
 
     async def use(self, spec: StreamSpec) -> None:
         """Treat the next picture by `spec`."""
-        await self._worker.call("use", spec=packed(spec))
+        await self._worker.use(spec, Use)
 
     async def thumbnail(self) -> bytes | None:
         """Return a small JPEG of what viewers see."""
-        _, jpeg = await self._worker.call("thumbnail")
-        return jpeg or None
+        return (await self._worker.call(TakeThumbnail(), Thumbnail)).body or None
 
     async def record(self, *, on: bool) -> None:
         """Begin or end the recording of what viewers get."""
-        await self._worker.call("record", on=on)
+        await self._worker.call(Record(on), Done)
 
     async def push(self, url: str, token: str | None) -> str:
         """Push the broadcast to a WHIP server elsewhere; return the push's id."""
-        push_id, _ = await self._worker.call("push", url=url, token=token)
-        return str(push_id)
+        return (await self._worker.call(Push(url, token), PushBegun)).push_id
 
     async def stop_push(self, push_id: str) -> None:
         """End a push."""
-        await self._worker.call("stop_push", push_id=push_id)
+        await self._worker.call(StopPush(push_id), Done)
 
     def end(self) -> None:
         """Close everything."""
@@ -93,12 +108,12 @@ class RemoteFrames:
 
     async def treat(self, frame: bytes, *, at: float) -> TreatedStill | None:
         """Take a picture; return one to show, or None while the delay fills."""
-        answer, data = await self._worker.call("treat", frame=frame, at=at)
-        return None if answer is None else TreatedStill(data, float(answer["at"]))
+        still = await self._worker.call(Treat(at, frame), Still)
+        return None if still.at is None else TreatedStill(still.body, still.at)
 
     async def use(self, spec: StreamSpec) -> None:
         """Treat the next picture by `spec`."""
-        await self._worker.call("use", spec=packed(spec))
+        await self._worker.use(spec, Use)
 
     def end(self) -> None:
         """Let the worker go."""

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from mien.runners.channel import Channel
+from mien.runners.channel import Channel, Kinds
 
 _KEPT: Final = frozenset(
     {
@@ -33,13 +33,13 @@ def clean_environment(environment: Mapping[str, str] = os.environ) -> dict[str, 
 
 
 async def spawn(
-    command: Sequence[str], *, max_frame_bytes: int | None = None, **environment: str
+    command: Sequence[str], *, hears: Kinds, **environment: str
 ) -> tuple[asyncio.subprocess.Process, Channel]:
     """Start a worker; the number of its socket's file descriptor is appended to `command`.
 
     Args:
         command: Starts the worker.
-        max_frame_bytes: The worker may send no longer message; None for the usual limit.
+        hears: What the worker may say.
         environment: What the worker finds in its environment beside what it inherits.
 
     Raises:
@@ -58,4 +58,4 @@ async def spawn(
         except BaseException:
             ours.close()
             raise
-    return process, await Channel.over(ours, max_frame_bytes=max_frame_bytes)
+    return process, await Channel.over(ours, hears=hears)

@@ -1,28 +1,29 @@
 """The inside of a worker process: one live session, told what to do over a socket by the web process."""
 
 import asyncio
-import pickle
 import socket
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 import structlog
 
 from mien.app.live.session import LiveSession
-from mien.app.ports import FrameSession, PipelineFactory, TreatedStill
+from mien.app.ports import FrameSession, PipelineFactory, StreamSpec
 from mien.app.states import BroadcastState, LiveReport
-from mien.errors import LiveError, LiveLostError, MienError
+from mien.errors import LiveError, LiveLostError, MessageError, MienError
 from mien.media.webrtc.aiortc_internals import gather_within, prepare_dtls
-from mien.runners.channel import Channel
+from mien.runners.channel import NO_CALL, Channel, Said, prepare
+from mien.runners.forms import StreamForm, digest_of, unpack_stream
 from mien.runners.local import LocalRunner
-from mien.runners.stream_spec import PackedSpec, unpacked
+from mien.runners.messages import Configure, Failed, Message, Over, Report, Start, StartFrames
+from mien.runners.verbs import FROM_WORKER, TO_WORKER, VERBS
 
 log = structlog.get_logger()
 
-_OWN_VERBS: Final = {"start", "start_frames", "use", "end"}
 REPORT_EVERY_S: Final = 0.25
 """So often a worker tells how it is; one that falls silent is taken for dead."""
+_MAX_ASSETS: Final = 8
+"""A policy refers to fewer."""
 
 
 def run_worker(connected: socket.socket, load_models: Callable[[], PipelineFactory]) -> None:
@@ -39,36 +40,44 @@ def run_worker(connected: socket.socket, load_models: Callable[[], PipelineFacto
 
 
 class _Worker:
+    """Carries out what it is asked (the port `Host` of `verbs`)."""
+
     def __init__(self, load_models: Callable[[], PipelineFactory]) -> None:
         self._load_models = load_models
         self._eyes: PipelineFactory | None = None
         self._live: LiveSession | None = None
         self._frames: FrameSession | None = None
+        self._assets: dict[str, bytes] = {}
         self._dismissed = False
         self._channel: Channel
         self._runner: LocalRunner
         self._group: asyncio.TaskGroup
 
     async def serve(self, connected: socket.socket) -> None:
-        self._channel = await Channel.over(connected)
+        self._channel = await Channel.over(connected, hears=TO_WORKER)
         try:
             first = await self._channel.receive()
-            limits, ice_servers, reach = _unpickled(first.body)
-            gather_within(reach)
+            if not isinstance(first.message, Configure):
+                raise MessageError(f"the first message must be {Configure.kind}, got {first.message.kind}")  # noqa: TRY301  # ends as every broken line does
+            gather_within(first.message.ice_network.settings)
             prepare_dtls()
             async with (
-                LocalRunner(self._eyes_of_this_process, limits=limits, ice_servers=ice_servers) as self._runner,
+                LocalRunner(
+                    self._eyes_of_this_process, limits=first.message.limits, ice_servers=first.message.ice_servers
+                ) as self._runner,
                 asyncio.TaskGroup() as self._group,
             ):
-                await self._answer(first.head["id"], "configure", self._warm_up, {})
+                await self._answer(first)
                 listening = self._group.create_task(self._listen())
                 while not self._is_over:
                     await asyncio.wait([listening], timeout=REPORT_EVERY_S)
-                    await self._channel.send({"report": asdict(self._report)})
+                    await self._channel.send((NO_CALL, Report(self._report)))
                 listening.cancel()
             if self._live is not None:
                 await self._live.wait()
-            await self._channel.send({"over": True})
+            await self._channel.send((NO_CALL, Over()))
+        except* MessageError as errors:
+            log.warning("web_process_spoke_nonsense", reason=str(errors.exceptions[0]))
         except* LiveLostError:
             log.info("worker_alone")  # the web process went away, or the session broke: nothing is left to do
         finally:
@@ -76,65 +85,63 @@ class _Worker:
 
     async def _listen(self) -> None:
         while True:
-            frame = await self._channel.receive()
-            verb = str(frame.head["call"])
-            method = getattr(self, f"_{verb}") if verb in _OWN_VERBS else self._verb_of_session(verb)
-            self._group.create_task(self._answer(frame.head["id"], verb, method, _unpickled(frame.body)))
+            self._group.create_task(self._answer(await self._channel.receive()))
 
-    async def _answer(
-        self, number: int, verb: str, method: Callable[..., Awaitable[Any]], spec: dict[str, Any]
-    ) -> None:
-        reply: dict[str, Any] = {"id": number, "result": None}
-        body = b""
+    async def _answer(self, said: Said) -> None:
+        answer = await self._carry_out(said.message)
+        if said.call != NO_CALL:
+            await self._channel.send((NO_CALL, Report(self._report)), (said.call, answer))
+
+    async def _carry_out(self, asked: Message) -> Message:
         try:
-            result = await method(**spec)
-            if isinstance(result, TreatedStill):
-                reply["result"], body = {"at": result.at}, result.data
-            elif isinstance(result, bytes):
-                body = result
-            elif isinstance(result, str):
-                reply["result"] = result
-            elif result is not None:
-                reply["result"] = asdict(result)
+            return await VERBS[type(asked)](self, asked)
         except MienError as error:
-            reply["error"] = {"code": error.code, "text": str(error)}
+            return Failed.of(error)
         except Exception:
-            log.exception("worker_call_failed", call=verb)
-            reply["error"] = {"code": LiveError.code, "text": "something broke in the live session"}
-        reply["report"] = asdict(self._report)
-        await self._channel.send(reply, body)
+            log.exception("worker_call_failed", call=asked.kind)
+            return Failed.of(LiveError("something broke in the live session"))
 
-    # Verbs --------------------------------------------------------------------------------------------------
+    # Host ---------------------------------------------------------------------------------------------------
 
-    async def _warm_up(self) -> None:
+    @property
+    def live(self) -> LiveSession:
+        if self._live is None:
+            raise LiveError("the session has not begun")
+        return self._live
+
+    @property
+    def frames(self) -> FrameSession:
+        if self._frames is None:
+            raise LiveError("the session has not begun")
+        return self._frames
+
+    @property
+    def session(self) -> LiveSession | FrameSession:
+        return self.live if self._frames is None else self._frames
+
+    async def configure(self, _asked: Configure) -> None:
+        prepare(TO_WORKER, FROM_WORKER)
         self._eyes = await asyncio.to_thread(self._load_models)
 
-    async def _start(self, *, spec: PackedSpec, **more: Any) -> None:
-        self._live = await self._runner.start(unpacked(spec), **more)
+    def keep(self, asset: bytes) -> None:
+        if len(self._assets) == _MAX_ASSETS:
+            raise LiveError(f"at most {_MAX_ASSETS} assets are kept")
+        self._assets[digest_of(asset)] = asset
 
-    async def _start_frames(self, *, spec: PackedSpec, **more: Any) -> None:
-        self._frames = await self._runner.start_frames(unpacked(spec), **more)
+    def stream_of(self, form: StreamForm) -> StreamSpec:
+        spec, self._assets = unpack_stream(form, self._assets)
+        return spec
 
-    async def _use(self, *, spec: PackedSpec) -> None:
-        await self._session.use(unpacked(spec))
+    async def start(self, spec: StreamSpec, asked: Start) -> None:
+        self._live = await self._runner.start(spec, name=asked.name)
 
-    async def _end(self) -> None:
+    async def start_frames(self, spec: StreamSpec, asked: StartFrames) -> None:
+        self._frames = await self._runner.start_frames(spec, form=asked.form, name=asked.name)
+
+    def end(self) -> None:
         self._dismissed = True
         if self._live is not None:
             self._live.end()
-
-    def _verb_of_session(self, verb: str) -> Callable[..., Awaitable[Any]]:
-        async def call(**spec: Any) -> Any:
-            return await getattr(self._session, verb)(**spec)
-
-        return call
-
-    @property
-    def _session(self) -> LiveSession | FrameSession:
-        session = self._live or self._frames
-        if session is None:
-            raise LiveError("the session has not begun")
-        return session
 
     # State --------------------------------------------------------------------------------------------------
 
@@ -150,8 +157,3 @@ class _Worker:
     @property
     def _is_over(self) -> bool:
         return self._dismissed if self._live is None else self._live.report.state is BroadcastState.ENDED
-
-
-def _unpickled(body: bytes) -> Any:
-    # Only the process that started this one holds the other end of the line.
-    return pickle.loads(body)  # noqa: S301  # see the line above

@@ -3,18 +3,21 @@
 import asyncio
 import contextlib
 import itertools
-import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Final, Self
+from typing import Final, Self, TypeVar
 
 import structlog
 
-from mien.app.states import BroadcastState, LiveCounts, LiveReport, LiveStats, Load, PushReport, RecordingReport
-from mien.errors import LiveLostError, MienError
+from mien.app.ports import StreamSpec
+from mien.app.states import BroadcastState, LiveReport, Load
+from mien.errors import LiveLostError, MessageError, MienError
 from mien.runners.awake import AwakeClock
-from mien.runners.channel import Channel, Frame
+from mien.runners.channel import NO_CALL, Channel, Said
+from mien.runners.forms import StreamForm, pack_stream
+from mien.runners.messages import Asset, Configure, Done, End, Failed, Message, Over, Report
 from mien.runners.spawning import spawn
+from mien.runners.verbs import FROM_WORKER
 
 log = structlog.get_logger()
 
@@ -25,6 +28,9 @@ _QUIET_S: Final = 1.5
 _CALL_S: Final = 30.0
 _WARM_UP_S: Final = 120.0
 _LEAVE_S: Final = 6.0
+_BROKE: Final = "the live session broke; it is being started again"
+
+Answer = TypeVar("Answer", bound=Message)
 
 
 class WorkerProcess:
@@ -46,7 +52,8 @@ class WorkerProcess:
         self._ready = False
         self._reported = LiveReport()
         self._reported_at = clock.now()
-        self._waiting: dict[int, asyncio.Future[tuple[Any, bytes]]] = {}
+        self._waiting: dict[int, tuple[type[Message], asyncio.Future[Message]]] = {}
+        self._assets: set[str] = set()
 
     @classmethod
     async def spawn(cls, command: Sequence[str], clock: AwakeClock) -> Self:
@@ -55,7 +62,7 @@ class WorkerProcess:
         Raises:
             OSError: It cannot be started.
         """
-        return cls(*await spawn(command), clock)
+        return cls(*await spawn(command, hears=FROM_WORKER), clock)
 
     @property
     def pid(self) -> int:
@@ -81,80 +88,104 @@ class WorkerProcess:
         try:
             while True:
                 async with self._clock.timeout(_SILENT_S if self._ready else _WARM_UP_S):
-                    frame = await self._channel.receive()
-                self._take(frame)
+                    said = await self._channel.receive()
+                self._take(said)
+        except MessageError as error:
+            log.warning("worker_spoke_nonsense", worker_pid=self.pid, reason=str(error))
+            self.kill()  # whoever speaks there, it is not what was started
         except LiveLostError:
             pass
         except TimeoutError:
             log.warning("worker_fell_silent", worker_pid=self.pid)
             self.kill()
-        except (KeyError, TypeError, ValueError) as error:
-            log.warning("worker_spoke_nonsense", worker_pid=self.pid, error=type(error).__name__)
         finally:
             self.gone.set()
-            for waiting in self._waiting.values():
+            for _, waiting in self._waiting.values():
                 if not waiting.done():
-                    waiting.set_exception(LiveLostError("the live session broke; it is being started again"))
+                    waiting.set_exception(LiveLostError(_BROKE))
             await self._channel.close()
             await self._bury()
 
-    async def configure(self, settings: bytes) -> None:
+    async def configure(self, settings: Configure) -> None:
         """Hand over the settings and wait until the models are loaded.
 
         Raises:
             ModelError: A model cannot be had.
             LiveLostError: The process died.
         """
-        await self._call("configure", settings, timeout_s=_WARM_UP_S)
+        await self._call([], settings, Done, timeout_s=_WARM_UP_S)
         self._ready = True
 
-    async def call(self, verb: str, **spec: Any) -> tuple[Any, bytes]:
-        """Have the worker do something; return what it answers, and the bytes that come with it.
+    async def call(self, asked: Message, answer: type[Answer]) -> Answer:
+        """Have the worker do something; return what it answers, which must be an `answer`.
 
         Raises:
             MienError: Whatever the live session raised.
             LiveLostError: The process died or does not answer.
         """
-        return await self._call(verb, pickle.dumps(spec), timeout_s=_CALL_S)
+        return await self._call([], asked, answer, timeout_s=_CALL_S)
+
+    async def use(self, spec: StreamSpec, ask: Callable[[StreamForm], Message]) -> None:
+        """Have the worker do something with a spec. The assets that it lacks go first.
+
+        Args:
+            spec: What the stream is to get.
+            ask: Returns the message for its form.
+
+        Raises:
+            MienError: Whatever the live session raised.
+            LiveLostError: The process died or does not answer.
+        """
+        form, assets = pack_stream(spec)
+        new = [Asset(data) for digest, data in assets.items() if digest not in self._assets]
+        self._assets = set(assets)  # a worker forgets what its last policy does not refer to
+        await self._call(new, ask(form), Done, timeout_s=_CALL_S)
 
     async def dismiss(self) -> None:
         """Let the process end; return when it has."""
         with contextlib.suppress(MienError):
-            await self._call("end", pickle.dumps({}), timeout_s=_LEAVE_S)
+            await self._call([], End(), Done, timeout_s=_LEAVE_S)
         try:
             async with self._clock.timeout(_LEAVE_S):
                 await self.gone.wait()
         except TimeoutError:
             self.kill()
 
-    async def _call(self, verb: str, body: bytes, *, timeout_s: float) -> tuple[Any, bytes]:
+    async def _call(self, assets: Sequence[Asset], asked: Message, answer: type[Answer], *, timeout_s: float) -> Answer:
         if self.is_gone:
-            raise LiveLostError("the live session broke; it is being started again")
+            raise LiveLostError(_BROKE)
         number = next(self._numbers)
-        answer: asyncio.Future[tuple[Any, bytes]] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = answer
+        waiting: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answer, waiting
         try:
             async with self._clock.timeout(timeout_s):
-                await self._channel.send({"id": number, "call": verb}, body)
-                return await answer
+                await self._channel.send(*((NO_CALL, asset) for asset in assets), (number, asked))
+                answered = await waiting
         except TimeoutError:
             raise LiveLostError(f"the live session did not answer within {timeout_s:.0f} s") from None
         finally:
             del self._waiting[number]
+        assert isinstance(answered, answer)  # noqa: S101  # `_take` lets no other pass
+        return answered
 
-    def _take(self, frame: Frame) -> None:
-        head = frame.head
-        if "report" in head:
-            self._reported, self._reported_at = _report_of(head["report"]), self._clock.now()
-        if head.get("over"):
-            self.ended_well = True
-        waiting = self._waiting.get(head["id"]) if "id" in head else None
-        if waiting is None or waiting.done():
-            return
-        if "error" in head:
-            waiting.set_exception(error_of(str(head["error"]["code"]), str(head["error"]["text"])))
-        else:
-            waiting.set_result((head["result"], frame.body))
+    def _take(self, said: Said) -> None:
+        match said.message:
+            case Report(report):
+                self._reported, self._reported_at = report, self._clock.now()
+            case Over():
+                self.ended_well = True
+            case answered if said.call in self._waiting:
+                answer, waiting = self._waiting[said.call]
+                if not isinstance(answered, answer | Failed):
+                    raise MessageError(f"a call was answered by {answered.kind}, which is no {answer.kind}")
+                if waiting.done():
+                    return
+                if isinstance(answered, Failed):
+                    waiting.set_exception(answered.error)
+                else:
+                    waiting.set_result(answered)
+            case _:
+                pass  # who asked has given up
 
     async def _bury(self) -> None:
         """Wait for the process, whose line is closed, to end; it gets no second wait."""
@@ -171,29 +202,3 @@ class WorkerProcess:
         """End the process at once."""
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
-
-
-def _report_of(plain: dict[str, Any]) -> LiveReport:
-    stats = dict(plain["stats"])
-    counts, size_wh, recording = stats.pop("counts"), stats.pop("size_wh"), stats.pop("recording")
-    pushes = stats.pop("pushes")
-    return LiveReport(
-        state=BroadcastState(plain["state"]),
-        stats=LiveStats(
-            **stats | {"load": Load(stats["load"])},
-            size_wh=None if size_wh is None else (int(size_wh[0]), int(size_wh[1])),
-            recording=recording and RecordingReport(**recording | {"files": tuple(recording["files"])}),
-            pushes={push_id: PushReport(**push) for push_id, push in pushes.items()},
-            counts=LiveCounts(**counts | {"delays": tuple(counts["delays"])}),
-        ),
-        idle_s=float(plain["idle_s"]),
-    )
-
-
-def error_of(code: str, text: str) -> MienError:
-    """Return the error that a worker names by its code."""
-    kinds: list[type[MienError]] = [MienError]
-    for kind in kinds:
-        kinds += kind.__subclasses__()
-    found = next((kind for kind in reversed(kinds) if kind.code == code), MienError)
-    return found(text)

@@ -7,7 +7,7 @@ from functools import partial
 from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
@@ -19,7 +19,7 @@ from mien.app.face_photos import MAX_PHOTOS_OF_A_PERSONA
 from mien.app.personas.store import PersonaStore
 from mien.app.ports import ConsentLedger, PipelineFactory, Runner
 from mien.app.states import LiveLimits
-from mien.config import LOOPBACK_NAMES, HttpSettings, LiveSettings, Settings
+from mien.config import LOOPBACK_NAMES, LiveSettings, Settings
 from mien.media.address_policy import Targets
 from mien.media.codecs.encoded import VideoCodec
 from mien.media.recording.recorder import RecordingLimits
@@ -27,10 +27,10 @@ from mien.media.webrtc.aiortc_internals import gather_within
 from mien.media.webrtc.ice.network import IceNetworkSettings
 from mien.media.webrtc.peer import IceServer
 from mien.media.webrtc.sdp.parse import MAX_SDP_BYTES
+from mien.rate_limit import TokenBuckets
 from mien.server import problems
-from mien.server.bucket import Bucket
 from mien.server.connections import ConnectionGuard, ConnectionLimits, GuardedConnection
-from mien.server.documented import ANYWHERE, answers, with_problems_of
+from mien.server.documented import ANYWHERE, answers, serve_document, with_problems_of
 from mien.server.late_models import LateBuilder
 from mien.server.middleware import AnswerHeaders, BodyBounds, BodyLimit
 from mien.server.origins import KnownHosts, SameOrigin, is_below, route_path
@@ -39,6 +39,7 @@ from mien.server.places import Places
 from mien.server.proxies import Proxies
 from mien.server.routes import broadcasts, events, frames, metrics, pages, personas, recordings, whep, whip
 from mien.server.signalling import CORS
+from mien.server.sockets import GuardedSocket, MessageBounds
 
 _OPERATORS: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _OF_SOMETHING: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
@@ -54,7 +55,7 @@ _SIGNALLING: Final = (
 )
 _ROUTERS: Final = (
     (whip.router, _SIGNALLING),
-    (whep.router, _SIGNALLING),
+    (whep.router, (*_SIGNALLING, HTTPStatus.TOO_MANY_REQUESTS)),
     (
         broadcasts.router,
         (
@@ -80,6 +81,7 @@ RunnerOpener: TypeAlias = Callable[[LiveLimits, Sequence[IceServer]], AbstractAs
 
 _FORM_OVERHEAD: Final = 64 * 1024
 _MAX_JSON_BYTES: Final = 16 * 1024
+_WS_OVERHEAD_BYTES: Final = 1024
 _SLOWEST_UPLOAD: Final = 256 * 1024
 """Bytes a second that photos come with at least."""
 _SECURITY_HEADERS: Final = {
@@ -144,19 +146,22 @@ def create_app(
         version=version("mien"),
         description="A self-hosted, consent-first live face platform.",
         lifespan=lifespan,
-        docs_url=None,  # its page fetches scripts from elsewhere; /openapi.json stays
-        redoc_url=None,
+        openapi_url=None,  # served by `serve_document`; FastAPI's page of it fetches scripts from elsewhere
         responses=answers(*ANYWHERE),
         redirect_slashes=False,  # clients drop the body or the token when they follow; `Paths` takes both forms
         servers=[{"url": settings.root_path}] if settings.root_path else None,
     )
     app.openapi = with_problems_of(app.openapi)  # type: ignore[method-assign]  # FastAPI's own way to extend it
+    serve_document(app)
     app.state.settings = settings
     app.state.references = references
     app.state.eyes = eyes
-    app.state.introductions = Bucket(20, per_s=2.0)  # credentials that nobody may ever use
+    app.state.introductions = TokenBuckets(rate=2.0, burst=20.0)  # credentials that nobody may ever use
+    app.state.viewer_offers = TokenBuckets(
+        rate=settings.http.offers_per_s_per_address, burst=settings.http.max_offers_per_address
+    )
     app.state.web_dir = web_dir
-    app.state.listeners = set()
+    app.state.listeners = events.Listeners()
     app.state.frame_sessions = set()
     app.state.uploads = Places(
         settings.references.readers + settings.references.waiting,
@@ -194,14 +199,20 @@ async def _running(what: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
             await task
 
 
-def connections(http: HttpSettings) -> type[asyncio.Protocol]:
-    """Return what makes connections with these deadlines and bounds, for uvicorn's `http`."""
+def connections(settings: Settings) -> dict[str, Any]:
+    """Return uvicorn's settings for connections with the deadlines and bounds that are set."""
+    http = settings.http
     guard = ConnectionGuard(
         ConnectionLimits(
             http.head_timeout_s, http.max_connections_per_address, http.max_waiting_per_address, http.write_pause_s
         )
     )
-    return cast("type[asyncio.Protocol]", partial(GuardedConnection, guard=guard))
+    bounds_of = partial(_message_bounds, settings=settings)
+    return {
+        "http": partial(GuardedConnection, guard=guard),
+        "ws": partial(GuardedSocket, bounds_of=bounds_of, write_pause_s=http.write_pause_s),
+        "ws_per_message_deflate": False,  # pictures are compressed, and a stranger's kilobyte could be a megabyte here
+    }
 
 
 def _headers(scope: Scope) -> dict[str, str]:
@@ -217,6 +228,12 @@ def _body_bounds(path: str, settings: Settings) -> BodyBounds:
         return BodyBounds(size, http.body_timeout_s + size / _SLOWEST_UPLOAD, http.body_pause_s)
     is_sdp = is_below(path, "/whip") or is_below(path, "/whep")
     return BodyBounds(MAX_SDP_BYTES if is_sdp else _MAX_JSON_BYTES, http.body_timeout_s, http.body_pause_s)
+
+
+def _message_bounds(path: str, settings: Settings) -> MessageBounds:
+    takes_pictures = path.rstrip("/").endswith(frames.PATH)  # below whatever prefix
+    largest = settings.frames.max_bytes + _WS_OVERHEAD_BYTES if takes_pictures else _MAX_JSON_BYTES
+    return MessageBounds(_MAX_JSON_BYTES, max(largest, _MAX_JSON_BYTES))
 
 
 def _ice_servers(settings: Settings) -> list[IceServer]:

@@ -1,7 +1,8 @@
 """TCP connections of strangers: how long a request's head may take, and how many connections one address may hold.
 
 uvicorn waits for a request's head as long as it takes, so a few hundred half-sent ones would hold as many connections
-for ever. Bodies have deadlines of their own, see `middleware`.
+for ever. Bodies have deadlines of their own, see `middleware`; what a connection carries once it is a WebSocket has
+bounds of its own, see `sockets`.
 """
 
 import asyncio
@@ -13,13 +14,16 @@ from typing import Any, Final
 
 import h11
 import structlog
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 log = structlog.get_logger()
 
 _LINGER_S: Final = 3.0
 """So long we take, and forget, the rest of a body that was answered before it had come: closing at once resets the
 connection, and the client might never read why."""
+_PIECE_BYTES: Final = 8192
+"""So much is read at a time. By itself asyncio hands over 256 kB at once, and everything in it is taken apart before
+anybody else gets a turn: 40,000 chunks or frames of a byte each hold the event loop for a third of a second."""
 _SWEEP_AT: Final = 1024
 _HOME_OF_IPV6: Final = 64
 """Bits of an IPv6 address that its owner does not choose freely."""
@@ -118,8 +122,28 @@ class ConnectionGuard:
                 del waiting[home]
 
 
-class GuardedConnection(H11Protocol):
-    """uvicorn's HTTP/1.1 connection, with deadlines.
+class ReadInPieces(asyncio.BufferedProtocol):
+    """Hands what comes to `data_received` in small pieces; between two of them others get their turn."""
+
+    _piece = bytearray()
+
+    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002  # however much there is
+        """Return where the next bytes go."""
+        self._piece = bytearray(_PIECE_BYTES)
+        return self._piece
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take the bytes."""
+        piece, self._piece = self._piece, bytearray()
+        self.data_received(bytes(piece[:nbytes]))
+
+    def data_received(self, data: bytes) -> None:
+        """Take some bytes."""
+        raise NotImplementedError
+
+
+class GuardedConnection(H11Protocol, ReadInPieces):
+    """uvicorn's HTTP/1.1 connection, with deadlines, and read in pieces.
 
     Args:
         guard: Counts the connections of this server.
@@ -169,6 +193,17 @@ class GuardedConnection(H11Protocol):
         if self.conn.our_state is not h11.DONE:
             self._relax()
         self._guard.begun(self._home, self)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP, unless it comes behind a request that has its answer already; then it is over."""
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            super().send_400_response(msg)
+        else:
+            self.transport.close()
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and not cycle.response_complete:  # its body is what broke
+            cycle.disconnected = True
+            cycle.message_event.set()
 
     def on_response_complete(self) -> None:
         """Give a body that was answered already a moment to end."""

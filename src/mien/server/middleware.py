@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final
+from typing import Final, TypeAlias
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -41,11 +41,18 @@ class _TooSlowError(Exception):
     pass
 
 
+class _GoneError(Exception):
+    """The client left before its body was whole."""
+
+
+_Fault: TypeAlias = type[_TooLargeError | _TooSlowError | _GoneError]
+
+
 class _Body:
     """One request's body on its way in."""
 
     def __init__(self, receive: Receive, bounds: BodyBounds) -> None:
-        self.fault: type[_TooLargeError | _TooSlowError] | None = None
+        self.fault: _Fault | None = None
         self._receive = receive
         self._bounds = bounds
         self._read = 0
@@ -61,13 +68,15 @@ class _Body:
                 message = await self._receive()
         except TimeoutError:
             raise self._failed(_TooSlowError) from None
+        if message["type"] == "http.disconnect":
+            raise self._failed(_GoneError)
         self._read += len(message.get("body", b""))
         self._is_whole = not message.get("more_body", False)
         if self._read > self._bounds.max_bytes:
             raise self._failed(_TooLargeError)
         return message
 
-    def _failed(self, kind: type[_TooLargeError | _TooSlowError]) -> Exception:
+    def _failed(self, kind: _Fault) -> Exception:
         self.fault = kind
         return kind()
 
@@ -111,7 +120,9 @@ class BodyLimit:
             except (_TooLargeError, _TooSlowError):
                 if answered:
                     raise
-        if body.fault is None or answered:
+            except _GoneError:  # nobody's fault, and nobody is there to be answered
+                return
+        if body.fault in {None, _GoneError} or answered:
             return
         headers = {"Connection": "close"}
         if body.fault is _TooLargeError:

@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Final
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -118,10 +118,15 @@ async def on_bug(request: Request, error: Exception) -> JSONResponse:
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "something broke on our side")
 
 
+async def on_left(_socket: WebSocket, _error: Exception) -> None:
+    """Let a client go that left its WebSocket while we were saying something."""
+
+
 def install(app: FastAPI) -> None:
     """Make every error of `app` an RFC 9457 answer."""
     app.add_exception_handler(errors.MienError, on_mien_error)
     app.add_exception_handler(HttpError, on_http_error)
     app.add_exception_handler(HTTPException, on_framework_error)
     app.add_exception_handler(RequestValidationError, on_invalid_body)
+    app.add_exception_handler(WebSocketDisconnect, on_left)
     app.add_exception_handler(Exception, on_bug)

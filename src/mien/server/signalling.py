@@ -15,6 +15,7 @@ from mien.errors import SdpError
 from mien.media.webrtc.ice.turn import turn_credentials
 from mien.media.webrtc.peer import IceServer
 from mien.media.webrtc.sdp.parse import Fragment, read_fragment, read_off_loop
+from mien.server.auth import source_of
 from mien.server.problems import HttpError
 
 SDP: Final = "application/sdp"
@@ -113,7 +114,7 @@ def introduce(request: Request, *, may_connect: bool) -> Response:
     response = preflight("POST")
     state = request.app.state
     is_cors = "access-control-request-method" in request.headers
-    if may_connect and not is_cors and state.introductions.take(time.monotonic()):
+    if may_connect and not is_cors and not state.introductions.wait_s(source_of(request), now=time.monotonic()):
         for server in ice_servers(state.settings, secrets.token_urlsafe(16)):
             response.headers.append("Link", link_of(server))
         response.headers["Cache-Control"] = "no-store"

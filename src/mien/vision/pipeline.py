@@ -305,10 +305,10 @@ class FacePipeline:
             # Whoever lies there when the first frame is taken must not be bare until the turned looks come by.
             self._tiles = self._schedule.sweep(turned=resized)
         else:
-            self._tiles = self._schedule.tiles(self._is_cut.change)
+            self._tiles = self._schedule.tiles(self._is_cut.change, self._eyes.tracker.seen_xyxy)
         evidence = self._eyes.evidence
         with self._span("find"):
-            found = self._eyes.find(image, self._tiles)
+            found = self._eyes.find(image, self._tiles, self._eyes.tracker.seen_xyxy)
             if evidence is not None:
                 found = self._on_a_still(image, found, evidence) if self._still else evidence.believable(image, found)
         with self._span("follow"):
@@ -356,7 +356,8 @@ class FacePipeline:
         missing = [tile for tile in self._schedule.everything if tile not in self._tiles]
         self._tiles += missing
         with self._span("find"):
-            found = self._eyes.find(last.untreated, missing) if missing else []
+            known = [face.box_xyxy for face in last.faces if face.seen]
+            found = self._eyes.find(last.untreated, missing, known) if missing else []
             if self._eyes.evidence is not None:
                 found = self._eyes.evidence.confirmed(last.untreated, found)
         for seen in found:

@@ -4,7 +4,8 @@ import pytest
 
 from mien.errors import LiveLostError
 from mien.runners.awake import MOST_S, TICK_S, AwakeClock
-from mien.runners.channel import Frame
+from mien.runners.channel import NO_CALL, Said
+from mien.runners.messages import Done, TakeThumbnail, Thumbnail
 from mien.runners.worker_process import _SILENT_S, WorkerProcess
 
 
@@ -18,22 +19,22 @@ class Stopped:
         return self.now
 
 
-class SrtpWriter:
+class Line:
     """A channel on which a test says what comes, and the process at its end."""
 
     pid = 1
 
     def __init__(self):
-        self.frames = asyncio.Queue()
+        self.heard = asyncio.Queue()
         self.killed = False
 
     async def receive(self):
-        frame = await self.frames.get()
-        if frame is None:
+        said = await self.heard.get()
+        if said is None:
             raise LiveLostError("gone")
-        return frame
+        return said
 
-    async def send(self, head, body=b""):
+    async def send(self, *said):
         pass
 
     async def close(self):
@@ -44,7 +45,7 @@ class SrtpWriter:
 
     def kill(self):
         self.killed = True
-        self.frames.put_nowait(None)
+        self.heard.put_nowait(None)
 
 
 async def let_run():
@@ -105,7 +106,7 @@ async def test_a_wait_that_is_over_leaves_nothing_behind():
 
 @pytest.fixture
 async def worker():
-    stopped, line = Stopped(), SrtpWriter()
+    stopped, line = Stopped(), Line()
     clock = AwakeClock(stopped)
     worker = WorkerProcess(line, line, clock)
     worker._ready = True
@@ -113,7 +114,7 @@ async def worker():
     await let_run()
     yield worker, line, clock, stopped
     if not running.done():
-        line.frames.put_nowait(None)
+        line.heard.put_nowait(None)
     async with asyncio.timeout(10):
         await running
 
@@ -123,7 +124,7 @@ async def test_a_worker_is_not_taken_for_dead_across_a_stall_of_our_own_loop(wor
     for _ in range(5):
         ticked(clock, stopped, 14.0)  # what a bomb in a parser once took
         await let_run()
-        line.frames.put_nowait(Frame({"id": 0, "result": None}, b""))  # what had been lying in the socket
+        line.heard.put_nowait(Said(NO_CALL, Done()))  # what had been lying in the socket
         await let_run()
     assert not process.is_gone
     assert not line.killed
@@ -142,10 +143,10 @@ async def test_a_worker_that_says_nothing_while_we_listen_is_killed(worker):
 
 async def test_a_call_is_not_given_up_across_a_stall_either(worker):
     process, line, clock, stopped = worker
-    asked = asyncio.create_task(process.call("thumbnail"))
+    asked = asyncio.create_task(process.call(TakeThumbnail(), Thumbnail))
     await let_run()
     ticked(clock, stopped, 300.0)
     await let_run()
-    line.frames.put_nowait(Frame({"id": 1, "result": None}, b"jpeg"))
+    line.heard.put_nowait(Said(1, Thumbnail(b"\xff\xd8jpeg")))
     async with asyncio.timeout(10):
-        assert await asked == (None, b"jpeg")
+        assert await asked == Thumbnail(b"\xff\xd8jpeg")

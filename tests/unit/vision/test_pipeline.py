@@ -30,7 +30,7 @@ class Script:
     def __init__(self, *frames):
         self.frames = list(frames)
 
-    def __call__(self, _image, _tiles):
+    def __call__(self, _image, _tiles, _known):
         boxes = self.frames.pop(0) if self.frames else []
         return [Detection(np.asarray(box, np.float32), 0.9) for box in boxes]
 
@@ -450,12 +450,12 @@ class Fragile(Script):
         super().__init__(*frames)
         self.looks, self.turned = [], []
 
-    def __call__(self, image, looks):
+    def __call__(self, image, looks, known):
         self.looks.append(sum(not look.quarter_turns for look in looks))  # upright ones
         self.turned.append(len(looks) - self.looks[-1])
         if self.frames and isinstance(self.frames[0], Exception):
             raise self.frames.pop(0)
-        return super().__call__(image, looks)
+        return super().__call__(image, looks, known)
 
 
 def feed(pipe, numbers, *, image=SCENE, fps=25):

@@ -30,12 +30,14 @@ from mien.errors import (
     TokenError,
     TooManySessionsError,
 )
+from mien.rate_limit import Backoff
 
 log = structlog.get_logger()
 
 MAX_TITLE_LENGTH: Final = 120
 _SWEEP_S: Final = 5.0
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
+_BACKOFF: Final = Backoff(first_s=0.1, longest_s=5.0, spread=(0.5, 1.5))
+"""Spread, so that the sessions of a machine that ran short of memory do not come back all at once."""
 _RESTARTS, _RESTARTS_WITHIN_S = 6, 120.0
 """A session that breaks more often than this will break again; its broadcast ends."""
 
@@ -70,7 +72,9 @@ def stream_of(policy: PolicyDocument, references: PersonaStore, *, delay_frames:
 
     Raises:
         PersonaError: There is no such photo.
+        UnknownPersonError: The policy has a rule for a person; nobody is enrolled for live streams yet.
     """
+    policy.check_people(())
     faces = {persona: references.get(persona) for persona in policy.personas if is_reference(persona)}
     numbers = {persona: f"{REFERENCE_PREFIX}{number}" for number, persona in enumerate(faces, 1)}
     personas = {numbers[persona]: face for persona, face in faces.items()}
@@ -393,9 +397,7 @@ class Broadcasts:
         times = sum(now - at < _RESTARTS_WITHIN_S for at in broke)
         self.lost += 1
         log.warning("live_session_lost", times=times)
-        # Jittered, so that the sessions of a machine that ran short of memory do not come back all at once.
-        jitter = random.uniform(0.5, 1.5)  # noqa: S311  # no secret
-        await asyncio.sleep(min(_FIRST_PAUSE_S * 2 ** (times - 1), _LONGEST_PAUSE_S) * jitter)
+        await asyncio.sleep(_BACKOFF.pause_s(times, chance=random.random()))  # noqa: S311  # no secret
         async with broadcast.changing:
             try:
                 broadcast.live = await self._runner.start(broadcast.stream, name=broadcast.id)

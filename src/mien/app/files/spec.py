@@ -18,7 +18,6 @@ from mien.errors import (
     PersonaError,
     PolicyError,
     TooManyPhotosError,
-    UnknownPersonError,
 )
 
 LabelLanguage: TypeAlias = Literal["en", "ko", "both"]
@@ -64,7 +63,7 @@ class FileSpec:
 
     def _check_people(self) -> None:
         names = names_of(self.people)
-        check_people_known(self.policy, names)
+        self.policy.check_people(names)
         idle = sorted(set(names) - self.policy.people.keys())
         if idle:
             raise PolicyError(f"the policy has no rule for {', '.join(idle)}")
@@ -114,17 +113,6 @@ class FileSpec:
 
 _DONE: Final = {"show": "shown", "swap": "swapped", "mosaic": "hidden"}
 _USES: Final[Mapping[str, Use]] = {"show": "show", "swap": "recognise", "mosaic": "hide"}
-
-
-def check_people_known(policy: PolicyDocument, names: Iterable[str]) -> None:
-    """Refuse a policy with a rule for somebody who is not among `names`.
-
-    Raises:
-        UnknownPersonError: It has one.
-    """
-    unknown = sorted(policy.people.keys() - set(names))
-    if unknown:
-        raise UnknownPersonError(f"the policy names {', '.join(unknown)}, whom nobody knows here")
 
 
 def names_of(people: Iterable[Person]) -> list[str]:

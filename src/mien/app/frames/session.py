@@ -8,6 +8,7 @@ import structlog
 from mien.app.ports import Pipeline, StreamSpec, TakesOver, TreatedStill
 from mien.errors import LiveError, MienError
 from mien.media.files.frame_codec import FrameFormat, decode_frame, encode_frame
+from mien.rate_limit import LogThrottle
 
 log = structlog.get_logger()
 
@@ -36,7 +37,7 @@ class LocalFrameSession:
         self._max_pixels = max_pixels
         self._pipeline: Pipeline
         self._busy = asyncio.Lock()
-        self._errors = 0
+        self._failures = LogThrottle()
 
     async def prepare(self) -> None:
         """Make the first pipeline.
@@ -86,7 +87,8 @@ class LocalFrameSession:
         except MienError:
             raise
         except Exception as error:
-            self._errors += 1
-            if self._errors & (self._errors - 1) == 0:  # the 1st, 2nd, 4th, 8th, ...: never once per frame
-                log.warning("treatment_failed", error=type(error).__name__, reason=str(error), times=self._errors)
+            if self._failures.count():
+                log.warning(
+                    "treatment_failed", error=type(error).__name__, reason=str(error), times=self._failures.times
+                )
             raise LiveError("the picture could not be treated") from error

@@ -8,10 +8,11 @@ from typing import Final, Protocol
 import structlog
 
 from mien.app.states import DELAY_BOUNDS_S
-from mien.media.codecs.encoded import ReceivedFrame, VideoCodec
+from mien.media.codecs.encoded import EncodedFrame, VideoCodec
 from mien.media.codecs.layers import LayerEncoders
 from mien.media.meters import DurationMeter, Histogram, RateMeter
 from mien.media.newest import Newest
+from mien.rate_limit import LogThrottle
 from mien.vision.render.slate import slate
 from mien.vision.types import TreatedFrame
 
@@ -52,7 +53,7 @@ class EncoderThread:
     def __init__(
         self,
         *,
-        emit: Callable[[ReceivedFrame], None],
+        emit: Callable[[EncodedFrame], None],
         epoch: float,
         slate_after_s: float,
         codec: VideoCodec = VideoCodec.VP8,
@@ -66,7 +67,7 @@ class EncoderThread:
         self.on_slate = True
         self.counts: dict[str, int] = {}
         self.size_wh: tuple[int, int] | None = None
-        self.errors = 0
+        self._failures = LogThrottle()
         self.spent_s = 0.0
         self._emit_frame = emit
         self._epoch = epoch
@@ -106,6 +107,11 @@ class EncoderThread:
     def limit_rate(self, layer: int, bit_rate: int | None) -> None:
         """Keep a layer below `bit_rate` bits a second, without a keyframe; None lifts the limit."""
         self._layer_encoders.limit_rate(layer, bit_rate)
+
+    @property
+    def errors(self) -> int:
+        """So many pictures could not be encoded."""
+        return self._failures.times
 
     @property
     def overloaded(self) -> bool:
@@ -211,8 +217,7 @@ class EncoderThread:
             self._count(error)
 
     def _count(self, error: Exception) -> None:
-        self.errors += 1
-        if self.errors & (self.errors - 1) == 0:
+        if self._failures.count():
             log.warning("encoding_failed", error=type(error).__name__, times=self.errors)
 
     def _repeat(self, generation: int) -> None:

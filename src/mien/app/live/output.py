@@ -15,8 +15,16 @@ import structlog
 from mien.app.broadcasts.seats import Seats
 from mien.app.live.encoder_thread import EncoderThread
 from mien.app.states import LiveLimits, PushReport, RecordingReport
-from mien.errors import InputError, NoSuchSessionError, PushRefusedError, SdpError, TargetError, TooManySessionsError
-from mien.media.codecs.encoded import EncodedAudio, ReceivedFrame, VideoCodec
+from mien.errors import (
+    InputError,
+    NoSuchSessionError,
+    OutputError,
+    PushRefusedError,
+    SdpError,
+    TargetError,
+    TooManySessionsError,
+)
+from mien.media.codecs.encoded import EncodedAudio, EncodedFrame, VideoCodec
 from mien.media.codecs.encoder import bit_rate_of
 from mien.media.codecs.layers import LAYERS
 from mien.media.recording.recorder import Recorder, recover
@@ -74,7 +82,7 @@ class LiveOutput:
         """Whether anybody listens."""
         return len(self._fan_out) > 0 or self._recorder is not None
 
-    def _emit(self, frame: ReceivedFrame) -> None:
+    def _emit(self, frame: EncodedFrame) -> None:
         """Take a picture from the encoder thread."""
         recorder = self._recorder
         # What comes before the first treated picture is a slate of another size: nobody wants a file of it.
@@ -196,7 +204,7 @@ class LiveOutput:
         """Record what viewers get into `folder` from now on; None ends it.
 
         Raises:
-            OutputError: There is no such folder.
+            OutputError: The folder cannot be made or read.
         """
         if (folder is None) == (self._recorder is None):
             return
@@ -236,9 +244,14 @@ class LiveOutput:
     def push(self, url: str, token: str | None, *, group: asyncio.TaskGroup) -> str:
         """Push the broadcast to a WHIP server elsewhere until `stop_push`; return the push's id.
 
+        One that is over stays to be asked about until another needs its place.
+
         Raises:
             TooManySessionsError: There are as many as may be.
         """
+        over = [push_id for push_id, (_, running) in self._pushes.items() if running.done()]
+        if len(self._pushes) >= _MAX_PUSHES and over:
+            del self._pushes[over[0]]
         if len(self._pushes) >= _MAX_PUSHES:
             raise TooManySessionsError(f"a broadcast is pushed to at most {_MAX_PUSHES} servers")
         push = WhipPush(
@@ -298,8 +311,12 @@ async def _run(push: WhipPush) -> None:
 
 
 def _prepare(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for file in recover(folder):
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        recovered = recover(folder)
+    except OSError as error:
+        raise OutputError(f"recordings cannot be kept in {folder}: {error.strerror or error}") from error
+    for file in recovered:
         log.info("recording_recovered", file=file.name)
     # What an older version or a copy left readable to others is closed too; another owner's is left alone.
     with suppress(OSError):

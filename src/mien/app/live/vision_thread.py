@@ -15,6 +15,7 @@ from mien.app.ports import Pipeline, SavesTime, TakesOver, WorksAhead
 from mien.media.frames import shrunk, to_image
 from mien.media.meters import DurationMeter
 from mien.media.newest import Newest
+from mien.rate_limit import LogThrottle
 from mien.vision.types import Image, TreatedFrame
 
 log = structlog.get_logger()
@@ -37,7 +38,6 @@ class VisionThread:
     Attributes:
         frames: Where pictures come in; the newest waits.
         durations: Of the last treatments.
-        errors: So many treatments failed.
         spent_s: Seconds that all treatments took.
         failing: The last one failed.
     """
@@ -45,7 +45,7 @@ class VisionThread:
     def __init__(self, pipeline: Pipeline, *, sink: Callable[[TreatedFrame], None], max_pixels: int) -> None:
         self.frames = Newest[tuple[av.VideoFrame, float]]()
         self.durations = DurationMeter()
-        self.errors = 0
+        self._failures = LogThrottle()
         self.spent_s = 0.0
         self.failing = False
         self._quality = Quality()
@@ -82,6 +82,11 @@ class VisionThread:
             self._generation += 1
             self.frames.clear()
         self.frames.nudge()
+
+    @property
+    def errors(self) -> int:
+        """So many treatments failed."""
+        return self._failures.times
 
     @property
     def pipeline(self) -> Pipeline:
@@ -172,6 +177,5 @@ class VisionThread:
             self.spent_s += time.monotonic() - began
 
     def _count(self, error: Exception) -> None:
-        self.errors += 1
-        if self.errors & (self.errors - 1) == 0:  # the 1st, 2nd, 4th, 8th, ...: never once per frame
+        if self._failures.count():
             log.warning("treatment_failed", error=type(error).__name__, reason=str(error), times=self.errors)

@@ -7,7 +7,7 @@ does every face in doubt.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError, WrapValidator
@@ -33,6 +33,7 @@ from mien.errors import (
     PolicyTooLongError,
     PolicyUnsupportedError,
     PolicyVersionError,
+    UnknownPersonError,
 )
 from mien.vision.render.mosaic import MosaicShape, MosaicStyle
 
@@ -206,6 +207,16 @@ class PolicyDocument(Part):
     @property
     def _swaps(self) -> tuple[SwapTreatment, ...]:
         return tuple(rule.treatment for rule in self.rules if isinstance(rule.treatment, SwapTreatment))
+
+    def check_people(self, known: Iterable[str]) -> None:
+        """Refuse a rule for somebody who is not known.
+
+        Raises:
+            UnknownPersonError: There is one.
+        """
+        unknown = sorted(self.people.keys() - set(known))
+        if unknown:
+            raise UnknownPersonError(f"the policy names {', '.join(unknown)}, whom nobody knows here")
 
     # --- made from it ----------------------------------------------------------------------------------------
 

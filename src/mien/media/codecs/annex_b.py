@@ -7,7 +7,6 @@ from typing import Final
 
 START_CODE: Final = b"\0\0\0\1"
 _ANY_START_CODE: Final = re.compile(rb"\x00?\x00\x00\x01")
-_SPROP: Final = re.compile(r"^a=fmtp:.*\bsprop-parameter-sets=([A-Za-z0-9+/=,]{1,2048})", re.MULTILINE)
 _SEARCHED: Final = 4096
 """So far from its start a key frame is searched for parameter sets: they come first and are short."""
 _SPS, _PPS, _SLICES = 7, 8, range(1, 6)
@@ -43,12 +42,11 @@ class ParameterSets:
     Some name them once in the stream, some in the offer alone (`sprop-parameter-sets`, RFC 6184, 8.1).
 
     Args:
-        offer: The SDP of the sender.
+        named: Those that the sender's offer named, in Base64 with commas; empty where it named none.
     """
 
-    def __init__(self, offer: str) -> None:
-        named = _SPROP.search(offer)
-        self._last = b"".join(START_CODE + unit for unit in _decoded(named[1] if named else ""))
+    def __init__(self, named: str = "") -> None:
+        self._last = b"".join(START_CODE + unit for unit in _decoded(named))
 
     def complete(self, key_frame: bytes) -> bytes:
         r"""Return `key_frame` with parameter sets before it.

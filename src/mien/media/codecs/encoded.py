@@ -18,7 +18,7 @@ class VideoCodec(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ReceivedFrame:
+class EncodedFrame:
     """One treated picture of one layer.
 
     Attributes:

@@ -8,7 +8,7 @@ import av
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
-from mien.media.codecs.encoded import VIDEO_CLOCK_RATE, ReceivedFrame
+from mien.media.codecs.encoded import VIDEO_CLOCK_RATE, EncodedFrame
 from mien.media.codecs.planes import TreatedPlanes
 
 VIDEO_TIME_BASE: Final = Fraction(1, VIDEO_CLOCK_RATE)
@@ -60,7 +60,7 @@ class Encoder(ABC):
         """Open the codec anew for the next picture, which then is a keyframe."""
         self._context = None
 
-    def encode(self, planes: TreatedPlanes, *, at: float, keyframe: bool = False) -> ReceivedFrame | None:
+    def encode(self, planes: TreatedPlanes, *, at: float, keyframe: bool = False) -> EncodedFrame | None:
         """Encode one picture to show at `at` seconds.
 
         Args:
@@ -82,15 +82,14 @@ class Encoder(ABC):
             context = self._context = self._open(size_wh, bit_rate_of(size_wh, self._layer))
         pts = max(self._last_pts + 1, round((at - self._epoch) * VIDEO_CLOCK_RATE))
         share = self._share(pts, bit_rate_of(size_wh, self._layer))
-        # The frame borrows the array, which saves a copy; the codec has taken what it needs when it returns.
-        frame = av.VideoFrame.from_numpy_buffer(planes.i420, format="yuv420p")
+        frame = _frame(planes)
         frame.time_base = VIDEO_TIME_BASE
         frame.pict_type = PictureType.I if keyframe else PictureType.NONE
         self._pace(context, frame, share)
         packets = context.encode(frame)
         if not packets:
             return None
-        return ReceivedFrame(b"".join(map(bytes, packets)), pts, packets[0].is_keyframe, self._layer)
+        return EncodedFrame(b"".join(map(bytes, packets)), pts, packets[0].is_keyframe, self._layer)
 
     def _share(self, pts: int, full_rate: int) -> float:
         """Return how many bits this picture is worth, over those of one at the nominal frame and full bit rate.
@@ -123,6 +122,16 @@ def bit_rate_of(size_wh: tuple[int, int], layer: int) -> int:
     # are for lines that carry little: 0.4 Mbit/s beside sound and headers goes through 0.6 Mbit/s.
     bits_per_pixel, least, most = (2.2, 250_000, 4_000_000) if layer == 0 else (1.74, 80_000, 1_000_000)
     return int(min(max(size_wh[0] * size_wh[1] * bits_per_pixel, least), most))
+
+
+def _frame(planes: TreatedPlanes) -> av.VideoFrame:
+    """Return the planes as a frame of their own size."""
+    _width, height = planes.size_wh
+    # The frame borrows the array, which saves a copy; the codec has taken what it needs when it returns. PyAV takes
+    # the height of a borrowed array down to a multiple of four, and then the colours are read from the wrong rows.
+    borrows = height % 4 == 0
+    make = av.VideoFrame.from_numpy_buffer if borrows else av.VideoFrame.from_ndarray
+    return make(planes.i420, format="yuv420p")
 
 
 def new_context(codec: str, size_wh: tuple[int, int], bit_rate: int) -> VideoCodecContext:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from mien.media.codecs.encoded import ReceivedFrame, VideoCodec
+from mien.media.codecs.encoded import EncodedFrame, VideoCodec
 from mien.media.codecs.encoder import NOMINAL_FPS, Encoder
 from mien.media.codecs.h264 import H264Encoder
 from mien.media.codecs.planes import TreatedPlanes
@@ -77,7 +77,7 @@ class LayerEncoders:
         """Keep a layer below `bit_rate`; None lifts the limit. It costs no keyframe."""
         self._encoders[layer].limit_rate(bit_rate)
 
-    def encode(self, treated: TreatedFrame, *, at: float) -> Iterator[ReceivedFrame]:
+    def encode(self, treated: TreatedFrame, *, at: float) -> Iterator[EncodedFrame]:
         """Yield `treated`, to show at `at` seconds, as a picture of each layer, the best first.
 
         Each picture can be sent before the next one is encoded. If a layer fails, it begins anew with the next

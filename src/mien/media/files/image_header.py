@@ -20,6 +20,7 @@ _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _ALONE: Final = frozenset({0x01, *range(0xD0, 0xD9)})
 """JPEG's markers that nothing belongs to."""
 _MAX_STEPS: Final = 4096
+"""For a whole file. What needs more has a header in no known way: the event loop waits for us."""
 
 
 def photo_format(data: bytes) -> str | None:
@@ -79,9 +80,10 @@ def _jpeg(data: bytes) -> tuple[int, int] | None:
         at = data.find(b"\xff", at, at + 65_536)
         if at < 0:
             return None
-        while data[at] == 0xFF:
-            at += 1
+        at += 1
         marker = data[at]
+        if marker == 0xFF:  # a fill byte
+            continue
         at += 1
         if marker in _FRAMES:
             height, width = struct.unpack_from("!HH", data, at + 3)
@@ -115,16 +117,17 @@ def _heif(data: bytes) -> tuple[int, int] | None:
 def _inside(data: bytes, path: tuple[bytes, ...]) -> list[tuple[int, int]]:
     """Return beginning and end of the content of every box at a path of kinds."""
     found = [(0, len(data))]
+    steps = iter(range(_MAX_STEPS))
     for kind in path:
-        found = [box for start, end in found for box in _boxes(data, kind, start, end)]
+        found = [box for start, end in found for box in _boxes(data, kind, start, end, steps)]
         if kind == b"meta":
             found = [(start + 4, end) for start, end in found]  # version and flags come first
     return found
 
 
-def _boxes(data: bytes, kind: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield beginning and end of the content of every box of a kind (ISO/IEC 14496-12, 4.2)."""
-    for _ in range(_MAX_STEPS):
+def _boxes(data: bytes, kind: bytes, start: int, end: int, steps: Iterator[int]) -> Iterator[tuple[int, int]]:
+    """Yield beginning and end of the content of every box of a kind (ISO/IEC 14496-12, 4.2), while there are steps."""
+    for _ in steps:
         if start + 8 > end:
             return
         length, head = _u32(data, start), 8

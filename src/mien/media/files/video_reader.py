@@ -29,6 +29,7 @@ from mien.media.files.demuxing import (
     why,
 )
 from mien.media.files.frame_times import backdate, frame_times, is_raw
+from mien.media.files.remainder import film_behind
 from mien.media.files.timeline import Timeline
 from mien.media.files.upright import (
     display_matrix,
@@ -301,7 +302,8 @@ class VideoReader:
                 f"it was fitted into {first}, with bars where they differ"
             )
         size = self._container.size
-        if self._read_to < _END_SHARE * size and size - self._read_to > _END_BYTES:
+        behind = film_behind(self._path, self._read_to) if self._read_to < _END_SHARE * size else 0
+        if behind > max((1 - _END_SHARE) * size, _END_BYTES):
             share = round(100 * self._read_to / size)
             self._notes.append(
                 f"only the first {share} % of the file could be read as one video; the rest was left out"
@@ -313,7 +315,8 @@ class VideoReader:
             )
             return  # what such a file promises of its length is wrong
         length = self._length_s()
-        start = (self._container.start_time or 0) / av.time_base - float(self._start)
+        # Kinds of files differ in whether the time before the first packet is a part of the length.
+        start = min((self._container.start_time or 0) / av.time_base - float(self._start), 0.0)
         if length is not None and self._last_s < start + length - _END_SLACK_S:
             self._notes.append(
                 f"the file is cut off: it promises {length:.1f} s, {self._last_s - start:.1f} s could be read"

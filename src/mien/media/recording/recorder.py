@@ -17,10 +17,11 @@ import av
 import structlog
 
 from mien.errors import OutputError
-from mien.media.codecs.encoded import VIDEO_CLOCK_RATE, EncodedAudio, ReceivedFrame, VideoCodec
+from mien.media.codecs.encoded import VIDEO_CLOCK_RATE, EncodedAudio, EncodedFrame, VideoCodec
 from mien.media.recording.part import part_of
 from mien.media.recording.recovery import recover
 from mien.media.recording.segment import FILE_KINDS, Segment, shape_of
+from mien.rate_limit import LogThrottle
 
 __all__ = ["KEYFRAME_EVERY_S", "Recorder", "RecordingLimits", "recover"]
 
@@ -71,7 +72,6 @@ class Recorder:
 
     Attributes:
         dropped: Pictures that were left out since the first keyframe.
-        gaps: How often it happened.
         ended: Why the recording ended by itself: "size" or "time"; None while it goes on.
     """
 
@@ -90,7 +90,7 @@ class Recorder:
         if not folder.is_dir():
             raise OutputError(f"there is no folder {folder} to record into")
         self.dropped = 0
-        self.gaps = 0
+        self._gaps = LogThrottle()
         self.ended: str | None = None
         self._folder = folder
         self._name = name
@@ -102,7 +102,7 @@ class Recorder:
 
         # What the feeding threads share with ours.
         self._changed = threading.Condition()
-        self._waiting: deque[ReceivedFrame | EncodedAudio] = deque()
+        self._waiting: deque[EncodedFrame | EncodedAudio] = deque()
         self._waiting_bytes = 0
         self._closing = False
         self._in_step = False
@@ -121,11 +121,16 @@ class Recorder:
         want_keyframe()
 
     @property
+    def gaps(self) -> int:
+        """How often pictures were left out."""
+        return self._gaps.times
+
+    @property
     def files(self) -> tuple[Path, ...]:
         """The finished files, in order."""
         return tuple(self._files)
 
-    def put_frame(self, frame: ReceivedFrame) -> None:
+    def put_frame(self, frame: EncodedFrame) -> None:
         """Record a picture; those of other layers than the best are not wanted."""
         if frame.layer != 0:
             return
@@ -164,10 +169,10 @@ class Recorder:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
-    def _is_full(self, item: ReceivedFrame | EncodedAudio) -> bool:
+    def _is_full(self, item: EncodedFrame | EncodedAudio) -> bool:
         return bool(self._waiting) and self._waiting_bytes + len(item.data) > self._limits.queue_bytes
 
-    def _queue(self, item: ReceivedFrame | EncodedAudio) -> None:
+    def _queue(self, item: EncodedFrame | EncodedAudio) -> None:
         self._waiting.append(item)
         self._waiting_bytes += len(item.data)
         self._changed.notify()
@@ -175,8 +180,7 @@ class Recorder:
     def _leave_out_until_keyframe(self, why: str) -> None:
         """Note a gap. Everything between here and the next keyframe would build on what is missing."""
         self._in_step = False
-        self.gaps += 1
-        if self.gaps & (self.gaps - 1) == 0:
+        if self._gaps.count():
             log.warning("recording_has_gap", why=why, times=self.gaps)
 
     # Our thread ---------------------------------------------------------------------------------------------
@@ -190,7 +194,7 @@ class Recorder:
                 item = self._waiting.popleft()
                 self._waiting_bytes -= len(item.data)
             try:
-                if isinstance(item, ReceivedFrame):
+                if isinstance(item, EncodedFrame):
                     self._write_frame(item)
                 else:
                     self._write_audio(item)
@@ -198,7 +202,7 @@ class Recorder:
                 self._give_up_segment(error)
         self._finish_segment()
 
-    def _write_frame(self, frame: ReceivedFrame) -> None:
+    def _write_frame(self, frame: EncodedFrame) -> None:
         if frame.is_keyframe:
             shape = shape_of(self._codec, frame.data)
             if self._segment is not None and self._segment.shape != shape:
@@ -222,7 +226,7 @@ class Recorder:
         if self._segment is not None:
             self._segment.add_audio(audio)
 
-    def _begin_segment(self, keyframe: ReceivedFrame, shape: bytes) -> None:
+    def _begin_segment(self, keyframe: EncodedFrame, shape: bytes) -> None:
         path = self._free_path()
         self._segment = Segment(path, self._codec, keyframe, shape, audio=self._with_audio)
         for audio in self._recent_audio:

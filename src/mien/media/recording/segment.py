@@ -10,7 +10,7 @@ import av
 from av.container import OutputContainer
 from av.stream import Stream
 
-from mien.media.codecs.encoded import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE, EncodedAudio, ReceivedFrame, VideoCodec
+from mien.media.codecs.encoded import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE, EncodedAudio, EncodedFrame, VideoCodec
 from mien.media.recording.part import PartFile, part_of
 
 _WRITE_BYTES: Final = 1 << 20
@@ -53,7 +53,7 @@ class Segment:
         audio: Whether there is a track for sound.
     """
 
-    def __init__(self, path: Path, codec: VideoCodec, keyframe: ReceivedFrame, shape: bytes, *, audio: bool) -> None:
+    def __init__(self, path: Path, codec: VideoCodec, keyframe: EncodedFrame, shape: bytes, *, audio: bool) -> None:
         kind = FILE_KINDS[codec]
         self.path = path
         self.shape = shape
@@ -82,7 +82,7 @@ class Segment:
         """Bytes of whole fragments."""
         return self._file.whole
 
-    def add_frame(self, frame: ReceivedFrame) -> None:
+    def add_frame(self, frame: EncodedFrame) -> None:
         """Append a picture."""
         self._add(self._video, frame.data, frame.pts - self._zero_pts, is_keyframe=frame.is_keyframe)
 

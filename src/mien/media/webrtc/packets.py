@@ -1,6 +1,6 @@
 """Pictures and sound cut into RTP packets, once for all viewers.
 
-    ReceivedFrame ─► Packetiser ─► PackedFrame ─► Departure ─► Template, one for each Layout
+    EncodedFrame ─► Packetiser ─► PackedFrame ─► Departure ─► Template, one for each Layout
                       cut              shared        a slice,      what viewers of one
                       into payloads    history       leaving now   negotiation have in common
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-from mien.media.codecs.encoded import EncodedAudio, ReceivedFrame, VideoCodec
+from mien.media.codecs.encoded import EncodedAudio, EncodedFrame, VideoCodec
 
 MAX_PAYLOAD: Final = 1160
 """Bytes of an RTP payload. With headers, a TURN header and IPv6 a packet stays below the 1280 that every
@@ -81,7 +81,7 @@ class Packetiser:
         self.codec = codec
         self._parameter_sets: dict[int, list[bytes]] = {}
 
-    def picture(self, picture: ReceivedFrame) -> PackedFrame:
+    def picture(self, picture: EncodedFrame) -> PackedFrame:
         """Cut a picture; one of no bytes gives no payloads."""
         if self.codec is VideoCodec.VP8:
             payloads = _cut_vp8(picture.data)
@@ -95,7 +95,7 @@ class Packetiser:
             has_picture_id=self.codec is VideoCodec.VP8,
         )
 
-    def _with_parameter_sets(self, picture: ReceivedFrame) -> list[bytes]:
+    def _with_parameter_sets(self, picture: EncodedFrame) -> list[bytes]:
         units = [unit for unit in _START_CODE.split(picture.data) if unit and unit[0] & 31 not in {_AUD, _FILLER}]
         if picture.is_keyframe:
             own = [unit for unit in units if unit[0] & 31 in {_SPS, _PPS}]

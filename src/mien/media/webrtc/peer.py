@@ -21,7 +21,7 @@ from mien.errors import IceRestartError, MienError, SdpError, SdpLimitError
 from mien.media.codecs.encoded import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE
 from mien.media.webrtc.aiortc_internals import allow_checks, harden, neighbours, widen_dtls
 from mien.media.webrtc.ice.candidates import Candidate, is_fit
-from mien.media.webrtc.sdp.parse import MAX_CANDIDATES, Fragment, Offer, answer_to, is_dtls_client
+from mien.media.webrtc.sdp.parse import MAX_CANDIDATES, Fragment, Offer, answer_to
 
 log = structlog.get_logger()
 
@@ -53,6 +53,29 @@ def codecs(kind: str, *names: str) -> list[RTCRtpCodecCapability]:
     return sorted(found, key=lambda codec: wanted.index(codec.mimeType.lower()))
 
 
+def open_connection(ice_servers: Sequence[IceServer], *, rsa_too: bool) -> RTCPeerConnection:
+    """Return a new peer connection whose media share one transport.
+
+    Args:
+        ice_servers: To find the far end.
+        rsa_too: As in `widen_dtls`.
+    """
+    # Explicit always: without a list aiortc asks a public STUN server.
+    servers = [RTCIceServer(server.url, server.username, server.credential) for server in ice_servers]
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=servers, bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
+    widen_dtls(connection, rsa_too=rsa_too)
+    return connection
+
+
+async def close_connection(connection: RTCPeerConnection) -> None:
+    """Close a peer connection, or leave it to the collector where that takes too long; safe to call twice."""
+    try:
+        async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+            await connection.close()
+    except TimeoutError:
+        log.warning("peer_close_timed_out")
+
+
 class Peer(ABC):
     """One peer connection that answers an offer. Subclasses add their transceivers in `_prepare`.
 
@@ -60,16 +83,13 @@ class Peer(ABC):
         connected: Set once media can flow.
         gone: Set when it is over, by the far end, by a failure, or by `leave`.
         settled: Set with the first of the two.
+        payload_types: What the answer takes, by kind: numbers and names of codecs.
     """
 
     def __init__(self, offer: Offer, ice_servers: Sequence[IceServer]) -> None:
-        # Explicit always: without a list aiortc asks a public STUN server.
-        servers = [RTCIceServer(server.url, server.username, server.credential) for server in ice_servers]
-        self.connection = RTCPeerConnection(
-            RTCConfiguration(iceServers=servers, bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
-        )
-        widen_dtls(self.connection, rsa_too=is_dtls_client(offer.text))
+        self.connection = open_connection(ice_servers, rsa_too=offer.is_dtls_client)
         self.offer = offer
+        self.payload_types: dict[str, dict[int, str]] = {}
         self.connected = asyncio.Event()
         self.gone = asyncio.Event()
         self.settled = asyncio.Event()
@@ -91,6 +111,7 @@ class Peer(ABC):
             await self._add(self.offer.candidates)
             await self.connection.setLocalDescription(await self.connection.createAnswer())
             answer = answer_to(self.offer, self.connection.localDescription.sdp)
+            self.payload_types = answer.payload_types
         except MienError:
             await self.close()
             raise
@@ -99,7 +120,7 @@ class Peer(ABC):
             await self.close()
             raise SdpError(f"the offer cannot be answered: {type(error).__name__}: {error}"[:300]) from error
         harden(self.connection)
-        return answer
+        return answer.text
 
     async def trickle(self, fragment: Fragment) -> None:
         """Add remote candidates.
@@ -136,11 +157,7 @@ class Peer(ABC):
     async def close(self) -> None:
         """Close the connection; safe to call twice."""
         self.leave()
-        try:
-            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
-                await self.connection.close()
-        except TimeoutError:
-            log.warning("peer_close_timed_out")
+        await close_connection(self.connection)
 
     def leave(self) -> None:
         """Let whoever serves this peer close it."""

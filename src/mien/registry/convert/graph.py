@@ -6,17 +6,17 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
-from mien.inference.card import Axis, Card
+from mien.inference.card import Axis, Card, Dtype
 
 _OPSET = 17
 _IR_VERSION = 8  # what opset 17 shipped with; every onnxruntime since 1.12 reads it
 
 
-def tensor_info(name: str, shape: Sequence[Axis]) -> onnx.ValueInfoProto:
-    """Describe a float32 tensor at the edge of a graph."""
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape))
+def tensor_info(name: str, shape: Sequence[Axis], dtype: Dtype = "float32") -> onnx.ValueInfoProto:
+    """Describe a tensor at the edge of a graph."""
+    return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), list(shape))
 
 
 class Graph:
@@ -70,7 +70,7 @@ class Graph:
         graph = helper.make_graph(
             self._nodes,
             card.id,
-            [tensor_info(card.input.name, card.input.shape)],
+            [tensor_info(card.picture.name, card.picture.shape)],
             [tensor_info(promised.name, promised.shape) for promised in card.outputs],
             self._constants,
         )

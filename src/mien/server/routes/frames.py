@@ -44,7 +44,10 @@ from mien.server.routes.broadcasts import DelayFrames, WantedPolicy, completed
 log = structlog.get_logger()
 router = APIRouter()
 
+PATH: Final = "/ws/frames"
 _NUMBER: Final = struct.Struct("!Q")
+_MAX_WISH_LETTERS: Final = 16 * 1024
+"""A message may be as large as a picture, but JSON of that size would take the event loop a second."""
 _STATS_EVERY_S: Final = 1.0
 _SEND_TIMEOUT_S: Final = 5.0
 _CLOSE_CODES: Final[dict[type[Exception], int]] = {
@@ -64,7 +67,7 @@ class FramesIn(BaseModel):
     token: str | None = Field(default=None, max_length=512, description="The operator's, for who cannot set headers.")
 
 
-@router.websocket("/ws/frames")
+@router.websocket(PATH)
 async def frames(socket: WebSocket) -> None:
     """Carry one client's exchange of pictures."""
     await socket.accept()
@@ -77,7 +80,7 @@ async def frames(socket: WebSocket) -> None:
         error = _first(errors)
         code = _CLOSE_CODES.get(type(error), status.WS_1008_POLICY_VIOLATION)
         if socket.application_state is WebSocketState.CONNECTED:
-            with contextlib.suppress(RuntimeError):  # the client was faster
+            with contextlib.suppress(RuntimeError, WebSocketDisconnect):  # the client was faster
                 await socket.send_json(_problem(error))
                 await socket.close(code, _problem(error)["code"])
 
@@ -159,6 +162,8 @@ class _Exchange:
     async def _read_spec(self, message: str | bytes) -> FramesIn:
         if isinstance(message, bytes):
             raise InputError("the first message must be JSON that says what to do with the pictures")
+        if len(message) > _MAX_WISH_LETTERS:
+            raise InputError(f"what to do with the pictures is said in {_MAX_WISH_LETTERS} letters, got {len(message)}")
         return FramesIn.model_validate_json(message)
 
     async def _take(self, message: str | bytes, session: FrameSession) -> None:

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.vision.analysis.detector import MULTIPLE, SURE, SUSPECT, Detector, suppress
+from mien.vision.analysis.newcomers import STIR, Newcomers
 from mien.vision.analysis.redetection import Check, roll_of
+from mien.vision.analysis.tracker import ASKEW, SAME_FACE_TWICE, iou, turned_by
 from mien.vision.types import Box, Detection, Image
 
 FAR_FACE, CUT_FACE, EDGE = 0.25, 0.1, 0.01
@@ -23,16 +25,24 @@ PART_ZOOM = 0.65
 """Parts of a 720p frame are seen at this scale: a face of 32 px then has 20, from which the network is sure."""
 PART_SIDES = (320, 416)
 """Bounds of what a part is scaled to: a look at 1080p takes half as long again, at 4K no longer."""
-STIR = 5.0
-"""Change of a thumbnail's cell, of 255, that a newcomer may have made. In noise as strong all parts are equal."""
 HASTE_FRAMES, TURNED_HASTE_FRAMES = 4, 60
 """A part in which something stirred is looked at as if it had waited for so much longer, upright and turned."""
 TURNED_AT_FIRST = 2
 """So many turned looks are added to each frame of a new scene, until everything was seen turned."""
+NEWCOMER_SIDE, NEWCOMER_COST, LOAN = 128, 1.4, 3.0
+"""Where something has just come in is seen at this size, turned each of three ways at once, which takes as long as so
+many turned looks at parts. They are saved afterwards, of the looks due every second one; while as many as the loan are
+not, newcomers wait."""
 SUSPECTS = 3
 """So many doubtful faces of one frame are looked at more closely, the likeliest first."""
 NEAR_SUSPECTS = 1
 """So many of the doubtful ones that the look with room around the frame sees, beside those."""
+MIDDLE, MOST_OF_IT = 0.2, 0.6
+"""The quick detector, shown an upright face on its side, often sees a larger one that lies around it (in one of six
+turned looks with room around the frame): then the middles are so near, in shares of the larger, and it holds so much
+of the upright one. In a face that does lie behind another, so little would be left to see."""
+KNOWN = 0.3
+"""Overlap (of the union) from which a doubtful face is at the place of one that is followed already."""
 SURE_TURNED = 0.5
 """Least score of a face seen in a turned picture only: from there, shoulders, shoes and hands look like faces."""
 
@@ -74,8 +84,8 @@ class TileSchedule:
 
     The whole picture is seen small in every second frame, and smaller still with room around it in the others (faces
     as large as the frame and larger); its parts take turns (far faces), those first in which something stirs; and now
-    and then the whole or a part is seen turned by a quarter (faces that lie or stand on their head). `sweep` is
-    everything at once: for first frames and cuts.
+    and then the whole or a part is seen turned by a quarter (faces that lie or stand on their head), and at once the
+    place where something has come in. `sweep` is everything at once: for first frames and cuts.
 
     Args:
         size_wh: Size of the frames.
@@ -112,13 +122,16 @@ class TileSchedule:
         self._waits = np.arange(len(self._parts), 0.0, -1)
         self._turned = _TurnedTiles(self._whole, self._near, self._parts)
         self._parts_in_two, self._turned_in_six, self._sweep_turned = parts_in_two, turned_in_six, sweep_turned
-        self._frame = self._soon = 0
+        self._newcomers = Newcomers(size_wh)
+        self._frame = self._soon = self._due = 0
+        self._owed = 0.0
 
-    def tiles(self, change: NDArray[np.float32] | None = None) -> list[Tile]:
+    def tiles(self, change: NDArray[np.float32] | None = None, known: Sequence[Box] = ()) -> list[Tile]:
         """Return what to look at in the next frame; may be nothing.
 
         Args:
             change: How much each cell of a thumbnail of the frame changed, 0 to 255, where that is known.
+            known: Faces that are followed already: what stirs there is no newcomer.
         """
         stirs = np.array([change is not None and self._stir(tile, change) > STIR for tile in self._parts])
         self._turned.wait(stirs)
@@ -128,9 +141,27 @@ class TileSchedule:
         now, self._soon = min(self._soon, TURNED_AT_FIRST), max(0, self._soon - TURNED_AT_FIRST)
         so_far, with_this = (3 + self._turned_in_six * frame for frame in (self._frame, self._frame + 1))
         now += with_this // 6 - so_far // 6
-        tiles += [self._turned.next() for _ in range(now)]
+        if change is not None:
+            self._newcomers.watch(change, known)
+        tiles += self._at_newcomer()
+        tiles += [self._turned.next() for _ in range(now) if not self._is_saved()]
         self._frame += 1
         return tiles
+
+    def _at_newcomer(self) -> list[Tile]:
+        """Return the looks that see the place where something came in turned each way, while that can be afforded."""
+        place = self._newcomers.next() if self._owed < LOAN else None
+        if place is None:
+            return []
+        self._owed += NEWCOMER_COST
+        return [Tile(place, NEWCOMER_SIDE, quarter_turns=turns) for turns in (1, 3, 2)]
+
+    def _is_saved(self) -> bool:
+        """Tell whether a turned look that is due was taken before, at a newcomer."""
+        self._due += 1
+        saved = self._due % 2 == 1 and self._owed >= 1
+        self._owed -= saved
+        return saved
 
     def _most_urgent(self, count: int, stirs: NDArray[np.bool_]) -> list[Tile]:
         """Return the parts that waited longest, and sooner those in which something stirs."""
@@ -152,6 +183,7 @@ class TileSchedule:
             turned: See everything turned, too, whatever it costs.
         """
         self._frame += 1
+        self._newcomers.forget()
         self._waits[:] = np.arange(len(self._parts), 0.0, -1)
         self._soon = 0 if self._sweep_turned else len(self._turned)  # who comes next is soon looked for, too
         return [*self._upright, *(self._lying if turned or self._sweep_turned else [])]
@@ -242,6 +274,7 @@ class TiledDetector:
         redetect: Looks more closely at what is doubtful.
         keen: Looks where a look asks for the slower detector; None leaves those to `detector`, too.
         checks: Look at doubtful faces that the glance does not see, each in its own way, from a size in pixels on.
+        apart: Tell a face that lies around a known one from that one seen askew; none takes its word as any other's.
         suspect: Least score of what is doubtful; below it nothing is looked at more closely.
         sure: Least score of what needs no closer look, as `detector` scores.
     """
@@ -253,15 +286,23 @@ class TiledDetector:
         keen: Detector | None = None,
         *,
         checks: Sequence[tuple[Check, float]] = (),
+        apart: Sequence[Check] = (),
         suspect: float = SUSPECT,
         sure: float = SURE,
     ) -> None:
         self._detector, self._redetect, self._keen = detector, redetect, keen or detector
-        self._checks, self._suspect, self._sure = checks, suspect, sure
+        self._checks, self._apart, self._suspect, self._sure = checks, apart, suspect, sure
 
-    def __call__(self, image: Image, tiles: Sequence[Tile]) -> list[Detection]:
-        """Return the faces seen by any of `tiles`, each once, best first."""
+    def __call__(self, image: Image, tiles: Sequence[Tile], known: Sequence[Box] = ()) -> list[Detection]:
+        """Return the faces seen by any of `tiles`, each once, best first.
+
+        Args:
+            image: RGB frame.
+            tiles: Where to look.
+            known: Faces that are followed already: what is doubtful elsewhere takes its closer look first.
+        """
         found: list[Detection] = []
+        lying: list[tuple[Detection, Tile]] = []
         doubtful: dict[bool, list[Detection]] = {True: [], False: []}
         for tile in tiles:
             x0, y0, x1, y1 = tile.part_xyxy
@@ -273,14 +314,27 @@ class TiledDetector:
                 threshold=SURE if self._redetect is None else SUSPECT if tile.keen else self._suspect,
             )
             for face in (_shifted(face, x0, y0) for face in faces):
-                if _belongs(face, tile, image):
+                if not _belongs(face, tile, image):
+                    continue
+                if self._apart and not tile.keen and tile.quarter_turns % 2:
+                    lying.append((face, tile))
+                else:
                     (found if self._is_sure(face, tile) else doubtful[tile.keen]).append(face)
+        inner = [*known, *(face.box_xyxy for face in found)]
+        for face, tile in lying:
+            around = [box for box in inner if _is_around(face.box_xyxy, box)]
+            if not around:
+                (found if self._is_sure(face, tile) else doubtful[tile.keen]).append(face)
+            elif self._is_apart(image, face, around):
+                found.append(face)
         sure = _once(found)
-        known = {id(face) for face in sure}
+        surely = {id(face) for face in sure}
         suspects = [
             face
             for keen, most in ((True, SUSPECTS), (False, NEAR_SUSPECTS))
-            for face in [face for face in _once(sure + doubtful[keen]) if id(face) not in known][:most]
+            for face in _unknown_first(
+                [face for face in _once(sure + doubtful[keen]) if id(face) not in surely], known
+            )[:most]
         ]
         closer = [seen for face in suspects if (seen := self._confirm(image, face)) is not None]
         return _once(sure + closer) if closer else sure
@@ -291,6 +345,18 @@ class TiledDetector:
             return True
         least = SURE if tile.keen else self._sure
         return face.score >= max(least, SURE_TURNED if tile.quarter_turns else SURE)
+
+    def _is_apart(self, image: Image, face: Detection, inner: Sequence[Box]) -> bool:
+        """Tell whether what lies around known faces is one itself: something else sees it so turned, and not them."""
+        for check in self._apart:
+            seen = check(image, face.box_xyxy, roll_of(face), threshold=SURE)
+            if (
+                seen is not None
+                and turned_by(roll_of(seen), roll_of(face)) <= ASKEW
+                and all(iou(seen.box_xyxy, face.box_xyxy) > iou(seen.box_xyxy, box) for box in inner)
+            ):
+                return True
+        return False
 
     def _confirm(self, image: Image, suspect: Detection) -> Detection | None:
         """Return what a closer look sees there; it must be as sure as the first look at any other face."""
@@ -310,6 +376,25 @@ def _once(found: list[Detection]) -> list[Detection]:
     boxes = np.array([face.box_xyxy for face in found], np.float32).reshape(-1, 4)
     scores = np.array([face.score for face in found], np.float32)
     return [found[i] for i in suppress(boxes, scores)]
+
+
+def _is_around(box: Box, inner: Box) -> bool:
+    """Tell whether one box is the larger and lies around the middle of the other, and most of it."""
+    size, inner_size = box[2:] - box[:2], inner[2:] - inner[:2]
+    apart = np.abs(box[:2] + box[2:] - inner[:2] - inner[2:]) / 2
+    both = np.minimum(box[2:], inner[2:]) - np.maximum(box[:2], inner[:2])
+    return bool(
+        (apart <= MIDDLE * size).all()
+        and (both > 0).all()
+        and both.prod() >= MOST_OF_IT * inner_size.prod()
+        and iou(box, inner) <= SAME_FACE_TWICE
+        and size.prod() > inner_size.prod()
+    )
+
+
+def _unknown_first(suspects: list[Detection], known: Sequence[Box]) -> list[Detection]:
+    """Return suspects so that those at the place of a known face come last: the tracker looks there by itself."""
+    return sorted(suspects, key=lambda seen: any(iou(seen.box_xyxy, box) >= KNOWN for box in known))
 
 
 def _belongs(face: Detection, tile: Tile, image: Image) -> bool:

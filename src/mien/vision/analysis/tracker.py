@@ -126,6 +126,11 @@ class FaceTracker:
         self._next_id = 1
         self._at: float | None = None
 
+    @property
+    def seen_xyxy(self) -> list[Box]:
+        """The boxes of the faces that the last frame showed."""
+        return [track.box_xyxy for track in self._tracks if track.seen]
+
     def forget(self) -> None:
         """Drop every face track, as after a cut. Numbers are not used again."""
         self._tracks = []
@@ -322,8 +327,7 @@ def _is_again(track: FaceTrack, seen: Detection) -> bool:
 
 def _is_askew(track: FaceTrack, seen: Detection) -> bool:
     """Tell whether a detection is a face that this frame showed better, seen by a look that was turned."""
-    turn = abs((roll_of(seen) - track.roll + np.pi) % (2 * np.pi) - np.pi)
-    if track.mesh is None or track.unaided > 0 or turn <= ASKEW:
+    if track.mesh is None or track.unaided > 0 or turned_by(roll_of(seen), track.roll) <= ASKEW:
         return False
     if iou(seen.box_xyxy, track.box_xyxy) > SAME_FACE_TWICE:  # the quick detector sees upright faces lying, and well
         return True
@@ -331,6 +335,11 @@ def _is_askew(track: FaceTrack, seen: Detection) -> bool:
         return False
     size = _area(track.box_xyxy)
     return _area(seen.box_xyxy) >= size and _intersection(seen.box_xyxy, track.box_xyxy) >= SAME_FACE_ASKEW * size
+
+
+def turned_by(a: float, b: float) -> float:
+    """Return by how much two rolls differ, in radians."""
+    return float(abs((a - b + np.pi) % (2 * np.pi) - np.pi))
 
 
 def lies_on(mesh: Mesh, seen: Detection) -> bool:

@@ -59,6 +59,19 @@ def test_what_was_encoded_is_what_is_seen(codec):
 
 
 @every_codec
+@pytest.mark.parametrize("size_wh", [(320, 238), (322, 242), (318, 270), (34, 18)])
+def test_a_picture_of_any_even_size_keeps_its_colours(codec, size_wh):
+    drawn = np.empty((*size_wh[::-1], 3), np.uint8)
+    drawn[:] = (210, 120, 40)
+    drawn[: size_wh[1] // 2] = (40, 120, 210)
+    encoder, decode = codec(epoch=0.0), Decoder(codec)
+    frame = decode(encoder.encode(TreatedPlanes(TreatedFrame(drawn, at=0.0)), at=0.0))
+    assert (frame.width, frame.height) == size_wh
+    edges = frame.to_ndarray(format="rgb24")[[0, 2, 4, -4, -1]].mean(axis=1)
+    assert np.abs(edges - drawn[[0, 2, 4, -4, -1]].mean(axis=1)).max() < 20
+
+
+@every_codec
 def test_the_first_picture_and_every_one_asked_for_is_a_keyframe(codec):
     encoder = codec(epoch=0.0)
     keys = [encoder.encode(planes(n), at=n / 30, keyframe=n == 5).is_keyframe for n in range(8)]

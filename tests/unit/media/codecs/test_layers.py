@@ -153,5 +153,5 @@ def test_a_camera_picture_reaches_no_rung(layer_encoders):
 
 
 def test_there_are_two_rungs(layer_encoders):
-    with pytest.raises(ValueError, match="every_layer 0 to 1, got \\[2\\]"):
+    with pytest.raises(ValueError, match="there are the layers 0 to 1, got \\[2\\]"):
         layer_encoders.set_audience(frozenset({2}))

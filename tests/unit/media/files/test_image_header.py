@@ -1,5 +1,6 @@
 import io
 import struct
+import time
 
 import pytest
 from PIL import Image
@@ -81,3 +82,26 @@ def test_no_beginning_of_a_photo_breaks_the_reader_of_headers(form):
 )
 def test_a_header_that_never_ends_is_given_up(data):
     assert photo_size(data) is None
+
+
+def test_fill_bytes_before_a_marker_are_passed_over():
+    photo = encoded("JPEG")
+    assert photo_size(photo[:2] + b"\xff" * 300 + photo[2:]) == (640, 480)
+
+
+@pytest.mark.parametrize(
+    "photo",
+    [
+        pytest.param(b"\xff\xd8" + b"\xff" * 12_000_000, id="fill bytes"),
+        pytest.param(b"\xff\xd8" + b"\xff\xe1\0\x02" * 3_000_000, id="empty segments"),
+        pytest.param(
+            b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + box(b"meta", bytes(4) + box(b"iprp", b"") * 365) * 4096,
+            id="boxes in boxes",
+        ),
+    ],
+)
+def test_a_header_that_does_not_come_to_the_point_is_given_up(photo):
+    """The event loop reads it: it may cost some milliseconds, and these would take a second."""
+    began = time.thread_time()
+    assert photo_size(photo) is None
+    assert time.thread_time() - began < 0.15

@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from mien.errors import OutputError
-from mien.media.codecs.encoded import ReceivedFrame, VideoCodec
+from mien.media.codecs.encoded import EncodedFrame, VideoCodec
 from mien.media.recording.recorder import Recorder, RecordingLimits, recover
 from support.broadcasts import FLASH_S, FPS, Broadcast
 
@@ -23,7 +23,7 @@ every_codec = pytest.mark.parametrize("codec", list(VideoCodec))
 
 def feed(recorder, broadcast, seconds):
     for item in broadcast.run(seconds):
-        if isinstance(item, ReceivedFrame):
+        if isinstance(item, EncodedFrame):
             recorder.put_frame(item)
         else:
             recorder.put_audio(item)
@@ -128,7 +128,7 @@ def test_older_files_are_never_touched(tmp_path):
 
 @every_codec
 def test_without_sound_there_is_no_track_for_it(tmp_path, codec):
-    path = record(tmp_path, Broadcast(codec), codec, 3.0, sound=False).files[0]
+    path = record(tmp_path, Broadcast(codec), codec, 3.0, audio=False).files[0]
     with av.open(str(path)) as container:
         assert [stream.type for stream in container.streams] == ["video"]
     assert len(decoded(path)[0]) == 3 * FPS
@@ -138,10 +138,10 @@ def test_sound_out_of_order_is_left_out(tmp_path):
     broadcast = Broadcast(VideoCodec.VP8)
     recorder = Recorder(tmp_path, "show", codec=VideoCodec.VP8, want_keyframe=broadcast.want_keyframe)
     items = list(broadcast.run(1.0))
-    sounds = [item for item in items if not isinstance(item, ReceivedFrame)]
+    sounds = [item for item in items if not isinstance(item, EncodedFrame)]
     sounds[20], sounds[21] = sounds[21], sounds[20]
     for item in items:
-        if isinstance(item, ReceivedFrame):
+        if isinstance(item, EncodedFrame):
             recorder.put_frame(item)
     for sound in sounds:
         recorder.put_audio(sound)
@@ -173,7 +173,7 @@ def test_a_recording_ends_at_its_limits(tmp_path, codec, limits, why):
 @every_codec
 def test_what_a_slow_disk_cannot_take_is_left_out_up_to_the_next_keyframe(tmp_path, codec):
     broadcast = Broadcast(codec)
-    pictures = [item for item in broadcast.run(4.0) if isinstance(item, ReceivedFrame)]
+    pictures = [item for item in broadcast.run(4.0) if isinstance(item, EncodedFrame)]
     with capture_logs() as logs:
         recorder = Recorder(
             tmp_path,
@@ -201,14 +201,14 @@ def test_what_a_slow_disk_cannot_take_is_left_out_up_to_the_next_keyframe(tmp_pa
 CHILD = """
 import sys, time
 from pathlib import Path
-from mien.media.codecs.encoded import ReceivedFrame, VideoCodec
+from mien.media.codecs.encoded import EncodedFrame, VideoCodec
 from mien.media.recording.recorder import Recorder
 from support.broadcasts import Broadcast
 codec = VideoCodec(sys.argv[2])
 broadcast = Broadcast(codec)
 recorder = Recorder(Path(sys.argv[1]), "show", codec=codec, want_keyframe=broadcast.want_keyframe)
 for item in broadcast.run(600):
-    (recorder.put_picture if isinstance(item, ReceivedFrame) else recorder.put_sound)(item)
+    (recorder.put_frame if isinstance(item, EncodedFrame) else recorder.put_audio)(item)
     time.sleep(0.002)
 """
 
@@ -295,7 +295,7 @@ FULL_DISK = """
 import resource, sys, time
 from pathlib import Path
 from mien.media.recording import recorder as module
-from mien.media.codecs.encoded import ReceivedFrame, VideoCodec
+from mien.media.codecs.encoded import EncodedFrame, VideoCodec
 from support.broadcasts import Broadcast
 module._RETRY_S = 0.0
 resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
@@ -303,7 +303,7 @@ codec = VideoCodec(sys.argv[2])
 broadcast = Broadcast(codec)
 recorder = module.Recorder(Path(sys.argv[1]), "show", codec=codec, want_keyframe=broadcast.want_keyframe)
 for item in broadcast.run(24):
-    (recorder.put_picture if isinstance(item, ReceivedFrame) else recorder.put_sound)(item)
+    (recorder.put_frame if isinstance(item, EncodedFrame) else recorder.put_audio)(item)
     time.sleep(0.001)
 assert recorder.close(timeout_s=20)
 print(recorder.dropped, recorder.gaps, *[path.name for path in recorder.files])

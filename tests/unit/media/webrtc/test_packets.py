@@ -6,14 +6,14 @@ from aiortc.codecs.vpx import VpxPayloadDescriptor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mien.media.codecs.encoded import EncodedAudio, ReceivedFrame, VideoCodec
+from mien.media.codecs.encoded import EncodedAudio, EncodedFrame, VideoCodec
 from mien.media.webrtc.packets import MAX_PAYLOAD, PackedFrame, PacketBatch, Packetiser, layout, pack_audio
 
 EXTENSION = bytes.fromhex("bede0002103032000000 0000")
 
 
 def picture(data, **more):
-    return ReceivedFrame(data, 3000, **({"is_keyframe": False} | more))
+    return EncodedFrame(data, 3000, **({"is_keyframe": False} | more))
 
 
 def unit(kind, size, *, importance=3):

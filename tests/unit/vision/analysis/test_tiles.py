@@ -5,6 +5,8 @@ import pytest
 
 from mien.vision.analysis.detector import CenterFaceDetector
 from mien.vision.analysis.tiles import (
+    LOAN,
+    NEWCOMER_COST,
     Pace,
     Tile,
     TiledDetector,
@@ -86,6 +88,41 @@ def test_where_something_stirred_is_seen_turned_before_all_else():
     seen = [tile for stirs in (change, *[None] * 7) for tile in schedule.tiles(stirs) if tile.quarter_turns]
     corner = overlapping_parts((1280, 720), 3)[2]
     assert {tile.quarter_turns for tile in seen if tile.part_xyxy == corner} == {1, 2, 3}
+
+
+def newcomer(number):
+    """Return a change of the thumbnail where nothing has stirred for long."""
+    change = np.zeros((36, 64), np.float32)
+    row, col = divmod(number * 7 % 48, 8)
+    change[row * 6 + 1 : row * 6 + 5, col * 8 + 1 : col * 8 + 5] = 60
+    return change
+
+
+@pytest.mark.parametrize("pace", list(Pace))
+def test_where_something_has_just_come_in_is_seen_turned_each_way_at_once_and_closely(pace):
+    schedule = moving((1280, 720), pace)
+    for _ in range(40):
+        schedule.tiles(np.zeros((36, 64), np.float32))
+    seen = [tile for tile in schedule.tiles(newcomer(9)) if tile.quarter_turns and tile.long_side < 320]
+    assert [tile.quarter_turns for tile in seen] == [1, 3, 2]
+    x0, y0, x1, y1 = seen[0].part_xyxy
+    assert (x0 < 1140, x1 > 1220) == (True, True)
+    assert (y0 < 140, y1 > 220) == (True, True)
+    assert x1 - x0 <= 130
+
+
+@pytest.mark.parametrize("pace", list(Pace))
+def test_looks_at_newcomers_are_saved_afterwards_and_the_others_still_come_by(pace):
+    calm, busy = moving((1280, 720), pace), moving((1280, 720), pace)
+    still = np.zeros((36, 64), np.float32)
+    plain = [tile for _ in range(600) for tile in calm.tiles(still) if tile.quarter_turns]
+    tiles = [tile for number in range(600) for tile in busy.tiles(newcomer(number)) if tile.quarter_turns]
+    at_parts = [tile for tile in tiles if tile.long_side >= 192]
+    at_newcomers = (len(tiles) - len(at_parts)) / 3 * NEWCOMER_COST
+    assert at_newcomers > 0.4 * len(plain)
+    assert len(at_parts) + at_newcomers == pytest.approx(len(plain), abs=LOAN + NEWCOMER_COST + 1)
+    assert len(at_parts) >= len(plain) // 2
+    assert set(plain) <= set(at_parts)
 
 
 def test_the_whole_and_every_part_are_seen_turned_each_way_in_the_end():
@@ -219,3 +256,71 @@ def test_a_doubtful_face_is_reported_if_a_closer_look_is_sure(closer):
     )
     found = finder(np.zeros((64, 64, 3), np.uint8), [Tile((0, 0, 64, 64), 64)])
     assert found == ([] if closer is None else [closer])
+
+
+def test_closer_looks_go_first_where_nobody_is_followed():
+    places = [(x, 10.0, x + 20, 30.0) for x in (0.0, 40, 80, 120)]
+    looked_at = []
+
+    class Faint:
+        def __call__(self, _image, **_look):
+            scores = (0.28, 0.26, 0.24, 0.22)
+            return [Detection(np.array(box, np.float32), score) for box, score in zip(places, scores, strict=True)]
+
+    def redetect(_image, box, _roll, *, threshold):
+        del threshold
+        looked_at.append(tuple(box.tolist()))
+
+    frame, known = np.zeros((64, 160, 3), np.uint8), [np.array(box, np.float32) for box in places[:2]]
+    TiledDetector(Faint(), redetect)(frame, [Tile((0, 0, 160, 64), 160)], known)
+    assert looked_at == [places[2], places[3], places[0]]
+
+
+LYING, UPRIGHT = np.array([20, 20, 120, 100], np.float32), np.array([50, 35, 85, 82], np.float32)
+ON_ITS_SIDE = np.array([[90, 40], [90, 80], [70, 60], [50, 45], [50, 75]], np.float32)
+AS_IT_STANDS = np.array([[50, 50], [85, 50], [67, 60], [55, 75], [80, 75]], np.float32)
+
+
+class OnItsSide:
+    """Sees a large face that lies wherever a frame is shown to it on its side."""
+
+    def __init__(self, score):
+        self.score = score
+
+    def __call__(self, _image, *, quarter_turns, **_how):
+        return [Detection(LYING, self.score, ON_ITS_SIDE)] if quarter_turns % 2 else []
+
+
+def lying_found(known, closer, *, score=0.9, keen=False, turns=1):
+    finder = TiledDetector(OnItsSide(score), lambda *_a, **_h: None, apart=[lambda *_a, **_h: closer], sure=0.7)
+    tile = Tile((0, 0, 160, 120), 192, quarter_turns=turns, room=0.0 if keen else 0.5, keen=keen)
+    return [seen.box_xyxy.tolist() for seen in finder(np.zeros((120, 160, 3), np.uint8), [tile], known)]
+
+
+@pytest.mark.parametrize(
+    ("closer", "is_face"),
+    [
+        (None, False),
+        (Detection(UPRIGHT, 0.9, AS_IT_STANDS), False),
+        (Detection(LYING, 0.9, AS_IT_STANDS), False),
+        (Detection(UPRIGHT, 0.9, ON_ITS_SIDE), False),
+        (Detection(LYING + 4, 0.5, ON_ITS_SIDE), True),
+    ],
+    ids=["nothing else sees it", "the known face", "a face that stands", "too small", "a face that lies there"],
+)
+@pytest.mark.parametrize("score", [0.5, 0.9])
+def test_what_seems_to_lie_around_a_known_face_must_be_seen_by_something_else(closer, is_face, score):
+    assert lying_found([UPRIGHT], closer, score=score) == [LYING.tolist()] * is_face
+
+
+@pytest.mark.parametrize(
+    "known",
+    [[], [UPRIGHT + np.float32(40)], [UPRIGHT - np.array([45, 0, 45, 0], np.float32)], [LYING + 8], [LYING * 3 - 80]],
+    ids=["nobody known", "aside", "cheek to cheek", "the known face itself", "a known face around it"],
+)
+def test_what_lies_anywhere_else_needs_no_other_word(known):
+    assert lying_found(known, None) == [LYING.tolist()]
+
+
+def test_the_keen_detector_needs_no_other_word():
+    assert lying_found([UPRIGHT], None, keen=True) == [LYING.tolist()]

@@ -117,6 +117,10 @@ class _Handshake:
 
     async def run(self) -> None:
         """Shake hands; a failure is logged with what OpenSSL says of it, and sets the state."""
+        if self._transport.transport.state in {"failed", "closed"}:
+            # Nobody ever answered our checks, as with most who leave; aiortc begins a handshake with them all the same.
+            self._transport._set_state(State.FAILED)  # noqa: SLF001  # as above
+            return
         self._ssl.set_ciphertext_mtu(_MTU)
         try:
             while not self._transport.encrypted:

@@ -1,6 +1,6 @@
 """Egress: what was encoded and cut into packets once goes to every viewer.
 
-    ReceivedFrame ─► FanOut ─► Packetiser ─► slices, a few ms apart ─► each Outlet's RtpStream ─► Line
+    EncodedFrame ─► FanOut ─► Packetiser ─► slices, a few ms apart ─► each Outlet's RtpStream ─► Line
     EncodedAudio ──────┘
 
 Each subscriber, a viewer's or that of a push elsewhere, is on one layer, a size that the broadcast is encoded in, and
@@ -16,7 +16,7 @@ from typing import Final
 
 import structlog
 
-from mien.media.codecs.encoded import EncodedAudio, ReceivedFrame, VideoCodec
+from mien.media.codecs.encoded import EncodedAudio, EncodedFrame, VideoCodec
 from mien.media.webrtc.egress.rtp_stream import stamp
 from mien.media.webrtc.egress.subscriber import Subscriber
 from mien.media.webrtc.packets import PackedFrame, PacketBatch, Packetiser, pack_audio
@@ -140,7 +140,7 @@ class FanOut:
                 leaving.subscribers.remove(subscriber)
         self._count_audience()
 
-    def push_frame(self, picture: ReceivedFrame) -> None:
+    def push_frame(self, picture: EncodedFrame) -> None:
         """Send a picture to the viewers of its layer; a large one in slices, the last before the next picture."""
         if not self._subscribers:
             return

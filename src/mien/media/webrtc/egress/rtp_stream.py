@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
-from mien.media.allowance import Allowance
 from mien.media.webrtc.aiortc_internals import StreamReport, StreamTerms
 from mien.media.webrtc.packets import PackedFrame, PacketBatch, layout
+from mien.rate_limit import TokenBucket
 
 HISTORY_S: Final = 1.5
 """A retransmission later than that comes after the player gave up on the picture."""
@@ -91,7 +91,7 @@ class RtpStream:
         self._last_pts = -1
         self._history: deque[_Sent] = deque()
         self._now: _Sent | None = None
-        self._allowance = Allowance(rate=resend_rate / 8, burst=resend_rate / 8 * _RESEND_BURST_S)
+        self._allowance = TokenBucket(rate=resend_rate / 8, burst=resend_rate / 8 * _RESEND_BURST_S)
 
     @property
     def dropped(self) -> int:

@@ -12,13 +12,13 @@ import structlog
 from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpSender
 from aiortc.mediastreams import MediaStreamError
 
-from mien.media.allowance import Allowance
 from mien.media.codecs.encoded import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE, VideoCodec
 from mien.media.webrtc.aiortc_internals import StreamReport, StreamTerms, round_trip_s, take_over
 from mien.media.webrtc.egress.layer_selector import LayerSelector
 from mien.media.webrtc.egress.rtp_stream import RtpStream
 from mien.media.webrtc.packets import PackedFrame, PacketBatch
 from mien.media.webrtc.peer import codecs
+from mien.rate_limit import TokenBucket
 
 log = structlog.get_logger()
 
@@ -184,7 +184,7 @@ class Subscriber(ABC):
         self._audio_packets: RtpStream | None = None
         self._in_step = False
         self._asked_at = 0.0
-        self._requests = Allowance(rate=1.0, burst=3.0)
+        self._requests = TokenBucket(rate=1.0, burst=3.0)
         self._sent: deque[tuple[float, int]] = deque()
 
     @abstractmethod

@@ -15,21 +15,21 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 import structlog
-from aiortc import RTCBundlePolicy, RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCSessionDescription
 
 from mien.errors import PushLostError, PushRefusedError, SdpError, TargetError
 from mien.media.address_policy import Target, Targets
 from mien.media.codecs.encoded import VideoCodec
-from mien.media.webrtc.aiortc_internals import allow_checks, harden, widen_dtls
+from mien.media.webrtc.aiortc_internals import allow_checks, harden
 from mien.media.webrtc.egress.fan_out import FanOut
 from mien.media.webrtc.egress.subscriber import Subscriber, SubscriberStats
-from mien.media.webrtc.peer import CONNECT_TIMEOUT_S, IceServer
+from mien.media.webrtc.peer import CONNECT_TIMEOUT_S, IceServer, close_connection, open_connection
 from mien.media.webrtc.sdp.parse import MAX_SDP_BYTES, read_answer, read_off_loop
+from mien.rate_limit import Backoff
 
 log = structlog.get_logger()
 
 _HTTP_TIMEOUT_S: Final = 10.0
-_CLOSE_TIMEOUT_S: Final = 5.0
 _MAX_REDIRECTS: Final = 3
 _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 30.0
@@ -127,7 +127,8 @@ class WhipPush:
         self._audio = audio
         self._targets = targets
         self._ice_servers = ice_servers
-        self._first_pause_s = first_pause_s
+        # Spread, so that the pushes which one far end lost do not come back all at once.
+        self._backoff = Backoff(first_pause_s, _LONGEST_PAUSE_S, spread=(0.5, 1.0))
         self._leaving = asyncio.Event()
         self._session: _Session | None = None
         self._state = PushState.CONNECTING
@@ -218,9 +219,7 @@ class WhipPush:
             await session.close()
 
     def _pause_s(self, failures: int, wished_s: float | None) -> float:
-        longest = min(self._first_pause_s * 2.0 ** (min(failures, 10) - 1), _LONGEST_PAUSE_S)
-        # From half to all of it, so that the pushes which one far end lost do not come back all at once.
-        pause_s = longest * random.uniform(0.5, 1.0)  # noqa: S311  # no secret
+        pause_s = self._backoff.pause_s(failures, chance=random.random())  # noqa: S311  # no secret
         return max(pause_s, min(wished_s or 0.0, _LONGEST_WISH_S))
 
 
@@ -240,11 +239,8 @@ class _Session(Subscriber):
         want_keyframe: Callable[[int], None],
     ) -> None:
         super().__init__(codec=codec, bit_rates=bit_rates, want_keyframe=want_keyframe, epoch=epoch)
-        servers = [RTCIceServer(server.url, server.username, server.credential) for server in ice_servers]
-        self._connection = RTCPeerConnection(
-            RTCConfiguration(iceServers=servers, bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
-        )
-        widen_dtls(self._connection, rsa_too=False)  # two fingerprints in an offer are too much for some servers
+        # Two fingerprints in an offer are too much for some servers.
+        self._connection = open_connection(ice_servers, rsa_too=False)
         self.gone = asyncio.Event()
         self.connected_at: float | None = None
         self._settled = asyncio.Event()
@@ -295,11 +291,7 @@ class _Session(Subscriber):
 
     async def close(self) -> None:
         """Close the connection."""
-        try:
-            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
-                await self._connection.close()
-        except TimeoutError:
-            log.warning("push_close_timed_out")
+        await close_connection(self._connection)
 
     def _follow(self) -> None:
         if self._connection.connectionState in {"failed", "closed"}:

@@ -14,6 +14,7 @@ from av.video.codeccontext import VideoCodecContext
 from mien.media.codecs.annex_b import ParameterSets
 from mien.media.codecs.encoded import VideoCodec
 from mien.media.webrtc.ingest.depacketizer import ReceivedFrame
+from mien.rate_limit import LogThrottle
 
 log = structlog.get_logger()
 
@@ -35,11 +36,10 @@ class DecoderThread:
         sink: Called on this thread with each picture and its capture time.
         ask_for_keyframe: Called, on any thread, when nothing can be decoded before the next key frame.
         max_pixels: Larger pictures are refused before memory is taken for them.
-        offer: The SDP of the publisher.
+        parameter_sets: As in `ParameterSets`.
 
     Attributes:
         dropped: Frames that were not decoded because the thread was late or a key frame was missing.
-        errors: Frames that could not be decoded.
     """
 
     def __init__(
@@ -48,14 +48,14 @@ class DecoderThread:
         sink: Callable[[av.VideoFrame, float], None],
         ask_for_keyframe: Callable[[], None],
         max_pixels: int,
-        offer: str,
+        parameter_sets: str = "",
     ) -> None:
         self.dropped = 0
-        self.errors = 0
+        self._failures = LogThrottle()
         self._sink = sink
         self._ask_for_keyframe = ask_for_keyframe
         self._max_pixels = max_pixels
-        self._parameter_sets = ParameterSets(offer)
+        self._parameter_sets = ParameterSets(parameter_sets)
         self._waiting: deque[tuple[ReceivedFrame, float]] = deque()
         self._in_step = False
         self._closed = False
@@ -63,6 +63,11 @@ class DecoderThread:
         self._context: VideoCodecContext
         self._thread = threading.Thread(target=self._run, name="mien-decoder", daemon=True)
         self._thread.start()
+
+    @property
+    def errors(self) -> int:
+        """Frames that could not be decoded."""
+        return self._failures.times
 
     def put(self, frame: ReceivedFrame, at: float) -> None:
         """Decode `frame`, captured at `at` seconds, when its turn comes. Never waits."""
@@ -118,8 +123,7 @@ class DecoderThread:
                 self._sink(picture, float(picture.pts * _MICROSECOND))
 
     def _wait_for_keyframe(self, error: Exception) -> None:
-        self.errors += 1
-        if self.errors & (self.errors - 1) == 0:  # the 1st, 2nd, 4th, 8th, ...: never once per frame
+        if self._failures.count():
             log.warning("decoding_failed", error=type(error).__name__, reason=str(error)[:200], times=self.errors)
         with self._changed:
             while self._waiting and not self._waiting[0][0].is_keyframe:

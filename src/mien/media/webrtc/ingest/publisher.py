@@ -27,7 +27,7 @@ from mien.media.webrtc.ingest.decoder_thread import DecoderThread
 from mien.media.webrtc.ingest.depacketizer import Depacketizer, ReceivedFrame
 from mien.media.webrtc.ingest.simulcast import SimulcastSelector
 from mien.media.webrtc.peer import CLOCK_RATES, IceServer, Peer
-from mien.media.webrtc.sdp.parse import Offer, payload_types, with_start_bitrate
+from mien.media.webrtc.sdp.parse import Offer, with_start_bitrate
 
 log = structlog.get_logger()
 
@@ -67,7 +67,7 @@ class Ingest(Peer):
             sink=self._sink,
             ask_for_keyframe=self._start_over,
             max_pixels=max_pixels,
-            offer=offer.text,
+            parameter_sets=offer.parameter_sets,
         )
         self._frames = Newest[tuple[av.VideoFrame, float]]()
         self._frame_came = asyncio.Event()
@@ -89,7 +89,7 @@ class Ingest(Peer):
         """
         answer = await super().answer()
         for kind, transceiver in self._transceivers.items():
-            types = payload_types(answer, kind)
+            types = self.payload_types[kind]
             receiver = transceiver.receiver
             if kind == "video":
                 codecs = {number: VideoCodec(name) for number, name in types.items()}

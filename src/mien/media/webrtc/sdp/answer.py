@@ -22,7 +22,20 @@ from mien.media.webrtc.sdp_limits import MAX_CANDIDATES
 _NOWHERE = "IN IP4 0.0.0.0"
 
 
-def answer_to(offer: Offer, text: str) -> str:
+@dataclass(frozen=True, slots=True)
+class OwnAnswer:
+    """Our answer to an offer.
+
+    Attributes:
+        text: The SDP.
+        payload_types: Of the media of each kind, without retransmissions: numbers and names of codecs.
+    """
+
+    text: str
+    payload_types: dict[str, dict[int, str]]
+
+
+def answer_to(offer: Offer, text: str) -> OwnAnswer:
     """Return the answer to what was offered.
 
     Args:
@@ -33,11 +46,19 @@ def answer_to(offer: Offer, text: str) -> str:
         An answer with the media sections of the offer in their order and under their names (RFC 9429, 5.3.1).
     """
     given = read_description(text)
+    types = {section.kind: payload_types_of(section) for section in given.sections}
     taken = iter(given.sections)
     sections = [_answered(each, next(taken)) if each.is_taken else _refused(each) for each in offer.sections]
     group = [Attribute("group", " ".join(["BUNDLE", *offer.bundle]))] if offer.bundle else []
     others = [each for each in given.attributes if each.name != "group"]
-    return write_description(Description([*group, *others], sections, given.origin))
+    return OwnAnswer(write_description(Description([*group, *others], sections, given.origin)), types)
+
+
+def payload_types_of(section: Section) -> dict[int, str]:
+    """Return the payload types and codecs of a section of ours, without retransmissions."""
+    named = [value.partition(" ") for value in section.all("rtpmap")]
+    codecs = {int(number): codec.partition("/")[0] for number, _, codec in named}
+    return {number: name for number, name in codecs.items() if name.lower() != "rtx"}
 
 
 def _answered(offered: OfferedSection, section: Section) -> Section:

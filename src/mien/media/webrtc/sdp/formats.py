@@ -69,6 +69,12 @@ class Format:
         return ";".join(f"{name}={self.parameters[name]}" for name in names if name in self.parameters)
 
     @property
+    def parameter_sets(self) -> str:
+        """The parameter sets of H.264 that it names (RFC 6184, 8.1), in Base64; empty where there are none."""
+        sets = self.parameters.get("sprop-parameter-sets", "") if self.name == VideoCodec.H264 else ""
+        return sets if _PARAMETER_SETS.fullmatch(sets) else ""
+
+    @property
     def _mode(self) -> str:
         return self.parameters.get("packetization-mode", "0")
 
@@ -84,8 +90,7 @@ class Format:
         for each in self.feedback:
             yield "rtcp-fb", f"{self.number} {each}"
         if self.name == VideoCodec.H264:
-            sets = self.parameters.get("sprop-parameter-sets", "")
-            kept = f";sprop-parameter-sets={sets}" if _PARAMETER_SETS.fullmatch(sets) else ""
+            kept = f";sprop-parameter-sets={self.parameter_sets}" if self.parameter_sets else ""
             yield "fmtp", f"{self.number} {_AIORTC_H264}{kept}"
         elif self.retransmits is not None:
             yield "fmtp", f"{self.number} apt={self.retransmits}"

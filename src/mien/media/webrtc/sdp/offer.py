@@ -77,6 +77,9 @@ class Offer:
         candidates: Of the far end; where they lead has not been looked at yet.
         takes: The codecs that the far end can take from us, in its order.
         octets: How much the far end sent.
+        is_dtls_client: Whether the far end insists on the client's part in the DTLS handshake (RFC 8842); most leave it
+            to us.
+        parameter_sets: What H.264 needs before its first key frame (RFC 6184, 8.1), in Base64, or nothing.
     """
 
     text: str
@@ -87,6 +90,8 @@ class Offer:
     candidates: tuple[Candidate, ...]
     takes: tuple[VideoCodec, ...]
     octets: int
+    is_dtls_client: bool
+    parameter_sets: str
 
     @property
     def is_simulcast(self) -> bool:
@@ -142,6 +147,8 @@ def read_offer(text: str, *, direction: str) -> Offer:
         candidates=candidates_of(description, [*bundled, *others]),
         takes=_takes(video),
         octets=len(text),
+        is_dtls_client=transport.setup == "active",
+        parameter_sets=next((each.parameter_sets for each in formats["video"] if each.parameter_sets), ""),
     )
 
 
@@ -178,6 +185,11 @@ def _check(description: Description, section: Section, group: Sequence[str], dir
     if not section.has("rtcp-mux"):
         raise SdpError(f"{kind} lacks rtcp-mux")
     if not _spoken(section, direction):
+        if direction == "recvonly" and any(each.name == VideoCodec.H264 for each in formats_of(section)):
+            # RFC 6184, 8.1 takes a format without parameters for mode 0, whose packets hold whole slices.
+            raise SdpError(
+                "video takes H264, but not with packetization-mode=1 and a baseline profile-level-id (42....)"
+            )
         raise SdpError(f"{kind} has none of {'VP8, H264' if kind == 'video' else 'Opus'} that can be taken")
 
 

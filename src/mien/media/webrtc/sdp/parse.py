@@ -15,7 +15,7 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 from mien.errors import SdpError, SdpLimitError
 from mien.media.codecs.encoded import VideoCodec
 from mien.media.webrtc.ice.candidates import Candidate, read_candidate
-from mien.media.webrtc.sdp.answer import answer_to, read_answer
+from mien.media.webrtc.sdp.answer import answer_to, payload_types_of, read_answer
 from mien.media.webrtc.sdp.offer import Offer, read_offer
 from mien.media.webrtc.sdp.text import read_attribute, read_description
 from mien.media.webrtc.sdp.transport import UFRAG
@@ -28,7 +28,6 @@ __all__ = [
     "Offer",
     "answer_to",
     "choose_codec",
-    "is_dtls_client",
     "payload_types",
     "read_answer",
     "read_fragment",
@@ -116,21 +115,10 @@ def _trickled_ufrag(value: str) -> str:
     return value
 
 
-def is_dtls_client(text: str) -> bool:
-    """Whether an offer insists on the client's part in the DTLS handshake (RFC 8842); most leave it to us."""
-    return re.search(r"^a=setup:active\s*$", text, re.MULTILINE) is not None
-
-
 def payload_types(text: str, kind: str) -> dict[int, str]:
-    """Return the media of `kind` in a description of ours, without retransmissions: payload types and codec names."""
-    found = {}
-    for section in read_description(text).sections:
-        for value in section.all("rtpmap") if section.kind == kind else ():
-            number, _, codec = value.partition(" ")
-            name = codec.partition("/")[0]
-            if name.lower() != "rtx":
-                found[int(number)] = name
-    return found
+    """Return the media of `kind` in a description, without retransmissions: payload types and codec names."""
+    sections = [section for section in read_description(text).sections if section.kind == kind]
+    return {number: name for section in sections for number, name in payload_types_of(section).items()}
 
 
 def choose_codec(preferred: Sequence[VideoCodec], takers: Iterable[Container[VideoCodec]]) -> VideoCodec:

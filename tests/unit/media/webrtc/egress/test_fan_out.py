@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from aiortc.mediastreams import MediaStreamError
 
-from mien.media.codecs.encoded import ReceivedFrame, VideoCodec
+from mien.media.codecs.encoded import EncodedFrame, VideoCodec
 from mien.media.webrtc.egress.fan_out import FanOut
 from mien.media.webrtc.egress.subscriber import SilentTrack
 
@@ -33,15 +33,15 @@ class Guest:
 async def test_a_large_picture_is_spread_over_milliseconds_and_never_holds_up_the_next():
     fan_out, guest = FanOut(VideoCodec.VP8), Guest()
     fan_out.add(guest)
-    fan_out.push_frame(ReceivedFrame(bytes(60_000), 0, is_keyframe=True))
+    fan_out.push_frame(EncodedFrame(bytes(60_000), 0, is_keyframe=True))
     assert len(guest.got) == 1
     await asyncio.sleep(0.1)
     times = [now for _, _, _, now in guest.got]
     assert len(times) >= 5
     assert all(b - a >= 0.0019 for a, b in itertools.pairwise(times))
     guest.got.clear()
-    fan_out.push_frame(ReceivedFrame(bytes(60_000), 3000, is_keyframe=False))
-    fan_out.push_frame(ReceivedFrame(bytes(500), 6000, is_keyframe=False))
+    fan_out.push_frame(EncodedFrame(bytes(60_000), 3000, is_keyframe=False))
+    fan_out.push_frame(EncodedFrame(bytes(500), 6000, is_keyframe=False))
     pieces = [(pts, first) for pts, first, _, _ in guest.got]
     assert pieces == sorted(pieces)
     assert pieces[-1] == (6000, 0)
@@ -61,7 +61,7 @@ async def test_the_rungs_that_have_an_audience_are_told_when_they_change():
 async def test_who_leaves_in_the_middle_of_a_picture_gets_nothing_more():
     fan_out, guest = FanOut(), Guest()
     fan_out.add(guest)
-    fan_out.push_frame(ReceivedFrame(bytes(60_000), 0, is_keyframe=True))
+    fan_out.push_frame(EncodedFrame(bytes(60_000), 0, is_keyframe=True))
     fan_out.discard(guest)
     await asyncio.sleep(0.03)
     assert len(guest.got) == 1
@@ -73,10 +73,10 @@ async def test_a_pause_of_our_own_is_nobodys_silence():
     guest.heard_at = now
     fan_out.add(guest)
     for now in (100.0, 104.0, 108.0, 116.0, 116.5):  # noqa: B007  # the clock reads it
-        fan_out.push_frame(ReceivedFrame(b"p", 0, is_keyframe=True))
+        fan_out.push_frame(EncodedFrame(b"p", 0, is_keyframe=True))
     assert len(fan_out) == 1
     for now in np.arange(117, 122, 0.5):  # noqa: B007  # as above
-        fan_out.push_frame(ReceivedFrame(b"p", 0, is_keyframe=True))
+        fan_out.push_frame(EncodedFrame(b"p", 0, is_keyframe=True))
     assert len(fan_out) == 0
     assert guest.gone.is_set()
 
@@ -111,7 +111,7 @@ async def test_four_lines_are_probed_at_a_time_and_the_others_in_their_turn():
     guests = [Prober() for _ in range(10)]
     for guest in guests:
         fan_out.add(guest)
-    fan_out.push_frame(ReceivedFrame(b"p", 0, is_keyframe=True))
+    fan_out.push_frame(EncodedFrame(b"p", 0, is_keyframe=True))
     await asyncio.sleep(0.05)
     first = [guest for guest in guests if guest.is_probing]
     assert len(first) == 4
@@ -120,14 +120,14 @@ async def test_four_lines_are_probed_at_a_time_and_the_others_in_their_turn():
         fan_out.discard(guest)
     await asyncio.sleep(0.02)
     now += 0.3
-    fan_out.push_frame(ReceivedFrame(b"p", 3000, is_keyframe=True))
+    fan_out.push_frame(EncodedFrame(b"p", 3000, is_keyframe=True))
     assert sum(guest.is_probing for guest in guests if guest not in first) == 4
 
 
 async def test_nothing_runs_while_no_line_is_probed():
     fan_out, guest = FanOut(), Prober()
     fan_out.add(guest)
-    fan_out.push_frame(ReceivedFrame(b"p", 0, is_keyframe=True))
+    fan_out.push_frame(EncodedFrame(b"p", 0, is_keyframe=True))
     await asyncio.sleep(0.03)
     guest.is_probing = False
     await asyncio.sleep(0.02)

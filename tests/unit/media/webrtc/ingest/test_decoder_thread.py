@@ -44,8 +44,10 @@ class Screen:
 
 
 @contextmanager
-def decoding(screen, *, max_pixels=1280 * 720, offer="v=0"):
-    decoder = DecoderThread(sink=screen.show, ask_for_keyframe=screen.ask, max_pixels=max_pixels, offer=offer)
+def decoding(screen, *, max_pixels=1280 * 720, parameter_sets=""):
+    decoder = DecoderThread(
+        sink=screen.show, ask_for_keyframe=screen.ask, max_pixels=max_pixels, parameter_sets=parameter_sets
+    )
     try:
         yield decoder
     finally:
@@ -73,9 +75,8 @@ def test_key_frames_without_parameter_sets_have_those_that_were_named_before(nam
     assert sets, "the input is what it says"
     sent = [first if named == "in-the-stream" else bare(first)[1], *(bare(data)[1] for data in frames[1:])]
     value = ",".join(base64.b64encode(unit).decode() for unit in sets)
-    fmtp = f"a=fmtp:96 packetization-mode=1;sprop-parameter-sets={value};profile-level-id=42c00c"
     screen = Screen()
-    with decoding(screen, offer=f"v=0\r\n{fmtp}\r\n" if named == "in-the-offer" else "v=0\r\n") as decoder:
+    with decoding(screen, parameter_sets=value if named == "in-the-offer" else "") as decoder:
         for number, each in enumerate(stream(VideoCodec.H264, sent)):
             decoder.put(each, float(number))
         assert screen.settles(lambda: len(screen.pictures) == len(frames))
@@ -85,7 +86,7 @@ def test_key_frames_without_parameter_sets_have_those_that_were_named_before(nam
 @pytest.mark.parametrize("value", ["====", "Z0LAFdkBQfsBagw", "//,," * 400, "AAAA,aGVsbG8="])
 def test_no_sprop_of_an_offer_raises(value):
     screen = Screen()
-    with decoding(screen, offer=f"a=fmtp:96 sprop-parameter-sets={value}\r\n") as decoder:
+    with decoding(screen, parameter_sets=value) as decoder:
         for number, each in enumerate(stream(VideoCodec.H264)):
             decoder.put(each, float(number))
         assert screen.settles(lambda: len(screen.pictures) == 10)

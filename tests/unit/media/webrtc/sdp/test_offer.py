@@ -53,7 +53,7 @@ async def answered(text, direction="sendonly"):
             connection.addTransceiver(kind, direction="recvonly" if direction == "sendonly" else "sendonly")
         await connection.setRemoteDescription(RTCSessionDescription(read.text, "offer"))
         await connection.setLocalDescription(await connection.createAnswer())
-        return read, answer_to(read, connection.localDescription.sdp)
+        return read, answer_to(read, connection.localDescription.sdp).text
     finally:
         await connection.close()
 
@@ -418,3 +418,17 @@ async def test_an_answer_is_what_aiortc_takes(change, taken):
 def test_an_answer_that_does_not_take_the_video_is_refused(change, reason):
     with pytest.raises(SdpError, match=reason):
         read_answer(change(an_answer(video("0"))), kinds=["video"], may_reach=lambda _: True)
+
+
+PLAIN_H264 = "a=rtpmap:97 H264/90000\r\n"
+MODE_1_HIGH = PLAIN_H264 + "a=fmtp:97 packetization-mode=1;profile-level-id=640c1f\r\n"
+
+
+@pytest.mark.parametrize("codec", [PLAIN_H264, MODE_1_HIGH], ids=["no parameters", "high alone"])
+def test_a_viewer_who_cannot_take_our_h264_gets_vp8_beside_it_or_is_told_why_not(codec):
+    beside = offer(video("0", codec=codec + VP8, direction="recvonly", formats="97 96"))
+    assert read_offer(beside, direction="recvonly").takes == (VideoCodec.VP8,)
+    alone = offer(video("0", codec=codec, direction="recvonly", formats="97"))
+    with pytest.raises(SdpError, match="packetization-mode=1 and a baseline"):
+        read_offer(alone, direction="recvonly")
+    assert read_offer(alone.replace("recvonly", "sendonly"), direction="sendonly"), "a publisher may send it"

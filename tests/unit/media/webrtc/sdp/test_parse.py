@@ -8,8 +8,8 @@ from mien.errors import SdpError
 from mien.media.codecs.encoded import VideoCodec
 from mien.media.webrtc.sdp.parse import (
     MAX_CANDIDATES,
+    answer_to,
     choose_codec,
-    payload_types,
     read_fragment,
     read_offer,
     with_start_bitrate,
@@ -111,8 +111,24 @@ def test_the_hint_goes_to_video_codecs_alone_and_joins_parameters_that_are_there
 
 def test_media_payload_types_leave_out_retransmissions():
     text = offer(video(), audio())
-    assert (payload_types(text, "video"), payload_types(text, "audio")) == ({96: "VP8"}, {111: "opus"})
-    assert read_offer(text, direction="sendonly").ufrag == "abcd"
+    read = read_offer(text, direction="sendonly")
+    assert answer_to(read, text).payload_types == {"video": {96: "VP8"}, "audio": {111: "opus"}}
+    assert read.ufrag == "abcd"
+
+
+@pytest.mark.parametrize(("setup", "is_client"), [("active", True), ("actpass", False), ("passive", False)])
+def test_an_offer_says_whether_its_maker_must_be_the_dtls_client(setup, is_client):
+    text = offer(video(), audio()).replace("a=setup:actpass", f"a=setup:{setup}")
+    assert f"a=setup:{setup}" in text
+    assert read_offer(text, direction="sendonly").is_dtls_client is is_client
+
+
+@pytest.mark.parametrize(("said", "taken"), [("Z0LAFQ==,aM4=", "Z0LAFQ==,aM4="), ("not base64!", ""), ("", "")])
+def test_an_offer_names_the_parameter_sets_of_its_video(said, taken):
+    h264 = f"a=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1;sprop-parameter-sets={said}\r\n"
+    text = offer(MEDIA.format(kind="video", pt="96", mid="0", direction="sendonly", codec=h264), mids="0")
+    assert read_offer(text, direction="sendonly").parameter_sets == taken
+    assert read_offer(offer(video(), audio()), direction="sendonly").parameter_sets == ""
 
 
 CHROMIUM_VIDEO = (

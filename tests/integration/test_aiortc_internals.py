@@ -27,7 +27,7 @@ from mien.media.webrtc.aiortc_internals import (
     widen_dtls,
 )
 from mien.media.webrtc.egress.subscriber import SilentTrack
-from mien.media.webrtc.feedback import TreatmentSpec
+from mien.media.webrtc.feedback import RtcpFeedback
 from support.live import Camera, first_rtp_timestamp, peer
 
 HANDSHAKE = ("_do_handshake", "_validate_peer_identity", "_setup_srtp", "_write_ssl")
@@ -167,8 +167,8 @@ async def test_packets_come_to_us_with_retransmissions_undone_and_reports_go_on(
         taken.append(packet)
         if len(taken) == 5:
             lost.append(packet.sequence_number)
-            return TreatmentSpec(tuple(lost), keyframe=True)
-        return TreatmentSpec()
+            return RtcpFeedback(tuple(lost), keyframe=True)
+        return RtcpFeedback()
 
     def prepare(sending, receiving):
         (receiver,) = receiving.getReceivers()
