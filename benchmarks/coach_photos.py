@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from mien.app.eyes import PipelineBuilder
+from mien.app.factory import VisionFactory
 from mien.config import Settings
 from mien.media.files.images import decode_image
 from mien.registry.runtime import Runtime
@@ -47,16 +47,16 @@ class Eyes:
 
     def __init__(self) -> None:
         self.runtime = Runtime(Store(Settings().models_dir))
-        self.maker = PipelineBuilder(self.runtime)
+        self.maker = VisionFactory(self.runtime)
         self.coach = PhotoAssessor(self.runtime.open("face-occlusion"))
         self.judges = Judges(self.maker, self.runtime)
         self.dlib = DlibEmbedder(self.runtime.open("dlib-face"))
 
     def codes(self, image: Image) -> set[PhotoIssue]:
-        return {PhotoIssue(finding.code) for finding in self.maker.judge_photo(image)}
+        return {PhotoIssue(finding.code) for finding in self.maker.assessor.judge_photo(image)}
 
     def portrait(self, name: str, image: Image, *, face_px: float = 200) -> Portrait:
-        return cut_portrait(name, image, self.maker.one_face(image, name=name).mesh, face_px=face_px)
+        return cut_portrait(name, image, self.maker.assessor.one_face(image, name=name).mesh, face_px=face_px)
 
 
 def read(path: Path) -> Image:

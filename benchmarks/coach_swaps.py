@@ -8,8 +8,9 @@ import numpy as np
 
 from coach_photos import STILLS, Eyes, Row, read
 from coach_spoilt import HARM, seen_so, soft
-from mien.app.eyes import SAME_PERSON
-from mien.app.specs import FacePhoto, Person, TreatmentSpec
+from mien.app.face_photos import FacePhoto, Person
+from mien.app.files.options import file_spec
+from mien.app.personas.builder import SAME_PERSON
 from mien.errors import FacePhotoError
 from mien.vision.mesh.geometry import head_axes, turned_away
 from mien.vision.photos.quality import LIMITS, PhotoIssue
@@ -30,7 +31,7 @@ def swapped_to(eyes: Eyes, photos: Sequence[Image], scenes: Sequence[Image]) -> 
     person = Person("them", tuple(FacePhoto(f"{n}", f"{n}", image) for n, image in enumerate(photos)))
     outs = []
     for scene in scenes:
-        frame = eyes.maker.pipeline(TreatmentSpec(swap_to=person), still=True)(scene.copy(), at=0.0)
+        frame = eyes.maker.pipeline(file_spec(swap_to=person), still=True)(scene.copy(), at=0.0)
         assert frame is not None
         outs.append(frame.image)
     return outs
@@ -40,7 +41,7 @@ def likeness(eyes: Eyes, photos: Sequence[Image], scenes: Sequence[Image], wante
     """Return the mean cosine of swapped scenes to a face, by each judge, and the fine detail kept."""
     rows = []
     for scene, out in zip(scenes, swapped_to(eyes, photos, scenes), strict=True):
-        mesh = eyes.maker.one_face(scene, name="scene").mesh
+        mesh = eyes.maker.assessor.one_face(scene, name="scene").mesh
         again, _score = eyes.judges.again(out, mesh)
         cosines = [float(seen @ want) for seen, want in zip(eyes.judges.embed(out, again), wanted, strict=True)]
         rows.append([*cosines, fine_detail(scene, out, mesh)])
@@ -81,7 +82,7 @@ def _harmed(
         image = worsen(person)
         wanted = eyes.judges.embed(person.image, person.mesh)
         try:
-            values.append(eyes.coach.measure(image, eyes.maker.one_face(image, name=person.name).mesh)[fault])
+            values.append(eyes.coach.measure(image, eyes.maker.assessor.one_face(image, name=person.name).mesh)[fault])
             got.append(likeness(eyes, [image], scenes, wanted))
         except FacePhotoError:
             continue  # refused: it is not counted as made
@@ -165,4 +166,4 @@ def _ways(row: Row) -> str:
 
 
 def _refused(eyes: Eyes, image: Image) -> bool:
-    return any(finding.severity == "refuse" for finding in eyes.maker.judge_photo(image))
+    return any(finding.severity == "refuse" for finding in eyes.maker.assessor.judge_photo(image))

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from skimage import data
 
-from mien.app.eyes import PipelineBuilder
+from mien.app.factory import VisionFactory
 from mien.errors import FacePhotoError
 from mien.media.files.images import decode_image
 from mien.vision.analysis.landmarks import box_of_mesh
@@ -34,12 +34,12 @@ class Shot:
     mesh: Mesh
 
 
-def people(maker: PipelineBuilder) -> list[Portrait]:
+def people(maker: VisionFactory) -> list[Portrait]:
     found: list[Portrait] = []
     for path in sorted((SHARED / "faces_real_pd").glob("*/*.jpg")):
         image = decode_image(path.read_bytes(), name=path.name)
         try:
-            mesh = maker.one_face(image, name=path.name).mesh
+            mesh = maker.assessor.one_face(image, name=path.name).mesh
         except FacePhotoError:
             continue
         found.append(cut_portrait(path.stem, image, mesh, face_px=max(SIZES)))

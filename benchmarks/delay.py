@@ -45,13 +45,14 @@ from peers import media_types
 from pipeline import machine
 from support.browser import mien_serve, write_camera_clip
 from support.live import offer_to, peer
+from support.policies import hiding, plain, swapping
 from support.rtpdump import Recorded, Recorder, Replay, read, write
 from support.scenes import astronaut_frames
 
 WARM_UP_S: Final = 4.0
-TREATMENTS: Final[dict[str, dict[str, str]]] = {
-    "mosaic": {"treatment": "mosaic"},
-    "mask": {"treatment": "swap", "persona": "mask:volto"},
+TREATMENTS: Final[dict[str, dict[str, Any]]] = {
+    "mosaic": {"policy": plain(hiding())},
+    "mask": {"policy": plain(swapping())},
 }
 
 

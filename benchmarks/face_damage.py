@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "tests")]
 
 from face_quality import WIDTHS_PX, Naturalness, quality
-from mien.app.eyes import PipelineBuilder
+from mien.app.factory import VisionFactory
 from mien.config import Settings
 from mien.inference.ort import ort
 from mien.media.files.images import decode_image
@@ -315,7 +315,7 @@ def measure() -> list[Row]:
         return []
     cv2.setNumThreads(1)
     runtime = Runtime(Store(Settings().models_dir))
-    judges, natural, lengths = Judges(PipelineBuilder(runtime), runtime), Naturalness.read(), Lengths(runtime)
+    judges, natural, lengths = Judges(VisionFactory(runtime), runtime), Naturalness.read(), Lengths(runtime)
     rows = []
     for where, faces in (("portraits", list(unknown_faces(judges))), ("films", list(filmed_faces(judges)))):
         undamaged = [natural.distance(*face) for face in faces]
@@ -332,7 +332,7 @@ def measure() -> list[Row]:
 def write_sheet(path: Path) -> None:
     """Write what each damage looks like, step by step, on one portrait of somebody who does not exist."""
     runtime = Runtime(Store(Settings().models_dir))
-    judges = Judges(PipelineBuilder(runtime), runtime)
+    judges = Judges(VisionFactory(runtime), runtime)
     image, mesh = resized(*next(portraits(sorted((MEDIA / "stills_synth").glob("*.jpg")), judges)), WIDTHS[2])
     lines = []
     for kind, damage in DAMAGE.items():
@@ -352,7 +352,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.fit:
         runtime = Runtime(Store(Settings().models_dir))
-        fit(Judges(PipelineBuilder(runtime), runtime)).write()
+        fit(Judges(VisionFactory(runtime), runtime)).write()
     elif options.sheet is not None:
         write_sheet(options.sheet)
     else:

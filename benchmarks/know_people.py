@@ -7,7 +7,8 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from mien.app.eyes import DETECTOR, EMBEDDER, MESH, PipelineBuilder
+from mien.app.factory import VisionFactory
+from mien.app.models import DETECTOR, EMBEDDER, MESH
 from mien.config import Settings
 from mien.errors import FacePhotoError
 from mien.media.files.images import decode_image
@@ -61,7 +62,7 @@ class Bench:
 
     def __init__(self, *, development: bool) -> None:
         self._runtime = Runtime(Store(Settings().models_dir))
-        self._maker = PipelineBuilder(self._runtime)
+        self._maker = VisionFactory(self._runtime)
         self._development = development
         detector = CenterFaceDetector(self._runtime.open(DETECTOR))
         self.redetect = RoiRedetector(detector)
@@ -71,7 +72,7 @@ class Bench:
 
     def someone(self, name: str, image: Image) -> Someone:
         """Read a photo as an enrolment would."""
-        mesh = self._maker.one_face(image, name=name).mesh
+        mesh = self._maker.assessor.one_face(image, name=name).mesh
         return Someone(cut_portrait(name, image, mesh), self.embed(image, mesh))
 
     @cached_property

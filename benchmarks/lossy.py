@@ -106,7 +106,7 @@ class Stage:
         with httpx.Client(
             base_url=self.server.address, timeout=20, headers={"Authorization": f"Bearer {self.token}"}
         ) as client:
-            made = client.post("/api/broadcasts", json={"treatment": "mosaic"}).raise_for_status().json()
+            made = client.post("/api/broadcasts", json={}).raise_for_status().json()
             try:
                 yield made
             finally:

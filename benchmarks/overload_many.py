@@ -38,12 +38,13 @@ from pipeline import machine
 from support.browser import Server, mien_serve
 from support.live import VIDEO_TIME_BASE, Session, offer_to, peer, publish
 from support.photos import as_png, hopper
+from support.policies import hiding, personas_of, plain, swapping
 from support.scenes import astronaut_frames
 
 FPS, CLIP_S = 30, 4.84  # one sway of the head, so that the loop has no cut
 SETTLE_S = 8.0
-MASK = {"treatment": "swap", "persona": "mask:volto"}
-CHANGES = ({"treatment": "mosaic"}, MASK)
+MASK = {"policy": plain(swapping())}
+CHANGES = ({"policy": plain(hiding())}, MASK)
 
 
 def encoded_clip() -> list[bytes]:
@@ -105,7 +106,8 @@ async def change(client: httpx.AsyncClient, made: dict[str, Any], spec: dict[str
     answered = time.monotonic() - began
     while time.monotonic() - began < 30:
         told = (await client.get(url)).json()
-        if told["faces"].get(spec["treatment"]) or (told.get("load") == "no_swap" and told["faces"].get("mosaic")):
+        wanted = "swap" if personas_of(spec) else "mosaic"
+        if told["faces"].get(wanted) or (told.get("load") == "no_swap" and told["faces"].get("mosaic")):
             return answered, time.monotonic() - began
         await asyncio.sleep(0.1)
     return answered, None

@@ -24,20 +24,21 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from mien.app.eyes import PipelineBuilder
-from mien.app.ports import LivePolicy
+from mien.app.factory import VisionFactory
+from mien.app.ports import StreamSpec
 from mien.config import Settings
 from mien.inference.card import load_cards
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
 from mien.vision.pipeline import FacePipeline
+from support.policies import live_swap, swapping
 from support.scenes import astronaut_frames
 
 WARM_UP = 30
 FACE_PX = {1: 230, 2: 230, 4: 150}
-POLICIES = {
-    "mosaic": LivePolicy("mosaic"),
-    "swap mask:volto": LivePolicy("swap", "mask:volto", "swap"),
+SPECS = {
+    "mosaic": StreamSpec(),
+    "swap mask:volto": live_swap(everyone=True),
     "swap photo": None,
 }
 
@@ -94,12 +95,12 @@ def main() -> None:
     cv2.setNumThreads(1)
 
     watch = Stopwatch()
-    maker = PipelineBuilder(Runtime(Store(Settings().models_dir)), span=watch)
+    maker = VisionFactory(Runtime(Store(Settings().models_dir)), span=watch)
     photo = maker.read_reference([_astronaut_png()])
     rows = []
-    for effect, policy in POLICIES.items():
+    for effect, spec in SPECS.items():
         for faces in (1, 2, 4):
-            pipeline = maker.build(policy or LivePolicy("swap", photo, "swap"))
+            pipeline = maker.build(spec or StreamSpec(swapping("reference:1", everyone=True), {"reference:1": photo}))
             rows.append({"effect": effect, **measure(pipeline, watch, faces, options.seconds)})
             _print_row(rows[-1], header=len(rows) == 1)
 

@@ -25,7 +25,7 @@ sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "tests")]
 from coach_photos import LABELLED, REAL, Eyes, Row, held_out, read, real_portraits
 from coach_spoilt import WORSE
 from coach_swaps import harm, several
-from mien.app.eyes import SAME_PERSON
+from mien.app.personas.builder import SAME_PERSON
 from mien.vision.photos.quality import PhotoIssue
 from portraits import Tile, seen_as
 

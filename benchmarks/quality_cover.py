@@ -35,7 +35,7 @@ from cover_attacker import Attacker, unit
 from cover_kinds import COVERS, leaving_bare
 from cover_shots import SIZES, people
 from cover_views import FRAMES, bicubic, many_frames, one_frame, patches, sharpened
-from mien.app.eyes import PipelineBuilder
+from mien.app.factory import VisionFactory
 from mien.config import Settings
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
@@ -131,7 +131,7 @@ def measure() -> list[Row]:
         print(f"no portraits in {SHARED}: nothing is measured")
         return []
     runtime = Runtime(Store(Settings().models_dir))
-    maker = PipelineBuilder(runtime)
+    maker = VisionFactory(runtime)
     crowd = people(maker)
     order = np.random.default_rng(94).permutation(len(crowd))
     known, others = [crowd[i] for i in order[:PROBES]], [crowd[i] for i in order[PROBES:]]

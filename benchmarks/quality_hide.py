@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "tests")]
 
-from mien.app.eyes import PipelineBuilder
-from mien.app.ports import LivePolicy
-from mien.app.specs import TreatmentSpec
+from mien.app.factory import VisionFactory
+from mien.app.files.options import file_spec
+from mien.app.ports import StreamSpec
 from mien.config import Settings
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
@@ -38,19 +38,20 @@ from mien.vision.render.mosaic import cover_box
 from mien.vision.types import Image, Net
 from quality_judge import real_clips
 from quality_scenes import Clip, TruthFace, clips_with_truth, composed
+from support.policies import live_swap
 
 COUNTS_FROM_PX, MUST_HIDE_FROM_PX = 24.0, 32.0
 COVERED = 0.9
 SIZES = (24, 32, 48, 64, 96, 10_000)
 ROLLS = (0, 30, 60, 120, 181)
 
-Setting: TypeAlias = Callable[[PipelineBuilder, float], FacePipeline]
+Setting: TypeAlias = Callable[[VisionFactory, float], FacePipeline]
 SETTINGS: dict[str, Setting] = {
-    "file 0": lambda maker, fps: maker.pipeline(TreatmentSpec(mosaic=True, delay_frames=0), fps=fps),
-    "file 2": lambda maker, fps: maker.pipeline(TreatmentSpec(mosaic=True, delay_frames=2), fps=fps),
-    "file 6": lambda maker, fps: maker.pipeline(TreatmentSpec(mosaic=True), fps=fps),
-    "live": lambda maker, _fps: maker.build(LivePolicy("mosaic")),
-    "beside swap": lambda maker, _fps: maker.build(LivePolicy("swap", "mask:volto", "mosaic")),
+    "file 0": lambda maker, fps: maker.pipeline(file_spec(mosaic=True, delay_frames=0), fps=fps),
+    "file 2": lambda maker, fps: maker.pipeline(file_spec(mosaic=True, delay_frames=2), fps=fps),
+    "file 6": lambda maker, fps: maker.pipeline(file_spec(mosaic=True), fps=fps),
+    "live": lambda maker, _fps: maker.build(StreamSpec()),
+    "beside swap": lambda maker, _fps: maker.build(live_swap()),
 }
 DEFAULT = "file 6"
 
@@ -111,7 +112,7 @@ class SharedTiles(Runtime):
 def measure(only: Sequence[str] = (), settings: Sequence[str] = tuple(SETTINGS)) -> list[dict[str, Any]]:
     """Play the clips whose names hold one of the words of `only`, or all of them."""
     cv2.setNumThreads(1)
-    maker = PipelineBuilder(SharedTiles(Store(Settings().models_dir)))
+    maker = VisionFactory(SharedTiles(Store(Settings().models_dir)))
     results: list[Result] = []
     for clip in [*clips_with_truth(), *composed(maker), *real_clips()]:
         if only and not any(word in clip.name for word in only):
@@ -122,7 +123,7 @@ def measure(only: Sequence[str] = (), settings: Sequence[str] = tuple(SETTINGS))
     return [row_of(result) for result in results]
 
 
-def play(maker: PipelineBuilder, clip: Clip, settings: Iterable[str] = tuple(SETTINGS)) -> list[Result]:
+def play(maker: VisionFactory, clip: Clip, settings: Iterable[str] = tuple(SETTINGS)) -> list[Result]:
     """Run a clip through every setting side by side."""
     lanes = [(Result(clip, name), _without_label(SETTINGS[name](maker, clip.fps))) for name in settings]
     waiting: deque[tuple[int, Image, list[TruthFace]]] = deque()

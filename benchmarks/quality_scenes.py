@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import data
 
-from mien.app.eyes import PipelineBuilder
+from mien.app.factory import VisionFactory
 from mien.vision.analysis.landmarks import box_of_mesh
 from mien.vision.types import Image
 from support.scenes import ASTRONAUT_FACE_XYXY
@@ -255,12 +255,12 @@ def _tells(owner: NDArray[np.uint8], number: int, actor: Actor, place: Place) ->
     return bool((out[0] or out[1]) and out[2])
 
 
-def cast_of(maker: PipelineBuilder) -> list[Cutout]:
+def cast_of(maker: VisionFactory) -> list[Cutout]:
     """Return the heads there are: the astronaut first, then faces that belong to nobody."""
     cast = [Cutout(data.astronaut(), np.array(ASTRONAUT_FACE_XYXY, np.float32))]
     for name in STILLS if MEDIA.is_dir() else ():
         image = next(read_video(MEDIA / "stills_synth" / f"{name}.jpg"))
-        cast.append(Cutout(image, box_of_mesh(maker.one_face(image, name=name).mesh)))
+        cast.append(Cutout(image, box_of_mesh(maker.assessor.one_face(image, name=name).mesh)))
     return cast
 
 
@@ -424,7 +424,7 @@ class Cast:
 # --- the clips ---------------------------------------------------------------------------------------------------
 
 
-def composed(maker: PipelineBuilder) -> list[Clip]:
+def composed(maker: VisionFactory) -> list[Clip]:
     """Return the hard clips."""
     cast = Cast(cast_of(maker))
     small = (24, 28, 32, 36, 40, 48, 56, 64)

@@ -33,8 +33,9 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "tests")]
 
 from face_quality import quality
-from mien.app.eyes import PipelineBuilder
-from mien.app.specs import FacePhoto, TreatmentSpec
+from mien.app.face_photos import FacePhoto
+from mien.app.factory import VisionFactory
+from mien.app.files.options import file_spec
 from mien.config import Settings
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
@@ -113,8 +114,8 @@ def treat(runtime: Runtime, film: Film, photo: FacePhoto) -> Treated:
         draw_covers(image, drawn, **kind)
         covers.append((image != before).any(axis=2))
 
-    maker = PipelineBuilder(runtime, span=clock)
-    pipeline = maker.pipeline(TreatmentSpec(swap_to=photo), fps=film.fps)
+    maker = VisionFactory(runtime, span=clock)
+    pipeline = maker.pipeline(file_spec(swap_to=photo), fps=film.fps)
     with mock.patch("mien.vision.render.renderer.draw_covers", noting):  # once for each frame that leaves
         treated = [pipeline(frame.copy(), at=i / film.fps) for i, frame in enumerate(film.frames)]
         out = [frame for frame in [*treated, *pipeline.flush()] if frame is not None]
@@ -188,7 +189,7 @@ def _likeness(pair: Pair, out: Sequence[Image], again: dict[int, tuple[Mesh, flo
     """Return the mean cosines to the photo and to the live person, dlib's and the other judge's."""
     own = pair.photo_frame
     looks = _spread([i for i in again if own is None or abs(i - own) > APART], LOOKS)
-    photo = judges.maker.one_face(pair.reference.image, name=pair.photo)
+    photo = judges.maker.assessor.one_face(pair.reference.image, name=pair.photo)
     wanted = judges.embed(pair.reference.image, photo.mesh)
     live = [judges.embed(pair.film.frames[i], _mesh(pair.film, i)) for i in _spread(_readable(pair.film), LOOKS)]
     made = [judges.embed(out[i], again[i][0]) for i in looks]
@@ -260,7 +261,7 @@ def cost(runtime: Runtime, name: str, face_px: int) -> Row:
     """Return the CPU time of swapping a face of a given size in a 720p scene made by code."""
     photo = FacePhoto.from_bytes(as_png(hopper()), name="hopper")
     frames = [astronaut_frame(i / 30, face_px=face_px) for i in range(45)]
-    film = Film(frames, Judges(PipelineBuilder(runtime), runtime).follow(frames[:1]), [], 30.0)
+    film = Film(frames, Judges(VisionFactory(runtime), runtime).follow(frames[:1]), [], 30.0)
     cpu_ms = treat(runtime, film, photo).cpu_ms
     return {"cost": name, "face_px": float(np.ptp(_mesh(film, 0)[:, 0])), "cpu_ms": cpu_ms}
 
@@ -299,7 +300,7 @@ def measure(pairs: str = "held-out", only: Sequence[str] = (), sheets: Path | No
     """Measure every pair, print a table, and return its rows, the mean and the worst of each column last."""
     cv2.setNumThreads(1)
     runtime = Runtime(Store(Settings().models_dir))
-    judges = Judges(PipelineBuilder(runtime), runtime)
+    judges = Judges(VisionFactory(runtime), runtime)
     print(
         f"{pairs} pairs: each frame through the whole pipeline\n{'live':<14}{'photo':<14}"
         + "".join(f"{n[-7:]:>8}" for n in COLUMNS)

@@ -185,8 +185,7 @@ def siege(capture: Path, calm_s: float, seconds: float, folder: Path) -> dict[st
         httpx.Client(base_url=server.address, timeout=20) as client,
     ):
         made, own = [
-            client.post("/api/broadcasts", json={"treatment": "mosaic"}, headers=operator).raise_for_status().json()
-            for _ in range(2)
+            client.post("/api/broadcasts", json={}, headers=operator).raise_for_status().json() for _ in range(2)
         ]
         offer = asyncio.run(an_offer("video", "audio", direction="recvonly"))
         port = int(server.address.rpartition(":")[2])

@@ -143,7 +143,7 @@ def main() -> None:
             write(capture, record(folder, CLIP_S - 5))
         server = stack.enter_context(mien_serve(folder / "data", wait_s=60))
         with httpx.Client(base_url=server.address, timeout=20) as client:
-            spec = {"treatment": "mosaic", "record": True}
+            spec = {"record": True}
             made = client.post("/api/broadcasts", json=spec).raise_for_status().json()
         seconds = str(60 * options.minutes + 60)
         whep, whip = server.address + made["whep_url"], server.address + made["whip_url"]

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.app.eyes import PipelineBuilder
+from mien.app.factory import VisionFactory
 from mien.inference.ort import ort
 from mien.registry.runtime import Runtime
 from mien.vision.analysis.detector import CenterFaceDetector
@@ -50,7 +50,7 @@ class Film:
 class Judges:
     """What tells faces apart and finds landmarks, outside the swap."""
 
-    def __init__(self, maker: PipelineBuilder, runtime: Runtime) -> None:
+    def __init__(self, maker: VisionFactory, runtime: Runtime) -> None:
         self.maker = maker
         self._detect = CenterFaceDetector(runtime.open("centerface"))
         self._lay = MeshLandmarker(runtime.open("face-mesh"))

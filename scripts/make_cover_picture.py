@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from skimage import data
 
-from mien.app.eyes import PipelineBuilder
-from mien.app.specs import TreatmentSpec
+from mien.app.factory import VisionFactory
+from mien.app.files.options import file_spec
 from mien.config import Settings
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
@@ -25,12 +25,12 @@ def portrait() -> Image:
 
 
 def main() -> None:
-    eyes = PipelineBuilder(Runtime(Store(Settings().models_dir)))
+    eyes = VisionFactory(Runtime(Store(Settings().models_dir)))
     rows = []
     for shape in MosaicShape:
         tiles = []
         for style in MosaicStyle:
-            spec = TreatmentSpec(mosaic=True, mosaic_style=style, mosaic_shape=shape)
+            spec = file_spec(mosaic=True, mosaic_style=style, mosaic_shape=shape)
             frame = eyes.pipeline(spec, still=True)(portrait(), at=0.0)
             if frame is None or not frame.altered:
                 raise SystemExit(f"nothing was treated for {spec}")

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.app.eyes import PipelineBuilder
+from mien.app.factory import VisionFactory
 from mien.config import Settings
 from mien.errors import FacePhotoError
 from mien.media.files.images import decode_image
@@ -46,11 +46,11 @@ def mirror(mesh: Shape) -> Shape:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
-    eyes = PipelineBuilder(Runtime(Store(Settings().models_dir)))
+    eyes = VisionFactory(Runtime(Store(Settings().models_dir)))
     meshes = []
     for path in sorted(parser.parse_args().folder.glob("*.jpg")):
         try:
-            mesh = eyes.one_face(decode_image(path.read_bytes(), name=path.name), name=path.name).mesh
+            mesh = eyes.assessor.one_face(decode_image(path.read_bytes(), name=path.name), name=path.name).mesh
         except FacePhotoError as error:
             print(error)
             continue

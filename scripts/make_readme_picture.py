@@ -7,8 +7,9 @@ import cv2
 import numpy as np
 from skimage import data
 
-from mien.app.eyes import PipelineBuilder
-from mien.app.specs import MASK_NAMES, BuiltInMask, TreatmentSpec
+from mien.app.face_photos import MASK_NAMES, BuiltInMask
+from mien.app.factory import VisionFactory
+from mien.app.files.options import file_spec
 from mien.config import Settings
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
@@ -24,8 +25,8 @@ def portrait() -> Image:
 
 
 def main() -> None:
-    eyes = PipelineBuilder(Runtime(Store(Settings().models_dir)))
-    specs = [TreatmentSpec(mosaic=True), *(TreatmentSpec(swap_to=BuiltInMask(name)) for name in MASK_NAMES)]
+    eyes = VisionFactory(Runtime(Store(Settings().models_dir)))
+    specs = [file_spec(mosaic=True), *(file_spec(swap_to=BuiltInMask(name)) for name in MASK_NAMES)]
     tiles = [portrait()]
     for spec in specs:
         frame = eyes.pipeline(spec, still=True)(portrait(), at=0.0)

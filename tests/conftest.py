@@ -19,7 +19,7 @@ def _listen_to_ctrl_c():
 @pytest.fixture(scope="session")
 def runtime():
     """Return a runtime over the user's model cache, filled first if need be."""
-    from mien.app.eyes import DEFAULT_MODELS
+    from mien.app.models import DEFAULT_MODELS
     from mien.config import Settings
     from mien.registry.runtime import Runtime
     from mien.registry.store import Store
@@ -32,9 +32,9 @@ def runtime():
 @pytest.fixture(scope="session")
 def eyes(runtime):
     """Return the maker of real pipelines."""
-    from mien.app.eyes import PipelineBuilder
+    from mien.app.factory import VisionFactory
 
-    return PipelineBuilder(runtime)
+    return VisionFactory(runtime)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,14 @@
     │   │   └── MediaTruncatedError
     │   ├── OutputError           the result cannot be written where it was asked for
     │   ├── PolicyError           the treatments asked for contradict each other
+    │   │   ├── PolicyFormatError     it is no policy document
+    │   │   ├── PolicyVersionError    the document is of an unknown version
+    │   │   ├── PolicyDuplicateError  two rules are for the same subject
+    │   │   ├── PolicyOrderError      a rule stands where it could never apply
+    │   │   ├── PolicyShowError       somebody would be shown who is not known
+    │   │   ├── PolicyTooLongError    it has too many rules
+    │   │   ├── PolicyUnsupportedError  it asks for what cannot be drawn yet
+    │   │   └── UnknownPersonError    a rule names a person who is not known here
     │   ├── PersonaError          no such persona
     │   ├── TargetError           a URL may not be reached from here
     │   └── FacePhotoError        the photo cannot serve as a face
@@ -103,6 +111,54 @@ class PolicyError(InputError):
     """The treatments asked for contradict each other."""
 
     code = "policy"
+
+
+class PolicyFormatError(PolicyError):
+    """Something is not a policy document: no JSON, an unknown kind or field, a missing or wrong value."""
+
+    code = "policy.format"
+
+
+class PolicyVersionError(PolicyError):
+    """A policy document is of a version that is not understood, or does not say which."""
+
+    code = "policy.version"
+
+
+class PolicyDuplicateError(PolicyError):
+    """A policy document has two rules for the same subject."""
+
+    code = "policy.duplicate"
+
+
+class PolicyOrderError(PolicyError):
+    """A rule of a policy document stands after one that leaves it nobody."""
+
+    code = "policy.order"
+
+
+class PolicyShowError(PolicyError):
+    """A policy document would show somebody who is not a known person."""
+
+    code = "policy.show"
+
+
+class PolicyTooLongError(PolicyError):
+    """A policy document has too many rules."""
+
+    code = "policy.too_long"
+
+
+class PolicyUnsupportedError(PolicyError):
+    """A policy document asks for what cannot be drawn yet: mosaics of several looks in one stream."""
+
+    code = "policy.unsupported"
+
+
+class UnknownPersonError(PolicyError):
+    """A rule of a policy document names a person who is not known here."""
+
+    code = "policy.unknown_person"
 
 
 class PersonaError(InputError):

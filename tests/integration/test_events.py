@@ -49,7 +49,7 @@ async def test_a_listener_is_told_what_the_broadcast_becomes_until_the_end():
         url = f"/api/broadcasts/{made['id']}"
         async with connect(events_url(client, made["id"])) as socket:
             first = await hear(socket)
-            assert (first.state, first.title, first.treatment) == ("waiting", "Walk", "mosaic")
+            assert (first.state, first.title, first.policy.treatments) == ("waiting", "Walk", ("mosaic",))
             session = await publish(client, made["whip_url"], Camera(), token=made["token"])
             await hear(socket, lambda now: now.state == "live")
             now = await hear(socket, lambda now: now.faces == {"mosaic": 1} and now.fps_out > 5)

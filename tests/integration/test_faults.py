@@ -185,7 +185,7 @@ def likeness(judge, people, images):
     ],
 )
 async def test_nobody_is_recognised_when(fault, scene, switch, eyes, judge, people, monkeypatch):
-    detector = eyes._detector._net
+    detector = eyes.models._detector._net
     with monkeypatch.context() as patched:
         patched.setattr(detector, "_session", faults.TrappedModel(detector._session, switch))
         async with before_faces(switch, eyes, scene) as live:

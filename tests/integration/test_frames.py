@@ -22,6 +22,7 @@ from mien.server.routes.frames import frames
 from mien.vision.types import Image
 from support.live import serving, sharpness, stripes
 from support.pipelines import Faulty, Pixelate, SmallFactory
+from support.policies import hiding, plain, swapping
 from support.worker import COMMAND
 
 SIZE_WH = (320, 240)
@@ -72,7 +73,7 @@ def url_of(client) -> str:
 
 @pytest.mark.parametrize("form", ["jpeg", "webp"])
 async def test_a_picture_comes_back_treated_with_its_number(form):
-    async with serving(SmallFactory()) as client, exchanging(client, treatment="mosaic", format=form) as socket:
+    async with serving(SmallFactory()) as client, exchanging(client, policy=plain(hiding()), format=form) as socket:
         await send(socket, 7, packed(stripes(SIZE_WH, 0), form=form))
         number, image = await next_frame(socket)
         assert (number, image.shape) == (7, (240, 320, 3))
@@ -83,7 +84,7 @@ async def test_a_picture_comes_back_treated_with_its_number(form):
 
 async def test_the_policy_changes_between_two_pictures_and_a_bad_one_changes_nothing():
     async with serving(SmallFactory()) as client, exchanging(client) as socket:
-        await socket.send(json.dumps({"treatment": "swap", "persona": "mask:volto"}))
+        await socket.send(json.dumps({"policy": plain(swapping())}))
         await next_of(socket, "ready")
         await send(socket, 1, packed(stripes(SIZE_WH, 0)))
         _, image = await next_frame(socket)
@@ -93,10 +94,10 @@ async def test_the_policy_changes_between_two_pictures_and_a_bad_one_changes_not
 async def test_pictures_take_style_and_shape_of_a_mosaic_from_the_client_and_else_from_the_settings():
     factory = SmallFactory()
     chosen = {"style": "solid", "shape": "head"}
-    async with serving(factory, mosaic=chosen) as client, exchanging(client, mosaic_style="blur") as socket:
-        assert (factory.built[-1].mosaic_style, factory.built[-1].mosaic_shape) == ("blur", "head")
-        await socket.send(json.dumps({"mosaic_style": "stars"}))
-        assert (await next_of(socket, "error"))["code"] == "input.invalid"
+    async with serving(factory, mosaic=chosen) as client, exchanging(client, policy=plain(hiding("blur"))) as socket:
+        assert factory.built[-1].policy == hiding("blur", "head")
+        await socket.send(json.dumps({"policy": plain(hiding()) | {"version": 2}}))
+        assert (await next_of(socket, "error"))["code"] == "policy.version"
 
 
 async def test_what_comes_faster_than_it_can_be_treated_is_dropped_and_the_newest_is_treated():
@@ -183,6 +184,11 @@ async def test_when_vision_breaks_no_picture_comes_back(fault):
         assert json.loads(message)["code"] == "live"
 
 
+def hello(treatment: dict[str, str]) -> str:
+    rules = [{"subject": {"kind": "everyone"}, "treatment": treatment}]
+    return json.dumps({"policy": {"version": 1, "rules": rules}})
+
+
 async def test_a_pipeline_that_hangs_ends_the_exchange():
     broken = Faulty(Pixelate(), lambda: threading.Event().wait(2))
     broken.broken.set()
@@ -198,18 +204,23 @@ async def test_a_pipeline_that_hangs_ends_the_exchange():
 
 
 @pytest.mark.parametrize(
-    ("hello", "code"),
+    ("first", "code"),
     [
-        pytest.param('{"treatment": "show"}', "input.invalid", id="an unknown treatment"),
-        pytest.param('{"treatment": "swap"}', "policy", id="a swap without a persona"),
-        pytest.param('{"treatment": "swap", "persona": "mask:nobody"}', "persona.unknown", id="an unknown persona"),
+        pytest.param('{"treatment": "mosaic"}', "input.invalid", id="a field that there is not"),
+        pytest.param(hello({"kind": "hide"}), "policy.format", id="an unknown treatment"),
+        pytest.param(hello({"kind": "show"}), "policy.show", id="everyone shown"),
+        pytest.param(hello({"kind": "swap"}), "policy.format", id="a swap without a persona"),
+        pytest.param(hello({"kind": "swap", "persona": "mask:nobody"}), "persona.unknown", id="an unknown persona"),
+        pytest.param(
+            hello({"kind": "swap", "persona": "reference:nobody"}), "persona.unknown", id="an unknown reference"
+        ),
         pytest.param("[", "input.invalid", id="no JSON"),
         pytest.param(b"\x00" * 20, "input", id="a picture before anything was said"),
     ],
 )
-async def test_a_wish_that_cannot_be_met_is_told_with_its_code(hello, code):
+async def test_what_cannot_be_done_is_told_with_its_code(first, code):
     async with serving(SmallFactory()) as client, connect(url_of(client)) as socket:
-        await socket.send(hello)
+        await socket.send(first)
         assert (await next_of(socket, "error"))["code"] == code
         with pytest.raises(websockets.ConnectionClosedError):
             await socket.recv()

@@ -7,8 +7,12 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from mien.app.policy.document import policy_of
+from mien.app.policy.rules import SwapTreatment
 from support.live import an_offer, serving
 from support.pipelines import SmallFactory
+from support.policies import hiding, personas_of, plain
+from support.policies import swapping as swapping_to
 
 OPERATOR = "operator-of-the-tests"
 JPEG = b"\xff\xd8 a photo"
@@ -36,7 +40,7 @@ async def lend(client, **headers):
 
 
 async def swapping(client, persona):
-    answer = await client.post("/api/broadcasts", json={"treatment": "swap", "persona": persona})
+    answer = await client.post("/api/broadcasts", json={"policy": plain(swapping_to(persona))})
     assert answer.status_code == 201, answer.text
     return answer.json()
 
@@ -208,42 +212,41 @@ class TestHeaders:
 
 class TestReferences:
     async def test_the_id_of_a_photo_is_shown_to_nobody_but_its_owner(self):
-        async with serving(SmallFactory()) as client:
+        factory = SmallFactory()
+        async with serving(factory) as client:
             persona = await lend(client)
             assert re.fullmatch(r"reference:[A-Za-z0-9_-]{22}", persona)  # 128 bits
             made = await swapping(client, persona)
             at = f"/api/broadcasts/{made['id']}"
-            assert (await client.get(at, headers=bearer(made["token"]))).json()["persona"] == persona
+            assert personas_of((await client.get(at, headers=bearer(made["token"]))).json()) == [persona]
             changed = await client.patch(at, json={"title": "x"}, headers=bearer(made["token"]))
-            assert changed.json()["persona"] == persona
+            assert personas_of(changed.json()) == [persona]
             async with connect(f"ws://{address_of(client)}{at}/events") as socket:
                 told = str(await socket.recv())
             public = [told, (await client.get(at)).text, (await client.get("/api/broadcasts")).text]
             public.append((await client.get(at, headers=bearer("wrong"))).text)
             public.append((await client.get("/api/personas")).text)
+            public.append(repr(factory.built))  # what treats strangers' frames
             for text in public:
                 assert persona.removeprefix("reference:") not in text
-            assert [
-                (await client.get(at)).json()["persona"],
-                (await client.get("/api/broadcasts")).json()[0]["persona"],
-            ] == [
-                "reference",
-                "reference",
-            ]
+            assert personas_of((await client.get(at)).json()) == ["reference"]
+            assert personas_of((await client.get("/api/broadcasts")).json()[0]) == ["reference"]
 
     async def test_a_photo_in_use_outlives_its_time_and_the_style_can_still_be_changed(self):
         async with serving(SmallFactory(), references={"ttl_s": 0.2}) as client:
             used, unused = await lend(client), await lend(client)
             made = await swapping(client, used)
             await asyncio.sleep(0.3)
-            gone = await client.post("/api/broadcasts", json={"treatment": "swap", "persona": unused})
+            gone = await client.post("/api/broadcasts", json={"policy": plain(swapping_to(unused))})
             assert is_problem(gone, 422, "persona.unknown")
             at = f"/api/broadcasts/{made['id']}"
-            changed = await client.patch(at, json={"mosaic_style": "solid"}, headers=bearer(made["token"]))
-            assert (changed.status_code, changed.json()["persona"]) == (200, used)
-            await client.patch(at, json={"treatment": "mosaic"}, headers=bearer(made["token"]))
+            changed = await client.patch(
+                at, json={"policy": plain(swapping_to(used, style="solid"))}, headers=bearer(made["token"])
+            )
+            assert (changed.status_code, personas_of(changed.json())) == (200, [used])
+            await client.patch(at, json={"policy": None}, headers=bearer(made["token"]))
             await asyncio.sleep(0.3)
-            again = {"treatment": "swap", "persona": used}
+            again = {"policy": plain(swapping_to(used))}
             gone = await client.patch(at, json=again, headers=bearer(made["token"]))
             assert is_problem(gone, 422, "persona.unknown")
 
@@ -253,17 +256,45 @@ class TestReferences:
             made = await swapping(client, persona)
             assert (await client.delete(f"/api/references/{persona}")).status_code == 204
             now = (await client.get(f"/api/broadcasts/{made['id']}")).json()
-            assert (now["treatment"], now["persona"]) == ("mosaic", None)
-            refused = await client.post("/api/broadcasts", json={"treatment": "swap", "persona": persona})
+            assert now["policy"] == plain(hiding("cells", "box"))
+            refused = await client.post("/api/broadcasts", json={"policy": plain(swapping_to(persona))})
             assert is_problem(refused, 422, "persona.unknown")
             assert is_problem(await client.delete(f"/api/references/{persona}"), 404, "persona.unknown")
+
+    async def test_of_two_photos_the_one_that_is_deleted_is_taken_off_and_the_other_stays(self):
+        factory = SmallFactory()
+        async with serving(factory) as client:
+            first, second = await lend(client), await lend(client)
+            policy = policy_of(primary=SwapTreatment(persona=first), everyone=SwapTreatment(persona=second))
+            made = (await client.post("/api/broadcasts", json={"policy": plain(policy)})).json()
+            at, mine = f"/api/broadcasts/{made['id']}", bearer(made["token"])
+            assert personas_of((await client.get(at, headers=mine)).json()) == [first, second]
+            assert factory.built[-1].policy.personas == ("reference:1", "reference:2")
+            assert (await client.delete(f"/api/references/{first}")).status_code == 204
+            assert personas_of((await client.get(at, headers=mine)).json()) == [second]
+            assert factory.built[-1].policy.personas == ("reference:1",)
+            assert (await client.delete(f"/api/references/{second}")).status_code == 204
+            assert (await client.get(at)).json()["policy"] == plain(hiding("cells", "box"))
+
+    async def test_two_photos_that_are_deleted_at_once_are_both_taken_off(self):
+        factory = SmallFactory()
+        async with serving(factory) as client:
+            first, second = await lend(client), await lend(client)
+            policy = policy_of(primary=SwapTreatment(persona=first), everyone=SwapTreatment(persona=second))
+            made = (await client.post("/api/broadcasts", json={"policy": plain(policy)})).json()
+            factory.open_s = 0.2
+            answers = await asyncio.gather(*(client.delete(f"/api/references/{one}") for one in (first, second)))
+            assert [answer.status_code for answer in answers] == [204, 204]
+            now = (await client.get(f"/api/broadcasts/{made['id']}")).json()
+            assert now["policy"] == plain(hiding("cells", "box"))
+            assert not factory.built[-1].policy.swaps
 
     @pytest.mark.parametrize("while_it", ["is made", "is changed"])
     async def test_a_photo_that_is_deleted_while_a_broadcast_puts_it_on_is_not_worn(self, while_it):
         factory = SmallFactory()
         async with serving(factory) as client:
             persona = await lend(client)
-            swap = {"treatment": "swap", "persona": persona}
+            swap = {"policy": plain(swapping_to(persona))}
             if while_it == "is changed":
                 made = (await client.post("/api/broadcasts", json={})).json()
                 at = f"/api/broadcasts/{made['id']}"
@@ -277,8 +308,8 @@ class TestReferences:
             assert (await client.delete(f"/api/references/{persona}")).status_code == 204
             await wearing
             for broadcast in (await client.get("/api/broadcasts")).json():
-                assert (broadcast["treatment"], broadcast["persona"]) == ("mosaic", None)
-            assert factory.built[-1].treatment == ("mosaic" if while_it == "is changed" else "swap")
+                assert broadcast["policy"] == plain(hiding("cells", "box"))
+            assert factory.built[-1].policy.swaps == (while_it == "is made")
 
     async def test_deleting_needs_the_operators_token(self):
         async with serving(SmallFactory(), whip_token=OPERATOR) as client:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mien.app.specs import FacePhoto, Person, TreatmentSpec
+from mien.app.face_photos import FacePhoto, Person
+from mien.app.files.options import file_spec
 from mien.vision.analysis.landmarks import gape_of_mesh, yaw_of_mesh
 from support.photos import as_png, astronaut, hopper
 
@@ -27,7 +28,7 @@ def scenes():
 def portraits(eyes, scenes):
     photos = {"alice": astronaut(), "grace": hopper()}
     return {
-        name: scenes["portraits"].cut_portrait(name, photo, eyes.one_face(photo, name=name).mesh)
+        name: scenes["portraits"].cut_portrait(name, photo, eyes.assessor.one_face(photo, name=name).mesh)
         for name, photo in photos.items()
     }
 
@@ -35,7 +36,7 @@ def portraits(eyes, scenes):
 @pytest.fixture
 def pipeline(eyes):
     photo = FacePhoto.from_bytes(as_png(astronaut()), name="alice.png")
-    return eyes.pipeline(TreatmentSpec(show=(Person("alice", (photo,)),), delay_frames=0), fps=FPS)
+    return eyes.pipeline(file_spec(show=(Person("alice", (photo,)),), delay_frames=0), fps=FPS)
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ def test_composed_grimaces_are_grimaces_and_turned_heads_are_turned(eyes, scenes
     alice = portraits["alice"]
     wide = scenes["grimaces"].grimacing(alice, mouth=0.14)
     aside = scenes["portraits"].turned(alice, yaw=-30, pitch=0)
-    meshes = [eyes.one_face(portrait.image, name="portrait").mesh for portrait in (alice, wide, aside)]
+    meshes = [eyes.assessor.one_face(portrait.image, name="portrait").mesh for portrait in (alice, wide, aside)]
     assert [gape_of_mesh(mesh) > 0.18 for mesh in meshes] == [False, True, False]
     assert [yaw_of_mesh(mesh) > 0.45 for mesh in meshes] == [False, False, True]
 

@@ -10,6 +10,9 @@ import numpy as np
 from mien.vision.render.slate import slate
 from support.live import Camera, Watcher, publish, serving, sharpness, stripes, watching
 from support.pipelines import Faulty, Pixelate, SmallFactory
+from support.policies import hiding, personas_of, plain, swapping
+
+STARS = {"kind": "mosaic", "style": "stars"}
 
 BLUE = (30, 60, 200)
 QUICK = {"slate_after_s": 0.6, "hang_after_s": 1.0, "publisher_timeout_s": 1.5, "viewer_grace_s": 1.0}
@@ -86,7 +89,7 @@ async def test_a_browser_that_hides_its_addresses_has_a_picture_as_soon_as_any_o
 
 async def test_a_viewer_who_joins_late_has_a_picture_within_a_second_and_a_half():
     async with serving(SmallFactory()) as client:
-        made = await make(client, treatment="swap", persona="mask:volto")
+        made = await make(client, policy=plain(swapping()))
         session = await publish(client, made["whip_url"], Camera(), token=made["token"])
         async with watching(client, made["whep_url"]) as first:
             await first.until(lambda seen: shows(seen, BLUE))
@@ -106,17 +109,17 @@ async def test_the_treatment_changes_on_air_and_a_failed_change_changes_nothing(
         async with watching(client, made["whep_url"]) as watcher:
             session = await publish(client, made["whip_url"], Camera(), token=made["token"])
             await watcher.until(lambda seen: len(seen.frames) > 10 and not shows_slate(seen))
-            swap = {"treatment": "swap", "persona": "mask:volto"}
+            swap = {"policy": plain(swapping())}
             changed = await client.patch(url, json=swap, headers=mine)
-            assert (changed.status_code, changed.json()["persona"]) == (200, "mask:volto")
+            assert (changed.status_code, personas_of(changed.json())) == (200, ["mask:volto"])
             await watcher.until(lambda seen: shows(seen, BLUE))
 
-            refused = await client.patch(url, json={"persona": "mask:nobody"}, headers=mine)
+            refused = await client.patch(url, json={"policy": plain(swapping("mask:nobody"))}, headers=mine)
             assert (refused.status_code, refused.json()["code"]) == (422, "persona.unknown")
             count = len(watcher.frames)
             await watcher.until(lambda seen: len(seen.frames) > count + 10)
             assert shows(watcher, BLUE)
-            assert (await show(client, made))["persona"] == "mask:volto"
+            assert personas_of(await show(client, made)) == ["mask:volto"]
             assert worst_sharpness(watcher) < 8
         await session.close_peer()
 
@@ -124,18 +127,18 @@ async def test_the_treatment_changes_on_air_and_a_failed_change_changes_nothing(
 async def test_style_and_shape_of_a_mosaic_come_from_the_wish_or_the_settings_and_change_on_air():
     factory = SmallFactory()
     async with serving(factory, mosaic={"style": "blur", "shape": "head"}) as client:
-        made = await make(client, mosaic_shape="box")
-        now = await show(client, made)
-        assert (now["mosaic_style"], now["mosaic_shape"]) == ("blur", "box")
+        made = await make(client, policy=plain(hiding(shape="box")))
+        assert (await show(client, made))["policy"] == plain(hiding("blur", "box"))
         headers = {"Authorization": f"Bearer {made['token']}"}
         url = f"/api/broadcasts/{made['id']}"
         session = await publish(client, made["whip_url"], Camera(), token=made["token"])
-        changed = await client.patch(url, json={"mosaic_style": "solid"}, headers=headers)
-        assert (changed.json()["mosaic_style"], changed.json()["mosaic_shape"]) == ("solid", "box")
-        assert (factory.built[-1].mosaic_style, factory.built[-1].mosaic_shape) == ("solid", "box")
-        refused = await client.patch(url, json={"mosaic_style": "stars"}, headers=headers)
-        assert (refused.status_code, refused.json()["code"]) == (422, "input.invalid")
-        assert (await show(client, made))["mosaic_style"] == "solid"
+        changed = await client.patch(url, json={"policy": plain(hiding("solid"))}, headers=headers)
+        assert changed.json()["policy"] == plain(hiding("solid", "head"))  # the whole policy is replaced
+        assert factory.built[-1].policy == hiding("solid", "head")
+        stars = plain(hiding()) | {"rules": [{"subject": {"kind": "everyone"}, "treatment": STARS}]}
+        refused = await client.patch(url, json={"policy": stars}, headers=headers)
+        assert (refused.status_code, refused.json()["code"]) == (422, "policy.format")
+        assert (await show(client, made))["policy"] == plain(hiding("solid", "head"))
         await session.close_peer()
 
 
@@ -153,7 +156,7 @@ async def test_a_change_of_treatment_does_not_wait_for_a_pipeline_that_hangs():
             await watcher.until(lambda seen: len(seen.frames) > 10 and not shows_slate(seen))
             broken.broken.set()
             await watcher.until(shows_slate)
-            swap = {"treatment": "swap", "persona": "mask:volto"}
+            swap = {"policy": plain(swapping())}
             await client.patch(f"/api/broadcasts/{made['id']}", json=swap, headers=mine)
             await watcher.until(lambda seen: shows(seen, BLUE))
         await session.close_peer()
@@ -231,7 +234,7 @@ async def test_obs_publishes_without_making_a_broadcast_first():
     async with serving(SmallFactory()) as client:
         session = await publish(client, "/whip", Camera())
         (listed,) = (await client.get("/api/broadcasts")).json()
-        assert (listed["treatment"], listed["state"] in {"live", "paused"}) == ("mosaic", True)
+        assert (personas_of(listed), listed["state"] in {"live", "paused"}) == ([], True)
         async with watching(client, listed["whep_url"]) as watcher:
             await watcher.until(lambda seen: not shows_slate(seen))
             assert worst_sharpness(watcher) < 8

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from skimage import data
 
-from mien.app.ports import LivePolicy
-from mien.app.specs import BuiltInMask, TreatmentSpec
+from mien.app.face_photos import BuiltInMask
+from mien.app.files.options import file_spec
+from mien.app.ports import StreamSpec
 from mien.vision.analysis.tiles import Tile, near_tile
 from mien.vision.render.label import Label
 from support.scenes import ASTRONAUT_FACE_XYXY, astronaut_frame
@@ -74,9 +75,7 @@ WAYS = {
 @pytest.mark.parametrize("way", list(WAYS))
 def test_a_near_face_is_hidden_in_every_frame(eyes, way, kind):
     shots = [tile(**how) for how in WAYS[way]]
-    pipeline = (
-        eyes.pipeline(TreatmentSpec(mosaic=True), fps=FPS) if kind == "file" else eyes.build(LivePolicy("mosaic"))
-    )
+    pipeline = eyes.pipeline(file_spec(mosaic=True), fps=FPS) if kind == "file" else eyes.build(StreamSpec())
     frames = treated(pipeline, [image for image, _face in shots])
     assert len(frames) == len(shots)
     seen = [bare(frame, *shot) for frame, shot in zip(frames, shots, strict=True)]
@@ -87,13 +86,13 @@ def test_a_near_face_is_hidden_in_every_frame(eyes, way, kind):
 @pytest.mark.parametrize("times", [1.0, 2.2])
 def test_a_near_face_on_a_still_is_hidden(eyes, times, roll):
     image, face = tile(times, roll=roll)
-    (frame,) = treated(eyes.pipeline(TreatmentSpec(mosaic=True), still=True), [image])
+    (frame,) = treated(eyes.pipeline(file_spec(mosaic=True), still=True), [image])
     assert bare(frame, image, face) < 0.1
 
 
 def test_a_near_face_whose_mesh_holds_is_swapped(eyes):
     shots = [tile(1.1, aside=(0.01 * np.sin(n), 0.0)) for n in range(10)]
-    pipeline = eyes.pipeline(TreatmentSpec(swap_to=BuiltInMask("volto")), fps=FPS)
+    pipeline = eyes.pipeline(file_spec(swap_to=BuiltInMask("volto")), fps=FPS)
     frames = treated(pipeline, [image for image, _face in shots])
     assert sum(frame.counts.get("swap", 0) for frame in frames) >= 8
 
@@ -107,4 +106,4 @@ def test_an_upright_face_that_is_shown_on_its_side_is_one_face(eyes):
         image = np.ascontiguousarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR)[..., ::-1])
         near = near_tile(size_wh)
         tiles = [Tile((0, 0, *size_wh), 320), *(replace(near, quarter_turns=turns) for turns in (1, 3))]
-        assert len(eyes._finder(image, tiles)) == 1, number
+        assert len(eyes.models.finder(image, tiles)) == 1, number

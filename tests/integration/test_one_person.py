@@ -5,16 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mien.app.ports import LivePolicy
-from mien.app.specs import BuiltInMask, TreatmentSpec
+from mien.app.face_photos import BuiltInMask
+from mien.app.files.options import file_spec
 from mien.vision.policy import Swap
+from support.policies import live_swap
 from support.two_people import Standing, TwoPeople
 
 pytestmark = pytest.mark.models
 
 FPS = 20
-LIVE = LivePolicy("swap", "mask:volto")
-FILE = TreatmentSpec(swap_to=BuiltInMask("volto"), mosaic=True)
+LIVE = live_swap()
+FILE = file_spec(swap_to=BuiltInMask("volto"), mosaic=True)
 ANN, BOB = Standing(400, 360, 130), Standing(900, 360, 110)
 
 
@@ -100,7 +101,7 @@ def test_a_crossing_changes_nothing_about_who_wears_it(eyes, people, in_front):
 def test_a_change_of_the_persona_on_air_changes_nothing_about_who_wears_it(eyes, people):
     first = eyes.build(LIVE)
     assert wearers(first, lambda _i: {"ann": ANN, "bob": BOB}, 10, people)[-1] == "ann"
-    second = eyes.build(replace(LIVE, persona="mask:painted"))
+    second = eyes.build(live_swap("mask:painted"))
     second.take_over(first, in_scene=False)
     larger = {"ann": ANN, "bob": replace(BOB, face_px=200)}
     assert set(wearers(second, lambda _i: larger, 10, people, start=10)[2:]) == {"ann"}

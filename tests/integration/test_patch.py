@@ -4,24 +4,17 @@ import pytest
 
 from support.live import serving
 from support.pipelines import SmallFactory
+from support.policies import hiding, plain, swapping
 
 CHOSEN = {
     "title": "A title",
-    "treatment": "swap",
-    "persona": "mask:volto",
-    "others": "swap",
+    "policy": plain(swapping(everyone=True, style="solid", shape="box")),
     "delay_frames": 5,
-    "mosaic_style": "solid",
-    "mosaic_shape": "box",
 }
 DEFAULTS = {
     "title": "",
-    "treatment": "mosaic",
-    "persona": None,
-    "others": "mosaic",
+    "policy": plain(hiding("blur", "head")),
     "delay_frames": None,
-    "mosaic_style": "blur",
-    "mosaic_shape": "head",
 }
 SERVER = {"style": "blur", "shape": "head"}
 
@@ -51,26 +44,36 @@ async def test_what_is_left_out_stays():
         assert len(factory.built) == 1  # nothing to change, nothing to build
 
 
-@pytest.mark.parametrize("name", [name for name in CHOSEN if name != "persona"])
+@pytest.mark.parametrize("name", CHOSEN)
 async def test_null_brings_back_the_default_of_one_field_and_touches_no_other(name):
     factory = SmallFactory()
     async with serving(factory, mosaic=SERVER) as client:
         url, patch = await made(client)
         answer = await patch(**{name: None})
         assert answer.status_code == 200, answer.text
-        wanted = CHOSEN | {name: DEFAULTS[name]} | ({"persona": None} if name == "treatment" else {})
+        wanted = CHOSEN | {name: DEFAULTS[name]}
         assert spec_of(answer.json()) == spec_of((await client.get(url)).json()) == wanted
-        if name != "title":
-            assert getattr(factory.built[-1], name) == DEFAULTS[name]  # the session treats by it, too
+        treated_by = factory.built[-1]  # the session's, too
+        assert (plain(treated_by.policy), treated_by.delay_frames) == (wanted["policy"], wanted["delay_frames"])
 
 
-async def test_a_swap_cannot_lose_its_persona_but_a_mosaic_may_be_asked_for_with_it():
+async def test_a_policy_is_replaced_whole_and_the_same_one_again_changes_nothing():
+    factory = SmallFactory()
+    async with serving(factory, mosaic=SERVER) as client:
+        _, patch = await made(client)
+        answer = await patch(policy={"version": 1, "rules": []})
+        assert answer.json()["policy"] == DEFAULTS["policy"]  # nothing of the old one is left
+        assert len(factory.built) == 2
+        assert (await patch(policy=plain(hiding()))).json()["policy"] == DEFAULTS["policy"]
+        assert len(factory.built) == 2
+
+
+async def test_a_policy_that_cannot_be_followed_changes_nothing():
     async with serving(SmallFactory(), mosaic=SERVER) as client:
         url, patch = await made(client)
-        refused = await patch(persona=None)
-        assert (refused.status_code, refused.json()["code"]) == (422, "policy")
+        refused = await patch(title="Another", policy=plain(swapping("mask:nobody")))
+        assert (refused.status_code, refused.json()["code"]) == (422, "persona.unknown")
         assert spec_of((await client.get(url)).json()) == CHOSEN
-        assert (await patch(persona=None, treatment=None)).json()["treatment"] == "mosaic"
 
 
 async def test_null_ends_a_recording(tmp_path):

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from mien.app.eyes import PipelineBuilder
+from mien.app.factory import VisionFactory
 from mien.app.personas.file import unpack_persona
-from mien.app.ports import LivePolicy
+from mien.app.ports import StreamSpec
 from mien.cli.serve import photo_reader
 from mien.config import Settings
 from mien.errors import BusyError, MediaError, MediaTooCostlyError, MediaTooLargeError, NoFaceError
@@ -22,6 +22,7 @@ from support.photo_worker import CRASH, LIE, SLEEP, TELL_ENVIRONMENT
 from support.photos import as_png, astronaut
 from support.pictures import endless_progressive_jpeg, flat_photo, lying_png
 from support.pipelines import SmallFactory
+from support.policies import swapping
 from support.worker import COMMAND, worker_pids
 
 PHOTO = flat_photo("JPEG", (320, 240))
@@ -150,13 +151,15 @@ class TestWithRealModels:
         settings = Settings(host="127.0.0.1")
         photo = as_png(astronaut())
         read = await photo_reader(settings).read([photo])
-        maker = PipelineBuilder(Runtime(Store(settings.models_dir)))
+        maker = VisionFactory(Runtime(Store(settings.models_dir)))
         here = maker.read_reference([photo])
         assert read.findings == here.findings
         there = unpack_persona(read.data)
         assert (there.texture == here.persona.texture).all()
         assert (there.matte == here.persona.matte).all()
-        assert maker.build(LivePolicy("swap", read))(astronaut(), at=0.0) is None  # in the delay line
+        assert (
+            maker.build(StreamSpec(swapping("reference:1"), {"reference:1": read}))(astronaut(), at=0.0) is None
+        )  # in the delay line
 
     async def test_what_the_coach_says_comes_back_with_the_refusal(self):
         with pytest.raises(NoFaceError) as refused:

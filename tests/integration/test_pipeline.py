@@ -5,12 +5,23 @@ import itertools
 import numpy as np
 import pytest
 
-from mien.app.ports import LivePolicy
-from mien.app.specs import BuiltInMask, FacePhoto, Person, TreatmentSpec
-from mien.errors import DifferentPeopleError, ManyFacesError, NoFaceError, PolicyError, ShapeError
+from mien.app.face_photos import BuiltInMask, FacePhoto, Person
+from mien.app.files.options import file_spec
+from mien.app.policy.document import PolicyDocument
+from mien.app.policy.rules import PersonSubject, Rule, ShowTreatment
+from mien.app.ports import StreamSpec
+from mien.errors import (
+    DifferentPeopleError,
+    ManyFacesError,
+    NoFaceError,
+    PersonaError,
+    ShapeError,
+    UnknownPersonError,
+)
 from mien.vision.render.mosaic import MosaicShape, MosaicStyle
 from support.judge import SAME_PERSON, Judge
 from support.photos import as_png, astronaut, hopper
+from support.policies import hiding, live_swap
 from support.scenes import astronaut_boxes, astronaut_frame, astronaut_frames
 
 pytestmark = pytest.mark.models
@@ -33,7 +44,7 @@ def run(pipeline, seconds, *, fps=25.0, **scene):
 
 
 def test_in_a_mosaic_nobody_is_found_and_nobody_is_recognised(eyes, judge):
-    frames = run(eyes.build(LivePolicy("mosaic")), 1.0)
+    frames = run(eyes.build(StreamSpec()), 1.0)
     assert all(frame.counts == {"mosaic": 1} and frame.altered for frame in frames)
     live = judge.embedding(astronaut_frame(0.5))
     assert all(judge.likeness(frame.image, live) < STRANGER for frame in frames[::5])
@@ -44,8 +55,8 @@ def test_in_a_mosaic_nobody_is_found_and_nobody_is_recognised(eyes, judge):
 def test_in_every_kind_of_mosaic_nobody_is_recognised_live_or_in_a_file(eyes, judge, style, shape):
     live = judge.embedding(astronaut_frame(0.5))
     for pipeline in (
-        eyes.build(LivePolicy("mosaic", mosaic_style=style, mosaic_shape=shape)),
-        eyes.pipeline(TreatmentSpec(mosaic=True, mosaic_style=style, mosaic_shape=shape)),
+        eyes.build(StreamSpec(hiding(style, shape))),
+        eyes.pipeline(file_spec(mosaic=True, mosaic_style=style, mosaic_shape=shape)),
     ):
         frames = run(pipeline, 0.4)
         assert all(frame.counts == {"mosaic": 1} for frame in frames)
@@ -53,12 +64,12 @@ def test_in_every_kind_of_mosaic_nobody_is_recognised_live_or_in_a_file(eyes, ju
 
 
 def test_every_frame_comes_out_once_and_in_order_through_the_delay_line(eyes):
-    frames = run(eyes.pipeline(TreatmentSpec(mosaic=True, delay_frames=6)), 0.8)
+    frames = run(eyes.pipeline(file_spec(mosaic=True, delay_frames=6)), 0.8)
     assert [round(frame.at * 25) for frame in frames] == list(range(20))
 
 
 def test_a_face_that_enters_is_hidden_in_the_frames_before_it_was_found(eyes):
-    pipeline = eyes.pipeline(TreatmentSpec(mosaic=True, delay_frames=6))
+    pipeline = eyes.pipeline(file_spec(mosaic=True, delay_frames=6))
     empty = astronaut_frame(0.0, faces=0)
     shown = [pipeline(empty.copy(), at=i / 25) for i in range(10)]
     shown += [pipeline(astronaut_frame(0.4, face_px=90), at=0.4)]  # small enough to be no cut
@@ -70,9 +81,7 @@ def test_a_face_that_enters_is_hidden_in_the_frames_before_it_was_found(eyes):
 
 
 @pytest.mark.parametrize("enters_at", range(20, 28))
-@pytest.mark.parametrize(
-    "policy", [LivePolicy("mosaic"), LivePolicy("swap", "mask:volto", "swap"), LivePolicy("swap", "mask:volto")]
-)
+@pytest.mark.parametrize("policy", [StreamSpec(), live_swap(everyone=True), live_swap()])
 def test_a_near_face_that_enters_a_live_broadcast_is_never_bare(eyes, policy, enters_at):
     """Whichever look of the schedule its first frame meets. It is small enough not to be taken for a cut."""
     scene = {"face_px": 100}
@@ -91,7 +100,7 @@ def test_a_near_face_that_enters_a_live_broadcast_is_never_bare(eyes, policy, en
 @pytest.mark.parametrize("mask", ["volto", "marble", "painted"])
 def test_a_mask_hides_who_it_is_in_every_frame(eyes, judge, mask):
     live = judge.embedding(astronaut_frame(0.5))
-    frames = run(eyes.pipeline(TreatmentSpec(swap_to=BuiltInMask(mask))), 1.0)
+    frames = run(eyes.pipeline(file_spec(swap_to=BuiltInMask(mask))), 1.0)
     assert all(sum(frame.counts.values()) == 1 for frame in frames)
     assert sum(frame.counts.get("swap", 0) for frame in frames) >= 0.9 * len(frames)
     assert all(judge.likeness(frame.image, live) < SAME_PERSON for frame in frames[::6])
@@ -100,7 +109,7 @@ def test_a_mask_hides_who_it_is_in_every_frame(eyes, judge, mask):
 def test_a_swap_moves_the_face_from_the_live_person_to_the_reference(eyes, judge):
     reference, live = judge.embedding(hopper()), judge.embedding(astronaut_frame(0.5))
     before = float(live @ reference)
-    frames = run(eyes.pipeline(TreatmentSpec(swap_to=photo(hopper(), "hopper.png"))), 1.0)
+    frames = run(eyes.pipeline(file_spec(swap_to=photo(hopper(), "hopper.png"))), 1.0)
     assert all(frame.counts == {"swap": 1} for frame in frames)
     after = [judge.embedding(frame.image) for frame in frames[5::5]]
     to_reference = np.mean([float(e @ reference) for e in after])
@@ -111,7 +120,7 @@ def test_a_swap_moves_the_face_from_the_live_person_to_the_reference(eyes, judge
 
 def test_an_enrolled_person_is_shown_after_a_moment_and_not_a_frame_before(eyes):
     alice = Person("alice", (photo(astronaut(), "alice.png"),))
-    frames = run(eyes.pipeline(TreatmentSpec(show=(alice,), delay_frames=0)), 2.0)
+    frames = run(eyes.pipeline(file_spec(show=(alice,), delay_frames=0)), 2.0)
     assert frames[0].counts == {"mosaic": 1}
     assert frames[5].counts == {"mosaic": 1}
     assert frames[-1].counts == {"show": 1}
@@ -120,13 +129,13 @@ def test_an_enrolled_person_is_shown_after_a_moment_and_not_a_frame_before(eyes)
 
 def test_a_stranger_is_never_shown_in_place_of_the_enrolled(eyes):
     grace = Person("grace", (photo(hopper(), "grace.png"),))
-    frames = run(eyes.pipeline(TreatmentSpec(show=(grace,))), 2.0)
+    frames = run(eyes.pipeline(file_spec(show=(grace,))), 2.0)
     assert all(frame.counts == {"mosaic": 1} for frame in frames)
 
 
 def test_a_cut_takes_every_clearance(eyes):
     alice = Person("alice", (photo(astronaut(), "alice.png"),))
-    pipeline = eyes.pipeline(TreatmentSpec(show=(alice,), delay_frames=0))
+    pipeline = eyes.pipeline(file_spec(show=(alice,), delay_frames=0))
     for i in range(30):
         frame = pipeline(astronaut_frame(i / 25), at=i / 25)
     assert frame.counts == {"show": 1}
@@ -136,27 +145,27 @@ def test_a_cut_takes_every_clearance(eyes):
 
 
 def test_with_several_faces_the_most_prominent_is_swapped_and_the_rest_are_hidden(eyes):
-    spec = TreatmentSpec(swap_to=BuiltInMask("volto"), mosaic=True)
+    spec = file_spec(swap_to=BuiltInMask("volto"), mosaic=True)
     frames = run(eyes.pipeline(spec), 0.6, faces=3, face_px=150)
     assert all(frame.counts == {"swap": 1, "mosaic": 2} for frame in frames[2:])
 
 
 def test_a_still_of_an_enrolled_person_is_shown_at_one_look(eyes):
     alice = Person("alice", (photo(astronaut(), "alice.png"),))
-    frame = eyes.pipeline(TreatmentSpec(show=(alice,)), still=True)(astronaut().copy(), at=0.0)
+    frame = eyes.pipeline(file_spec(show=(alice,)), still=True)(astronaut().copy(), at=0.0)
     assert frame.counts == {"show": 1}
     np.testing.assert_array_equal(frame.image, astronaut())
 
 
 def test_a_picture_without_faces_is_returned_as_it_was(eyes):
     empty = astronaut_frame(0.0, faces=0)
-    frame = eyes.pipeline(TreatmentSpec(mosaic=True), still=True)(empty.copy(), at=0.0)
+    frame = eyes.pipeline(file_spec(mosaic=True), still=True)(empty.copy(), at=0.0)
     assert not frame.altered
     np.testing.assert_array_equal(frame.image, empty)
 
 
 def test_altered_frames_carry_the_label_and_others_do_not(eyes):
-    plain, treated = astronaut_frame(0.5), eyes.build(LivePolicy("mosaic"))
+    plain, treated = astronaut_frame(0.5), eyes.build(StreamSpec())
     frame = None
     for i in range(5):
         frame = treated(astronaut_frame(0.5), at=i / 25) or frame
@@ -170,15 +179,20 @@ def test_altered_frames_carry_the_label_and_others_do_not(eyes):
 
 
 def test_time_must_not_run_backwards(eyes):
-    pipeline = eyes.build(LivePolicy("mosaic"))
+    pipeline = eyes.build(StreamSpec())
     pipeline(astronaut_frame(0), at=1.0)
     with pytest.raises(ShapeError, match="order of capture"):
         pipeline(astronaut_frame(0), at=1.0)
 
 
-def test_a_live_swap_without_a_persona_is_refused(eyes):
-    with pytest.raises(PolicyError):
-        eyes.build(LivePolicy("swap"))
+def test_live_nobody_is_known_and_no_reference_is_there_that_was_not_given(eyes):
+    ann = Rule(subject=PersonSubject(id="ann"), treatment=ShowTreatment())
+    with pytest.raises(UnknownPersonError, match="ann"):
+        eyes.build(StreamSpec(PolicyDocument(rules=(ann,))))
+    with pytest.raises(PersonaError):
+        eyes.build(live_swap("reference:1"))
+    with pytest.raises(PersonaError):
+        eyes.build(live_swap("mask:nobody"))
 
 
 def test_a_photo_without_a_face_cannot_be_a_reference(eyes):

@@ -18,6 +18,7 @@ from mien.server.signalling import link_of
 from mien.vision.photos.quality import PhotoIssue
 from support.live import Camera, ListLedger, Microphone, an_offer, publish, serving, watching
 from support.pipelines import SMALL, SmallFactory
+from support.policies import plain, swapping
 
 JPEG = b"\xff\xd8 a photo"
 SILENCE = np.zeros(960, np.int16)
@@ -256,15 +257,33 @@ class TestAnswers:
         )
 
 
+ANN, EVERYONE = {"kind": "person", "id": "ann"}, {"kind": "everyone"}
+
+
+def to_all(treatment, *, subject=EVERYONE, version=1, twice=False):
+    rules = [{"subject": subject, "treatment": treatment}] * (2 if twice else 1)
+    return {"policy": {"version": version, "rules": rules}}
+
+
 class TestBroadcasts:
     @pytest.mark.parametrize(
         ("spec", "code"),
         [
-            pytest.param({"treatment": "show"}, "input.invalid", id="nobody is ever shown on request"),
-            pytest.param({"treatment": "swap"}, "policy", id="a swap into nothing"),
-            pytest.param({"treatment": "swap", "persona": "mask:nobody"}, "persona.unknown", id="no such mask"),
-            pytest.param({"treatment": "swap", "persona": "reference:x"}, "persona.unknown", id="no such photo"),
-            pytest.param({"persona": "/etc/passwd"}, "input.invalid", id="a path"),
+            pytest.param(to_all({"kind": "show"}), "policy.show", id="nobody is ever shown on request"),
+            pytest.param(to_all({"kind": "swap"}), "policy.format", id="a swap into nothing"),
+            pytest.param(to_all({"kind": "swap", "persona": "/etc/passwd"}), "policy.format", id="a path"),
+            pytest.param(to_all({"kind": "hide"}), "policy.format", id="an unknown treatment"),
+            pytest.param(to_all({"kind": "mosaic"}, version=2), "policy.version", id="a later version"),
+            pytest.param(to_all({"kind": "mosaic"}, twice=True), "policy.duplicate", id="a rule twice"),
+            pytest.param({"policy": plain(swapping("mask:nobody"))}, "persona.unknown", id="no such mask"),
+            pytest.param({"policy": plain(swapping("reference:x"))}, "persona.unknown", id="no such photo"),
+            pytest.param({"policy": plain(swapping("reference"))}, "persona.unknown", id="a photo that is withheld"),
+            pytest.param(
+                to_all({"kind": "mosaic"}, subject=ANN),
+                "policy.unknown_person",
+                id="a person",
+            ),
+            pytest.param({"treatment": "mosaic"}, "input.invalid", id="a field that there was once"),
             pytest.param({"titel": "x"}, "input.invalid", id="a typo"),
             pytest.param({"title": "x" * 121}, "input.invalid", id="a long title"),
             pytest.param({"title": "a\x00b"}, "input", id="an unprintable title"),
@@ -311,7 +330,7 @@ class TestReferences:
             assert answer.json()["notes"] == [ADVICE[PhotoIssue.FACE_SMALL]["en"]]
             (declaration,) = ledger.declarations
             assert (declaration.declared_by, declaration.use) == ("Kim", "swap")
-            spec = {"treatment": "swap", "persona": answer.json()["id"]}
+            spec = {"policy": plain(swapping(answer.json()["id"]))}
             assert (await client.post("/api/broadcasts", json=spec)).status_code == 201
 
     async def test_several_photos_of_a_face_are_one_persona_with_findings_for_each(self):

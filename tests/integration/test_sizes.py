@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from mien.app.ports import LivePolicy
+from mien.app.ports import StreamSpec
 from support.live import Camera, publish, serving, sharpness, stripes, watching
 from support.pipelines import SmallFactory
+from support.policies import live_swap
 from support.scenes import astronaut_boxes, astronaut_frame
 
 BASE_WH = (640, 360)
@@ -39,7 +40,7 @@ def middle_of_the_face(number, size_wh):
 
 
 @pytest.mark.models
-@pytest.mark.parametrize("policy", [LivePolicy("mosaic"), LivePolicy("swap", "mask:volto", "swap")])
+@pytest.mark.parametrize("policy", [StreamSpec(), live_swap(everyone=True)])
 @pytest.mark.parametrize("size_wh", SIZES)
 def test_no_face_is_bare_around_a_change_of_size(eyes, policy, size_wh):
     sizes = [BASE_WH] * 8 + [size_wh] * 8 + [BASE_WH] * 4
@@ -54,8 +55,8 @@ def test_no_face_is_bare_around_a_change_of_size(eyes, policy, size_wh):
 
 @pytest.mark.models
 def test_what_is_found_after_a_change_of_size_hides_nothing_in_the_frames_before_it(eyes):
-    stabilise = treat(eyes, LivePolicy("mosaic"), [BASE_WH] * 12)
-    changed = treat(eyes, LivePolicy("mosaic"), [BASE_WH] * 9 + [(320, 180)] * 3)
+    stabilise = treat(eyes, StreamSpec(), [BASE_WH] * 12)
+    changed = treat(eyes, StreamSpec(), [BASE_WH] * 9 + [(320, 180)] * 3)
     for number in range(9):
         assert np.array_equal(stabilise[number], changed[number]), number
 
@@ -63,7 +64,7 @@ def test_what_is_found_after_a_change_of_size_hides_nothing_in_the_frames_before
 @pytest.mark.models
 @pytest.mark.parametrize("size_wh", [(16, 16), (2, 2), (1, 1), (640, 4), (4, 640)])
 def test_a_picture_too_small_for_a_face_breaks_nothing(eyes, size_wh):
-    frames = treat(eyes, LivePolicy("mosaic"), [BASE_WH] * 4 + [size_wh] * 4 + [BASE_WH] * 4)
+    frames = treat(eyes, StreamSpec(), [BASE_WH] * 4 + [size_wh] * 4 + [BASE_WH] * 4)
     assert [frames[number].shape[1::-1] for number in (3, 4, 7, 8)] == [BASE_WH, size_wh, size_wh, BASE_WH]
 
 

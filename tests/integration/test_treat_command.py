@@ -143,6 +143,20 @@ def test_somebody_surely_recognised_is_left_as_they_are_in_a_picture(folder):
     assert np.array_equal(read_picture(folder / "out.png").image[FACE], astronaut()[FACE])
 
 
+def test_a_policy_document_says_who_is_shown_and_who_is_swapped(folder, capsys):
+    ann = {"subject": {"kind": "person", "id": "Ann"}, "treatment": {"kind": "show"}}
+    everyone = {"subject": {"kind": "everyone"}, "treatment": {"kind": "swap", "persona": "reference:me"}}
+    (folder / "policy.json").write_text(json.dumps({"version": 1, "rules": [ann, everyone]}))
+    photos = ("--person", f"Ann={folder / 'astronaut.png'}", "--reference", f"me={folder / 'hopper.png'}")
+    command = ("--policy", folder / "policy.json", *photos, "--owner-agrees", "Kim")
+    assert mien("treat", folder / "astronaut.png", folder / "out.png", *command) == 0
+    assert np.array_equal(read_picture(folder / "out.png").image[FACE], astronaut()[FACE])
+    assert mien("treat", folder / "hopper.png", folder / "swapped.png", *command) == 0
+    assert "swap 1" in capsys.readouterr().out
+    uses = [json.loads(line)["use"] for line in (folder / "data" / "consents.jsonl").read_text().splitlines()]
+    assert uses == ["swap", "show"] * 2
+
+
 def test_a_stranger_is_hidden_from_who_asked_to_show_somebody_else(folder, judge):
     command = ("treat", folder / "astronaut.png", folder / "out.png", "--show", folder / "hopper.png")
     assert mien(*command, "--owner-agrees", "Kim") == 0
@@ -170,7 +184,7 @@ def test_a_turned_phone_photo_is_seen_upright(folder, capsys):
     "spec", [("--mosaic",), ("--swap-to", "mask:marble"), ("--swap-to", "mask:painted", "--mosaic")]
 )
 def test_every_frame_of_a_video_is_treated_and_labelled_and_its_sound_kept(folder, spec, capsys):
-    source = Clip(size_wh=SIZE, pts=range(25), picture=scene, audio="aac").write(folder / "in.mp4")
+    source = Clip(size_wh=SIZE, pts=range(25), picture=scene, sound="aac").write(folder / "in.mp4")
     assert mien("treat", source, folder / "out.mp4", *spec) == 0
     frames = [frame.to_ndarray(format="rgb24") for frame in decode(folder / "out.mp4")]
     assert len(frames) == 25
@@ -288,6 +302,10 @@ def test_where_the_declaration_cannot_be_recorded_nothing_is_treated(folder, cap
         pytest.param(("astronaut.png", "astronaut.png", "--mosaic", "--force"), "output", id="over itself"),
         pytest.param(("astronaut.png", "hopper.png", "--mosaic"), "output", id="target exists"),
         pytest.param(("astronaut.png", "out.png"), "policy", id="no wish"),
+        pytest.param(("astronaut.png", "out.png", "--policy", "none.json"), "policy.format", id="no policy file"),
+        pytest.param(("astronaut.png", "out.png", "--policy", "letter.txt"), "policy.format", id="a letter as policy"),
+        pytest.param(("astronaut.png", "out.png", "--policy", "p.json", "--mosaic"), "policy", id="policy and option"),
+        pytest.param(("astronaut.png", "out.png", "--mosaic", "--person", "a=b"), "policy", id="a person, no policy"),
         pytest.param(("astronaut.png", "out.png", "--swap-to", "mask:dragon"), "persona.unknown", id="no mask"),
         pytest.param(
             ("astronaut.png", "out.png", "--swap-to", "wall.png", "--owner-agrees", "K"), "photo.no_face", id="no face"

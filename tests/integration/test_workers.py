@@ -12,12 +12,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from mien.app.ports import LivePolicy
+from mien.app.ports import StreamSpec
 from mien.app.states import LiveLimits
 from mien.errors import LiveLostError
 from mien.runners import ProcessRunner
 from support.live import Camera, Watcher, publish, serving, sharpness, watching
 from support.pipelines import SmallFactory
+from support.policies import plain, swapping
 from support.worker import COMMAND, worker_pids
 
 
@@ -74,7 +75,7 @@ async def test_a_broadcast_runs_in_its_own_process_and_the_process_ends_with_it(
 
             refused = await client.patch(
                 f"/api/broadcasts/{made['id']}",
-                json={"treatment": "swap", "persona": "mask:nobody"},
+                json={"policy": plain(swapping("mask:nobody"))},
                 headers={"Authorization": f"Bearer {made['token']}"},
             )
             assert (refused.status_code, refused.json()["code"]) == (422, "persona.unknown")
@@ -93,7 +94,7 @@ async def test_a_worker_that_is_killed_takes_nothing_else_down_and_its_broadcast
     async with serving_with_workers() as client:
         first = await make(client)
         (first_pid,) = worker_pids()
-        other = await make(client, treatment="swap", persona="mask:volto")
+        other = await make(client, policy=plain(swapping()))
         async with watching(client, first["whep_url"]) as watcher, watching(client, other["whep_url"]) as untouched:
             session = await publish(client, first["whip_url"], Camera(), token=first["token"])
             elsewhere = await publish(client, other["whip_url"], Camera(), token=other["token"])
@@ -147,7 +148,7 @@ async def test_missing_models_are_told_with_their_code():
 async def test_a_worker_whose_web_process_is_gone_ends_by_itself():
     runner = ProcessRunner(COMMAND, limits=LiveLimits(), spares=0)
     async with runner:
-        live = await runner.start(LivePolicy(), name="orphan")
+        live = await runner.start(StreamSpec(), name="orphan")
         (pid,) = worker_pids()
         live._worker._channel._writer.transport.abort()  # what the kernel does to the sockets of a process that dies
         assert await settles(lambda: pid not in worker_pids())
@@ -198,5 +199,5 @@ async def test_a_worker_that_speaks_something_else_is_killed_at_once():
     command = [sys.executable, "-c", _SPEAKS_HTTP]
     async with ProcessRunner(command, limits=LiveLimits(), spares=0) as runner, asyncio.timeout(60):
         with pytest.raises(LiveLostError):
-            await runner.start(LivePolicy(), name="liar")
+            await runner.start(StreamSpec(), name="liar")
         assert await settles(lambda: not worker_pids("HTTP/1.1"))

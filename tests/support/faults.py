@@ -27,7 +27,7 @@ from aiortc.mediastreams import MediaStreamError
 from aiortc.rtp import RtcpPacket, RtcpSrPacket, RtpPacket, is_rtcp
 from pylibsrtp import Error as SrtpError
 
-from mien.app.ports import LivePolicy, Pipeline, PipelineFactory, WorksAhead
+from mien.app.ports import Pipeline, PipelineFactory, StreamSpec, WorksAhead
 from mien.media.codecs.encoded import EncodedFrame
 from mien.media.codecs.encoder import Encoder
 from mien.media.codecs.planes import TreatedPlanes
@@ -119,8 +119,8 @@ class TrappedFactory(SmallFactory):
     factory: PipelineFactory | None = None
     slow_s: float = 0.25
 
-    def build(self, policy: LivePolicy) -> Pipeline:
-        inner = Pulse() if self.factory is None else self.factory.build(policy)
+    def build(self, spec: StreamSpec) -> Pipeline:
+        inner = Pulse() if self.factory is None else self.factory.build(spec)
         return TrappedPipeline(inner, self.switch, self.slow_s)
 
 

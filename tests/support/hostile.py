@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from support.policies import hiding, plain, swapping
+
 SDP, FRAGMENT, JSON = "application/sdp", "application/trickle-ice-sdpfrag", "application/json"
 MOST_BYTES: Final = 65_000
 """A little below what the routes of SDP take."""
@@ -107,7 +109,14 @@ def json_bombs() -> Iterator[Hostile]:
         "escapes": b'{"title": "' + b"\\u0000" * 2400 + b'"}',
         "lone surrogates": b'{"title": "\\ud800\\udfff\\ud800"}',
         "no numbers": b'{"delay_frames": NaN}',
-        "a long persona": json.dumps({"treatment": "swap", "persona": "mask:" + "a" * 15_000}).encode(),
+        "a long persona": json.dumps({"policy": plain(swapping())}).replace("volto", "a" * 15_000).encode(),
+        "a long version": b'{"policy": {"version": ' + b"9" * 15_000 + b"}}",
+        "a version that is no number": b'{"policy": {"version": NaN, "rules": []}}',
+        "a deep policy": b'{"policy": {"version": 1, "rules": ' + b"[" * 14_000,
+        "many rules": json.dumps({"policy": {"version": 1, "rules": plain(hiding())["rules"] * 160}}).encode(),
+        "a subject within a subject": json.dumps(
+            {"policy": {"version": 1, "rules": [{"subject": {"kind": {"kind": "everyone"}}, "treatment": []}]}}
+        ).encode(),
         "zeros": b"\0" * 15_000,
         "empty": b"",
     }

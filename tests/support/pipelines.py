@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from mien.app.personas.store import Findings
-from mien.app.ports import LivePolicy, PersonaCard, Pipeline
+from mien.app.ports import PersonaCard, Pipeline, StreamSpec
 from mien.errors import MediaError, PersonaError, PhotoFinding
 from mien.vision.types import Image, TreatedFrame
 
@@ -75,13 +75,13 @@ class SmallFactory:
 
     Attributes:
         pipelines: When not empty, `build` takes its next pipeline from here.
-        built: The policies that were asked for.
+        built: What was asked for.
         open_s: Time each build takes.
         opening: Builds that were begun.
     """
 
     pipelines: list[Pipeline] = field(default_factory=list)
-    built: list[LivePolicy] = field(default_factory=list)
+    built: list[StreamSpec] = field(default_factory=list)
     open_s: float = 0.0
     opening: int = 0
 
@@ -98,14 +98,15 @@ class SmallFactory:
             raise MediaError("that is no photo")
         return PlainReference(((SMALL,),) * len(photos))
 
-    def build(self, policy: LivePolicy) -> Pipeline:
+    def build(self, spec: StreamSpec) -> Pipeline:
         self.opening += 1
         time.sleep(self.open_s)
-        self.built.append(policy)
+        self.built.append(spec)
         if self.pipelines:
             return self.pipelines.pop(0)
-        if policy.treatment == "mosaic":
+        if not spec.policy.swaps:
             return Pixelate()
-        if isinstance(policy.persona, str) and policy.persona != VOLTO.id:
-            raise PersonaError(f"there is no persona {policy.persona!r}")
-        return Paint((30, 60, 200) if policy.persona == VOLTO.id else (30, 180, 60))
+        persona = spec.policy.personas[0]
+        if persona != VOLTO.id and persona not in spec.personas:
+            raise PersonaError(f"there is no persona {persona!r}")
+        return Paint((30, 60, 200) if persona == VOLTO.id else (30, 180, 60))

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.app.eyes import PipelineBuilder
+from mien.app.factory import VisionFactory
 from mien.config import Settings
 from mien.errors import FacePhotoError
 from mien.inference.card import load_cards
@@ -86,13 +86,13 @@ def score(judge: Judge, data: Any, where: NDArray[np.bool_]) -> dict[str, float]
 
 def portraits(judges: dict[str, Judge], folder: Path) -> dict[str, dict[str, float]]:
     """Count how much of the inner face is said to be hidden in portraits."""
-    maker = PipelineBuilder(Runtime(Store(Settings().models_dir)))
+    maker = VisionFactory(Runtime(Store(Settings().models_dir)))
     solid = (inner(SIDE) > 0.5) & (openings(SIDE) < 0.5)
     hidden: dict[str, list[float]] = {name: [] for name in judges}
     for path in sorted([*folder.rglob("*.jpg"), *folder.rglob("*.png")]):
         image = read_picture(path)
         try:
-            mesh = maker.one_face(image, name=path.name).mesh
+            mesh = maker.assessor.one_face(image, name=path.name).mesh
         except FacePhotoError:
             continue
         scale = min(1.0, 150 / float(np.ptp(mesh[:, 1])))

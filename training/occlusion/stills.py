@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.app.eyes import PipelineBuilder
+from mien.app.factory import VisionFactory
 from mien.config import Settings
 from mien.errors import FacePhotoError
 from mien.registry.runtime import Runtime
@@ -87,7 +87,7 @@ def load_people(folder: Path, notes: Path) -> People:
         notes: A TOML file with two lists of names, `unclear` and `held_out`.
     """
     said = tomllib.loads(notes.read_text("utf-8"))
-    maker = PipelineBuilder(Runtime(Store(Settings().models_dir)))
+    maker = VisionFactory(Runtime(Store(Settings().models_dir)))
     training: list[Still] = []
     held_out: list[Still] = []
     for still in _read_all(folder, maker, set(said["unclear"])):
@@ -95,11 +95,11 @@ def load_people(folder: Path, notes: Path) -> People:
     return People(training, held_out)
 
 
-def _read_all(folder: Path, maker: PipelineBuilder, unclear: set[str]) -> Iterator[Still]:
+def _read_all(folder: Path, maker: VisionFactory, unclear: set[str]) -> Iterator[Still]:
     for path in sorted([*folder.glob("*.jpg"), *folder.glob("*.png")]):
         image = read_picture(path)
         try:
-            mesh = maker.one_face(image, name=path.name).mesh
+            mesh = maker.assessor.one_face(image, name=path.name).mesh
         except FacePhotoError as error:
             print(f"left out: {error}")
             continue

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias
 
+from mien.app.face_photos import Reference
 from mien.app.ports import ConsentLedger, Declaration
-from mien.app.specs import Reference
 from mien.errors import ConsentError
 
 Language: TypeAlias = Literal["en", "ko"]

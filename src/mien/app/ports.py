@@ -1,15 +1,15 @@
 """The small ports through which sessions reach the outside; adapters live in `storage`, `media` and `vision`."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
 
+from mien.app.policy.document import PolicyDocument
 from mien.app.states import LiveReport
 from mien.errors import PhotoFinding
 from mien.media.files.frame_codec import FrameFormat
 from mien.media.webrtc.sdp.parse import Fragment, Offer
-from mien.vision.render.mosaic import MosaicShape, MosaicStyle
 from mien.vision.types import Image, TreatedFrame
 
 
@@ -121,30 +121,21 @@ class PersonaCard:
 MAX_LIVE_DELAY_FRAMES: Final = 6
 """A fifth of a second: more is no longer live."""
 
-LiveTreatment: TypeAlias = Literal["swap", "mosaic"]
-OtherFaces: TypeAlias = Literal["mosaic", "swap"]
-
 
 @dataclass(frozen=True, slots=True)
-class LivePolicy:
-    """What a broadcaster asks for. In doubt a face gets a mosaic, whatever is asked.
+class StreamSpec:
+    """How the frames of one live stream are treated.
 
     Attributes:
-        treatment: "mosaic" hides every face; "swap" needs a persona.
-        persona: A built-in persona's id ("mask:volto"), photos that `read_reference` accepted, or None.
-        others: In a swap, what all but the one who was largest when it began get.
-        delay_frames: For so many frames a picture waits, so that a face found late is hidden from its first frame;
-            None lets the factory choose what the treatment needs.
-        mosaic_style: How hidden faces are painted over.
-        mosaic_shape: How much of a head is hidden.
+        policy: Who gets which treatment.
+        personas: The references that the policy names, by id, as `read_reference` accepted them.
+        delay_frames: For so many frames a frame waits, so that a face found late is hidden from its first frame;
+            None lets the factory choose what the policy needs.
     """
 
-    treatment: LiveTreatment = "mosaic"
-    persona: str | ReferenceFace | None = None
-    others: OtherFaces = "mosaic"
+    policy: PolicyDocument = field(default_factory=PolicyDocument)
+    personas: Mapping[str, ReferenceFace] = field(default_factory=dict)
     delay_frames: int | None = None
-    mosaic_style: MosaicStyle = MosaicStyle.CELLS
-    mosaic_shape: MosaicShape = MosaicShape.BOX
 
 
 class PipelineFactory(Protocol):
@@ -172,12 +163,12 @@ class PipelineFactory(Protocol):
         """
         ...
 
-    def build(self, policy: LivePolicy) -> Pipeline:
+    def build(self, spec: StreamSpec) -> Pipeline:
         """Return a new pipeline, for one live session alone.
 
         Raises:
             PersonaError: There is no such persona.
-            PolicyError: The policy contradicts itself.
+            PolicyError: The policy cannot be followed.
             ModelError: A model cannot be had.
         """
         ...
@@ -261,12 +252,12 @@ class Live(Protocol):
         """
         ...
 
-    async def use(self, policy: LivePolicy) -> None:
-        """Treat the next picture by `policy`. When this returns, no picture of the old one follows.
+    async def use(self, spec: StreamSpec) -> None:
+        """Treat the next picture by `spec`. When this returns, no picture of the old one follows.
 
         Raises:
             PersonaError: There is no such persona.
-            PolicyError: The policy contradicts itself.
+            PolicyError: The policy cannot be followed.
             ModelError: A model cannot be had.
         """
         ...
@@ -339,12 +330,12 @@ class FrameSession(Protocol):
         """
         ...
 
-    async def use(self, policy: LivePolicy) -> None:
-        """Treat the next picture by `policy`.
+    async def use(self, spec: StreamSpec) -> None:
+        """Treat the next picture by `spec`.
 
         Raises:
             PersonaError: There is no such persona.
-            PolicyError: The policy contradicts itself.
+            PolicyError: The policy cannot be followed.
             ModelError: A model cannot be had.
             LiveLostError: What carried the session broke.
         """
@@ -366,16 +357,16 @@ class Runner(Protocol):
         """Whether sessions can be started, and if not, why."""
         ...
 
-    async def start(self, policy: LivePolicy, *, name: str) -> Live:
+    async def start(self, spec: StreamSpec, *, name: str) -> Live:
         """Return a session that waits for its publisher.
 
         Args:
-            policy: How its pictures are treated at first.
+            spec: How its pictures are treated at first.
             name: For the log.
 
         Raises:
             PersonaError: There is no such persona.
-            PolicyError: The policy contradicts itself.
+            PolicyError: The policy cannot be followed.
             ModelError: A model cannot be had.
             LiveLostError: What should carry the session broke.
         """
@@ -392,17 +383,17 @@ class Runner(Protocol):
         """
         ...
 
-    async def start_frames(self, policy: LivePolicy, *, form: FrameFormat, name: str) -> FrameSession:
+    async def start_frames(self, spec: StreamSpec, *, form: FrameFormat, name: str) -> FrameSession:
         """Return a session that treats single pictures.
 
         Args:
-            policy: How they are treated at first.
+            spec: How they are treated at first.
             form: In which form they come back.
             name: For the log.
 
         Raises:
             PersonaError: There is no such persona.
-            PolicyError: The policy contradicts itself.
+            PolicyError: The policy cannot be followed.
             ModelError: A model cannot be had.
             LiveLostError: What should carry the session broke.
         """

@@ -139,15 +139,15 @@ def _speed(settings: Settings) -> Iterator[Finding]:
     import cv2  # noqa: PLC0415  # heavy
     import numpy as np  # noqa: PLC0415  # heavy
 
-    from mien.app.eyes import PipelineBuilder  # noqa: PLC0415  # heavy
-    from mien.app.ports import LivePolicy  # noqa: PLC0415  # heavy
+    from mien.app.factory import VisionFactory  # noqa: PLC0415  # heavy
+    from mien.app.ports import StreamSpec  # noqa: PLC0415  # heavy
     from mien.registry.runtime import Runtime  # noqa: PLC0415  # heavy
     from mien.registry.store import Store  # noqa: PLC0415  # heavy
 
     cv2.setNumThreads(1)
     try:
         runtime = Runtime(Store(settings.models_dir), providers=settings.inference.providers)
-        pipeline = PipelineBuilder(runtime).build(LivePolicy("mosaic"))
+        pipeline = VisionFactory(runtime).build(StreamSpec())
     except MienError as error:
         yield Finding("speed", "missing", str(error), "mien models verify", vital=True)
         return

@@ -37,12 +37,12 @@ def photo_worker(
     import cv2  # noqa: PLC0415
     from PIL import AvifImagePlugin  # noqa: PLC0415
 
-    from mien.app.eyes import PipelineBuilder  # noqa: PLC0415
+    from mien.app.factory import VisionFactory  # noqa: PLC0415
     from mien.registry.runtime import Runtime  # noqa: PLC0415
     from mien.registry.store import Store  # noqa: PLC0415
 
     cv2.setNumThreads(1)
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each thread of its decoder takes pictures of its own
     run_photo_worker(
-        socket.socket(fileno=fd), lambda: PipelineBuilder(Runtime(Store(models_dir)), photo_pixels=max_pixels)
+        socket.socket(fileno=fd), lambda: VisionFactory(Runtime(Store(models_dir)), photo_pixels=max_pixels)
     )

@@ -111,9 +111,9 @@ def _load_models(settings: Settings) -> PipelineFactory:
     # Here and not above: the networks' runtime takes a second to import, and the first page need not wait.
     import cv2  # noqa: PLC0415
 
-    from mien.app.eyes import PipelineBuilder  # noqa: PLC0415
+    from mien.app.factory import VisionFactory  # noqa: PLC0415
     from mien.registry.runtime import Runtime  # noqa: PLC0415
     from mien.registry.store import Store  # noqa: PLC0415
 
     cv2.setNumThreads(1)  # photos and previews are rare here; a pool of OpenCV's own costs memory
-    return PipelineBuilder(Runtime(Store(settings.models_dir), providers=settings.inference.providers))
+    return VisionFactory(Runtime(Store(settings.models_dir), providers=settings.inference.providers))

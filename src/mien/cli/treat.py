@@ -5,7 +5,7 @@ import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -13,13 +13,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as ProgressBar
 
 from mien.app.consent import BILINGUAL_STATEMENT, declare
+from mien.app.face_photos import FacePhoto, Person, Reference
+from mien.app.files.options import read_options, read_policy
+from mien.app.files.spec import FileSpec, LabelLanguage
 from mien.app.files.treat import Limits, Progress, TreatReport, check_files, treat_file
 from mien.app.photos.advice import ADVICE, NEVER_RECOGNISED, SPOILS_RECOGNITION
-from mien.app.specs import FacePhoto, Person, Reference, read_spec
 from mien.cli.models import show_progress
 from mien.cli.settings import read_settings
 from mien.config import Settings
-from mien.errors import ConsentError, MediaTooLargeError
+from mien.errors import ConsentError, MediaTooLargeError, PolicyError
 from mien.media.files.images import MAX_IMAGE_PIXELS, is_still
 from mien.registry.runtime import Runtime
 from mien.registry.store import State, Store
@@ -28,12 +30,13 @@ from mien.vision.photos.quality import PhotoIssue
 from mien.vision.render.mosaic import MosaicShape, MosaicStyle
 
 if TYPE_CHECKING:
-    from mien.app.eyes import PipelineBuilder
+    from mien.app.factory import VisionFactory
 
 _USES = {
     "swap": ("to be swapped in", "이 얼굴로 바꿉니다"),
     "show": ("to be recognised and shown", "알아보고 그대로 보여 줍니다"),
     "recognise": ("to be recognised and swapped", "알아보고 바꿉니다"),
+    "hide": ("to be recognised and hidden", "알아보고 가립니다"),
 }
 _PATH = click.Path(path_type=Path)
 
@@ -53,6 +56,21 @@ _PATH = click.Path(path_type=Path)
 @click.option("--mosaic-style", type=click.Choice([*map(str, MosaicStyle)]), help="How hidden faces are painted over.")
 @click.option(
     "--mosaic-shape", type=click.Choice([*map(str, MosaicShape)]), help="A box, or the head with hair line and ears."
+)
+@click.option(
+    "--policy",
+    metavar="FILE",
+    type=_PATH,
+    help="A policy document (JSON) in place of the options that say who gets what.",
+)
+@click.option(
+    "--person", metavar="ID=PATH", multiple=True, help="With --policy: a photo or folder of a person that it names."
+)
+@click.option(
+    "--reference",
+    metavar="ID=PATH",
+    multiple=True,
+    help="With --policy: a photo or folder of reference:ID that it swaps to. Repeat for more photos.",
 )
 @click.option("--owner-agrees", metavar="NAME", help="Your name: you declare that the people in the photos agreed.")
 @click.option("--label", type=click.Choice(["en", "ko", "both"]), default="both", show_default=True)
@@ -76,9 +94,12 @@ def treat(
     swap_only: tuple[Path, ...],
     mosaic_style: str | None,
     mosaic_shape: str | None,
-    owner_agrees: str | None,
-    label: Literal["en", "ko", "both"],
     shape: float | None,
+    policy: Path | None,
+    person: tuple[str, ...],
+    reference: tuple[str, ...],
+    owner_agrees: str | None,
+    label: LabelLanguage,
     delay: int | None,
     max_megapixels: float,
     force: bool,
@@ -92,38 +113,68 @@ def treat(
     --show A [--show B]         A and B stay once surely recognised, the others are hidden
     --show A --swap-to X        A stays, the others become X
     --swap-only A --swap-to X   A becomes X, the others are hidden
+    --policy FILE               as the policy document says, see docs/reference/policy.md
 
     Whoever is in doubt is hidden. Every altered picture is labelled.
     """  # noqa: D301  # the backspace keeps click from joining the lines
     check_files(source, target, overwrite=force)
     settings = read_settings()
-    spec = read_spec(
-        mosaic=mosaic,
-        swap_to=swap_to,
-        show=show,
-        swap_only=swap_only,
-        shape=shape,
-        delay_frames=delay,
-        label=label,
-        mosaic_style=mosaic_style or settings.mosaic.style,
-        mosaic_shape=mosaic_shape or settings.mosaic.shape,
-    )
+    style, head = mosaic_style or settings.mosaic.style, mosaic_shape or settings.mosaic.shape
+    if policy is None:
+        if person or reference:
+            raise PolicyError("person and reference name photos for the document that --policy names; there is none")
+        spec = read_options(
+            mosaic=mosaic,
+            swap_to=swap_to,
+            show=show,
+            swap_only=swap_only,
+            shape=shape,
+            mosaic_style=style,
+            mosaic_shape=head,
+            delay_frames=delay,
+            label=label,
+        )
+    elif mosaic or swap_to or show or swap_only or mosaic_style or mosaic_shape or shape is not None:
+        raise PolicyError("the policy document says who gets what; --policy goes with no other option that does")
+    else:
+        spec = read_policy(
+            policy,
+            people=person,
+            references=reference,
+            mosaic_style=style,
+            mosaic_shape=head,
+            delay_frames=delay,
+            label=label,
+        )
+    _treat(source, target, spec, settings, owner_agrees=owner_agrees, max_megapixels=max_megapixels, force=force)
+
+
+def _treat(
+    source: Path,
+    target: Path,
+    spec: FileSpec,
+    settings: Settings,
+    *,
+    owner_agrees: str | None,
+    max_megapixels: float,
+    force: bool,
+) -> None:
     if spec.references:
         ledger = JsonLinesConsentLedger(settings.data_dir / "consents.jsonl")
         declare(spec.references, declared_by=owner_agrees or _ask(spec.references), ledger=ledger)
-    eyes = _load_models(settings)
-    _assessor(eyes, spec.swap_photos)
+    vision = _load_models(settings)
+    _assessor(vision, spec.swap_photos)
     with stopping_on_terminate(), _telling_how_to_read_more(source), _progress_bar() as progress:
         report = treat_file(
             source,
             target,
-            lambda *, still, fps: eyes.pipeline(spec, still=still, fps=fps),
+            lambda *, still, fps: vision.pipeline(spec, still=still, fps=fps),
             overwrite=force,
             progress=progress,
             limits=Limits(image_pixels=round(max_megapixels * 1e6)),
         )
     _print(report, target)
-    _coach_the_unknown(eyes, (*spec.show, *spec.swap_only), report)
+    _coach_the_unknown(vision, spec.recognised, report)
 
 
 def _ask(references: Sequence[Reference]) -> str:
@@ -149,32 +200,33 @@ def _ask(references: Sequence[Reference]) -> str:
 
 
 def _assessor(
-    eyes: "PipelineBuilder", photos: Sequence[FacePhoto], *, about: Collection[PhotoIssue] = tuple(PhotoIssue)
+    vision: "VisionFactory", photos: Sequence[FacePhoto], *, about: Collection[PhotoIssue] = tuple(PhotoIssue)
 ) -> None:
     """Say what would make photos better references; a photo that cannot serve at all is refused soon, in one line."""
     for photo in photos:
-        for finding in eyes.judge_photo(photo.image):
+        for finding in vision.assessor.judge_photo(photo.image):
             if finding.severity == "warn" and PhotoIssue(finding.code) in about:
                 advice = ADVICE[PhotoIssue(finding.code)]
                 click.echo(f"{photo.name}: {advice['en']} / {advice['ko']}", err=True)
 
 
-def _coach_the_unknown(eyes: "PipelineBuilder", people: Sequence[Person], report: TreatReport) -> None:
+def _coach_the_unknown(vision: "VisionFactory", people: Sequence[Person], report: TreatReport) -> None:
     """Say who was never recognised, and what would make their photos easier to know them by."""
     for person in people:
         if person.name not in report.recognised:
             click.echo(f"note: {person.name} {NEVER_RECOGNISED['en']} / {NEVER_RECOGNISED['ko']}", err=True)
-            _assessor(eyes, person.photos, about=SPOILS_RECOGNITION)
+            _assessor(vision, person.photos, about=SPOILS_RECOGNITION)
 
 
-def _load_models(settings: Settings) -> "PipelineBuilder":
-    from mien.app.eyes import DEFAULT_MODELS, PipelineBuilder  # noqa: PLC0415  # takes a second; refusals need not wait
+def _load_models(settings: Settings) -> "VisionFactory":
+    from mien.app.factory import VisionFactory  # noqa: PLC0415  # takes a second; refusals need not wait
+    from mien.app.models import DEFAULT_MODELS  # noqa: PLC0415  # as above
 
     store = Store(settings.models_dir)
     if any(store.state(card_id) is not State.READY for card_id in DEFAULT_MODELS):
         with show_progress() as report:
             store.ensure(DEFAULT_MODELS, progress=report)
-    return PipelineBuilder(Runtime(store, providers=settings.inference.providers))
+    return VisionFactory(Runtime(store, providers=settings.inference.providers))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Literal
 import click
 import cv2
 
-from mien.app.eyes import PipelineBuilder
+from mien.app.factory import VisionFactory
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
 from mien.runners.worker import run_worker
@@ -38,13 +38,13 @@ def worker(
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     cv2.setNumThreads(1)  # stages run side by side already; a pool of OpenCV's own costs memory and gains nothing
 
-    def load_models() -> PipelineBuilder:
-        eyes = PipelineBuilder(Runtime(Store(models_dir), providers=providers))
-        eyes.warm_up()
+    def load_models() -> VisionFactory:
+        vision = VisionFactory(Runtime(Store(models_dir), providers=providers))
+        vision.warm_up()
         # What is loaded by now stays: a collection that walks through it halts every thread for 40 ms and more,
         # and came when a viewer joined.
         gc.collect()
         gc.freeze()
-        return eyes
+        return vision
 
     run_worker(socket.socket(fileno=fd), load_models)

@@ -1,4 +1,4 @@
-"""The forms of a policy and of network settings on the wire, where JSON does not hold them as they are."""
+"""The forms of a stream's spec and of network settings on the wire, where JSON does not hold them as they are."""
 
 import hashlib
 from collections.abc import Mapping
@@ -6,33 +6,25 @@ from dataclasses import dataclass
 from typing import Self
 
 from mien.app.personas.file import PackedReference
-from mien.app.ports import LivePolicy, LiveTreatment, OtherFaces
+from mien.app.policy.document import PolicyDocument
+from mien.app.ports import StreamSpec
 from mien.errors import PersonaError
 from mien.media.webrtc.ice.network import IceNetworkSettings
-from mien.vision.render.mosaic import MosaicShape, MosaicStyle
 
 
 @dataclass(frozen=True, slots=True)
-class PolicyForm:
-    """A `LivePolicy` without the bytes of its persona.
+class StreamForm:
+    """A `StreamSpec` without the bytes of its personas.
 
     Attributes:
-        treatment: As in `LivePolicy`.
-        persona: A built-in persona's id, or None.
-        asset: SHA-256 of a packed persona, in hex, or None.
-        others: As in `LivePolicy`.
-        delay_frames: As in `LivePolicy`.
-        mosaic_style: As in `LivePolicy`.
-        mosaic_shape: As in `LivePolicy`.
+        policy: The policy document, as its canonical JSON text.
+        assets: SHA-256 of each packed persona, in hex, by the id that the policy has for it.
+        delay_frames: As in `StreamSpec`.
     """
 
-    treatment: LiveTreatment
-    persona: str | None
-    asset: str | None
-    others: OtherFaces
+    policy: str
+    assets: dict[str, str]
     delay_frames: int | None
-    mosaic_style: MosaicStyle
-    mosaic_shape: MosaicShape
 
 
 def digest_of(asset: bytes) -> str:
@@ -40,47 +32,33 @@ def digest_of(asset: bytes) -> str:
     return hashlib.sha256(asset).hexdigest()
 
 
-def pack_policy(policy: LivePolicy) -> tuple[PolicyForm, dict[str, bytes]]:
-    """Return a policy's form, and the assets that it refers to by their digests.
+def pack_stream(spec: StreamSpec) -> tuple[StreamForm, dict[str, bytes]]:
+    """Return a spec's form, and the assets that it refers to by their digests.
 
     Raises:
-        PersonaError: The persona was not read for another process.
+        PersonaError: A persona was not read for another process.
     """
-    persona, assets = policy.persona, dict[str, bytes]()
-    if isinstance(persona, PackedReference):
-        assets = {digest_of(persona.data): persona.data}
-    elif not (persona is None or isinstance(persona, str)):
-        raise PersonaError("a persona of photos that were read in this process cannot travel to another")
-    form = PolicyForm(
-        treatment=policy.treatment,
-        persona=persona if isinstance(persona, str) else None,
-        asset=next(iter(assets), None),
-        others=policy.others,
-        delay_frames=policy.delay_frames,
-        mosaic_style=policy.mosaic_style,
-        mosaic_shape=policy.mosaic_shape,
-    )
-    return form, assets
+    digests, assets = dict[str, str](), dict[str, bytes]()
+    for persona, face in spec.personas.items():
+        if not isinstance(face, PackedReference):
+            raise PersonaError("a persona of photos that were read in this process cannot travel to another")
+        digests[persona] = digest_of(face.data)
+        assets[digests[persona]] = face.data
+    return StreamForm(spec.policy.to_json(), digests, spec.delay_frames), assets
 
 
-def unpack_policy(form: PolicyForm, assets: Mapping[str, bytes]) -> tuple[LivePolicy, dict[str, bytes]]:
-    """Return the policy of a form, and those of `assets` that it uses.
+def unpack_stream(form: StreamForm, assets: Mapping[str, bytes]) -> tuple[StreamSpec, dict[str, bytes]]:
+    """Return the spec of a form, and those of `assets` that it uses.
 
     Raises:
+        PolicyError: Its policy is none.
         PersonaError: An asset is missing.
     """
-    if form.asset is not None and form.asset not in assets:
+    policy = PolicyDocument.from_json(form.policy)
+    if not assets.keys() >= set(form.assets.values()):
         raise PersonaError("the policy refers to a persona that did not come with it")
-    used = {} if form.asset is None else {form.asset: assets[form.asset]}
-    policy = LivePolicy(
-        treatment=form.treatment,
-        persona=form.persona if form.asset is None else PackedReference(used[form.asset]),
-        others=form.others,
-        delay_frames=form.delay_frames,
-        mosaic_style=form.mosaic_style,
-        mosaic_shape=form.mosaic_shape,
-    )
-    return policy, used
+    personas = {persona: PackedReference(assets[digest]) for persona, digest in form.assets.items()}
+    return StreamSpec(policy, personas, form.delay_frames), {digest: assets[digest] for digest in form.assets.values()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import structlog
 
 from mien.app.frames.session import LocalFrameSession
 from mien.app.live.session import LiveSession
-from mien.app.ports import LivePolicy, PipelineFactory, ReferenceFace, RunnerHealth
+from mien.app.ports import PipelineFactory, ReferenceFace, RunnerHealth, StreamSpec
 from mien.app.states import LiveLimits
 from mien.media.files.frame_codec import FrameFormat
 from mien.media.webrtc.peer import IceServer
@@ -55,16 +55,16 @@ class LocalRunner:
         """Always well: what a session lacks shows when it is started."""
         return "ok", None
 
-    async def start(self, policy: LivePolicy, *, name: str) -> LiveSession:
+    async def start(self, spec: StreamSpec, *, name: str) -> LiveSession:
         """Return a session that waits for its publisher.
 
         Raises:
             PersonaError: There is no such persona.
-            PolicyError: The policy contradicts itself.
+            PolicyError: The policy cannot be followed.
             ModelError: A model cannot be had.
         """
         live = LiveSession(
-            policy,
+            spec,
             build=lambda changed: self._eyes().build(changed),
             limits=self._limits,
             ice_servers=self._ice_servers,
@@ -83,16 +83,16 @@ class LocalRunner:
         """
         return await asyncio.to_thread(lambda: self._eyes().read_reference(photos))
 
-    async def start_frames(self, policy: LivePolicy, *, form: FrameFormat, name: str) -> LocalFrameSession:  # noqa: ARG002  # the port's
+    async def start_frames(self, spec: StreamSpec, *, form: FrameFormat, name: str) -> LocalFrameSession:  # noqa: ARG002  # the port's
         """Return a session that treats single pictures.
 
         Raises:
             PersonaError: There is no such persona.
-            PolicyError: The policy contradicts itself.
+            PolicyError: The policy cannot be followed.
             ModelError: A model cannot be had.
         """
         session = LocalFrameSession(
-            policy,
+            spec,
             build=lambda changed: self._eyes().build(changed),
             form=form,
             max_pixels=self._limits.max_pixels,

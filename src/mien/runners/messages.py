@@ -27,7 +27,7 @@ from mien.runners.checks import (
     check_text,
     need,
 )
-from mien.runners.forms import IceNetworkForm, PolicyForm
+from mien.runners.forms import IceNetworkForm, StreamForm
 
 MAX_FILE_BYTES: Final = 72 * 2**20
 """The largest photo that a setting allows, and some room."""
@@ -80,7 +80,7 @@ class Start(Message):
     """Begin a live session."""
 
     kind: ClassVar = "start"
-    policy: PolicyForm
+    stream: StreamForm
     name: str
 
 
@@ -89,7 +89,7 @@ class StartFrames(Message):
     """Begin a session that treats single frames."""
 
     kind: ClassVar = "start_frames"
-    policy: PolicyForm
+    stream: StreamForm
     form: FrameFormat
     name: str
 
@@ -152,7 +152,7 @@ class Use(Message):
     """Treat the next frame by another policy."""
 
     kind: ClassVar = "use"
-    policy: PolicyForm
+    stream: StreamForm
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,14 @@ from typing import Final, Self
 import structlog
 
 from mien.app.personas.file import PackedReference
-from mien.app.ports import LivePolicy, RunnerHealth
+from mien.app.ports import RunnerHealth, StreamSpec
 from mien.app.states import LiveLimits
 from mien.errors import LiveLostError, MienError, ModelError, PolicyError
 from mien.media.files.frame_codec import FrameFormat
 from mien.media.webrtc.ice.network import DEFAULT_ICE_NETWORK, IceNetworkSettings
 from mien.media.webrtc.peer import IceServer
 from mien.runners.awake import AwakeClock
-from mien.runners.forms import IceNetworkForm, PolicyForm
+from mien.runners.forms import IceNetworkForm, StreamForm
 from mien.runners.messages import Configure, Message, Start, StartFrames
 from mien.runners.photo_reader import PhotoReader
 from mien.runners.remote import RemoteFrames, RemoteLive
@@ -87,16 +87,16 @@ class ProcessRunner:
         """Whether workers can be started, and if not, why."""
         return self._health
 
-    async def start(self, policy: LivePolicy, *, name: str) -> RemoteLive:
+    async def start(self, spec: StreamSpec, *, name: str) -> RemoteLive:
         """Return a session in a worker that was waiting, or in a new one.
 
         Raises:
             PersonaError: There is no such persona.
-            PolicyError: The policy contradicts itself.
+            PolicyError: The policy cannot be followed.
             ModelError: A model cannot be had.
             LiveLostError: The worker died.
         """
-        worker = await self._worker_that(policy, partial(Start, name=name))
+        worker = await self._worker_that(spec, partial(Start, name=name))
         log.info("worker_took_over", worker_pid=worker.pid, broadcast=name)
         return RemoteLive(worker, self._group)
 
@@ -113,23 +113,23 @@ class ProcessRunner:
             raise PolicyError("this server takes no photos")
         return await self._photos.read(photos)
 
-    async def start_frames(self, policy: LivePolicy, *, form: FrameFormat, name: str) -> RemoteFrames:
+    async def start_frames(self, spec: StreamSpec, *, form: FrameFormat, name: str) -> RemoteFrames:
         """Return a session that treats single pictures, in a process of its own.
 
         Raises:
             PersonaError: There is no such persona.
-            PolicyError: The policy contradicts itself.
+            PolicyError: The policy cannot be followed.
             ModelError: A model cannot be had.
             LiveLostError: The worker died.
         """
-        worker = await self._worker_that(policy, partial(StartFrames, form=form, name=name))
+        worker = await self._worker_that(spec, partial(StartFrames, form=form, name=name))
         log.info("worker_took_over", worker_pid=worker.pid, frames=name)
         return RemoteFrames(worker, self._group)
 
-    async def _worker_that(self, policy: LivePolicy, ask: Callable[[PolicyForm], Message]) -> WorkerProcess:
+    async def _worker_that(self, spec: StreamSpec, ask: Callable[[StreamForm], Message]) -> WorkerProcess:
         worker = await self._ready_worker()
         try:
-            await worker.use(policy, ask)
+            await worker.use(spec, ask)
         except BaseException:
             await worker.dismiss()
             raise

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from mien.app.ports import Connected, LivePolicy, Role, TreatedStill
+from mien.app.ports import Connected, Role, StreamSpec, TreatedStill
 from mien.app.states import LiveReport
 from mien.errors import LiveLostError
 from mien.media.webrtc.sdp.parse import Fragment, Offer
@@ -62,9 +62,9 @@ class RemoteLive:
         """End one peer's session."""
         await self._worker.call(ClosePeer(session_id), Done)
 
-    async def use(self, policy: LivePolicy) -> None:
-        """Treat the next picture by `policy`."""
-        await self._worker.use(policy, Use)
+    async def use(self, spec: StreamSpec) -> None:
+        """Treat the next picture by `spec`."""
+        await self._worker.use(spec, Use)
 
     async def thumbnail(self) -> bytes | None:
         """Return a small JPEG of what viewers see."""
@@ -111,9 +111,9 @@ class RemoteFrames:
         still = await self._worker.call(Treat(at, frame), Still)
         return None if still.at is None else TreatedStill(still.body, still.at)
 
-    async def use(self, policy: LivePolicy) -> None:
-        """Treat the next picture by `policy`."""
-        await self._worker.use(policy, Use)
+    async def use(self, spec: StreamSpec) -> None:
+        """Treat the next picture by `spec`."""
+        await self._worker.use(spec, Use)
 
     def end(self) -> None:
         """Let the worker go."""

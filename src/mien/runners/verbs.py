@@ -6,9 +6,9 @@ Nothing is looked up by a name that came over the line. A new verb is a message 
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
-from mien.app.ports import FrameSession, Live, LivePolicy
+from mien.app.ports import FrameSession, Live, StreamSpec
 from mien.runners.channel import Kinds, kinds_of
-from mien.runners.forms import PolicyForm
+from mien.runners.forms import StreamForm
 from mien.runners.messages import (
     Asset,
     Check,
@@ -67,15 +67,15 @@ class Host(Protocol):
         """Keep an asset for the next policy."""
         ...
 
-    def policy_of(self, form: PolicyForm) -> LivePolicy:
-        """Return the policy of a form, and forget the assets that it does not refer to."""
+    def stream_of(self, form: StreamForm) -> StreamSpec:
+        """Return the spec of a form, and forget the assets that it does not refer to."""
         ...
 
-    async def start(self, policy: LivePolicy, asked: Start) -> None:
+    async def start(self, spec: StreamSpec, asked: Start) -> None:
         """Begin the live session."""
         ...
 
-    async def start_frames(self, policy: LivePolicy, asked: StartFrames) -> None:
+    async def start_frames(self, spec: StreamSpec, asked: StartFrames) -> None:
         """Begin the session that treats single frames."""
         ...
 
@@ -99,17 +99,17 @@ async def _keep(host: Host, asked: Asset) -> Message:
 
 
 async def _start(host: Host, asked: Start) -> Message:
-    await host.start(host.policy_of(asked.policy), asked)
+    await host.start(host.stream_of(asked.stream), asked)
     return Done()
 
 
 async def _start_frames(host: Host, asked: StartFrames) -> Message:
-    await host.start_frames(host.policy_of(asked.policy), asked)
+    await host.start_frames(host.stream_of(asked.stream), asked)
     return Done()
 
 
 async def _use(host: Host, asked: Use) -> Message:
-    await host.session.use(host.policy_of(asked.policy))
+    await host.session.use(host.stream_of(asked.stream))
     return Done()
 
 

@@ -8,12 +8,12 @@ from typing import Final
 import structlog
 
 from mien.app.live.session import LiveSession
-from mien.app.ports import FrameSession, LivePolicy, PipelineFactory
+from mien.app.ports import FrameSession, PipelineFactory, StreamSpec
 from mien.app.states import BroadcastState, LiveReport
 from mien.errors import LiveError, LiveLostError, MessageError, MienError
 from mien.media.webrtc.aiortc_internals import gather_within, prepare_dtls
 from mien.runners.channel import NO_CALL, Channel, Said, prepare
-from mien.runners.forms import PolicyForm, digest_of, unpack_policy
+from mien.runners.forms import StreamForm, digest_of, unpack_stream
 from mien.runners.local import LocalRunner
 from mien.runners.messages import Configure, Failed, Message, Over, Report, Start, StartFrames
 from mien.runners.verbs import FROM_WORKER, TO_WORKER, VERBS
@@ -128,15 +128,15 @@ class _Worker:
             raise LiveError(f"at most {_MAX_ASSETS} assets are kept")
         self._assets[digest_of(asset)] = asset
 
-    def policy_of(self, form: PolicyForm) -> LivePolicy:
-        policy, self._assets = unpack_policy(form, self._assets)
-        return policy
+    def stream_of(self, form: StreamForm) -> StreamSpec:
+        spec, self._assets = unpack_stream(form, self._assets)
+        return spec
 
-    async def start(self, policy: LivePolicy, asked: Start) -> None:
-        self._live = await self._runner.start(policy, name=asked.name)
+    async def start(self, spec: StreamSpec, asked: Start) -> None:
+        self._live = await self._runner.start(spec, name=asked.name)
 
-    async def start_frames(self, policy: LivePolicy, asked: StartFrames) -> None:
-        self._frames = await self._runner.start_frames(policy, form=asked.form, name=asked.name)
+    async def start_frames(self, spec: StreamSpec, asked: StartFrames) -> None:
+        self._frames = await self._runner.start_frames(spec, form=asked.form, name=asked.name)
 
     def end(self) -> None:
         self._dismissed = True

@@ -9,12 +9,12 @@ from typing import Final, Self, TypeVar
 
 import structlog
 
-from mien.app.ports import LivePolicy
+from mien.app.ports import StreamSpec
 from mien.app.states import BroadcastState, LiveReport, Load
 from mien.errors import LiveLostError, MessageError, MienError
 from mien.runners.awake import AwakeClock
 from mien.runners.channel import NO_CALL, Channel, Said
-from mien.runners.forms import PolicyForm, pack_policy
+from mien.runners.forms import StreamForm, pack_stream
 from mien.runners.messages import Asset, Configure, Done, End, Failed, Message, Over, Report
 from mien.runners.spawning import spawn
 from mien.runners.verbs import FROM_WORKER
@@ -125,18 +125,18 @@ class WorkerProcess:
         """
         return await self._call([], asked, answer, timeout_s=_CALL_S)
 
-    async def use(self, policy: LivePolicy, ask: Callable[[PolicyForm], Message]) -> None:
-        """Have the worker do something with a policy. The assets that it lacks go first.
+    async def use(self, spec: StreamSpec, ask: Callable[[StreamForm], Message]) -> None:
+        """Have the worker do something with a spec. The assets that it lacks go first.
 
         Args:
-            policy: The policy.
-            ask: Returns the message for the policy's form.
+            spec: What the stream is to get.
+            ask: Returns the message for its form.
 
         Raises:
             MienError: Whatever the live session raised.
             LiveLostError: The process died or does not answer.
         """
-        form, assets = pack_policy(policy)
+        form, assets = pack_stream(spec)
         new = [Asset(data) for digest, data in assets.items() if digest not in self._assets]
         self._assets = set(assets)  # a worker forgets what its last policy does not refer to
         await self._call(new, ask(form), Done, timeout_s=_CALL_S)

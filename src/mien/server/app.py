@@ -15,9 +15,9 @@ from starlette.formparsers import MultiPartParser
 from starlette.types import Scope
 
 from mien.app.broadcasts.broadcasts import Broadcasts
+from mien.app.face_photos import MAX_PHOTOS_OF_A_PERSONA
 from mien.app.personas.store import PersonaStore
 from mien.app.ports import ConsentLedger, PipelineFactory, Runner
-from mien.app.specs import MAX_PHOTOS_OF_A_PERSONA
 from mien.app.states import LiveLimits
 from mien.config import LOOPBACK_NAMES, LiveSettings, Settings
 from mien.media.address_policy import Targets

@@ -3,7 +3,7 @@ from importlib.resources import files
 
 import pytest
 
-from mien.app.eyes import DEFAULT_MODELS
+from mien.app.models import DEFAULT_MODELS
 from mien.errors import CardError
 from mien.inference.card import load_cards, read_card
 from support.cards import card_values, https_source, sha256, small_card

@@ -11,15 +11,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mien.app.personas.file import PackedReference
-from mien.app.ports import LivePolicy
+from mien.app.ports import StreamSpec
 from mien.app.states import DELAY_BOUNDS_S, BroadcastState, LiveCounts, LiveLimits, LiveReport, LiveStats, PushReport
-from mien.errors import FacePhotoError, LiveLostError, MessageError, MienError, PersonaError, PhotoFinding, TokenError
+from mien.errors import (
+    FacePhotoError,
+    LiveLostError,
+    MessageError,
+    MienError,
+    PersonaError,
+    PhotoFinding,
+    PolicyError,
+    TokenError,
+)
 from mien.media.webrtc.ice.candidates import TYPES, Candidate
 from mien.media.webrtc.ice.network import IceNetworkSettings
 from mien.media.webrtc.sdp.parse import Fragment, Offer
 from mien.runners.awake import AwakeClock
 from mien.runners.channel import MAX_FIELDS_BYTES, NO_CALL, VERSION, Channel, Said, encode
-from mien.runners.forms import IceNetworkForm, digest_of, pack_policy, unpack_policy
+from mien.runners.forms import IceNetworkForm, StreamForm, digest_of, pack_stream, unpack_stream
 from mien.runners.messages import (
     Asset,
     Configure,
@@ -44,6 +53,7 @@ from mien.runners.verbs import FROM_PHOTO_WORKER, FROM_WORKER, TO_PHOTO_WORKER, 
 from mien.runners.worker import _Worker
 from mien.runners.worker_process import WorkerProcess
 from mien.vision.photos.quality import PhotoIssue
+from support.policies import live_swap, wearing
 
 EVERY_KIND = TO_WORKER | FROM_WORKER | TO_PHOTO_WORKER | FROM_PHOTO_WORKER
 HEAD = struct.Struct("!HIBII")
@@ -328,17 +338,30 @@ def test_an_error_of_any_length_can_be_told():
     assert len(Failed.of(MienError("x" * 10_000)).error.args[0]) == 500
 
 
-@pytest.mark.parametrize("persona", [None, "mask:volto", PackedReference(b"packed")])
-def test_a_policy_arrives_as_it_was_sent(persona):
-    policy = LivePolicy("swap", persona, "swap", 3)
-    form, assets = pack_policy(policy)
-    assert unpack_policy(form, {"other": b""} | assets) == (policy, assets)
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param(StreamSpec(delay_frames=3), id="a mosaic"),
+        pytest.param(live_swap(everyone=True), id="a mask"),
+        pytest.param(wearing(b"packed"), id="photos"),
+        pytest.param(wearing(b"one", b"two"), id="two personas"),
+        pytest.param(wearing(b"same", b"same"), id="the same photos twice"),
+    ],
+)
+def test_what_a_stream_gets_arrives_as_it_was_sent(spec):
+    form, assets = pack_stream(spec)
+    assert unpack_stream(form, {"other": b""} | assets) == (spec, assets)
+
+
+def test_a_policy_that_is_none_is_refused():
+    with pytest.raises(PolicyError):
+        unpack_stream(StreamForm('{"version": 9}', {}, None), {})
 
 
 def test_a_policy_whose_persona_did_not_come_is_refused():
-    form, _ = pack_policy(LivePolicy("swap", PackedReference(b"packed")))
+    form, _ = pack_stream(wearing(b"packed"))
     with pytest.raises(PersonaError):
-        unpack_policy(form, {})
+        unpack_stream(form, {})
 
 
 def test_network_settings_arrive_as_they_were_sent():
@@ -435,7 +458,7 @@ def an_offer() -> Offer:
 
 async def test_a_persona_goes_over_the_line_once_and_again_after_another_policy(liar):
     theirs = await Channel.over(liar.theirs.dup(), hears=TO_WORKER)
-    persona = PackedReference(b"packed")
+    spec = wearing(b"packed")
 
     async def use(policy):
         asked = asyncio.create_task(liar.worker.use(policy, Use))
@@ -446,12 +469,12 @@ async def test_a_persona_goes_over_the_line_once_and_again_after_another_policy(
         await asked
         return [said.message for said in heard]
 
-    form = pack_policy(LivePolicy("swap", persona))[0]
+    form = pack_stream(spec)[0]
     async with asyncio.timeout(10):
-        assert await use(LivePolicy("swap", persona)) == [Asset(b"packed"), Use(form)]
-        assert await use(LivePolicy("swap", persona)) == [Use(form)]
-        assert len(await use(LivePolicy())) == 1
-        assert await use(LivePolicy("swap", persona)) == [Asset(b"packed"), Use(form)]
+        assert await use(spec) == [Asset(b"packed"), Use(form)]
+        assert await use(spec) == [Use(form)]
+        assert len(await use(StreamSpec())) == 1
+        assert await use(spec) == [Asset(b"packed"), Use(form)]
     await theirs.close()
 
 
@@ -482,16 +505,16 @@ def test_a_worker_keeps_no_more_assets_than_its_policy_names():
     worker = _Worker(lambda: None)
     for data in (b"one", b"two"):
         worker.keep(data)
-    form, _ = pack_policy(LivePolicy("swap", PackedReference(b"two")))
-    assert worker.policy_of(form).persona == PackedReference(b"two")
+    form, _ = pack_stream(wearing(b"two"))
+    assert list(worker.stream_of(form).personas.values()) == [PackedReference(b"two")]
     assert set(worker._assets) == {digest_of(b"two")}
-    worker.policy_of(pack_policy(LivePolicy())[0])
+    worker.stream_of(pack_stream(StreamSpec())[0])
     assert not worker._assets
 
 
 async def test_a_verb_before_the_session_is_refused_by_its_error():
     worker = _Worker(lambda: None)
-    for asked in (TakeThumbnail(), Treat(0.0, b""), Use(pack_policy(LivePolicy())[0]), Push("https://x", None)):
+    for asked in (TakeThumbnail(), Treat(0.0, b""), Use(pack_stream(StreamSpec())[0]), Push("https://x", None)):
         answer = await worker._carry_out(asked)
         assert isinstance(answer, Failed)
         assert answer.text == "the session has not begun"

@@ -3,6 +3,7 @@ import openapi from "../../openapi.json";
 import { en } from "../i18n/en";
 import { ko } from "../i18n/ko";
 import { Api } from "./client";
+import { hiding, swapping } from "./policy";
 import { Problem } from "./problem";
 
 /** An API whose server gives these answers, one after another, and keeps what it was asked. */
@@ -24,20 +25,15 @@ const json = (body: unknown, status = 200) =>
 describe("Api", () => {
   it("makes a broadcast with the operator's token", async () => {
     const { api, requests } = served(json({ id: "b", token: "t" }, 201));
-    const created = await api.create({ treatment: "swap", persona: "mask:volto", others: "swap" }, "Hello");
+    const created = await api.create(swapping("mask:volto", "everyone"), "Hello");
     expect(created.id).toBe("b");
     expect(requests[0]?.headers.get("Authorization")).toBe("Bearer operator");
-    expect(await requests[0]?.json()).toEqual({
-      treatment: "swap",
-      persona: "mask:volto",
-      others: "swap",
-      title: "Hello",
-    });
+    expect(await requests[0]?.json()).toEqual({ policy: swapping("mask:volto", "everyone"), title: "Hello" });
   });
 
   it("changes and ends a broadcast with the broadcast's own token", async () => {
     const { api, requests } = served(json({}), new Response(null, { status: 204 }));
-    await api.change("b/../x", "secret", { treatment: "mosaic" });
+    await api.change("b/../x", "secret", hiding());
     await api.end("b", "secret");
     expect(requests.map((request) => request.headers.get("Authorization"))).toEqual([
       "Bearer secret",

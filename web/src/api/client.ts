@@ -1,6 +1,7 @@
 import createClient from "openapi-fetch";
 import type { LanguageCode } from "../i18n/language";
 import { below, prefix } from "./place";
+import type { Policy } from "./policy";
 import { Problem } from "./problem";
 import type { paths } from "./schema";
 
@@ -9,20 +10,6 @@ export type CreatedBroadcast = Awaited<ReturnType<Api["create"]>>;
 export type Persona = Awaited<ReturnType<Api["personas"]>>[number];
 export type Reference = Awaited<ReturnType<Api["addReference"]>>;
 export type Finding = Reference["photos"][number]["findings"][number];
-export type Treatment = Broadcast["treatment"];
-
-export type MosaicStyle = Broadcast["mosaic_style"];
-export type MosaicShape = Broadcast["mosaic_shape"];
-
-/** How hidden faces look; null, or what is left out of a new broadcast, is the server's own choice. */
-export interface MosaicWish {
-  mosaic_style?: MosaicStyle | null;
-  mosaic_shape?: MosaicShape | null;
-}
-
-/** What a broadcaster wants done to faces. A persona belongs to a swap alone. */
-export type Wish = MosaicWish &
-  ({ treatment: "mosaic" } | { treatment: "swap"; persona: string; others: "mosaic" | "swap" });
 
 /** The server's REST API. Every method throws a `Problem` where the server refuses or cannot be reached. */
 export class Api {
@@ -44,13 +31,13 @@ export class Api {
     return settle(this.client.GET("/api/broadcasts/{broadcast_id}", at(id)));
   }
 
-  async create(wish: Wish, title: string) {
-    const body = { ...wish, title: title || null };
+  async create(policy: Policy, title: string) {
+    const body = { policy, title: title || null };
     return settle(this.client.POST("/api/broadcasts", { body, headers: bearer(this.operatorToken()) }));
   }
 
-  async change(id: string, token: string, wish: Wish) {
-    const request = { ...at(id), body: wish, headers: bearer(token) };
+  async change(id: string, token: string, policy: Policy) {
+    const request = { ...at(id), body: { policy }, headers: bearer(token) };
     return settle(this.client.PATCH("/api/broadcasts/{broadcast_id}", request));
   }
 

@@ -1,5 +1,6 @@
 import type { Broadcast } from "../api/client";
 import { below } from "../api/place";
+import { treatmentOf } from "../api/policy";
 import type { Language } from "../i18n/language";
 import { alteredBadge } from "../ui/frame";
 import { icon } from "../ui/icons";
@@ -19,8 +20,9 @@ export class BroadcastCard {
   ) {
     const { view } = this;
     const words = () => language.words;
-    const art = (treatment: Broadcast["treatment"], name: "mask" | "mosaic") =>
-      view.el("span", { class: "wrap", hidden: () => this.broadcast.treatment !== treatment }, icon(name));
+    const treatment = () => treatmentOf(this.broadcast.policy);
+    const art = (kind: "swap" | "mosaic", name: "mask" | "mosaic") =>
+      view.el("span", { class: "wrap", hidden: () => treatment() !== kind }, icon(name));
     this.element = view.el(
       "li",
       {},
@@ -29,7 +31,7 @@ export class BroadcastCard {
         { class: "card", href: below(broadcast.watch_url) },
         view.el(
           "span",
-          { class: "card-art", "data-treatment": () => this.broadcast.treatment },
+          { class: "card-art", "data-treatment": treatment },
           art("swap", "mask"),
           art("mosaic", "mosaic"),
           view.el("img", {
@@ -46,7 +48,7 @@ export class BroadcastCard {
           "span",
           { class: "card-facts" },
           alteredBadge(view, language),
-          view.el("span", {}, () => words().treatment[this.broadcast.treatment]),
+          view.el("span", {}, () => words().treatment[treatment()]),
           view.el("span", {}, () => words().viewers(this.broadcast.viewers)),
         ),
       ),

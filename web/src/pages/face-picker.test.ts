@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import openapi from "../../openapi.json";
 import type { Api, Persona } from "../api/client";
+import { hiding, swapping } from "../api/policy";
 import { Problem } from "../api/problem";
 import { en } from "../i18n/en";
 import { ko } from "../i18n/ko";
@@ -86,19 +87,19 @@ describe("FacePicker", () => {
   it("says how hidden faces shall look only once that is chosen, beside a swap too", async () => {
     const { subject, find, choose } = await picker();
     choose("mosaic");
-    expect(subject.wish).toEqual({ treatment: "mosaic" });
+    expect(subject.policy).toEqual(hiding());
     const pick = (name: string, value: string) => {
       const select = find<HTMLSelectElement>(`select[name="${name}"]`);
       select.value = value;
       select.dispatchEvent(new Event("change"));
     };
     pick("mosaic-style", "blur");
-    expect(subject.wish).toEqual({ treatment: "mosaic", mosaic_style: "blur" });
+    expect(subject.policy).toEqual(hiding({ style: "blur" }));
     pick("mosaic-shape", "head");
     choose("mask");
-    expect(subject.wish).toMatchObject({ treatment: "swap", mosaic_style: "blur", mosaic_shape: "head" });
-    pick("mosaic-shape", ""); // on air, null brings the server's own choice back
-    expect(subject.wish).toMatchObject({ mosaic_style: "blur", mosaic_shape: null });
+    expect(subject.policy).toEqual(swapping("mask:volto", "primary", { style: "blur", shape: "head" }));
+    pick("mosaic-shape", ""); // null is the server's own choice
+    expect(subject.policy).toEqual(swapping("mask:volto", "primary", { style: "blur", shape: null }));
   });
 
   beforeEach(() => {
@@ -108,21 +109,21 @@ describe("FacePicker", () => {
 
   it("begins with the first mask, so that one tap goes live", async () => {
     const { subject } = await picker();
-    expect(subject.wish).toEqual({ treatment: "swap", persona: "mask:volto", others: "mosaic" });
+    expect(subject.policy).toEqual(swapping("mask:volto", "primary"));
     expect(subject.missing).toBeNull();
   });
 
-  it("wishes for the mask that was chosen, for everybody if asked", async () => {
+  it("asks for the mask that was chosen, for everybody if asked", async () => {
     const { subject, choose, find } = await picker();
     choose("mask:marble");
     find<HTMLInputElement>('input[name="everybody"]').click();
-    expect(subject.wish).toEqual({ treatment: "swap", persona: "mask:marble", others: "swap" });
+    expect(subject.policy).toEqual(swapping("mask:marble", "everyone"));
   });
 
-  it("wishes for a mosaic without any face", async () => {
+  it("asks for a mosaic without any face", async () => {
     const { subject, choose } = await picker();
     choose("mosaic");
-    expect(subject.wish).toEqual({ treatment: "mosaic" });
+    expect(subject.policy).toEqual(hiding());
   });
 
   it("uses no photo whose owner's agreement was not declared by somebody with a name", async () => {
@@ -137,17 +138,17 @@ describe("FacePicker", () => {
     declare("Kim");
     find<HTMLInputElement>('input[name="agreed"]').click();
     expect(upload.hasAttribute("disabled")).toBe(false);
-    expect(subject.wish).toBeNull();
+    expect(subject.policy).toBeNull();
   });
 
-  it("wishes for the photos once the server took them as one face", async () => {
+  it("asks for the photos once the server took them as one face", async () => {
     const { subject, choose, takePhotos, declare, upload, added } = await picker();
     choose("photo");
     takePhotos(PHOTO, OTHER);
     declare("Kim");
     await upload();
     expect(added).toHaveBeenCalledWith([PHOTO, OTHER], "Kim", "en");
-    expect(subject.wish).toEqual({ treatment: "swap", persona: "reference:1", others: "mosaic" });
+    expect(subject.policy).toEqual(swapping("reference:1", "primary"));
     expect(subject.element.textContent).toContain(en.face.ready(2));
   });
 
@@ -200,7 +201,7 @@ describe("FacePicker", () => {
     await upload();
     takePhotos(new File(["other"], "other.jpg"));
     expect(find<HTMLInputElement>('input[name="agreed"]').checked).toBe(false);
-    expect(subject.wish).toBeNull();
+    expect(subject.policy).toBeNull();
   });
 
   it("explains why the server refused a photo", async () => {
@@ -213,7 +214,7 @@ describe("FacePicker", () => {
     declare("Kim");
     await upload();
     expect(subject.element.textContent).toContain(en.problems["photo.many_faces"]);
-    expect(subject.wish).toBeNull();
+    expect(subject.policy).toBeNull();
     expect(onProblem).toHaveBeenCalledWith(refused);
   });
 });

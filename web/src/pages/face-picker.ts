@@ -1,5 +1,13 @@
-import type { Api, MosaicShape, MosaicStyle, MosaicWish, Persona, Wish } from "../api/client";
+import type { Api, Persona } from "../api/client";
 import { below } from "../api/place";
+import {
+  hiding,
+  type MosaicLook,
+  type MosaicShape,
+  type MosaicStyle,
+  type Policy,
+  swapping,
+} from "../api/policy";
 import { type PhotoFindings, Problem } from "../api/problem";
 import type { Language } from "../i18n/language";
 import { icon } from "../ui/icons";
@@ -31,7 +39,7 @@ interface Photo {
 export interface FacePickerOptions {
   api: Pick<Api, "personas" | "addReference">;
   language: Language;
-  /** Called when the wish may have changed. */
+  /** Called when the policy may have changed. */
   onChange: () => void;
   /** Called when the server refuses a photo. */
   onProblem: (problem: Problem) => void;
@@ -51,7 +59,7 @@ export class FacePicker {
   private agreed = false;
   private declaredBy = "";
   private dragging = false;
-  private mosaic: MosaicWish = {};
+  private look: MosaicLook = {};
   private readonly view = new View();
   private readonly cards = this.view.el("div", { class: "masks" });
   private readonly list = this.view.el("ul", { class: "photos" });
@@ -69,18 +77,18 @@ export class FacePicker {
     );
   }
 
-  /** What is wished for; null while a mask or a photo is still to be chosen. */
-  get wish(): Wish | null {
-    if (this.kind === "mosaic") return { treatment: "mosaic", ...this.mosaic };
+  /** What was chosen; null while a mask or a photo is still to be chosen. */
+  get policy(): Policy | null {
+    if (this.kind === "mosaic") return hiding(this.look);
     const ready = this.state.kind === "ready" ? this.state.persona : null;
     const persona = this.kind === "mask" ? this.mask : ready;
     if (persona === null) return null;
-    return { treatment: "swap", persona, others: this.everybody ? "swap" : "mosaic", ...this.mosaic };
+    return swapping(persona, this.everybody ? "everyone" : "primary", this.look);
   }
 
-  /** What is missing for a wish, in words; null when nothing is. */
+  /** What is missing for a policy, in words; null when nothing is. */
   get missing(): string | null {
-    if (this.wish !== null) return null;
+    if (this.policy !== null) return null;
     return this.kind === "mask" ? this.words.face.needsMask : this.words.face.needsPhoto;
   }
 
@@ -197,7 +205,7 @@ export class FacePicker {
     );
   }
 
-  /** Offered beside a swap too: whoever is in doubt gets a mosaic, whatever is wished. */
+  /** Offered beside a swap too: whoever is in doubt gets a mosaic, whatever is chosen. */
   private mosaicChoice(): HTMLElement {
     const { view } = this;
     const words = () => this.words.face;
@@ -231,13 +239,13 @@ export class FacePicker {
         "mosaic-style",
         () => words().mosaicStyle,
         STYLES.map((style) => [style, () => words().mosaicStyles[style]] as const),
-        (style) => (this.mosaic = { ...this.mosaic, mosaic_style: style }),
+        (style) => (this.look = { ...this.look, style }),
       ),
       select(
         "mosaic-shape",
         () => words().mosaicShape,
         SHAPES.map((shape) => [shape, () => words().mosaicShapes[shape]] as const),
-        (shape) => (this.mosaic = { ...this.mosaic, mosaic_shape: shape }),
+        (shape) => (this.look = { ...this.look, shape }),
       ),
     );
   }

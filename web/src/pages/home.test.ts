@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { Broadcast } from "../api/client";
+import { swapping } from "../api/policy";
 import { Problem } from "../api/problem";
 import { en } from "../i18n/en";
 import { ko } from "../i18n/ko";
@@ -11,7 +12,7 @@ const broadcast = (more: Partial<Broadcast>) =>
     id: "b",
     title: "Walk",
     state: "live",
-    treatment: "swap",
+    policy: swapping("mask:volto", "primary"),
     viewers: 3,
     watch_url: "/watch/b",
     thumbnail_url: "/b.jpg",

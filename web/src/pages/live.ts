@@ -211,8 +211,8 @@ export class LivePage {
   }
 
   private goLive(): void {
-    const { wish } = this.faces;
-    if (wish !== null) void this.broadcaster.goLive(wish, this.title.trim(), this.devices.choice);
+    const { policy } = this.faces;
+    if (policy !== null) void this.broadcaster.goLive(policy, this.title.trim(), this.devices.choice);
   }
 
   /** Say on the stage why going live found no camera. */
@@ -233,11 +233,11 @@ export class LivePage {
   }
 
   private async changeOnAir(): Promise<void> {
-    const { wish } = this.faces;
-    if (wish === null) return;
+    const { policy } = this.faces;
+    if (policy === null) return;
     this.update(() => (this.note = this.language.words.face.changing));
     try {
-      await this.broadcaster.change(wish);
+      await this.broadcaster.change(policy);
       this.update(() => {
         this.note = this.language.words.face.changed;
         this.changeProblem = null;

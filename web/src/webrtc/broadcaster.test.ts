@@ -1,12 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Broadcast, CreatedBroadcast, Wish } from "../api/client";
+import type { Broadcast, CreatedBroadcast } from "../api/client";
+import { hiding, swapping, treatmentOf } from "../api/policy";
 import { Problem } from "../api/problem";
 import { Broadcaster, type BroadcasterState } from "./broadcaster";
 import { CameraError } from "./camera";
 import { Backoff } from "./retry";
 
 const CREATED = { id: "b", token: "t", whip_url: "/whip/b", whep_url: "/whep/b", watch_url: "/watch/b" };
-const MOSAIC: Wish = { treatment: "mosaic" };
+const MOSAIC = hiding();
 const ANY = { camera: null, microphone: null };
 
 const news = (state: Broadcast["state"], restarts = 0) => ({ id: "b", state, restarts }) as Broadcast;
@@ -48,8 +49,8 @@ function broadcasting({
   const broadcaster = new Broadcaster({
     api: {
       create,
-      change: async (id, token, wish) => {
-        diary.push(`${id} ${token} becomes ${wish.treatment}`);
+      change: async (id, token, policy) => {
+        diary.push(`${id} ${token} becomes ${treatmentOf(policy)}`);
         return {} as never;
       },
       record: async (id, token, on) => {
@@ -114,7 +115,7 @@ describe("Broadcaster", () => {
   it("changes the treatment on air with the broadcast's token", async () => {
     const { broadcaster, diary } = broadcasting();
     await broadcaster.goLive(MOSAIC, "", ANY);
-    await broadcaster.change({ treatment: "swap", persona: "mask:volto", others: "mosaic" });
+    await broadcaster.change(swapping("mask:volto", "primary"));
     expect(diary).toContain("b t becomes swap");
   });
 

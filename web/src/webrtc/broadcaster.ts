@@ -1,4 +1,5 @@
-import type { Api, Broadcast, CreatedBroadcast, Wish } from "../api/client";
+import type { Api, Broadcast, CreatedBroadcast } from "../api/client";
+import type { Policy } from "../api/policy";
 import { Problem } from "../api/problem";
 import { type Camera, CameraError, type Choice } from "./camera";
 import { FramePace } from "./frame-pace";
@@ -55,7 +56,7 @@ export class Broadcaster {
     options.camera.onLost(() => this.tellCameraLost());
   }
 
-  async goLive(wish: Wish, title: string, choice: Choice): Promise<void> {
+  async goLive(policy: Policy, title: string, choice: Choice): Promise<void> {
     const { api, camera, onState } = this.options;
     this.closing = new AbortController();
     this.Reconnect = new Reconnect(this.options.backoff);
@@ -64,7 +65,7 @@ export class Broadcaster {
       onState({ kind: "opening-camera" });
       if (camera.stream === null) await camera.open(choice);
       onState({ kind: "connecting" });
-      this.broadcast = await api.create(wish, title);
+      this.broadcast = await api.create(policy, title);
       this.sinceMs = Date.now();
       if (!signal.aborted) await this.publish(this.broadcast, signal);
     } catch (error) {
@@ -77,9 +78,9 @@ export class Broadcaster {
   }
 
   /** Change the treatment on air. */
-  async change(wish: Wish): Promise<void> {
+  async change(policy: Policy): Promise<void> {
     if (this.broadcast === null) return;
-    await this.options.api.change(this.broadcast.id, this.broadcast.token, wish);
+    await this.options.api.change(this.broadcast.id, this.broadcast.token, policy);
   }
 
   /** Begin or end the recording of what viewers get. */

@@ -14,8 +14,10 @@ from typing import Any, Final, Self
 
 import structlog
 
-from mien.app.personas.store import REFERENCE_PREFIX, Hold, PersonaStore
-from mien.app.ports import MAX_LIVE_DELAY_FRAMES, Live, LivePolicy, LiveTreatment, OtherFaces, Runner
+from mien.app.personas.store import Hold, PersonaStore
+from mien.app.policy.document import PolicyDocument
+from mien.app.policy.rules import REFERENCE_PREFIX, is_reference
+from mien.app.ports import MAX_LIVE_DELAY_FRAMES, Live, Runner, StreamSpec
 from mien.app.states import BroadcastState, LiveCounts, LiveReport
 from mien.errors import (
     InputError,
@@ -29,7 +31,6 @@ from mien.errors import (
     TooManySessionsError,
 )
 from mien.rate_limit import Backoff
-from mien.vision.render.mosaic import MosaicShape, MosaicStyle
 
 log = structlog.get_logger()
 
@@ -47,49 +48,37 @@ class BroadcastSpec:
 
     Attributes:
         title: For people.
-        treatment: "mosaic" or "swap".
-        persona: Id of the face to swap in: "mask:..." or "reference:...".
-        others: In a swap, what all but the one who was largest when it began get.
-        delay_frames: As in `LivePolicy`.
-        mosaic_style: As in `LivePolicy`.
-        mosaic_shape: As in `LivePolicy`.
+        policy: Who gets which treatment.
+        delay_frames: As in `StreamSpec`.
         record: Whether what viewers get is recorded.
     """
 
     title: str = ""
-    treatment: LiveTreatment = "mosaic"
-    persona: str | None = None
-    others: OtherFaces = "mosaic"
+    policy: PolicyDocument = field(default_factory=PolicyDocument)
     delay_frames: int | None = None
-    mosaic_style: MosaicStyle = MosaicStyle.CELLS
-    mosaic_shape: MosaicShape = MosaicShape.BOX
     record: bool = False
 
     def __post_init__(self) -> None:
         if len(self.title) > MAX_TITLE_LENGTH or not (self.title == "" or self.title.isprintable()):
             raise InputError(f"a title is at most {MAX_TITLE_LENGTH} printable characters")
-        if self.treatment == "swap" and self.persona is None:
-            raise PolicyError("a swap needs a persona: a built-in mask or a reference photo")
         if self.delay_frames is not None and not 0 <= self.delay_frames <= MAX_LIVE_DELAY_FRAMES:
             raise PolicyError(f"a delay is 0 to {MAX_LIVE_DELAY_FRAMES} frames, got {self.delay_frames}")
 
 
-def policy_of(spec: BroadcastSpec, references: PersonaStore) -> LivePolicy:
-    """Return what `spec` means for a live session, with the reference photo itself.
+def stream_of(policy: PolicyDocument, references: PersonaStore, *, delay_frames: int | None) -> StreamSpec:
+    """Return what a live session is told, with the reference photos themselves.
+
+    They go by numbers there: who knows a reference's id may wear the face, and what treats strangers' frames need not.
 
     Raises:
         PersonaError: There is no such photo.
+        UnknownPersonError: The policy has a rule for a person; nobody is enrolled for live streams yet.
     """
-    persona = spec.persona
-    reference = references.get(persona) if persona is not None and persona.startswith(REFERENCE_PREFIX) else None
-    return LivePolicy(
-        treatment=spec.treatment,
-        persona=reference or persona,
-        others=spec.others,
-        delay_frames=spec.delay_frames,
-        mosaic_style=spec.mosaic_style,
-        mosaic_shape=spec.mosaic_shape,
-    )
+    policy.check_people(())
+    faces = {persona: references.get(persona) for persona in policy.personas if is_reference(persona)}
+    numbers = {persona: f"{REFERENCE_PREFIX}{number}" for number, persona in enumerate(faces, 1)}
+    personas = {numbers[persona]: face for persona, face in faces.items()}
+    return StreamSpec(policy.with_personas(numbers), personas, delay_frames)
 
 
 @dataclass(eq=False, slots=True)
@@ -100,11 +89,11 @@ class Broadcast:
         id: Unguessable; who knows it may watch.
         token: Who knows it may publish and change; None where only the session's URL protects it.
         spec: What it is now.
-        policy: The same for a live session, with the reference photo itself.
+        stream: What its live session is told of that.
         live: Carries it.
         ephemeral: It ends with its publisher.
         created_at: Seconds since 1970.
-        hold: Keeps the reference photo that it wears.
+        hold: Keeps the reference photos that it wears.
         pushes: The servers elsewhere that it is pushed to: URL and token, by id.
         restarting: Its session broke and the next one is not there yet.
         restarts: So many of its sessions broke.
@@ -114,7 +103,7 @@ class Broadcast:
     id: str
     token: str | None
     spec: BroadcastSpec
-    policy: LivePolicy
+    stream: StreamSpec
     live: Live
     ephemeral: bool
     created_at: float
@@ -211,7 +200,7 @@ class Broadcasts:
         Raises:
             TooManySessionsError: There are as many as may be.
             PersonaError: There is no such persona.
-            PolicyError: The wish contradicts itself.
+            PolicyError: The policy cannot be followed.
             ModelError: A model cannot be had.
             LiveLostError: What should carry it broke.
         """
@@ -220,19 +209,19 @@ class Broadcasts:
         self._making += 1
         try:
             broadcast_id = secrets.token_urlsafe(12)
-            policy = policy_of(spec, self._personas)
+            stream = self._stream_of(spec)
             hold = Hold(self._personas)
-            hold.move_to(spec.persona)
+            hold.move_to(spec.policy.personas)
             try:
-                live = await self._begin(spec, policy, broadcast_id)
+                live = await self._begin(spec, stream, broadcast_id)
             except BaseException:
-                hold.move_to(None)
+                hold.move_to(())
                 raise
             broadcast = Broadcast(
                 id=broadcast_id,
                 token=None if open_to_all else token or secrets.token_urlsafe(32),
                 spec=spec,
-                policy=policy,
+                stream=stream,
                 live=live,
                 ephemeral=ephemeral,
                 created_at=time.time(),
@@ -244,11 +233,14 @@ class Broadcasts:
             self._making -= 1
         return broadcast
 
-    async def _begin(self, spec: BroadcastSpec, policy: LivePolicy, name: str) -> Live:
-        live = await self._runner.start(policy, name=name)
+    def _stream_of(self, spec: BroadcastSpec) -> StreamSpec:
+        return stream_of(spec.policy, self._personas, delay_frames=spec.delay_frames)
+
+    async def _begin(self, spec: BroadcastSpec, stream: StreamSpec, name: str) -> Live:
+        live = await self._runner.start(stream, name=name)
         try:
             await live.record(on=spec.record)
-            policy_of(spec, self._personas)  # the photo may have been withdrawn meanwhile
+            self._stream_of(spec)  # the photo may have been withdrawn meanwhile
         except BaseException:
             live.end()
             raise
@@ -275,11 +267,11 @@ class Broadcasts:
         return broadcast
 
     async def change(self, broadcast: Broadcast, changes: Mapping[str, Any]) -> None:
-        """Change fields of `broadcast.wish`, on air. If that fails it stays what it was.
+        """Change fields of `broadcast.spec`, on air. If that fails it stays what it was.
 
         Raises:
             PersonaError: There is no such persona.
-            PolicyError: The wish contradicts itself.
+            PolicyError: The policy cannot be followed.
             ModelError: A model cannot be had.
             OutputError: Recordings cannot be written.
             LiveLostError: Its session broke meanwhile.
@@ -290,21 +282,21 @@ class Broadcasts:
                 await broadcast.live.record(on=spec.record)
                 broadcast.spec = replace(broadcast.spec, record=spec.record)
             if replace(spec, title=broadcast.spec.title) != broadcast.spec:
-                policy = policy_of(spec, self._personas)
+                stream = self._stream_of(spec)
                 # First the hold: a photo that is withdrawn while the session changes is then taken off afterwards.
-                self._hold(broadcast, spec.persona)
+                self._hold(broadcast, spec.policy)
                 try:
-                    await broadcast.live.use(policy)
+                    await broadcast.live.use(stream)
                 except BaseException:
                     with suppress(PersonaError):
-                        self._hold(broadcast, broadcast.spec.persona)
+                        self._hold(broadcast, broadcast.spec.policy)
                     raise
-                broadcast.policy = policy
+                broadcast.stream = stream
             broadcast.spec = spec
 
-    def _hold(self, broadcast: Broadcast, persona: str | None) -> None:
-        if self.has(broadcast):  # else nobody would release it
-            broadcast.hold.move_to(persona)
+    def _hold(self, broadcast: Broadcast, policy: PolicyDocument) -> None:
+        if self.has(broadcast):  # else nobody would release them
+            broadcast.hold.move_to(policy.personas)
 
     async def withdraw(self, persona_id: str) -> None:
         """Forget a reference photo, and hide the faces of every broadcast that wears it.
@@ -318,14 +310,19 @@ class Broadcasts:
 
     async def _take_off(self, broadcast: Broadcast, persona_id: str) -> None:
         async with broadcast.changing:
-            if broadcast.spec.persona != persona_id:
+            wished = broadcast.spec.policy
+            if persona_id not in wished.personas:
                 return
             # First what a session that is started again begins with: this one may be breaking just now.
-            broadcast.spec = replace(broadcast.spec, treatment="mosaic", persona=None)
-            broadcast.policy = policy_of(broadcast.spec, self._personas)
-            broadcast.hold.move_to(None)
+            broadcast.spec = replace(broadcast.spec, policy=wished.without_swaps(persona_id))
             try:
-                await broadcast.live.use(broadcast.policy)
+                broadcast.stream = self._stream_of(broadcast.spec)
+            except PersonaError:  # another photo was withdrawn as well
+                broadcast.spec = replace(broadcast.spec, policy=wished.without_swaps())
+                broadcast.stream = self._stream_of(broadcast.spec)
+            broadcast.hold.move_to(broadcast.spec.policy.personas)
+            try:
+                await broadcast.live.use(broadcast.stream)
             except MienError:
                 broadcast.live.end()  # what cannot be told to take a face off must not go on wearing it
 
@@ -359,14 +356,14 @@ class Broadcasts:
 
     async def _run(self, broadcast: Broadcast) -> None:
         with structlog.contextvars.bound_contextvars(broadcast=broadcast.id):
-            log.info("broadcast_made", treatment=broadcast.spec.treatment)
+            log.info("broadcast_made", treatments=broadcast.spec.policy.treatments)
             try:
                 await self._see_through(broadcast)
             except MienError as error:
                 log.error("broadcast_failed", code=error.code, reason=str(error))  # noqa: TRY400  # its trace says no more
             finally:
                 self._broadcasts.pop(broadcast.id, None)
-                broadcast.hold.move_to(None)
+                broadcast.hold.move_to(())
                 log.info("broadcast_ended")
 
     async def _see_through(self, broadcast: Broadcast) -> None:
@@ -403,7 +400,7 @@ class Broadcasts:
         await asyncio.sleep(_BACKOFF.pause_s(times, chance=random.random()))  # noqa: S311  # no secret
         async with broadcast.changing:
             try:
-                broadcast.live = await self._runner.start(broadcast.policy, name=broadcast.id)
+                broadcast.live = await self._runner.start(broadcast.stream, name=broadcast.id)
                 await self._resume(broadcast)
             except LiveLostError:
                 return

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import structlog
 
-from mien.app.ports import LivePolicy, Pipeline, TakesOver, TreatedStill
+from mien.app.ports import Pipeline, StreamSpec, TakesOver, TreatedStill
 from mien.errors import LiveError, MienError
 from mien.media.files.frame_codec import FrameFormat, decode_frame, encode_frame
 from mien.rate_limit import LogThrottle
@@ -17,7 +17,7 @@ class LocalFrameSession:
     """Treats one client's pictures in this process (the port `FrameSession`).
 
     Args:
-        policy: How they are treated at first.
+        spec: How they are treated at first.
         build: Makes pipelines; called off the event loop.
         form: In which form treated pictures come back.
         max_pixels: Larger pictures are refused.
@@ -25,13 +25,13 @@ class LocalFrameSession:
 
     def __init__(
         self,
-        policy: LivePolicy,
+        spec: StreamSpec,
         *,
-        build: Callable[[LivePolicy], Pipeline],
+        build: Callable[[StreamSpec], Pipeline],
         form: FrameFormat,
         max_pixels: int,
     ) -> None:
-        self._policy = policy
+        self._spec = spec
         self._build = build
         self._form = form
         self._max_pixels = max_pixels
@@ -44,10 +44,10 @@ class LocalFrameSession:
 
         Raises:
             PersonaError: There is no such persona.
-            PolicyError: The policy contradicts itself.
+            PolicyError: The policy cannot be followed.
             ModelError: A model cannot be had.
         """
-        self._pipeline = await asyncio.to_thread(self._build, self._policy)
+        self._pipeline = await asyncio.to_thread(self._build, self._spec)
 
     async def treat(self, frame: bytes, *, at: float) -> TreatedStill | None:
         """Take a JPEG or WebP picture; return one to show, or None while the delay fills.
@@ -59,15 +59,15 @@ class LocalFrameSession:
         async with self._busy:
             return await asyncio.to_thread(self._treat, frame, at)
 
-    async def use(self, policy: LivePolicy) -> None:
-        """Treat the next picture by `policy`.
+    async def use(self, spec: StreamSpec) -> None:
+        """Treat the next picture by `spec`.
 
         Raises:
             PersonaError: There is no such persona.
-            PolicyError: The policy contradicts itself.
+            PolicyError: The policy cannot be followed.
             ModelError: A model cannot be had.
         """
-        pipeline = await asyncio.to_thread(self._build, policy)
+        pipeline = await asyncio.to_thread(self._build, spec)
         async with self._busy:
             if isinstance(pipeline, TakesOver):
                 pipeline.take_over(self._pipeline, in_scene=True)
@@ -76,8 +76,8 @@ class LocalFrameSession:
     def end(self) -> None:
         """Nothing is held that the collector would not free."""
 
-    def _treat(self, picture: bytes, at: float) -> TreatedStill | None:
-        image = decode_frame(picture, max_pixels=self._max_pixels)
+    def _treat(self, frame: bytes, at: float) -> TreatedStill | None:
+        image = decode_frame(frame, max_pixels=self._max_pixels)
         try:
             treated = self._pipeline(image, at=at)
             if treated is None:

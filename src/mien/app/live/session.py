@@ -22,7 +22,7 @@ from mien.app.live.audio_line import AudioLine
 from mien.app.live.encoder_thread import EncoderThread
 from mien.app.live.output import LiveOutput
 from mien.app.live.treating import Treating
-from mien.app.ports import Connected, LivePolicy, Pipeline, Role
+from mien.app.ports import Connected, Pipeline, Role, StreamSpec
 from mien.app.states import BroadcastState, LiveCounts, LiveLimits, LiveReport, LiveStats, Load
 from mien.errors import (
     BroadcastTakenError,
@@ -47,7 +47,7 @@ class LiveSession:
     """Carries one broadcast (the port `Live`). `run` does everything and owns every task; the other methods feed it.
 
     Args:
-        policy: How pictures are treated at first.
+        spec: How pictures are treated at first.
         build: Makes pipelines; called off the event loop, also when one hangs.
         limits: Waits and bounds.
         ice_servers: For all peer connections.
@@ -55,13 +55,13 @@ class LiveSession:
 
     def __init__(
         self,
-        policy: LivePolicy,
+        spec: StreamSpec,
         *,
-        build: Callable[[LivePolicy], Pipeline],
+        build: Callable[[StreamSpec], Pipeline],
         limits: LiveLimits,
         ice_servers: Sequence[IceServer] = (),
     ) -> None:
-        self._treating = Treating(policy, build=build, limits=limits)
+        self._treating = Treating(spec, build=build, limits=limits)
         self._limits = limits
         self._ice_servers = ice_servers
         self._epoch = time.monotonic()
@@ -88,7 +88,7 @@ class LiveSession:
 
         Raises:
             PersonaError: There is no such persona.
-            PolicyError: The policy contradicts itself.
+            PolicyError: The policy cannot be followed.
             ModelError: A model cannot be had.
         """
         await self._treating.prepare()
@@ -227,18 +227,18 @@ class LiveSession:
 
     # Pictures -----------------------------------------------------------------------------------------------
 
-    async def use(self, policy: LivePolicy) -> None:
-        """Treat the next picture by `policy`. When this returns, no picture of the old one follows.
+    async def use(self, spec: StreamSpec) -> None:
+        """Treat the next picture by `spec`. When this returns, no picture of the old one follows.
 
         A picture that has been under treatment for longer than the waiting time is cut off.
 
         Raises:
             PersonaError: There is no such persona.
-            PolicyError: The policy contradicts itself.
+            PolicyError: The policy cannot be followed.
             ModelError: A model cannot be had.
         """
         self._check_open()
-        await self._treating.use(policy)
+        await self._treating.use(spec)
         self._check_open()
 
     # What goes out beside viewers ---------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import structlog
 from mien.app.live.encoder_thread import EncoderThread
 from mien.app.live.load import STEPS_AT_ONCE, LoadShedder
 from mien.app.live.vision_thread import VisionThread
-from mien.app.ports import LivePolicy, Pipeline, TakesOver
+from mien.app.ports import Pipeline, StreamSpec, TakesOver
 from mien.app.states import LiveLimits, Load
 from mien.errors import MienError
 
@@ -30,16 +30,16 @@ class Treating:
     """Owns the vision thread of a live session. Lives on the event loop, but for `put`.
 
     Args:
-        policy: How pictures are treated at first.
+        spec: How pictures are treated at first.
         build: Makes pipelines; called off the event loop, also when one hangs.
         limits: Waits and bounds.
 
     Attributes:
-        policy: What the broadcaster wants.
+        spec: What the broadcaster wants.
     """
 
-    def __init__(self, policy: LivePolicy, *, build: Callable[[LivePolicy], Pipeline], limits: LiveLimits) -> None:
-        self.policy = policy
+    def __init__(self, spec: StreamSpec, *, build: Callable[[StreamSpec], Pipeline], limits: LiveLimits) -> None:
+        self.spec = spec
         self._build = build
         self._limits = limits
         self._shedder = LoadShedder()
@@ -63,10 +63,10 @@ class Treating:
 
         Raises:
             PersonaError: There is no such persona.
-            PolicyError: The policy contradicts itself.
+            PolicyError: The policy cannot be followed.
             ModelError: A model cannot be had.
         """
-        self._pipeline = await asyncio.to_thread(self._build, self.policy)
+        self._pipeline = await asyncio.to_thread(self._build, self.spec)
 
     def start(self, encoder: EncoderThread, group: asyncio.TaskGroup) -> None:
         """Treat what comes from now on, for `encoder`. Comes after `prepare`."""
@@ -100,21 +100,21 @@ class Treating:
         self._vision.forget()
         self._shedder.begin_anew()
 
-    async def use(self, policy: LivePolicy) -> None:
-        """Treat the next picture by `policy`. When this returns, no picture of the old one follows.
+    async def use(self, spec: StreamSpec) -> None:
+        """Treat the next picture by `spec`. When this returns, no picture of the old one follows.
 
         Raises:
             PersonaError: There is no such persona.
-            PolicyError: The policy contradicts itself.
+            PolicyError: The policy cannot be followed.
             ModelError: A model cannot be had.
         """
         async with self._changing:
-            pipeline = await asyncio.to_thread(self._build, policy)  # also where it cannot be afforded: it may be wrong
-            affordable = self._affordable(policy)
-            if affordable != policy:
+            pipeline = await asyncio.to_thread(self._build, spec)  # also where it cannot be afforded: it may be wrong
+            affordable = self._affordable(spec)
+            if affordable != spec:
                 pipeline = await asyncio.to_thread(self._build, affordable)
-            self.policy = policy
-            self._shedder.swaps = policy.treatment == "swap"
+            self.spec = spec
+            self._shedder.swaps = spec.policy.swaps
             await self._put_to_work(pipeline)
             self._encoder.forget(at_once=False)  # a picture of the old policy is not repeated either
 
@@ -189,7 +189,7 @@ class Treating:
         async with self._changing:
             if self._vision is hung:
                 try:
-                    pipeline = await asyncio.to_thread(self._build, self._affordable(self.policy))
+                    pipeline = await asyncio.to_thread(self._build, self._affordable(self.spec))
                 except MienError as error:
                     log.exception("treatment_not_rebuilt", code=error.code)
                     return
@@ -209,16 +209,16 @@ class Treating:
         async with self._changing:
             while self._swaps != self._shedder.quality.swaps and not self._vision.retired:
                 try:
-                    pipeline = await asyncio.to_thread(self._build, self._affordable(self.policy))
+                    pipeline = await asyncio.to_thread(self._build, self._affordable(self.spec))
                 except MienError as error:
                     log.exception("treatment_not_rebuilt", code=error.code)
                     return
                 await self._put_to_work(pipeline)
 
-    def _affordable(self, policy: LivePolicy) -> LivePolicy:
-        """Return what of `policy` can be afforded: a mosaic where a persona cannot."""
+    def _affordable(self, spec: StreamSpec) -> StreamSpec:
+        """Return what of `spec` can be afforded: a mosaic where a persona cannot."""
         self._swaps = self._shedder.quality.swaps
-        return policy if self._swaps else replace(policy, treatment="mosaic", persona=None)
+        return spec if self._swaps else replace(spec, policy=spec.policy.without_swaps(), personas={})
 
     async def _put_to_work(self, pipeline: Pipeline) -> None:
         done = self._vision.replace(pipeline)
@@ -238,5 +238,5 @@ class Treating:
         vision = VisionThread(pipeline, sink=self._encoder.treated.put, max_pixels=self._limits.max_pixels)
         vision.spend(self._shedder.quality)
         self._shedder.begin_anew()
-        self._shedder.swaps = self.policy.treatment == "swap"
+        self._shedder.swaps = self.spec.policy.swaps
         return vision

@@ -5,14 +5,15 @@ import hashlib
 import secrets
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
 from mien.app.consent import STATEMENTS, Language
+from mien.app.face_photos import MAX_PHOTOS_OF_A_PERSONA
+from mien.app.policy.rules import REFERENCE_PREFIX, is_reference
 from mien.app.ports import ConsentLedger, Declaration, ReferenceFace
-from mien.app.specs import MAX_PHOTOS_OF_A_PERSONA
 from mien.errors import (
     BusyError,
     ConsentError,
@@ -23,7 +24,6 @@ from mien.errors import (
     TooManyPhotosError,
 )
 
-REFERENCE_PREFIX: Final = "reference:"
 MAX_NAME_LENGTH: Final = 100
 _LONGEST_PAUSE_S: Final = 30.0
 
@@ -186,30 +186,35 @@ class PersonaStore:
 
 
 class Hold:
-    """One holder's grip on at most one reference: a broadcast's, for as long as it wears the face.
+    """One holder's grip on references: a broadcast's, for as long as it wears the faces.
 
     Args:
-        references: Where it is kept.
+        references: Where they are kept.
 
     Attributes:
-        held: The reference's id; None while there is none.
+        held: Their ids.
     """
 
     def __init__(self, references: PersonaStore) -> None:
         self._personas = references
-        self.held: str | None = None
+        self.held: frozenset[str] = frozenset()
 
-    def move_to(self, persona_id: str | None) -> None:
-        """Hold what `persona_id` names, if that is a reference, and nothing else any more.
+    def move_to(self, persona_ids: Iterable[str]) -> None:
+        """Hold those of `persona_ids` that are references, and nothing else any more.
 
         Raises:
-            PersonaError: It never was there, or is gone; then what was held before stays so.
+            PersonaError: One never was there, or is gone; then what was held before stays so.
         """
-        wanted = persona_id if persona_id is not None and persona_id.startswith(REFERENCE_PREFIX) else None
-        if wanted == self.held:
-            return
-        if wanted is not None:
-            self._personas.hold(wanted)
-        if self.held is not None:
-            self._personas.release(self.held)
+        wanted = frozenset(filter(is_reference, persona_ids))
+        new: list[str] = []
+        try:
+            for persona_id in wanted - self.held:
+                self._personas.hold(persona_id)
+                new.append(persona_id)
+        except PersonaError:
+            for persona_id in new:
+                self._personas.release(persona_id)
+            raise
+        for persona_id in self.held - wanted:
+            self._personas.release(persona_id)
         self.held = wanted

@@ -1,17 +1,17 @@
 """`/api/broadcasts`: make, list, change on air, end."""
 
 import re
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from http import HTTPStatus
-from typing import Annotated, Any, Final, Self, TypedDict
+from typing import Annotated, Any, Final, Self
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from mien.app.broadcasts.broadcasts import MAX_TITLE_LENGTH, Broadcast, Broadcasts, BroadcastSpec
-from mien.app.personas.store import REFERENCE_PREFIX
-from mien.app.ports import MAX_LIVE_DELAY_FRAMES, LiveTreatment, OtherFaces
+from mien.app.policy.document import PolicyDocument, PolicyIn
+from mien.app.ports import MAX_LIVE_DELAY_FRAMES
 from mien.app.states import BroadcastState, LiveReport, Load, PushReport
 from mien.config import Settings
 from mien.server.auth import bearer_token, check_operator, knows_operator_token
@@ -43,21 +43,12 @@ DelayFrames = Annotated[
         "null lets the server choose what the treatment needs.",
     ),
 ]
-WantedStyle = Annotated[
-    MosaicStyle | None,
-    Field(description="How hidden faces are painted over; null leaves it to the server's own setting."),
-]
-WantedShape = Annotated[
-    MosaicShape | None,
-    Field(
-        description="How much is hidden: the face and a margin, or the head's oval with hair line and ears; null "
-        "leaves it to the server's own setting."
-    ),
+WantedPolicy = Annotated[
+    PolicyIn | None,
+    Field(description="Who gets which treatment; null hides everybody. Looks of mosaics left open are the server's."),
 ]
 _PLAIN_TEXT: Final = "text/plain"
 _MAX_TOKEN_BYTES: Final = 1024
-
-PersonaId = Annotated[str, Field(max_length=100, pattern=r"^(mask|reference):[A-Za-z0-9_-]+$")]
 
 
 class BroadcastIn(BaseModel):
@@ -66,14 +57,8 @@ class BroadcastIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     title: Title | None = Field(default=None, description="For people.")
-    treatment: LiveTreatment = Field(default="mosaic", description="What happens to faces.")
-    persona: PersonaId | None = Field(default=None, description="The face to swap in: `mask:...` or `reference:...`.")
-    others: OtherFaces = Field(
-        default="mosaic", description="What all but the one who is largest at first get in a swap."
-    )
+    policy: WantedPolicy = None
     delay_frames: DelayFrames = None
-    mosaic_style: WantedStyle = None
-    mosaic_shape: WantedShape = None
     record: bool = Field(default=False, description="Whether what viewers get is recorded, treated as it is.")
 
 
@@ -83,25 +68,19 @@ class BroadcastPatch(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     title: Title | None = Field(default=None, description="For people; null is none.")
-    treatment: LiveTreatment | None = Field(default=None, description="What happens to faces; null is the mosaic.")
-    persona: PersonaId | None = Field(default=None, description="The face to swap in; null is none.")
-    others: OtherFaces | None = Field(default=None, description="What other faces get in a swap; null is the mosaic.")
+    policy: WantedPolicy = None
     delay_frames: DelayFrames = None
-    mosaic_style: WantedStyle = None
-    mosaic_shape: WantedShape = None
     record: bool | None = Field(default=None, description="Begin or end the recording; null ends it.")
 
     def changes(self, settings: Settings) -> dict[str, Any]:
         """Return the fields of a `BroadcastSpec` to change, null replaced by the default of each."""
-        defaults: dict[str, Any] = {field.name: field.default for field in fields(BroadcastSpec)}
-        defaults |= mosaic_of(settings)
-        sent = self.model_dump(exclude_unset=True)
-        changes = {name: defaults[name] if value is None else value for name, value in sent.items()}
-        if "title" in changes:
-            changes["title"] = changes["title"].strip()
-        if changes.get("treatment") == "mosaic":
-            changes["persona"] = None
-        return changes
+        defined = {
+            "title": (self.title or "").strip(),
+            "policy": completed(self.policy, settings),
+            "delay_frames": self.delay_frames,
+            "record": bool(self.record),
+        }
+        return {name: value for name, value in defined.items() if name in self.model_fields_set}
 
 
 class CreatedOut(BaseModel):
@@ -128,15 +107,11 @@ class BroadcastOut(BaseModel):
     title: str = Field(description="For people.")
     state: BroadcastState = Field(description="What viewers see.")
     restarts: int = Field(description="How often what carries it broke; who connected before must connect anew.")
-    treatment: LiveTreatment = Field(description="What happens to faces.")
-    persona: str | None = Field(
-        description="The face that is swapped in. Of a photo it is `reference` alone: its id is its owner's, and shown "
-        "only to who asks with the broadcast's token."
+    policy: PolicyDocument = Field(
+        description="Who gets which treatment. A persona of photos is `reference` alone: its id is its owner's, and "
+        "shown only to who asks with the broadcast's token."
     )
-    others: OtherFaces = Field(description="What other faces get in a swap.")
     delay_frames: int | None = Field(description="For so many frames a picture waits; null where the server chooses.")
-    mosaic_style: MosaicStyle = Field(description="How hidden faces are painted over.")
-    mosaic_shape: MosaicShape = Field(description="How much of a head is hidden.")
     fps_in: float = Field(description="Pictures that come in, a second.")
     fps_out: float = Field(description="Treated pictures, a second.")
     dropped: int = Field(description="Pictures replaced by newer ones before they were treated or sent.")
@@ -171,12 +146,8 @@ class BroadcastOut(BaseModel):
             title=spec.title,
             state=report.state,
             restarts=broadcast.restarts,
-            treatment=spec.treatment,
-            persona=spec.persona if to_owner else _public(spec.persona),
-            others=spec.others,
+            policy=spec.policy if to_owner else spec.policy.withholding_references(),
             delay_frames=spec.delay_frames,
-            mosaic_style=spec.mosaic_style,
-            mosaic_shape=spec.mosaic_shape,
             fps_in=stats.fps_in,
             fps_out=stats.fps_out,
             dropped=stats.counts.dropped,
@@ -204,11 +175,8 @@ async def create_broadcast(request: Request, body: BroadcastIn, response: Respon
     """Make a broadcast that waits for its publisher."""
     spec = BroadcastSpec(
         title=(body.title or "").strip(),
-        treatment=body.treatment,
-        persona=body.persona,
-        others=body.others,
+        policy=completed(body.policy, request.app.state.settings),
         delay_frames=body.delay_frames,
-        **mosaic_of(request.app.state.settings, body.mosaic_style, body.mosaic_shape),
         record=body.record,
     )
     broadcast = await _all(request).create(spec)
@@ -333,25 +301,11 @@ async def stop_push(request: Request, broadcast_id: str, push_id: str) -> None:
     await _all(request).stop_push(_owned(request, broadcast_id), push_id)
 
 
-class MosaicWish(TypedDict):
-    """What a wish says about mosaics."""
-
-    mosaic_style: MosaicStyle
-    mosaic_shape: MosaicShape
-
-
-def mosaic_of(settings: Settings, style: MosaicStyle | None = None, shape: MosaicShape | None = None) -> MosaicWish:
-    """Return the mosaic that somebody asks for, and where they do not, the operator's."""
-    return {
-        "mosaic_style": style or MosaicStyle(settings.mosaic.style),
-        "mosaic_shape": shape or MosaicShape(settings.mosaic.shape),
-    }
-
-
-def _public(persona: str | None) -> str | None:
-    """Return what everybody may know of a persona: a photo's id is the key to wear the face."""
-    is_photo = persona is not None and persona.startswith(REFERENCE_PREFIX)
-    return REFERENCE_PREFIX.removesuffix(":") if is_photo else persona
+def completed(policy: PolicyDocument | None, settings: Settings) -> PolicyDocument:
+    """Return the policy that is asked for, or a mosaic for everyone; looks that it leaves open are the operator's."""
+    return (policy or PolicyDocument()).completed(
+        MosaicStyle(settings.mosaic.style), MosaicShape(settings.mosaic.shape)
+    )
 
 
 def _all(request: Request) -> Broadcasts:

@@ -19,10 +19,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette import status
 from starlette.websockets import WebSocketState
 
-from mien.app.broadcasts.broadcasts import BroadcastSpec, policy_of
+from mien.app.broadcasts.broadcasts import stream_of
 from mien.app.frames.exchange import FrameSlot, Waiting
 from mien.app.personas.store import Hold
-from mien.app.ports import FrameSession, LiveTreatment, OtherFaces, Runner
+from mien.app.policy.document import PolicyDocument
+from mien.app.ports import FrameSession, Runner, StreamSpec
 from mien.config import Settings
 from mien.errors import (
     InputError,
@@ -38,7 +39,7 @@ from mien.media.files.image_header import check_photo_header
 from mien.media.meters import DurationMeter, RateMeter
 from mien.server.auth import bearer_token, check_operator_token
 from mien.server.problems import HttpError
-from mien.server.routes.broadcasts import DelayFrames, PersonaId, WantedShape, WantedStyle, mosaic_of
+from mien.server.routes.broadcasts import DelayFrames, WantedPolicy, completed
 
 log = structlog.get_logger()
 router = APIRouter()
@@ -60,14 +61,8 @@ class FramesIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    treatment: LiveTreatment = Field(default="mosaic", description="What happens to faces.")
-    persona: PersonaId | None = Field(default=None, description="The face to swap in.")
-    others: OtherFaces = Field(
-        default="mosaic", description="What all but the one who is largest at first get in a swap."
-    )
+    policy: WantedPolicy = None
     delay_frames: DelayFrames = None
-    mosaic_style: WantedStyle = None
-    mosaic_shape: WantedShape = None
     format: FrameFormat = Field(default=FrameFormat.JPEG, description="In which form pictures come back.")
     token: str | None = Field(default=None, max_length=512, description="The operator's, for who cannot set headers.")
 
@@ -130,9 +125,10 @@ class _Exchange:
         state.frame_sessions.add(self)
         try:
             runner: Runner = state.runner
-            self._hold.move_to(spec.persona)
-            session = await runner.start_frames(self._policy(spec), form=spec.format, name="frames")
-            log.info("frame_session_begun", treatment=spec.treatment)
+            policy = completed(spec.policy, self._settings)
+            self._hold.move_to(policy.personas)
+            session = await runner.start_frames(self._stream(policy, spec), form=spec.format, name="frames")
+            log.info("frame_session_begun", treatments=policy.treatments)
             try:
                 yield session
             finally:
@@ -140,24 +136,15 @@ class _Exchange:
                 log.info("frame_session_ended", pictures=self._out.total, dropped=self._slot.dropped)
         finally:
             state.frame_sessions.discard(self)
-            self._hold.move_to(None)
+            self._hold.move_to(())
 
     def take_off(self, persona_id: str) -> None:
         """End the exchange if it wears a photo that was taken back."""
-        if self._hold.held == persona_id:
+        if persona_id in self._hold.held:
             self._group.create_task(_refuse_withdrawn())
 
-    def _policy(self, spec: FramesIn) -> Any:
-        return policy_of(
-            BroadcastSpec(
-                treatment=spec.treatment,
-                persona=spec.persona,
-                others=spec.others,
-                delay_frames=spec.delay_frames,
-                **mosaic_of(self._settings, spec.mosaic_style, spec.mosaic_shape),
-            ),
-            self._socket.app.state.references,
-        )
+    def _stream(self, policy: PolicyDocument, spec: FramesIn) -> StreamSpec:
+        return stream_of(policy, self._socket.app.state.references, delay_frames=spec.delay_frames)
 
     # In -----------------------------------------------------------------------------------------------------
 
@@ -182,8 +169,9 @@ class _Exchange:
     async def _take(self, message: str | bytes, session: FrameSession) -> None:
         if isinstance(message, str):
             spec = await self._read_spec(message)
-            await session.use(self._policy(spec))
-            self._hold.move_to(spec.persona)
+            policy = completed(spec.policy, self._settings)
+            await session.use(self._stream(policy, spec))
+            self._hold.move_to(policy.personas)
             await self._send({"kind": "ready"})
             return
         if len(message) <= _NUMBER.size:

@@ -11,10 +11,10 @@ from pydantic import BaseModel, Field
 
 from mien.app.broadcasts.broadcasts import Broadcasts
 from mien.app.consent import BILINGUAL_STATEMENT, Language
+from mien.app.face_photos import MAX_PHOTOS_OF_A_PERSONA
 from mien.app.personas.store import PersonaStore
 from mien.app.photos.advice import ADVICE
 from mien.app.ports import PipelineFactory
-from mien.app.specs import MAX_PHOTOS_OF_A_PERSONA
 from mien.errors import PersonaError
 from mien.server.auth import check_operator
 from mien.server.guards import GuardedRoute, guarded
@@ -37,7 +37,7 @@ def _one_of_few(request: Request) -> AbstractContextManager[None]:
 class PersonaOut(BaseModel):
     """A face that can be swapped in."""
 
-    id: str = Field(description="For `persona` of a broadcast.")
+    id: str = Field(description="For `persona` in a policy.")
     kind: str = Field(description="`mask` for one that mien draws itself.")
     title: TextOut = Field(description="Its name.")
     preview_url: OwnPath = Field(description="A JPEG of it.")
@@ -46,7 +46,7 @@ class PersonaOut(BaseModel):
 class ReferenceOut(BaseModel):
     """Photos of one face that were taken as a persona."""
 
-    id: str = Field(description="For `persona` of a broadcast.")
+    id: str = Field(description="For `persona` in a policy.")
     notes: list[str] = Field(description="What could be better, as sentences in the language of the declaration.")
     photos: list[PhotoOut] = Field(description="What was found in each photo, in the order of the form.")
 

@@ -11,7 +11,7 @@ from mien.errors import LiveError
 from mien.media.webrtc.sdp.parse import read_off_loop, read_offer
 from mien.server.auth import bearer_token, check_operator
 from mien.server.problems import HttpError
-from mien.server.routes.broadcasts import mosaic_of
+from mien.server.routes.broadcasts import completed
 from mien.server.signalling import SDP, created, introduce, preflight, read_text, trickle
 
 router = APIRouter(tags=["whip"])
@@ -26,7 +26,7 @@ async def publish_anew(request: Request) -> Response:
     broadcasts: Broadcasts = state.broadcasts
     operator = state.settings.whip_token
     broadcast = await broadcasts.create(
-        BroadcastSpec(**mosaic_of(state.settings)),
+        BroadcastSpec(policy=completed(None, state.settings)),
         ephemeral=True,
         token=operator.get_secret_value() if operator else None,
         open_to_all=operator is None,

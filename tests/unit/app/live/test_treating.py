@@ -11,12 +11,13 @@ import pytest
 from mien.app.live.encoder_thread import EncoderThread
 from mien.app.live.load import LADDER
 from mien.app.live.treating import Treating
-from mien.app.ports import LivePolicy
+from mien.app.ports import StreamSpec
 from mien.app.states import LiveLimits, Load
 from mien.errors import PersonaError
 from support.pipelines import Paint, Pixelate, SmallFactory
+from support.policies import hiding, live_swap
 
-SWAP, MOSAIC = LivePolicy("swap", "mask:volto"), LivePolicy("mosaic")
+SWAP, MOSAIC = live_swap(), StreamSpec(hiding())
 FRAME = av.VideoFrame.from_ndarray(np.zeros((360, 640, 3), np.uint8), format="rgb24").reformat(format="yuv420p")
 LIMITS = LiveLimits(hang_after_s=0.2, max_pixels=10**6)
 
@@ -68,8 +69,8 @@ async def test_a_swap_becomes_a_mosaic_at_the_bottom_and_a_swap_again_with_time_
         assert subject.load(is_paused=False, is_fed=True) is Load.OK
         clock.suffer(30)
         await until(lambda: works_by(subject, Pixelate))
-        assert factory.built[-1] == LivePolicy("mosaic")
-        assert subject.policy == SWAP  # what is wanted has not changed
+        assert factory.built[-1] == MOSAIC
+        assert subject.spec == SWAP  # what is wanted has not changed
         clock.suffer(10)
         assert subject.load(is_paused=False, is_fed=True) is Load.OVERLOADED
         subject._shedder.step, subject._shedder._is_exhausted = 0, False
@@ -84,12 +85,12 @@ async def test_a_change_under_load_is_checked_and_then_done_as_far_as_can_be_aff
         Clock(subject).suffer(30)
         await until(lambda: works_by(subject, Pixelate))
         with pytest.raises(PersonaError):
-            await subject.use(LivePolicy("swap", "mask:nobody"))
-        assert subject.policy == SWAP
-        wanted = LivePolicy("swap", "mask:volto", others="swap")
+            await subject.use(live_swap("mask:nobody"))
+        assert subject.spec == SWAP
+        wanted = live_swap(everyone=True)
         await subject.use(wanted)
         assert wanted in factory.built  # so a persona that is none is refused now, not when there is time again
-        assert subject.policy == wanted
+        assert subject.spec == wanted
         assert works_by(subject, Pixelate)
 
 

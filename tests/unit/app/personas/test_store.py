@@ -57,16 +57,16 @@ def test_what_is_held_stays_until_it_is_let_go():
     references = PersonaStore(ListLedger(), ttl_s=10, max_count=1, now=clock)
     held = add(references)
     first, second = Hold(references), Hold(references)
-    first.move_to(held)
-    second.move_to(held)
+    first.move_to([held])
+    second.move_to([held])
     clock.at = 100
     references.forget_expired()
     with pytest.raises(BusyError):
         add(references)
-    first.move_to("mask:volto")
+    first.move_to(["mask:volto"])
     clock.at = 200
     assert references.get(held)
-    second.move_to(None)
+    second.move_to([])
     clock.at = 300
     with pytest.raises(PersonaError):
         references.get(held)
@@ -75,22 +75,39 @@ def test_what_is_held_stays_until_it_is_let_go():
 def test_what_is_forgotten_is_gone_even_where_it_is_held():
     references = PersonaStore(ListLedger())
     hold = Hold(references)
-    hold.move_to(persona := add(references))
+    hold.move_to([persona := add(references)])
     references.forget(persona)
     with pytest.raises(PersonaError):
         references.get(persona)
     with pytest.raises(PersonaError):
         references.forget(persona)
-    hold.move_to(None)
+    hold.move_to([])
 
 
 def test_a_grip_on_what_is_not_there_keeps_what_was_held():
     references = PersonaStore(ListLedger())
     hold = Hold(references)
-    hold.move_to(persona := add(references))
+    hold.move_to([persona := add(references)])
     with pytest.raises(PersonaError):
-        hold.move_to("reference:other")
-    assert hold.held == persona
+        hold.move_to([added := add(references), "reference:other"])
+    assert hold.held == {persona}
+    references._ttl_s = -1
+    references.forget_expired()
+    assert list(references._kept) == [persona]  # the one that was there is not held either
+    assert added not in references._kept
+
+
+def test_several_are_held_at_once_and_let_go_one_by_one():
+    clock = Clock()
+    references = PersonaStore(ListLedger(), ttl_s=10, now=clock)
+    hold = Hold(references)
+    first, second = add(references), add(references)
+    hold.move_to([first, "mask:volto", second])
+    assert hold.held == {first, second}
+    hold.move_to([second])
+    clock.at = 100
+    references.forget_expired()
+    assert list(references._kept) == [second]
 
 
 async def test_what_has_expired_goes_without_anybody_calling():

@@ -1,0 +1,154 @@
+"""Pipelines: a policy document and the networks in, what treats one stream of frames out.
+
+Here a document becomes the policy that vision draws by, and a file or a live stream its delay and pace. It may import
+all of the app but what carries a live session.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Literal
+
+import numpy as np
+
+from mien.app.face_photos import Person
+from mien.app.files.spec import FileSpec
+from mien.app.models import ModelProvider
+from mien.app.personas.builder import PersonaBuilder, persona_of
+from mien.app.photos.assessor import FacePhotoAssessor
+from mien.app.policy.document import PolicyDocument
+from mien.app.policy.rules import ShowTreatment, SwapTreatment
+from mien.app.policy.rules import Treatment as TreatmentRule
+from mien.app.ports import StreamSpec
+from mien.vision.analysis.analyzer import AnalyzerParts, FaceAnalyzer
+from mien.vision.analysis.clearance import STILL, ClearanceRules
+from mien.vision.analysis.embedder import Gallery
+from mien.vision.analysis.tiles import Pace
+from mien.vision.analysis.tracker import FaceTracker
+from mien.vision.pipeline import FacePipeline
+from mien.vision.policy import Mosaic, Policy, Show, Swap, Treatment
+from mien.vision.ports import Span, no_span
+from mien.vision.render.label import Label
+from mien.vision.render.mosaic import MosaicShape, MosaicStyle
+from mien.vision.render.renderer import FrameRenderer
+from mien.vision.swap.persona import Persona
+from mien.vision.swap.swapper import MeshSwapper
+from mien.vision.types import Roi
+
+USUAL_FPS = 30.0
+FACE_SHAPE = 0.7
+"""How far a swap takes on the persona's face shape where the policy does not say."""
+FILE_DELAY_FRAMES = 6
+LIVE_DELAY_FRAMES = 2
+"""Two frames let a face that the detector finds a moment late be covered from its first frame, for 67 ms."""
+LIVE_SWAP_DELAY_FRAMES = 1
+"""The whole picture is seen in every second frame: one frame of delay, and a near newcomer is never bare."""
+
+
+class PipelineBuilder:
+    """Makes pipelines. Safe to use from any thread.
+
+    Args:
+        models: The networks, shared by all pipelines.
+        assessor: Reads the photos that people are known by.
+        personas: Makes the faces to swap in.
+        label: Language of the label on altered frames.
+        span: Times the stages of every pipeline made here.
+    """
+
+    def __init__(
+        self,
+        models: ModelProvider,
+        assessor: FacePhotoAssessor,
+        personas: PersonaBuilder,
+        *,
+        label: Literal["en", "ko", "both"] = "both",
+        span: Span = no_span,
+    ) -> None:
+        self._models, self._assessor, self._personas = models, assessor, personas
+        self._label, self._span = label, span
+
+    def pipeline(self, spec: FileSpec, *, still: bool = False, fps: float = 0.0) -> FacePipeline:
+        """Return a pipeline for a file.
+
+        Args:
+            spec: Who gets which treatment, and the photos that takes.
+            still: The file is a picture.
+            fps: Frame rate of the video; 0 where it is not known.
+
+        Raises:
+            FacePhotoError: A photo cannot serve.
+            ModelError: A model cannot be had.
+        """
+        personas = {name: self._personas.persona(person) for name, person in spec.personas.items()}
+        policy = self._policy(spec.policy, personas)
+        delay = FILE_DELAY_FRAMES if spec.delay_frames is None else spec.delay_frames
+        parts = self._analyzer_parts(policy, spec.recognised, STILL if still else ClearanceRules())
+        analyzer = FaceAnalyzer(parts, pace=Pace.PATIENT, still=still, span=self._span)
+        renderer = self._renderer(policy, spec.policy, Label(spec.label), fps=fps or USUAL_FPS)
+        return FacePipeline(analyzer, renderer, policy, delay_frames=0 if still else delay)
+
+    def build(self, spec: StreamSpec) -> FacePipeline:
+        """Return a pipeline for one live session.
+
+        Raises:
+            PersonaError: There is no such persona.
+            UnknownPersonError: The policy has a rule for a person; nobody is enrolled for live streams yet.
+            ModelError: A model cannot be had.
+        """
+        spec.policy.check_people(())
+        personas = {name: persona_of(face) for name, face in spec.personas.items()}
+        policy = self._policy(spec.policy, personas)
+        usual = LIVE_SWAP_DELAY_FRAMES if policy.needs_mesh else LIVE_DELAY_FRAMES
+        delay = usual if spec.delay_frames is None else spec.delay_frames
+        pace = Pace.THRIFTY if policy.needs_mesh else Pace.LIVE
+        analyzer = FaceAnalyzer(self._analyzer_parts(policy, (), ClearanceRules()), pace=pace, span=self._span)
+        renderer = self._renderer(policy, spec.policy, Label(self._label), fps=USUAL_FPS)
+        return FacePipeline(analyzer, renderer, policy, delay_frames=delay)
+
+    def _policy(self, document: PolicyDocument, personas: Mapping[str, Persona]) -> Policy:
+        """Translate a document; one swap for all rules that ask for the same persona."""
+        simple = document.simplified()
+        swaps = {name: Swap(personas.get(name) or self._personas.mask(name)) for name in simple.personas}
+
+        def translated(treatment: TreatmentRule) -> Treatment:
+            if isinstance(treatment, SwapTreatment):
+                return swaps[treatment.persona]
+            return Show() if isinstance(treatment, ShowTreatment) else Mosaic()
+
+        return Policy(
+            strangers=translated(simple.everyone),
+            people={name: translated(treatment) for name, treatment in simple.people.items()},
+            primary=None if simple.primary is None else translated(simple.primary),
+        )
+
+    def _analyzer_parts(self, policy: Policy, people: Sequence[Person], rules: ClearanceRules) -> AnalyzerParts:
+        models = self._models
+        landmarker = models.landmarker if policy.needs_mesh else None
+        embedder = models.embedder if people or policy.needs_embedder else None
+        gallery = Gallery({person.name: self._assessor.embeddings(person) for person in people})
+        tracker = FaceTracker(landmarker, models.redetect)
+        finder = models.finder if rules is not STILL else models.still_finder
+        return AnalyzerParts(finder, tracker, models.redetect, embedder, gallery, rules, models.evidence())
+
+    def _renderer(self, policy: Policy, document: PolicyDocument, label: Label, *, fps: float) -> FrameRenderer:
+        mosaic, shape = document.mosaic, document.face_shape
+        occlusion = self._models.occlusion if policy.needs_mesh else None
+        return FrameRenderer(
+            label,
+            make_swapper=partial(
+                MeshSwapper, shape=FACE_SHAPE if shape is None else shape, fps=fps, occlusion=occlusion
+            ),
+            mosaic_style=mosaic.style or MosaicStyle.CELLS,
+            mosaic_shape=mosaic.shape or MosaicShape.BOX,
+            span=self._span,
+        )
+
+    def warm_up(self) -> None:
+        """Open the models that every pipeline needs and run them once, so that the first frame is not late.
+
+        Raises:
+            ModelError: A model cannot be had.
+        """
+        blank = np.zeros((360, 640, 3), np.uint8)
+        self.build(StreamSpec())(blank, at=0.0)
+        self._models.landmarker(blank, Roi(320, 180, 200, 0))
