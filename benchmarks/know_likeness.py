@@ -11,9 +11,9 @@ from know_tally import Row, rounded
 from mien.vision.analysis import tiles as detector_tiles
 from mien.vision.analysis.appearance import Appearance, appearance_of
 from mien.vision.analysis.clearance import ClearanceRules
-from mien.vision.analysis.landmarks import Roi, box_of_mesh
+from mien.vision.analysis.landmarks import box_of_mesh
 from mien.vision.analysis.tracker import FaceTracker
-from mien.vision.types import Embedding, Mesh
+from mien.vision.types import Embedding, Mesh, Roi
 from portraits import Portrait, Tile, seen_as
 from quality_scenes import SHARED, read_video
 

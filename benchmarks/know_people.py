@@ -14,6 +14,7 @@ from mien.errors import FacePhotoError
 from mien.media.files.images import decode_image
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
+from mien.vision.analysis.analyzer import AnalyzerParts, FaceAnalyzer
 from mien.vision.analysis.clearance import STILL, ClearanceRules
 from mien.vision.analysis.detector import CenterFaceDetector
 from mien.vision.analysis.embedder import DlibEmbedder, Gallery
@@ -21,9 +22,10 @@ from mien.vision.analysis.landmarks import MeshLandmarker
 from mien.vision.analysis.redetection import RoiRedetector
 from mien.vision.analysis.tiles import TiledDetector
 from mien.vision.analysis.tracker import FaceTracker
-from mien.vision.pipeline import Eyes, FacePipeline
+from mien.vision.pipeline import FacePipeline
 from mien.vision.policy import Policy, Show, Treatment
 from mien.vision.render.label import Label
+from mien.vision.render.renderer import FrameRenderer
 from mien.vision.types import Box, Embedding, Face, Image
 from portraits import Portrait, cut_portrait, is_development
 from quality_scenes import SHARED
@@ -114,8 +116,9 @@ class Bench:
         """Treat frames with everybody in `people` to be shown; yield who was shown where, frame by frame."""
         policy = NotingPolicy(people={name: Show() for name in people})
         rules = STILL if still else ClearanceRules()
-        eyes = Eyes(self.find, FaceTracker(self.mesh, self.redetect), self.redetect, self.embed, Gallery(people), rules)
-        pipeline = FacePipeline(eyes, policy, Label("en"), still=still, fps=fps)
+        tracker = FaceTracker(self.mesh, self.redetect)
+        parts = AnalyzerParts(self.find, tracker, self.redetect, self.embed, Gallery(people), rules)
+        pipeline = FacePipeline(FaceAnalyzer(parts, still=still), FrameRenderer(Label("en")), policy)
         for i, image in enumerate(frames):
             policy.shown.clear()
             pipeline(np.ascontiguousarray(image), at=i / fps)

@@ -25,17 +25,21 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "benchmarks")]
 
+from functools import partial
+
 from know_heads import Mover, background
 from know_people import Bench
 from mien.media.files.images import decode_image
-from mien.vision.analysis.landmarks import Roi
+from mien.vision.analysis.analyzer import AnalyzerParts, FaceAnalyzer
 from mien.vision.analysis.tiles import Pace
 from mien.vision.analysis.tracker import FaceTracker
-from mien.vision.pipeline import Eyes, FacePipeline
+from mien.vision.pipeline import FacePipeline
 from mien.vision.policy import Policy, Swap, Treatment
 from mien.vision.render.label import Label
+from mien.vision.render.renderer import FrameRenderer
 from mien.vision.swap.masks.builtin import builtin_mask
-from mien.vision.types import Box, Embedding, Face, Image
+from mien.vision.swap.swapper import MeshSwapper
+from mien.vision.types import Box, Embedding, Face, Image, Roi
 from portraits import Tile
 from quality_scenes import SHARED, read_video
 
@@ -63,9 +67,10 @@ class NotingPolicy(Policy):
 def tally(bench: Bench, frames: Iterator[tuple[Image, Truth | None]], *, fps: float, file: bool) -> dict[str, object]:
     """Treat frames; count by name who wore the persona, who was there, and the processor's time for a frame."""
     policy = NotingPolicy(primary=Swap(builtin_mask("volto")))
-    eyes = Eyes(bench.find, FaceTracker(bench.mesh, bench.redetect), bench.redetect, bench.embed)
-    pace = Pace.PATIENT if file else Pace.THRIFTY
-    pipeline = FacePipeline(eyes, policy, Label("en"), delay_frames=6 if file else 0, pace=pace, fps=fps)
+    parts = AnalyzerParts(bench.find, FaceTracker(bench.mesh, bench.redetect), bench.redetect, bench.embed)
+    analyzer = FaceAnalyzer(parts, pace=Pace.PATIENT if file else Pace.THRIFTY)
+    renderer = FrameRenderer(Label("en"), make_swapper=partial(MeshSwapper, fps=fps))
+    pipeline = FacePipeline(analyzer, renderer, policy, delay_frames=6 if file else 0)
     truths: dict[float, tuple[Image, Truth | None]] = {}
     wore, there, order, spent = Counter[str](), Counter[str](), [], 0.0
 

@@ -152,7 +152,7 @@ class NoLabel(Label):
 
 
 def _without_label(pipeline: FacePipeline) -> FacePipeline:
-    pipeline._label = NoLabel("en")  # noqa: SLF001  # no setting takes the label away, and none should
+    pipeline._renderer._label = NoLabel("en")  # noqa: SLF001  # no setting takes the label away, and none should
     return pipeline
 
 

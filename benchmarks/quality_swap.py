@@ -116,7 +116,7 @@ def treat(runtime: Runtime, film: Film, photo: FacePhoto) -> Treated:
 
     maker = VisionFactory(runtime, span=clock)
     pipeline = maker.pipeline(file_spec(swap_to=photo), fps=film.fps)
-    with mock.patch("mien.vision.pipeline.draw_covers", noting):  # once for each frame that leaves
+    with mock.patch("mien.vision.render.renderer.draw_covers", noting):  # once for each frame that leaves
         treated = [pipeline(frame.copy(), at=i / film.fps) for i, frame in enumerate(film.frames)]
         out = [frame for frame in [*treated, *pipeline.flush()] if frame is not None]
     cpu_ms = float(np.median(clock.spans_ms[5:])) if len(clock.spans_ms) > 5 else float("nan")

@@ -6,7 +6,7 @@ import itertools
 import random
 import time
 
-from mien.media.codecs.encoded import ReceivedFrame, VideoCodec
+from mien.media.codecs.encoded import EncodedFrame, VideoCodec
 from mien.media.webrtc.aiortc_internals import take_packets
 from mien.media.webrtc.egress.fan_out import FanOut
 from mien.media.webrtc.ingest.depacketizer import Depacketizer
@@ -91,7 +91,7 @@ class Source:
         width, height = (1280 >> layer, 720 >> layer)
         head = b"\x10\0\0\x9d\x01\x2a" + width.to_bytes(2, "little") + height.to_bytes(2, "little")
         data = (head if is_keyframe else b"\x11\0\0") + self._noise.randbytes(size * (3 if is_keyframe else 1))
-        return ReceivedFrame(data, number * 90_000 // FPS, is_keyframe=is_keyframe, layer=layer)
+        return EncodedFrame(data, number * 90_000 // FPS, is_keyframe=is_keyframe, layer=layer)
 
 
 @contextlib.asynccontextmanager

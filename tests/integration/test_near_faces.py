@@ -46,7 +46,7 @@ def tile(times, *, size_wh=(480, 270), aside=(0.0, 0.0), roll=0.0):
 
 
 def treated(pipeline, images):
-    pipeline._label = NoLabel("en")
+    pipeline._renderer._label = NoLabel("en")
     out = [pipeline(image.copy(), at=number / FPS) for number, image in enumerate(images)]
     return [frame for frame in itertools.chain(out, pipeline.flush()) if frame is not None]
 

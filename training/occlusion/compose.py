@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from mien.config import Settings
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
-from mien.vision.analysis.landmarks import MeshLandmarker, Roi, roi_of_mesh
+from mien.vision.analysis.landmarks import MeshLandmarker, roi_of_mesh
 from mien.vision.mesh.geometry import vertex_normals
 from mien.vision.mesh.texture_map import rasterise, unwrap
 from mien.vision.mesh.topology import EYE_LEFT, EYE_RIGHT, LIPS, WITH_OUTER_RING, lid_pairs, with_outer_rings
-from mien.vision.types import Image, Matte, Mesh
+from mien.vision.types import Image, Matte, Mesh, Roi
 from occluders import JAW, KINDS, NEVER_TRAINED, Draw, Layer, Rng, smooth_noise
 from stills import CROP, VERTICES, Still, load_people, peel, turn
 

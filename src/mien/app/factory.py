@@ -13,7 +13,8 @@ from mien.app.photos.assessor import FacePhotoAssessor
 from mien.app.pipelines import PipelineBuilder
 from mien.app.ports import PersonaCard, StreamSpec
 from mien.registry.runtime import Runtime
-from mien.vision.pipeline import FacePipeline, Span, no_span
+from mien.vision.pipeline import FacePipeline
+from mien.vision.ports import Span, no_span
 
 
 class VisionFactory:

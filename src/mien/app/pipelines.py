@@ -5,7 +5,8 @@ all of the app but what carries a live session.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypedDict
+from functools import partial
+from typing import Literal
 
 import numpy as np
 
@@ -18,16 +19,20 @@ from mien.app.policy.document import PolicyDocument
 from mien.app.policy.rules import ShowTreatment, SwapTreatment
 from mien.app.policy.rules import Treatment as TreatmentRule
 from mien.app.ports import StreamSpec
+from mien.vision.analysis.analyzer import AnalyzerParts, FaceAnalyzer
 from mien.vision.analysis.clearance import STILL, ClearanceRules
 from mien.vision.analysis.embedder import Gallery
-from mien.vision.analysis.landmarks import Roi
 from mien.vision.analysis.tiles import Pace
 from mien.vision.analysis.tracker import FaceTracker
-from mien.vision.pipeline import Eyes, FacePipeline, Span, no_span
+from mien.vision.pipeline import FacePipeline
 from mien.vision.policy import Mosaic, Policy, Show, Swap, Treatment
+from mien.vision.ports import Span, no_span
 from mien.vision.render.label import Label
 from mien.vision.render.mosaic import MosaicShape, MosaicStyle
+from mien.vision.render.renderer import FrameRenderer
 from mien.vision.swap.persona import Persona
+from mien.vision.swap.swapper import MeshSwapper
+from mien.vision.types import Roi
 
 USUAL_FPS = 30.0
 FACE_SHAPE = 0.7
@@ -77,17 +82,10 @@ class PipelineBuilder:
         personas = {name: self._personas.persona(person) for name, person in spec.personas.items()}
         policy = self._policy(spec.policy, personas)
         delay = FILE_DELAY_FRAMES if spec.delay_frames is None else spec.delay_frames
-        return FacePipeline(
-            self._eyes(policy, spec.recognised, STILL if still else ClearanceRules()),
-            policy,
-            Label(spec.label),
-            delay_frames=0 if still else delay,
-            pace=Pace.PATIENT,
-            fps=fps or USUAL_FPS,
-            still=still,
-            span=self._span,
-            **_looks_of(spec.policy),
-        )
+        parts = self._analyzer_parts(policy, spec.recognised, STILL if still else ClearanceRules())
+        analyzer = FaceAnalyzer(parts, pace=Pace.PATIENT, still=still, span=self._span)
+        renderer = self._renderer(spec.policy, policy, Label(spec.label), fps=fps or USUAL_FPS)
+        return FacePipeline(analyzer, renderer, policy, delay_frames=0 if still else delay)
 
     def build(self, spec: StreamSpec) -> FacePipeline:
         """Return a pipeline for one live session.
@@ -101,15 +99,11 @@ class PipelineBuilder:
         personas = {name: persona_of(face) for name, face in spec.personas.items()}
         policy = self._policy(spec.policy, personas)
         usual = LIVE_SWAP_DELAY_FRAMES if policy.needs_mesh else LIVE_DELAY_FRAMES
-        return FacePipeline(
-            self._eyes(policy, (), ClearanceRules()),
-            policy,
-            Label(self._label),
-            delay_frames=usual if spec.delay_frames is None else spec.delay_frames,
-            pace=Pace.THRIFTY if policy.needs_mesh else Pace.LIVE,
-            span=self._span,
-            **_looks_of(spec.policy),
-        )
+        delay = usual if spec.delay_frames is None else spec.delay_frames
+        pace = Pace.THRIFTY if policy.needs_mesh else Pace.LIVE
+        analyzer = FaceAnalyzer(self._analyzer_parts(policy, (), ClearanceRules()), pace=pace, span=self._span)
+        renderer = self._renderer(spec.policy, policy, Label(self._label), fps=USUAL_FPS)
+        return FacePipeline(analyzer, renderer, policy, delay_frames=delay)
 
     def _policy(self, document: PolicyDocument, personas: Mapping[str, Persona]) -> Policy:
         """Translate a document; one swap for all rules that ask for the same persona."""
@@ -127,15 +121,26 @@ class PipelineBuilder:
             primary=None if simple.primary is None else translated(simple.primary),
         )
 
-    def _eyes(self, policy: Policy, people: Sequence[Person], rules: ClearanceRules) -> Eyes:
+    def _analyzer_parts(self, policy: Policy, people: Sequence[Person], rules: ClearanceRules) -> AnalyzerParts:
         models = self._models
         landmarker = models.landmarker if policy.needs_mesh else None
-        occlusion = models.occlusion if policy.needs_mesh else None
         embedder = models.embedder if people or policy.needs_embedder else None
         gallery = Gallery({person.name: self._assessor.embeddings(person) for person in people})
         tracker = FaceTracker(landmarker, models.redetect)
         finder = models.finder if rules is not STILL else models.still_finder
-        return Eyes(finder, tracker, models.redetect, embedder, gallery, rules, occlusion, models.evidence())
+        return AnalyzerParts(finder, tracker, models.redetect, embedder, gallery, rules, models.evidence())
+
+    def _renderer(self, document: PolicyDocument, policy: Policy, label: Label, *, fps: float) -> FrameRenderer:
+        mosaic, face_shape = document.mosaic, document.face_shape
+        shape = FACE_SHAPE if face_shape is None else face_shape
+        occlusion = self._models.occlusion if policy.needs_mesh else None
+        return FrameRenderer(
+            label,
+            make_swapper=partial(MeshSwapper, shape=shape, fps=fps, occlusion=occlusion),
+            mosaic_style=mosaic.style or MosaicStyle.CELLS,
+            mosaic_shape=mosaic.shape or MosaicShape.BOX,
+            span=self._span,
+        )
 
     def warm_up(self) -> None:
         """Open the models that every pipeline needs and run them once, so that the first frame is not late.
@@ -146,20 +151,3 @@ class PipelineBuilder:
         blank = np.zeros((360, 640, 3), np.uint8)
         self.build(StreamSpec())(blank, at=0.0)
         self._models.landmarker(blank, Roi(320, 180, 200, 0))
-
-
-class _Looks(TypedDict):
-    """How a pipeline draws, as its constructor takes it."""
-
-    shape: float
-    mosaic_style: MosaicStyle
-    mosaic_shape: MosaicShape
-
-
-def _looks_of(document: PolicyDocument) -> _Looks:
-    mosaic, face_shape = document.mosaic, document.face_shape
-    return {
-        "shape": FACE_SHAPE if face_shape is None else face_shape,
-        "mosaic_style": mosaic.style or MosaicStyle.CELLS,
-        "mosaic_shape": mosaic.shape or MosaicShape.BOX,
-    }

@@ -2,11 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from mien.errors import PolicyError
-from mien.vision.swap.swapper import Persona
+from mien.vision.frame_analysis import Subjects
 from mien.vision.types import Face
+
+
+class NamedPersona(Protocol):
+    """The face that a swap draws. A policy knows its name; whoever draws it checks that it can be drawn."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +36,7 @@ class Mosaic:
 class Swap:
     """Give the face the persona's face; where that cannot be done, a mosaic."""
 
-    persona: Persona
+    persona: NamedPersona
     name = "swap"
 
 
@@ -42,7 +51,7 @@ class Policy:
         strangers: For every face that is not cleared as somebody named in `people`. Never `Show`.
         people: For those who are surely recognised.
         primary: For one person, if given: the most prominent stranger when it began, known again by the embedding
-            (`chosen.Chosen`). The other strangers get `strangers`. Never `Show`.
+            (`analysis.primary`). The other strangers get `strangers`. Never `Show`.
 
     Raises:
         PolicyError: A stranger would be shown.
@@ -60,6 +69,11 @@ class Policy:
     def __post_init__(self) -> None:
         if isinstance(self.strangers, Show) or isinstance(self.primary, Show):
             raise PolicyError("strangers cannot be shown: only an enrolled person can")
+
+    @property
+    def subjects(self) -> Subjects:
+        """Whom the analysis of a frame must tell apart from everybody else."""
+        return Subjects(frozenset(self.people), primary=self.primary is not None)
 
     @property
     def needs_mesh(self) -> bool:

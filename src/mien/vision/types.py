@@ -1,6 +1,7 @@
 """The nouns every part of vision speaks: images, detections, faces, treated frames."""
 
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -52,6 +53,28 @@ class Detection:
 
 
 @dataclass(frozen=True, slots=True)
+class Roi:
+    """A turned square around a face: centre and side in pixels, angle in radians (positive turns clockwise)."""
+
+    x: float
+    y: float
+    side: float
+    angle: float
+
+
+class FaceQuality(IntEnum):
+    """How well a frame shows a face."""
+
+    POOR = 0
+    """Nobody can be told by it."""
+    FAIR = 1
+    """Small: it can speak against somebody known, or for them, but clears nobody."""
+    LOPSIDED = 2
+    """Turned, or pulling a face: it clears too, if it is more alike, and says little against anybody."""
+    GOOD = 3
+
+
+@dataclass(frozen=True, slots=True)
 class Face:
     """One face in one frame, followed in time.
 
@@ -63,6 +86,9 @@ class Face:
         mesh_score: How surely the mesh sits on a face, 0 to 1; 0 without a mesh.
         seen: True where this frame's own pixels showed the face; False where it is carried over.
         identity: The enrolled person this face track is cleared as, or None. None means stranger.
+        candidate: The enrolled person for whom the evidence speaks so far, cleared or not; None where there is none.
+        quality: How well this frame shows the face; None where nothing had to know.
+        unseen_s: For how long the face has not been seen; 0 where it is.
     """
 
     face_track_id: int
@@ -72,14 +98,17 @@ class Face:
     mesh_score: float = 0.0
     seen: bool = True
     identity: str | None = None
+    candidate: str | None = None
+    quality: FaceQuality | None = None
+    unseen_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class TreatedFrame:
     """A frame every face of which has had its treatment: the only kind of picture that may leave.
 
-    Only `FacePipeline` and `slate.py` make one. Encoders and writers take nothing else, so that no code path
-    can send a camera picture by mistake.
+    Only the renderer and the slate make one. Encoders and writers take nothing else, so that no code path can send a
+    camera picture by mistake.
 
     Attributes:
         image: The picture to send.

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from mien.errors import ShapeError
+from mien.vision.analysis.analyzer import AnalyzerParts, FaceAnalyzer
 from mien.vision.analysis.tiles import Pace, moving
 from mien.vision.analysis.tracker import FaceTracker
-from mien.vision.pipeline import Eyes, FacePipeline
+from mien.vision.pipeline import FacePipeline
 from mien.vision.policy import Policy, Swap
 from mien.vision.render.label import Label
+from mien.vision.render.renderer import FrameRenderer
 from mien.vision.swap.masks.builtin import builtin_mask
 from mien.vision.swap.masks.preview import nobody
 from mien.vision.types import Detection
@@ -39,7 +41,8 @@ class OneMesh:
 
 def pipeline(finder, policy, *, delay=0, pace=Pace.LIVE):
     tracker = FaceTracker(OneMesh() if policy.needs_mesh else None)
-    return FacePipeline(Eyes(finder, tracker), policy, Label("en"), delay_frames=delay, pace=pace)
+    analyzer = FaceAnalyzer(AnalyzerParts(finder, tracker), pace=pace)
+    return FacePipeline(analyzer, FrameRenderer(Label("en")), policy, delay_frames=delay)
 
 
 def hidden(frame, box=FACE):
@@ -103,7 +106,8 @@ def test_frames_that_wait_leave_by_the_new_policy_and_not_a_trace_of_the_old(bef
     assert frames[-1].counts == {name[id(after)]: 1}
 
     if after is MOSAIC:
-        never_swapped = FacePipeline(Eyes(TiledDetector(), FaceTracker(OneMesh())), MOSAIC, Label("en"), delay_frames=2)
+        analyzer = FaceAnalyzer(AnalyzerParts(TiledDetector(), FaceTracker(OneMesh())))
+        never_swapped = FacePipeline(analyzer, FrameRenderer(Label("en")), MOSAIC, delay_frames=2)
         waited = [never_swapped(SCENE.copy(), at=0.04 * n) for n in range(5)]
         for frame, wanted in zip(frames, [frame for frame in waited if frame is not None][1:], strict=False):
             assert hidden(frame)

@@ -4,15 +4,18 @@ import numpy as np
 import pytest
 
 from mien.errors import PolicyError, ShapeError
+from mien.vision.analysis.amender import Amender, TracedFace
+from mien.vision.analysis.analyzer import AnalyzerParts, FaceAnalyzer
 from mien.vision.analysis.clearance import ClearanceRules
 from mien.vision.analysis.embedder import Gallery
 from mien.vision.analysis.evidence import Evidence
 from mien.vision.analysis.tiles import moving
 from mien.vision.analysis.tracker import FaceTracker
-from mien.vision.pipeline import Eyes, FacePipeline
+from mien.vision.pipeline import FacePipeline
 from mien.vision.policy import Policy, Show, Swap
 from mien.vision.render.label import Label
 from mien.vision.render.mosaic import MosaicShape, MosaicStyle
+from mien.vision.render.renderer import FrameRenderer
 from mien.vision.render.surroundings import cell_side
 from mien.vision.swap.masks.builtin import builtin_mask
 from mien.vision.swap.masks.preview import nobody
@@ -49,8 +52,9 @@ class OneMesh:
         return self(image, roi)
 
 
-def pipeline(script, policy, *, mesh=None, delay=0, **eyes):
-    return FacePipeline(Eyes(script, FaceTracker(mesh), **eyes), policy, Label("en"), delay_frames=delay)
+def pipeline(script, policy, *, mesh=None, delay=0, kind=None, **parts):
+    analyzer = FaceAnalyzer(AnalyzerParts(script, FaceTracker(mesh), **parts))
+    return FacePipeline(analyzer, FrameRenderer(Label("en"), **(kind or {})), policy, delay_frames=delay)
 
 
 def play(pipe, count):
@@ -92,8 +96,7 @@ def test_a_fast_face_found_late_is_hidden_where_it_was_in_the_frames_that_wait(a
         near = np.abs(places[number] - box).max() < 70
         return Detection(places[number].astype(np.float32), 0.9) if near else None
 
-    script = Script([], [], [], [FACE])
-    pipe = FacePipeline(Eyes(script, FaceTracker(None), redetect), Policy(), Label("en"), delay_frames=3)
+    pipe = pipeline(Script([], [], [], [FACE]), Policy(), delay=3, redetect=redetect)
     out = []
     for number in range(4):
         frame = SCENE.copy()
@@ -118,8 +121,7 @@ def test_whoever_is_under_the_covers_the_frame_that_leaves_is_the_same(style, sh
     seen = []
     for scene in (SCENE, others):
         script = Script(*[[FACE, beside]] * 5)
-        kind = {"mosaic_style": style, "mosaic_shape": shape}
-        pipe = FacePipeline(Eyes(script, FaceTracker(None)), Policy(), Label("en"), delay_frames=2, **kind)
+        pipe = pipeline(script, Policy(), delay=2, kind={"mosaic_style": style, "mosaic_shape": shape})
         out = []
         for number in range(5):
             out.append(pipe(scene.copy(), at=number / 25))
@@ -330,7 +332,8 @@ def test_stages_are_timed_by_the_span_given():
         seen.append(name)
         return np.errstate()
 
-    FacePipeline(Eyes(Script([FACE]), FaceTracker(None)), Policy(), Label("en"), span=span)(SCENE.copy(), at=0)
+    analyzer = FaceAnalyzer(AnalyzerParts(Script([FACE]), FaceTracker(None)), span=span)
+    FacePipeline(analyzer, FrameRenderer(Label("en"), span=span), Policy())(SCENE.copy(), at=0)
     assert [name for name in ("cut", "find", "follow", "know", "mosaic", "label") if name not in seen] == []
 
 
@@ -575,7 +578,7 @@ def test_a_face_with_a_new_number_is_not_hidden_where_it_had_its_treatment(mesh,
     feed(pipe, range(4), image=dark_at_left(SCENE))
     feed(pipe, [4], image=dark_at_left(SCENE) + np.uint8(60))
     assert script.looks[-1] == EVERYTHING, "it was taken for a cut"
-    assert [bool(held.late_covers) for held in pipe._held] == [late, late, False]
+    assert [bool(frame.analysis.late_places) for frame in pipe._delay_line] == [late, late, False]
 
 
 def dark_at_left(image):
@@ -586,11 +589,12 @@ def dark_at_left(image):
 
 
 def test_a_face_found_late_in_front_of_one_that_is_followed_is_another_one_and_hidden():
-    pipe = pipeline(Script(*[[FACE]] * 4), Policy(strangers=VOLTO), mesh=OneMesh(), delay=3, redetect=seen_at(FACE))
+    redetect = seen_at(FACE)
+    pipe = pipeline(Script(*[[FACE]] * 4), Policy(strangers=VOLTO), mesh=OneMesh(), delay=3, redetect=redetect)
     feed(pipe, range(4))
-    waiting = list(pipe._held)
-    pipe._trace_back(SCENE, FACE, 0.0, waiting)
-    assert all(held.late_covers for held in waiting)
+    amender = Amender(pipe._delay_line.waiting(), redetect, (), scene_since=0.0)
+    amender.trace(TracedFace(SCENE, FACE, 0.0), range(3))
+    assert [bool(analysis.late_places) for _image, analysis in amender.frames] == [True] * 3
 
 
 def test_who_enters_in_the_last_frame_of_all_is_hidden_though_only_a_part_was_seen():

@@ -6,7 +6,6 @@ have an identity, so a stranger's treatment is what doubt gets.
 """
 
 from dataclasses import dataclass, field
-from enum import IntEnum
 
 import cv2
 import numpy as np
@@ -14,22 +13,10 @@ import numpy as np
 from mien.vision.analysis.appearance import Continuity
 from mien.vision.analysis.embedder import Match
 from mien.vision.analysis.landmarks import box_of_mesh, eye_distance, gape_of_mesh, yaw_of_mesh
-from mien.vision.types import Embedding, Image, Mesh
+from mien.vision.types import Embedding, FaceQuality, Image, Mesh
 
 _REMEMBERED = 6
 """So many looks that kept a clearance are compared with the next ones."""
-
-
-class FaceQuality(IntEnum):
-    """How well a frame shows a face."""
-
-    POOR = 0
-    """Nobody can be told by it."""
-    FAIR = 1
-    """Small: it can speak against somebody known, or for them, but clears nobody."""
-    LOPSIDED = 2
-    """Turned, or pulling a face: it clears too, if it is more alike, and says little against anybody."""
-    GOOD = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +103,11 @@ class Clearance(Continuity):
     _last_look: float = field(default=-1e9)
     _last_agreement: float = field(default=-1e9)
     _last_kept: float = field(default=-1e9)
+
+    @property
+    def candidate(self) -> str | None:
+        """The person for whom the evidence speaks, cleared or not."""
+        return self._candidate
 
     def wants_look(self, sight: FaceQuality, at: float, rules: ClearanceRules) -> bool:
         """Tell whether a look is due and this frame good enough for it.

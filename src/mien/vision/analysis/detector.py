@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, TypeAlias
+from typing import ClassVar, TypeAlias
 
 import cv2
 import numpy as np
@@ -29,29 +29,6 @@ EXPECTED = 0.2
 """Least score of a face where one is known or suspected to be."""
 
 
-class Detector(Protocol):
-    """Finds faces in a picture: `CenterFaceDetector`, `YuNetDetector`, or a test's own."""
-
-    def __call__(
-        self, image: Image, *, long_side: int, quarter_turns: int = 0, room: float = 0.0, threshold: float = SURE
-    ) -> list[Detection]:
-        """Find the faces of `image`.
-
-        Args:
-            image: RGB.
-            long_side: Pixels that its longer side is scaled to, with the room around it.
-            quarter_turns: How often the picture is turned to the left by 90 degrees before it is looked at. The
-                networks know upright faces; one that lies is found in the turned picture only.
-            room: Empty room around the picture, as a share of its sides on each side. A face that the frame cuts is
-                found where the network has room for all of it.
-            threshold: Least score.
-
-        Returns:
-            Faces in pixels of `image`, best first. The landmarks keep the order of the upright face.
-        """
-        ...
-
-
 class _NetDetector(ABC):
     """What detectors share: a picture is scaled, turned and shown to the network, and what it sees is brought back."""
 
@@ -63,7 +40,7 @@ class _NetDetector(ABC):
     def __call__(
         self, image: Image, *, long_side: int, quarter_turns: int = 0, room: float = 0.0, threshold: float = SURE
     ) -> list[Detection]:
-        """Find the faces of `image`; see `Detector`."""
+        """Find the faces of `image`; see `ports.Detector`."""
         canvas, inner = _canvas(image, long_side, room)
         turned = np.ascontiguousarray(np.rot90(canvas, quarter_turns))
         # A third of the time of a transpose.

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mien.errors import ShapeError
 from mien.vision.mesh.alignment import crop_aligned
@@ -87,6 +88,22 @@ class Gallery:
 
     def __len__(self) -> int:
         return len(self._names)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Who is enrolled."""
+        return frozenset(self._names)
+
+    def is_part_of(self, other: "Gallery") -> bool:
+        """Tell whether `other` knows everybody here, each by the same embeddings."""
+        return all(
+            name in other.names and np.array_equal(self.embeddings(name), other.embeddings(name))
+            for name in self._names
+        )
+
+    def embeddings(self, name: str) -> NDArray[np.float32]:
+        """Return the embeddings of one enrolled person, (N, D)."""
+        return np.asarray(self._vectors[self._owner == self._names.index(name)], np.float32)
 
     def match(self, embedding: Embedding) -> Match | None:
         """Return the person nearest to `embedding`, or None where nobody is enrolled."""

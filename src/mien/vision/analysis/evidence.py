@@ -12,10 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.vision.analysis.landmarks import MeshLandmarker, roi_of_detection
+from mien.vision.analysis.landmarks import roi_of_detection
 from mien.vision.analysis.redetection import Check, roll_of
 from mien.vision.analysis.tracker import MESH_SCORE, FaceTrack, iou, lies_on
 from mien.vision.mesh.alignment import five_landmarks
+from mien.vision.ports import Landmarker
 from mien.vision.types import Box, Detection, Image
 
 DOUBT_S, LEAST_CHECKS = 0.2, 4
@@ -49,7 +50,7 @@ class MeshCheck:
         landmarker: Lays it.
     """
 
-    def __init__(self, landmarker: MeshLandmarker) -> None:
+    def __init__(self, landmarker: Landmarker) -> None:
         self._landmarker = landmarker
 
     def __call__(self, image: Image, box_xyxy: Box, roll: float, *, threshold: float) -> Detection | None:

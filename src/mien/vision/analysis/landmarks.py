@@ -1,28 +1,16 @@
 """Dense landmarks: a mesh of 468 points laid on one face."""
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
 from mien.vision.mesh.alignment import five_landmarks
-from mien.vision.types import Affine, Box, Detection, Image, Mesh, Net
+from mien.vision.types import Affine, Box, Detection, Image, Mesh, Net, Roi
 
 CROP = 192  # the network's input side
 MARGIN = 1.5  # the network was trained on faces that fill two thirds of the crop
 EYE_OUTER_LEFT, EYE_OUTER_RIGHT = 33, 263
 CHEEK_LEFT, CHEEK_RIGHT, NOSE_TIP = 234, 454, 1
 LIP_UPPER, LIP_LOWER = 13, 14
-
-
-@dataclass(frozen=True, slots=True)
-class Roi:
-    """A turned square around a face: centre and side in pixels, angle in radians (positive turns clockwise)."""
-
-    x: float
-    y: float
-    side: float
-    angle: float
 
 
 class MeshLandmarker:

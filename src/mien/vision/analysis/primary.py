@@ -5,20 +5,18 @@ doubt. After a doubt, or where the person was out of sight, nobody wears it unti
 Embeddings are costly (3 to 8 ms), so they are taken where identity is in question, spaced, one a frame.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 import numpy as np
 
 from mien.errors import ShapeError
 from mien.vision.analysis.appearance import Continuity, appearance_of
-from mien.vision.analysis.clearance import ClearanceRules, FaceQuality, face_quality_of
+from mien.vision.analysis.clearance import ClearanceRules, face_quality_of
 from mien.vision.analysis.landmarks import box_of_mesh
 from mien.vision.analysis.tracker import FaceTrack
-from mien.vision.types import Box, Embedding, Image, Mesh
-
-Embed: TypeAlias = Callable[[Image, Mesh], Embedding]
+from mien.vision.ports import Embedder
+from mien.vision.types import Box, Embedding, FaceQuality, Image, Mesh
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +138,7 @@ class PrimaryFace:
         rules: What it takes.
     """
 
-    def __init__(self, embed: Embed, rules: PrimaryRules | None = None) -> None:
+    def __init__(self, embed: Embedder, rules: PrimaryRules | None = None) -> None:
         self._embed, self._rules = embed, rules or PrimaryRules()
         self._quality_rules = ClearanceRules()
         self._traces: dict[int, _Trace] = {}

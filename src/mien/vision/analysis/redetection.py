@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.vision.analysis.detector import EMPTY, EXPECTED, Detector
+from mien.vision.analysis.detector import EMPTY, EXPECTED
+from mien.vision.ports import Detector
 from mien.vision.types import Affine, Box, Detection, Image
 
 SIDE = 96

@@ -8,10 +8,11 @@ from itertools import cycle
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.vision.analysis.detector import MULTIPLE, SURE, SUSPECT, Detector, suppress
+from mien.vision.analysis.detector import MULTIPLE, SURE, SUSPECT, suppress
 from mien.vision.analysis.newcomers import STIR, Newcomers
 from mien.vision.analysis.redetection import Check, roll_of
 from mien.vision.analysis.tracker import ASKEW, SAME_FACE_TWICE, iou, turned_by
+from mien.vision.ports import Detector
 from mien.vision.types import Box, Detection, Image
 
 FAR_FACE, CUT_FACE, EDGE = 0.25, 0.1, 0.01

@@ -1,18 +1,15 @@
 """Face tracking: which face of this frame is which face of the last one."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 import numpy as np
 
-from mien.vision.analysis.landmarks import MeshLandmarker, box_of_mesh, roi_of_detection, roi_of_mesh
+from mien.vision.analysis.landmarks import box_of_mesh, roi_of_detection, roi_of_mesh
 from mien.vision.analysis.redetection import roll_of
 from mien.vision.mesh.alignment import five_landmarks
+from mien.vision.ports import Landmarker, RoiRedetection
 from mien.vision.types import Box, Detection, Image, Mesh, Points
-
-RoiRedetection: TypeAlias = Callable[[Image, Box, float], Detection | None]
-"""Looks for a face where one should be, given its box and roll: a `RoiRedetector`, or a test's own."""
 
 MESH_SCORE = 0.5
 """Below this the network itself says that there is no face under the mesh."""
@@ -120,7 +117,7 @@ class FaceTracker:
         redetect: Looks again for a face that the frame's looks did not show; None leaves it to the next looks.
     """
 
-    def __init__(self, landmarker: MeshLandmarker | None, redetect: RoiRedetection | None = None) -> None:
+    def __init__(self, landmarker: Landmarker | None, redetect: RoiRedetection | None = None) -> None:
         self._landmarker, self._redetect = landmarker, redetect
         self._tracks: list[FaceTrack] = []
         self._next_id = 1

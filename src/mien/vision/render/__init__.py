@@ -1,4 +1,5 @@
-"""What is drawn over a frame: mosaic, label and slate.
+"""What is drawn over a frame: the renderer, with mosaic and label, and the slate.
 
-It may import `vision.mesh` and the overlay mask of `vision.swap`; it knows no tracks and no policy.
+The renderer turns a frame, its analysis and a policy into a treated frame. This package may import `vision.swap`,
+`vision.policy`, `vision.frame_analysis` and `vision.mesh`, and nothing of `vision.analysis`: it never looks for a face.
 """

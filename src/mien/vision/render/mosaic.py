@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.vision.cover import MosaicShape, cover_box
+from mien.vision.overlay_mask import OverlayMask
 from mien.vision.render.surroundings import Area, CellGrid, spread
-from mien.vision.swap.overlay_mask import OverlayMask
 from mien.vision.types import Box, Image, Matte
 
 __all__ = ["Cover", "MosaicShape", "MosaicStyle", "cover_box", "draw_covers"]

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import FacePhotoError, ShapeError
+from mien.errors import FacePhotoError, PersonaError, ShapeError
 from mien.vision.mesh.geometry import bounds, fit_body, mesh_size, turned_away, vertex_normals
 from mien.vision.mesh.regions import beard, brows, forehead, openings, oval, ramp, shrink, soften, spread_out
 from mien.vision.mesh.texture_map import flatten, unwrap
@@ -57,6 +57,17 @@ class Persona:
     def kind(self) -> Literal["photo", "mask"]:
         """Whose face this is: a person's, who must have agreed, or nobody's."""
         return "photo" if isinstance(self.surface, Skin) else "mask"
+
+
+def usable(persona: object) -> Persona:
+    """Return what a policy names as a persona, as one that can be drawn.
+
+    Raises:
+        PersonaError: It is something else.
+    """
+    if not isinstance(persona, Persona):
+        raise PersonaError(f"a swap needs a persona that can be drawn, got {type(persona).__name__}")
+    return persona
 
 
 def check_mesh(mesh: NDArray[np.float32], *, name: str = "mesh") -> Mesh:

@@ -1,6 +1,6 @@
 """Restoration: the last touch on a drawn face, before it is blended into the picture."""
 
-from typing import Final, Protocol
+from typing import Final
 
 import cv2
 import numpy as np
@@ -20,21 +20,6 @@ _RICHER: Final = 1.6
 """How much more detail than the live face a persona may have by its own nature: wrinkles, a beard."""
 _COARSEST: Final = 3.0
 """Grain larger than so many times its own median is no grain but an edge of the live face."""
-
-
-class Restorer(Protocol):
-    """Improves a drawn face. One serves one face track; it may remember."""
-
-    def __call__(self, face: Image, live: Image, mesh: Mesh, *, dt: float) -> Image:
-        """Return the face to blend in.
-
-        Args:
-            face: (H, W, 3) RGB, the persona as drawn; outside the face anything.
-            live: (H, W, 3) RGB, what it will be blended over.
-            mesh: Landmarks in pixels of both.
-            dt: Seconds since the last call.
-        """
-        ...
 
 
 class DetailMatch:

@@ -7,13 +7,11 @@ from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from mien.vision.mesh.geometry import ShapeTransfer, bounds, mesh_size, turned_away
 from mien.vision.mesh.regions import core, ramp, shrink
 from mien.vision.mesh.texture_map import flatten, rasterise, unwrap
 from mien.vision.mesh.topology import (
-    EYES_OF_SIDE,
     LANDMARKS,
     OUTERMOST_RING_POINTS,
     OVAL,
@@ -21,17 +19,16 @@ from mien.vision.mesh.topology import (
     Vertices,
     with_outer_rings,
 )
+from mien.vision.overlay_mask import OverlayMask
+from mien.vision.ports import Restorer
 from mien.vision.scaling import scaled
 from mien.vision.swap.gaze import Gaze, GazeReader, with_shut_lids
-from mien.vision.swap.harmonise import LightMatch, Skin
-from mien.vision.swap.masks.light import Finish, MaskLight
-from mien.vision.swap.occlusion import SIDE, LearntOcclusion, OcclusionRule, covered_share, skin_matte
-from mien.vision.swap.overlay_mask import OverlayMask
+from mien.vision.swap.occlusion import SIDE, covered_share
+from mien.vision.swap.paint import paint_of
 from mien.vision.swap.persona import Persona, check_mesh, persona_from_photo
 from mien.vision.swap.photo_eyes import draw_eyes, levels_around
-from mien.vision.swap.photo_lids import draw_lids
 from mien.vision.swap.render_texture import facing, render_texture
-from mien.vision.swap.restore import DetailMatch, Restorer
+from mien.vision.swap.restore import DetailMatch
 from mien.vision.swap.stabiliser import LandmarkStabiliser
 from mien.vision.types import Image, Matte, Mesh, Net, check_image
 
@@ -51,8 +48,6 @@ _FADE_S: Final = 0.2
 """In how many seconds it lifts after a swap was refused."""
 _BELOW: Final = 0.95
 """How much of the rest of the face must be covered where spectacles hide the surroundings of the eyes."""
-_SHUT: Final = (0.4, 0.9)
-"""How far down lids are from which on an eye is drawn shut, and at which it is."""
 _WARP_STEP: Final = 4
 """A change of shape is smooth: it is drawn at a quarter of the resolution."""
 
@@ -200,7 +195,7 @@ class MeshSwapper:
         self._cover = None
         self._stabilise = LandmarkStabiliser()
         self._reshape = None if mesh is None or not self._shape else ShapeTransfer(mesh, amount=self._shape)
-        self._paint = _paint(self._persona, self._net)
+        self._paint = paint_of(self._persona, self._net)
         self._gaze = GazeReader() if self._persona.kind == "photo" else None
         self._restore = self._make_restorer() if self._persona.kind == "photo" else None
 
@@ -258,74 +253,6 @@ class MeshSwapper:
 def _apart(one: Mesh, other: Mesh) -> float:
     """Return the mean distance between the landmarks of two meshes."""
     return float(np.linalg.norm(one - other, axis=1).mean())
-
-
-class _SkinPaint:
-    """Light and cover of a photo's face."""
-
-    def __init__(self, persona: Persona, skin: Skin, occlusion: Net | None) -> None:
-        self._persona = persona
-        self._light = LightMatch(skin)
-        self._occlusion = OcclusionRule() if occlusion is None else LearntOcclusion(occlusion)
-        self.side = self._occlusion.side
-
-    def __call__(self, live: Image, mesh: Mesh, dt: float, gaze: Gaze | None) -> tuple[Image, Matte]:
-        lids, matte = self._persona.lids, self._persona.matte
-        free = cv2.resize(self._occlusion(live, dt=dt), matte.shape, interpolation=cv2.INTER_LINEAR)
-        texture = self._light(live, skin_matte(live), dt=dt)
-        shut = np.zeros(2, np.float32) if gaze is None or lids is None else ramp(gaze.shut, *_SHUT)
-        if lids is not None and shut.any():
-            draw_lids(texture, lids, shut)
-        matte = self._closed_over(matte, gaze, shut) * np.asarray(free, np.float32)
-        while _too_fine(texture, mesh):
-            texture, matte = _halved(texture, matte)
-        return texture, matte
-
-    def _closed_over(self, matte: Matte, gaze: Gaze | None, shut: NDArray[np.float32]) -> Matte:
-        """Return the persona's matte, closed over the eyes as far as they are shut, or drawn."""
-        if gaze is None or self._persona.eye_matte is None:
-            return matte
-        shares = shut if self._persona.eyes is None else np.maximum(shut, gaze.sure)
-        half = matte.shape[1] // 2
-        return np.asarray(
-            matte + self._persona.eye_matte * np.repeat(shares, (half, matte.shape[1] - half)), np.float32
-        )
-
-
-class _MaskPaint:
-    """Light of a mask, which covers whatever is there."""
-
-    side: Final = SIDE
-
-    def __init__(self, persona: Persona, finish: Finish) -> None:
-        self._sizes = [(persona.texture, persona.matte)]
-        self._light = MaskLight(finish)
-
-    def __call__(self, live: Image, mesh: Mesh, dt: float, _gaze: Gaze | None) -> tuple[Image, Matte]:
-        level = 0
-        while _too_fine(self._sizes[level][0], mesh):
-            level += 1
-            if level == len(self._sizes):
-                self._sizes.append(_halved(*self._sizes[-1]))
-        texture, matte = self._sizes[level]
-        return self._light(texture, live, skin_matte(live), mesh, dt=dt), matte
-
-
-def _too_fine(texture: Image, mesh: Mesh) -> bool:
-    """Say whether a texture has so much more detail than the face has pixels that it would shimmer."""
-    return EYES_OF_SIDE * len(texture) > 1.5 * mesh_size(mesh)
-
-
-def _halved(texture: Image, matte: Matte) -> tuple[Image, Matte]:
-    side = len(texture) // 2
-    small = cv2.resize(texture, (side, side), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.uint8), shrink(matte, side)
-
-
-def _paint(persona: Persona, occlusion: Net | None) -> _SkinPaint | _MaskPaint:
-    if isinstance(persona.surface, Skin):
-        return _SkinPaint(persona, persona.surface, occlusion)
-    return _MaskPaint(persona, persona.surface)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from mien.errors import ShapeError
 from mien.vision.analysis.appearance import appearance_of
-from mien.vision.analysis.clearance import STILL, Clearance, ClearanceRules, FaceQuality, face_quality_of
+from mien.vision.analysis.clearance import STILL, Clearance, ClearanceRules, face_quality_of
 from mien.vision.analysis.embedder import Gallery, Match
 from mien.vision.swap.masks.preview import nobody
+from mien.vision.types import FaceQuality
 
 RULES = ClearanceRules()
 ALICE = Match("alice", 0.98, 0.05)

@@ -1,4 +1,4 @@
-"""Worn: where in a frame a persona hides everything, so that a cover drawn over it would hide nothing more."""
+"""Overlay mask: where in a frame a persona hides everything, so that a cover drawn over it would hide nothing more."""
 
 from dataclasses import dataclass, replace
 from typing import Final

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from mien.vision.mesh.topology import EYE_LEFT, MOUTH, OVAL
+from mien.vision.overlay_mask import OverlayMask
 from mien.vision.render.mosaic import Cover, draw_covers
-from mien.vision.swap.overlay_mask import OverlayMask
 from support.drawn_heads import drawn_mesh
 
 MESH = drawn_mesh(at=(140, 150))
