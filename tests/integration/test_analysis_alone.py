@@ -2,7 +2,7 @@
 
 import pytest
 
-from mien.app.eyes import DETECTOR, FINDER
+from mien.app.models import DETECTOR, FINDER
 from mien.vision.analysis.analyzer import AnalyzerParts, FaceAnalyzer
 from mien.vision.analysis.detector import CenterFaceDetector, YuNetDetector
 from mien.vision.analysis.redetection import RoiRedetector

@@ -84,7 +84,7 @@ class PipelineBuilder:
         delay = FILE_DELAY_FRAMES if spec.delay_frames is None else spec.delay_frames
         parts = self._analyzer_parts(policy, spec.recognised, STILL if still else ClearanceRules())
         analyzer = FaceAnalyzer(parts, pace=Pace.PATIENT, still=still, span=self._span)
-        renderer = self._renderer(policy, spec.policy, Label(spec.label), fps=fps or USUAL_FPS)
+        renderer = self._renderer(spec.policy, policy, Label(spec.label), fps=fps or USUAL_FPS)
         return FacePipeline(analyzer, renderer, policy, delay_frames=0 if still else delay)
 
     def build(self, spec: StreamSpec) -> FacePipeline:
@@ -102,7 +102,7 @@ class PipelineBuilder:
         delay = usual if spec.delay_frames is None else spec.delay_frames
         pace = Pace.THRIFTY if policy.needs_mesh else Pace.LIVE
         analyzer = FaceAnalyzer(self._analyzer_parts(policy, (), ClearanceRules()), pace=pace, span=self._span)
-        renderer = self._renderer(policy, spec.policy, Label(self._label), fps=USUAL_FPS)
+        renderer = self._renderer(spec.policy, policy, Label(self._label), fps=USUAL_FPS)
         return FacePipeline(analyzer, renderer, policy, delay_frames=delay)
 
     def _policy(self, document: PolicyDocument, personas: Mapping[str, Persona]) -> Policy:
@@ -130,14 +130,13 @@ class PipelineBuilder:
         finder = models.finder if rules is not STILL else models.still_finder
         return AnalyzerParts(finder, tracker, models.redetect, embedder, gallery, rules, models.evidence())
 
-    def _renderer(self, policy: Policy, document: PolicyDocument, label: Label, *, fps: float) -> FrameRenderer:
-        mosaic, shape = document.mosaic, document.face_shape
+    def _renderer(self, document: PolicyDocument, policy: Policy, label: Label, *, fps: float) -> FrameRenderer:
+        mosaic, face_shape = document.mosaic, document.face_shape
+        shape = FACE_SHAPE if face_shape is None else face_shape
         occlusion = self._models.occlusion if policy.needs_mesh else None
         return FrameRenderer(
             label,
-            make_swapper=partial(
-                MeshSwapper, shape=FACE_SHAPE if shape is None else shape, fps=fps, occlusion=occlusion
-            ),
+            make_swapper=partial(MeshSwapper, shape=shape, fps=fps, occlusion=occlusion),
             mosaic_style=mosaic.style or MosaicStyle.CELLS,
             mosaic_shape=mosaic.shape or MosaicShape.BOX,
             span=self._span,
