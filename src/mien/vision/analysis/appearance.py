@@ -31,7 +31,7 @@ class ContinuityRules(Protocol):
 
     @property
     def same_picture(self) -> float:
-        """Least likeness of two glimpses of one face, one frame apart."""
+        """Least likeness of two appearances of one face, one frame apart."""
         ...
 
 

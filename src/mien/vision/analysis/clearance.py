@@ -48,7 +48,7 @@ class ClearanceRules:
         keep_mesh_score: See above.
         max_leap: Farthest a face may move from frame to frame, and most it may grow or shrink, as a share of its size.
         max_gap_s: Longest time between two frames of a cleared face.
-        same_picture: Least likeness of two glimpses of a cleared face, one frame apart; below it, it is looked at again
+        same_picture: Least likeness of two appearances of a cleared face, a frame apart; below it, it is looked at anew
             at once. Of 14,878 pairs of people none reaches 0.909; most talking heads fall below in 1 to 3 % of frames.
     """
 

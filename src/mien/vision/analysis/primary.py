@@ -41,7 +41,7 @@ class PrimaryRules:
         renew_s: The wearer's face is compared again after this long.
         max_leap: Farthest a face may move from frame to frame, and most it may grow or shrink, as a share of its size.
         max_gap_s: Longest time between two frames of a face that needs no new comparison.
-        same_picture: Least likeness of two glimpses of one face, one frame apart.
+        same_picture: Least likeness of two appearances of one face, one frame apart.
     """
 
     steady_frames: int = 4

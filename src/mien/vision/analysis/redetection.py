@@ -1,4 +1,4 @@
-"""A glance: one quick look at the place where a face should be."""
+"""ROI re-detection: one quick look at the place where a face should be."""
 
 from typing import Protocol
 

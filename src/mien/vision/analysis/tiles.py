@@ -1,4 +1,4 @@
-"""Looks: where in a frame the detector looks, how closely and how turned, and in which order."""
+"""Tiles: which parts of a frame the detector sees, at which size and turn, and in which order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -274,7 +274,7 @@ class TiledDetector:
         detector: What looks.
         redetect: Looks more closely at what is doubtful.
         keen: Looks where a look asks for the slower detector; None leaves those to `detector`, too.
-        checks: Look at doubtful faces that the glance does not see, each in its own way, from a size in pixels on.
+        checks: Look at doubtful faces that re-detection does not see, each in its own way, from a size in pixels on.
         apart: Tell a face that lies around a known one from that one seen askew; none takes its word as any other's.
         suspect: Least score of what is doubtful; below it nothing is looked at more closely.
         sure: Least score of what needs no closer look, as `detector` scores.

@@ -40,9 +40,9 @@ beside the face, whatever its own score says. Where both are right they differ b
 BRIEF_S = 0.2
 """A face followed for less than this that comes to lie on a seen one was that one, badly seen."""
 UNAIDED_FRAMES, LONGEST_UNAIDED_FRAMES = 6, 15
-"""For so many frames a mesh is followed before a glance must agree with it, and before it is given up."""
+"""For so many frames a mesh is followed before a re-detection must agree with it, and before it is given up."""
 REDETECTIONS = 6
-"""So many faces that no look showed are glanced at in one frame, those first that were not seen for longest."""
+"""So many faces that no tile showed are re-detected in one frame, those first that were not seen for longest."""
 
 
 @dataclass(slots=True)

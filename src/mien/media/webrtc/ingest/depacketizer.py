@@ -1,6 +1,6 @@
 """RTP packets in, whole encoded frames out: a frame leaves with its last packet, and never with a hole.
 
-Nothing here waits or knows of a network. Packets and the time come in; frames, and wishes to ask the sender for
+Nothing here waits or knows of a network. Packets and the time come in; frames, and feedback to ask the sender for
 something, come out. Every packet is hostile: whatever it holds, nothing raises and everything has a bound.
 """
 

@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 
-_Wishes = ParamSpec("_Wishes")
+_Args = ParamSpec("_Args")
 _Read = TypeVar("_Read")
 _READ_S: Final = 5.0
 _READER: Final = ThreadPoolExecutor(1, "sdp-reader")
@@ -62,7 +62,7 @@ class Fragment:
 
 
 async def read_off_loop(
-    read: Callable[Concatenate[str, _Wishes], _Read], text: str, *args: _Wishes.args, **more: _Wishes.kwargs
+    read: Callable[Concatenate[str, _Args], _Read], text: str, *args: _Args.args, **more: _Args.kwargs
 ) -> _Read:
     """Call one of this module's readers away from the event loop, which goes on meanwhile.
 
