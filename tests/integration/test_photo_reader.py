@@ -65,11 +65,12 @@ async def test_a_face_that_was_read_in_one_process_is_worn_in_another():
     async with serving_with(reader()) as client:
         added = await post(client, PHOTO)
         assert added.status_code == 201, added.text
-        worn = {"treatment": "swap", "persona": added.json()["id"]}
+        swap = {"subject": {"kind": "primary"}, "treatment": {"kind": "swap", "persona": added.json()["id"]}}
+        worn = {"policy": {"version": 1, "rules": [swap]}}
         made = await client.post("/api/broadcasts", json=worn)
         assert made.status_code == 201, made.text
         url, own = f"/api/broadcasts/{made.json()['id']}", {"Authorization": f"Bearer {made.json()['token']}"}
-        for spec in ({"treatment": "mosaic"}, worn, worn):  # the worker forgets the face, and gets it again
+        for spec in ({"policy": None}, worn, worn):  # the worker forgets the face, and gets it again
             changed = await client.patch(url, json=spec, headers=own)
             assert changed.status_code == 200, changed.text
 

@@ -167,6 +167,9 @@ def frame_bombs(*, most: int) -> Iterator[Wire]:
     yield Wire("frames: noise", random.Random(2).randbytes(100_000))  # noqa: S311  # nothing is secret
 
 
+_SWAP = b'{"policy":{"version":1,"rules":[{"subject":{"kind":"primary"},"treatment":{"kind":"swap","persona":"mask:'
+
+
 def wish_bombs(*, most: int) -> Iterator[Wire]:
     """Yield first messages to `/ws/frames` that are wishes, or nearly."""
     for name, text in {
@@ -176,7 +179,8 @@ def wish_bombs(*, most: int) -> Iterator[Wire]:
         "deep": b"[" * most,
         "deep objects": b'{"a":' * (most // 5),
         "a long number": b'{"delay_frames":' + b"9" * (most // 2) + b"}",
-        "a long persona": b'{"persona":"mask:' + b"a" * most + b'"}',
+        "a long persona": _SWAP + b"a" * most + b'"}}]}}',
+        "many rules": b'{"policy":{"version":1,"rules":[' + b'{"subject":1},' * (most // 14) + b"1]}}",
         "escapes": b'{"token":"' + b"\\u0000" * (most // 6) + b'"}',
         "a list": b"[" + b"1," * (most // 2) + b"1]",
         "a null": b"null",
