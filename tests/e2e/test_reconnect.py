@@ -69,7 +69,7 @@ def noted(page, state, *, since_s):
     )
 
 
-def moves(page, *, within_s=6):
+def moves(page, *, within_s=20):
     """Whether the picture changes, at the latest when `within_s` are over: it has just come back."""
     before = screen(page).astype(int)
     end = time.monotonic() + within_s
