@@ -12,8 +12,9 @@ from support.hostile import SDP, Hostile, form_bombs, fragment_bombs, json_bombs
 from support.live import offer_to, peer, serving
 from support.pipelines import SmallFactory
 
-MOST_CPU_S = 0.15
-"""Of one callback. What is wanted is 0.05 on the machine of the benchmarks; the bombs took seconds."""
+MOST_CPU_S = 0.3
+"""Of one callback. Wanted is 0.05 on the machine of the benchmarks; a busy one takes several times that. The faults that
+this guards against took 0.37 s to minutes."""
 NEVER = {500, 502, 504}
 
 

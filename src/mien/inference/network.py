@@ -35,7 +35,7 @@ class Network:
         """Run a network that takes one tensor.
 
         Args:
-            batch: Of the type, shape and scale that the card's input says.
+            batch: Tensor with the type, shape and scale that the card's input says.
 
         Returns:
             The arrays of `card.outputs`, by name.

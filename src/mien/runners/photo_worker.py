@@ -29,7 +29,7 @@ class PhotoLimits:
     """What reading the photos of one face may take.
 
     Attributes:
-        memory_bytes: Of the whole process, networks included.
+        memory_bytes: Bound of the whole process, networks included.
         cpu_s: Time of the processor.
     """
 

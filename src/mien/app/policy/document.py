@@ -104,7 +104,7 @@ class PolicyDocument(Part):
     model_config = ConfigDict(json_schema_extra=_describe_document)
 
     version: Annotated[Literal[1], BeforeValidator(_check_version)] = Field(
-        default=POLICY_VERSION, description="Of the form of this document."
+        default=POLICY_VERSION, description="Version of this document's form."
     )
     rules: Annotated[tuple[Rule, ...], AfterValidator(_checked)] = Field(
         default=(),

@@ -32,7 +32,7 @@ SLICE_INTERVAL_S: Final = 0.002
 _TICK_S: Final = 0.25
 _FILL_INTERVAL_S: Final = 0.005
 _MOST_PROBES: Final = 4
-"""Of a broadcast at a time: one takes up to the best layer's rate more than its viewer would get."""
+"""Probes that run at a time in one broadcast: one takes up to the best layer's rate more than its viewer would get."""
 _STALL_S: Final = 2.0
 
 

@@ -55,7 +55,7 @@ class LayerSelector:
     Where nothing can be sent to probe it, the better layer itself is tried.
 
     Args:
-        bit_rates: Of the layers, best first, in bits a second.
+        bit_rates: One for each layer, best first, in bits a second.
         now: In seconds, as in all other methods; never falls.
 
     Attributes:

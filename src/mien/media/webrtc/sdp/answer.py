@@ -28,7 +28,7 @@ class OwnAnswer:
 
     Attributes:
         text: The SDP.
-        payload_types: Of the media of each kind, without retransmissions: numbers and names of codecs.
+        payload_types: Payload type numbers and codec names for each kind of media, without retransmissions.
     """
 
     text: str
