@@ -13,8 +13,8 @@ from support.live import offer_to, peer, serving
 from support.pipelines import SmallFactory
 
 MOST_CPU_S = 0.3
-"""Of one callback. Wanted is 0.05 on the machine of the benchmarks; a busy one takes several times that. The faults that
-this guards against took 0.37 s to minutes."""
+"""CPU time of one callback. Wanted is 0.05 on the machine of the benchmarks; a busy one takes several times that. The
+faults that this guards against took 0.37 s and more."""
 NEVER = {500, 502, 504}
 
 

@@ -19,7 +19,7 @@ from support.siege import BROKEN, NEVER, Attack, Lingering, Outcome, World, bomb
 
 OPERATOR = "operator-token-0123456789"
 MOST_CPU_S = 0.3
-"""Of one callback, as in `test_hostile_inputs`."""
+"""CPU time of one callback, as in `test_hostile_inputs`."""
 AT_ONCE = 12
 SWEPT = 450
 THROWN = 350
