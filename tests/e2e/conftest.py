@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import sync_playwright
 
-from support.browser import STEADY, browser, mien_serve, write_camera_clip
+from support.browser import STEADY, browser, end_broadcasts, mien_serve, write_camera_clip
 from support.scenes import astronaut_frames
 
 
@@ -23,6 +23,14 @@ def server(tmp_path_factory, runtime):  # noqa: ARG001  # the server needs the m
 def playwright():  # for a module and no longer: its event loop would be in the way of asynchronous tests
     with sync_playwright() as driver:
         yield driver
+
+
+@pytest.fixture(autouse=True)
+def _no_broadcast_outlives_its_test(request):
+    server = request.getfixturevalue("server") if "server" in request.fixturenames else None
+    yield
+    if server is not None:
+        end_broadcasts(server)
 
 
 @pytest.fixture

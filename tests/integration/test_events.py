@@ -19,7 +19,6 @@ from mien.runners import ProcessRunner
 from mien.server.routes import events
 from mien.server.routes.broadcasts import BroadcastOut
 from support.live import Camera, publish, serving, watching
-from support.on_time import on_time
 from support.pipelines import SmallFactory
 from support.worker import COMMAND
 
@@ -73,7 +72,6 @@ async def test_an_event_tells_all_that_a_request_would():
         assert told == (await client.get(f"/api/broadcasts/{made['id']}")).json()
 
 
-@on_time
 async def test_numbers_come_once_a_second_and_a_change_at_once():
     async with serving(SmallFactory()) as client:
         made = (await client.post("/api/broadcasts", json={})).json()

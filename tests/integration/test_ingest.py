@@ -19,7 +19,6 @@ from mien.media.webrtc.peer import codecs
 from mien.media.webrtc.sdp.parse import payload_types, read_offer
 from support.ingest import ShownIngest
 from support.live import Camera, Microphone, peer
-from support.on_time import on_time
 from support.rtp import noise
 from support.rtpdump import Recorder, Replay, read, write
 
@@ -66,7 +65,6 @@ def losing(ingest, share, *, seed=3):
     transport._handle_rtp_data = rtp
 
 
-@on_time
 async def test_a_picture_comes_before_the_next_one_is_sent():
     sent = {}
 
@@ -87,7 +85,6 @@ async def test_a_picture_comes_before_the_next_one_is_sent():
 
 
 @pytest.mark.parametrize("share", [0.02, 0.1])
-@on_time
 async def test_lost_packets_freeze_nothing_for_long(share):
     connection = publisher(Camera(noise, size_wh=(320, 240), fps=20.0))
     async with publishing(connection, prepare=lambda ingest: losing(ingest, share)) as ingest:

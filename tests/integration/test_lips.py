@@ -13,7 +13,6 @@ from aiortc import RTCRtpReceiver
 from mien.media.webrtc.aiortc_internals import watch_clock
 from mien.vision.types import Image, TreatedFrame
 from support.live import Camera, Microphone, Watcher, first_rtp_timestamp, publish, serving, watching
-from support.on_time import on_time
 from support.pipelines import SmallFactory
 
 PERIOD_S = 1.0
@@ -92,7 +91,6 @@ def lateness_of_beeps(watcher: Watcher, light: Reports, noise: Reports) -> list[
 
 
 @pytest.mark.parametrize("delay_frames", [0, 6])
-@on_time
 async def test_a_beep_is_heard_when_its_flash_is_seen(delay_frames):
     began = time.monotonic()
     camera = Camera(flash, size_wh=(160, 120), fps=FPS, began=began)

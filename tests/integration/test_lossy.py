@@ -12,7 +12,6 @@ from mien.media.webrtc.egress.fan_out import FanOut
 from mien.media.webrtc.ingest.depacketizer import Depacketizer
 from mien.media.webrtc.sdp.parse import payload_types
 from support.egress import FPS, linked, without_rtx
-from support.on_time import on_time
 
 RATES = (2_000_000, 400_000)
 
@@ -107,7 +106,6 @@ async def losing(share, *, seconds, grants_keyframes):
         yield link, screen
 
 
-@on_time
 async def test_retransmissions_alone_keep_the_picture_going_when_two_packets_in_a_hundred_get_lost():
     async with losing(0.02, seconds=6, grants_keyframes=False) as (link, screen):
         assert link.viewer.stats().resent > 15
@@ -115,7 +113,6 @@ async def test_retransmissions_alone_keep_the_picture_going_when_two_packets_in_
         assert max(screen.gaps()) < 0.4
 
 
-@on_time
 async def test_the_picture_comes_back_by_itself_when_every_tenth_packet_gets_lost():
     async with losing(0.1, seconds=6, grants_keyframes=True) as (link, screen):
         assert link.viewer.stats().resent > 75
@@ -123,7 +120,6 @@ async def test_the_picture_comes_back_by_itself_when_every_tenth_packet_gets_los
         assert max(screen.gaps()) < 1
 
 
-@on_time
 async def test_a_viewer_with_a_narrow_line_sees_moving_pictures_while_another_keeps_the_full_size():
     fan_out = FanOut()
     source = Source(fan_out)
@@ -154,7 +150,6 @@ async def on_the_lower_layer(bit_rate=None, **options):
         yield link, screen, source
 
 
-@on_time
 async def test_a_narrow_line_is_probed_and_its_viewer_sees_nothing_of_it():
     async with on_the_lower_layer(600_000) as (link, screen, source):
         await source.play(14)
@@ -164,7 +159,6 @@ async def test_a_narrow_line_is_probed_and_its_viewer_sees_nothing_of_it():
         assert len(screen.shown) > 13 * FPS
 
 
-@on_time
 async def test_a_wide_line_is_filled_and_then_gets_the_better_picture():
     async with on_the_lower_layer() as (link, screen, source):
         await source.play(20)
@@ -177,7 +171,6 @@ async def test_a_wide_line_is_filled_and_then_gets_the_better_picture():
         assert link.viewer.stats().padded == probed.padded
 
 
-@on_time
 async def test_whoever_takes_no_retransmissions_is_given_the_better_picture_on_trial():
     async with on_the_lower_layer(rewrite=without_rtx) as (link, screen, source):
         await source.play(4)

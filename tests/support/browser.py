@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final, Protocol
 
 import cv2
+import httpx
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
@@ -157,6 +158,13 @@ def mien_serve(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def end_broadcasts(server: Server) -> None:
+    """End all that are on air, as the operator: a page whose browser is closed cannot end its own."""
+    with httpx.Client(base_url=server.address, timeout=30) as operator:
+        for broadcast in operator.get("/api/broadcasts").raise_for_status().json():
+            operator.delete(f"/api/broadcasts/{broadcast['id']}")  # one that has ended meanwhile is none either
 
 
 def _wait_for(url: str, wanted: bytes, process: "subprocess.Popen[bytes]", deadline: float) -> None:
