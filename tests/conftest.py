@@ -36,8 +36,8 @@ def runtime():
 
 
 @pytest.fixture(scope="session")
-def eyes(runtime):
-    """Return the maker of real pipelines."""
+def factory(runtime):
+    """Return the factory of real pipelines."""
     from mien.app.factory import VisionFactory
 
     return VisionFactory(runtime)

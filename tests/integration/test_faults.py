@@ -184,11 +184,11 @@ def likeness(judge, people, images):
         pytest.param(faults.KEYFRAMES_LOST, astronaut_at, id="key frames are lost"),
     ],
 )
-async def test_nobody_is_recognised_when(fault, scene, switch, eyes, judge, people, monkeypatch):
-    detector = eyes.models._detector._net
+async def test_nobody_is_recognised_when(fault, scene, switch, factory, judge, people, monkeypatch):
+    detector = factory.models._detector._net
     with monkeypatch.context() as patched:
         patched.setattr(detector, "_session", faults.TrappedModel(detector._session, switch))
-        async with before_faces(switch, eyes, scene) as live:
+        async with before_faces(switch, factory, scene) as live:
             await suffer(fault, live)
             received = list(live.received())
     assert likeness(judge, people, received) < STRANGER

@@ -25,18 +25,18 @@ def scenes():
 
 
 @pytest.fixture(scope="module")
-def portraits(eyes, scenes):
+def portraits(factory, scenes):
     photos = {"alice": astronaut(), "grace": hopper()}
     return {
-        name: scenes["portraits"].cut_portrait(name, photo, eyes.assessor.one_face(photo, name=name).mesh)
+        name: scenes["portraits"].cut_portrait(name, photo, factory.assessor.one_face(photo, name=name).mesh)
         for name, photo in photos.items()
     }
 
 
 @pytest.fixture
-def pipeline(eyes):
+def pipeline(factory):
     photo = FacePhoto.from_bytes(as_png(astronaut()), name="alice.png")
-    return eyes.pipeline(file_spec(show=(Person("alice", (photo,)),), delay_frames=0), fps=FPS)
+    return factory.pipeline(file_spec(show=(Person("alice", (photo,)),), delay_frames=0), fps=FPS)
 
 
 @pytest.fixture
@@ -67,11 +67,11 @@ def heads(scenes, portraits):
     return make
 
 
-def test_composed_grimaces_are_grimaces_and_turned_heads_are_turned(eyes, scenes, portraits):
+def test_composed_grimaces_are_grimaces_and_turned_heads_are_turned(factory, scenes, portraits):
     alice = portraits["alice"]
     wide = scenes["grimaces"].grimacing(alice, mouth=0.14)
     aside = scenes["portraits"].turned(alice, yaw=-30, pitch=0)
-    meshes = [eyes.assessor.one_face(portrait.image, name="portrait").mesh for portrait in (alice, wide, aside)]
+    meshes = [factory.assessor.one_face(portrait.image, name="portrait").mesh for portrait in (alice, wide, aside)]
     assert [gape_of_mesh(mesh) > 0.18 for mesh in meshes] == [False, True, False]
     assert [yaw_of_mesh(mesh) > 0.45 for mesh in meshes] == [False, False, True]
 

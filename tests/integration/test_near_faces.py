@@ -73,9 +73,9 @@ WAYS = {
 
 @pytest.mark.parametrize("kind", ["file", "live"])
 @pytest.mark.parametrize("way", list(WAYS))
-def test_a_near_face_is_hidden_in_every_frame(eyes, way, kind):
+def test_a_near_face_is_hidden_in_every_frame(factory, way, kind):
     shots = [tile(**how) for how in WAYS[way]]
-    pipeline = eyes.pipeline(file_spec(mosaic=True), fps=FPS) if kind == "file" else eyes.build(StreamSpec())
+    pipeline = factory.pipeline(file_spec(mosaic=True), fps=FPS) if kind == "file" else factory.build(StreamSpec())
     frames = treated(pipeline, [image for image, _face in shots])
     assert len(frames) == len(shots)
     seen = [bare(frame, *shot) for frame, shot in zip(frames, shots, strict=True)]
@@ -84,20 +84,20 @@ def test_a_near_face_is_hidden_in_every_frame(eyes, way, kind):
 
 @pytest.mark.parametrize("roll", [0, 90, 180, 270])
 @pytest.mark.parametrize("times", [1.0, 2.2])
-def test_a_near_face_on_a_still_is_hidden(eyes, times, roll):
+def test_a_near_face_on_a_still_is_hidden(factory, times, roll):
     image, face = tile(times, roll=roll)
-    (frame,) = treated(eyes.pipeline(file_spec(mosaic=True), still=True), [image])
+    (frame,) = treated(factory.pipeline(file_spec(mosaic=True), still=True), [image])
     assert bare(frame, image, face) < 0.1
 
 
-def test_a_near_face_whose_mesh_holds_is_swapped(eyes):
+def test_a_near_face_whose_mesh_holds_is_swapped(factory):
     shots = [tile(1.1, aside=(0.01 * np.sin(n), 0.0)) for n in range(10)]
-    pipeline = eyes.pipeline(file_spec(swap_to=BuiltInMask("volto")), fps=FPS)
+    pipeline = factory.pipeline(file_spec(swap_to=BuiltInMask("volto")), fps=FPS)
     frames = treated(pipeline, [image for image, _face in shots])
     assert sum(frame.counts.get("swap", 0) for frame in frames) >= 8
 
 
-def test_an_upright_face_that_is_shown_on_its_side_is_one_face(eyes):
+def test_an_upright_face_that_is_shown_on_its_side_is_one_face(factory):
     # Compressed, swaying and of many sizes: the quick detector often sees another one that lies around it.
     for number in range(24):
         size_wh = ((1280, 720), (640, 360), (320, 180))[number % 3]
@@ -106,4 +106,4 @@ def test_an_upright_face_that_is_shown_on_its_side_is_one_face(eyes):
         image = np.ascontiguousarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR)[..., ::-1])
         near = near_tile(size_wh)
         tiles = [Tile((0, 0, *size_wh), 320), *(replace(near, quarter_turns=turns) for turns in (1, 3))]
-        assert len(eyes.models.finder(image, tiles)) == 1, number
+        assert len(factory.models.finder(image, tiles)) == 1, number

@@ -20,13 +20,13 @@ ANN, BOB = Standing(400, 360, 130), Standing(900, 360, 110)
 
 
 @pytest.fixture(scope="module")
-def people(eyes):
-    return TwoPeople(eyes)
+def people(factory):
+    return TwoPeople(factory)
 
 
 @pytest.fixture(params=["live", "file"])
-def pipeline(request, eyes):
-    return eyes.build(LIVE) if request.param == "live" else eyes.pipeline(FILE, fps=FPS)
+def pipeline(request, factory):
+    return factory.build(LIVE) if request.param == "live" else factory.pipeline(FILE, fps=FPS)
 
 
 def wearers(pipeline, scene, count, people, *, start=0):
@@ -53,9 +53,9 @@ def _is_worn(frame, box):
     return len(np.unique(frame.image[y0:y1, x0:x1].reshape(-1, 3), axis=0)) > 150
 
 
-def test_the_persona_stays_where_it_is_when_somebody_comes_nearer(eyes, people):
+def test_the_persona_stays_where_it_is_when_somebody_comes_nearer(factory, people):
     nearer = [replace(BOB, face_px=110 + 6 * i) for i in range(22)]
-    worn_by = wearers(eyes.build(LIVE), lambda i: {"ann": ANN, "bob": nearer[i]}, 22, people)
+    worn_by = wearers(factory.build(LIVE), lambda i: {"ann": ANN, "bob": nearer[i]}, 22, people)
     assert set(worn_by) <= {"ann", "nobody"}
     assert worn_by[6:] == ["ann"] * 16
 
@@ -86,30 +86,30 @@ def test_after_a_cut_to_the_other_nobody_wears_it_and_after_the_cut_back_the_cho
 
 
 @pytest.mark.parametrize("in_front", ["ann", "bob"])
-def test_a_crossing_changes_nothing_about_who_wears_it(eyes, people, in_front):
+def test_a_crossing_changes_nothing_about_who_wears_it(factory, people, in_front):
     def scene(i):
         way = float(np.clip((i - 8) / 24, 0, 1))
         both = {"ann": replace(ANN, x=400 + 500 * way), "bob": replace(BOB, x=900 - 500 * way, y=372)}
         return both if in_front == "bob" else dict(reversed(both.items()))
 
-    worn_by = wearers(eyes.build(LIVE), scene, 56, people)
+    worn_by = wearers(factory.build(LIVE), scene, 56, people)
     assert set(worn_by[:17]) <= {"ann", "nobody"}
     assert set(worn_by[24:]) <= {"ann", "nobody"}, "where they are apart again it is clear whose it is"
     assert worn_by[-4:] == ["ann"] * 4
 
 
-def test_a_change_of_the_persona_on_air_changes_nothing_about_who_wears_it(eyes, people):
-    first = eyes.build(LIVE)
+def test_a_change_of_the_persona_on_air_changes_nothing_about_who_wears_it(factory, people):
+    first = factory.build(LIVE)
     assert wearers(first, lambda _i: {"ann": ANN, "bob": BOB}, 10, people)[-1] == "ann"
-    second = eyes.build(live_swap("mask:painted"))
+    second = factory.build(live_swap("mask:painted"))
     second.take_over(first, in_scene=False)
     larger = {"ann": ANN, "bob": replace(BOB, face_px=200)}
     assert set(wearers(second, lambda _i: larger, 10, people, start=10)[2:]) == {"ann"}
 
 
-def test_whoever_is_chosen_is_the_largest_when_it_begins_not_a_face_that_passes(eyes, people):
+def test_whoever_is_chosen_is_the_largest_when_it_begins_not_a_face_that_passes(factory, people):
     worn_by = wearers(
-        eyes.build(LIVE), lambda i: {"ann": ANN, "bob": replace(BOB, face_px=220) if i < 2 else None}, 16, people
+        factory.build(LIVE), lambda i: {"ann": ANN, "bob": replace(BOB, face_px=220) if i < 2 else None}, 16, people
     )
     assert set(worn_by) <= {"ann", "nobody"}
     assert worn_by[-6:] == ["ann"] * 6

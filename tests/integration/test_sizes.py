@@ -27,8 +27,8 @@ def shot(number, size_wh):
     return np.asarray(cv2.resize(frame, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def treat(eyes, policy, sizes):
-    pipeline = eyes.build(policy)
+def treat(factory, policy, sizes):
+    pipeline = factory.build(policy)
     out = [pipeline(shot(number, size_wh), at=number / FPS) for number, size_wh in enumerate(sizes)]
     return {round(frame.at * FPS): frame.image for frame in (*out, *pipeline.flush()) if frame is not None}
 
@@ -42,9 +42,9 @@ def middle_of_the_face(number, size_wh):
 @pytest.mark.models
 @pytest.mark.parametrize("policy", [StreamSpec(), live_swap(everyone=True)])
 @pytest.mark.parametrize("size_wh", SIZES)
-def test_no_face_is_bare_around_a_change_of_size(eyes, policy, size_wh):
+def test_no_face_is_bare_around_a_change_of_size(factory, policy, size_wh):
     sizes = [BASE_WH] * 8 + [size_wh] * 8 + [BASE_WH] * 4
-    frames = treat(eyes, policy, sizes)
+    frames = treat(factory, policy, sizes)
     assert sorted(frames) == list(range(20))
     for number, each_wh in enumerate(sizes):
         assert frames[number].shape[1::-1] == each_wh
@@ -54,17 +54,17 @@ def test_no_face_is_bare_around_a_change_of_size(eyes, policy, size_wh):
 
 
 @pytest.mark.models
-def test_what_is_found_after_a_change_of_size_hides_nothing_in_the_frames_before_it(eyes):
-    stabilise = treat(eyes, StreamSpec(), [BASE_WH] * 12)
-    changed = treat(eyes, StreamSpec(), [BASE_WH] * 9 + [(320, 180)] * 3)
+def test_what_is_found_after_a_change_of_size_hides_nothing_in_the_frames_before_it(factory):
+    stabilise = treat(factory, StreamSpec(), [BASE_WH] * 12)
+    changed = treat(factory, StreamSpec(), [BASE_WH] * 9 + [(320, 180)] * 3)
     for number in range(9):
         assert np.array_equal(stabilise[number], changed[number]), number
 
 
 @pytest.mark.models
 @pytest.mark.parametrize("size_wh", [(16, 16), (2, 2), (1, 1), (640, 4), (4, 640)])
-def test_a_picture_too_small_for_a_face_breaks_nothing(eyes, size_wh):
-    frames = treat(eyes, StreamSpec(), [BASE_WH] * 4 + [size_wh] * 4 + [BASE_WH] * 4)
+def test_a_picture_too_small_for_a_face_breaks_nothing(factory, size_wh):
+    frames = treat(factory, StreamSpec(), [BASE_WH] * 4 + [size_wh] * 4 + [BASE_WH] * 4)
     assert [frames[number].shape[1::-1] for number in (3, 4, 7, 8)] == [BASE_WH, size_wh, size_wh, BASE_WH]
 
 

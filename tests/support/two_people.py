@@ -32,11 +32,11 @@ class TwoPeople:
     """Draws frames of Eileen Collins (`ann`) and Grace Hopper (`bob`), and says where their faces are.
 
     Args:
-        eyes: Finds the faces in the photos once.
+        factory: Finds the faces in the photos once.
     """
 
-    def __init__(self, eyes: VisionFactory) -> None:
-        self._heads = {"ann": _head(eyes, astronaut()), "bob": _head(eyes, hopper())}
+    def __init__(self, factory: VisionFactory) -> None:
+        self._heads = {"ann": _head(factory, astronaut()), "bob": _head(factory, hopper())}
 
     def __call__(self, i: int, *, room: int = 0, **people: Standing | None) -> tuple[Image, dict[str, Box]]:
         """Return frame `i`, and the boxes of the faces in it; whoever is named first stands behind."""
@@ -56,9 +56,9 @@ class TwoPeople:
         return frame, boxes
 
 
-def _head(eyes: VisionFactory, photo: Image) -> tuple[Image, Box]:
+def _head(factory: VisionFactory, photo: Image) -> tuple[Image, Box]:
     """Return head and shoulders, and where the face is in them."""
-    x0, y0, x1, y1 = box_of_mesh(eyes.assessor.one_face(photo, name="photo").mesh)
+    x0, y0, x1, y1 = box_of_mesh(factory.assessor.one_face(photo, name="photo").mesh)
     w, h = x1 - x0, y1 - y0
     left, top = max(0, int(x0 - 0.6 * w)), max(0, int(y0 - 0.5 * h))
     right, bottom = min(photo.shape[1], int(x1 + 0.6 * w)), min(photo.shape[0], int(y1 + 0.4 * h))

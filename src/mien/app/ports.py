@@ -139,7 +139,10 @@ class StreamSpec:
 
 
 class PipelineFactory(Protocol):
-    """Makes the eyes of live sessions. Every method may take long and is called off the event loop, from any thread."""
+    """Makes pipelines and personas for live sessions.
+
+    Every method may take long and is called off the event loop, from any thread.
+    """
 
     def personas(self) -> Sequence[PersonaCard]:
         """Return the built-in personas."""

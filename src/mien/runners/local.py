@@ -21,19 +21,19 @@ class LocalRunner:
     """Runs live sessions on this event loop (the port `Runner`). Use as `async with`; leaving ends them all.
 
     Args:
-        eyes: Returns the pipeline factory, building it first if need be; called off the event loop.
+        factory: Returns the pipeline factory, building it first if need be; called off the event loop.
         limits: For each live session.
         ice_servers: For all peer connections.
     """
 
     def __init__(
         self,
-        eyes: Callable[[], PipelineFactory],
+        factory: Callable[[], PipelineFactory],
         *,
         limits: LiveLimits,
         ice_servers: Sequence[IceServer] = (),
     ) -> None:
-        self._eyes = eyes
+        self._factory = factory
         self._limits = limits
         self._ice_servers = ice_servers
         self._running: set[LiveSession] = set()
@@ -65,7 +65,7 @@ class LocalRunner:
         """
         live = LiveSession(
             spec,
-            build=lambda changed: self._eyes().build(changed),
+            build=lambda changed: self._factory().build(changed),
             limits=self._limits,
             ice_servers=self._ice_servers,
         )
@@ -81,7 +81,7 @@ class LocalRunner:
             MediaError: A file is no photo that can be used.
             FacePhotoError: A photo cannot serve as a face.
         """
-        return await asyncio.to_thread(lambda: self._eyes().read_reference(photos))
+        return await asyncio.to_thread(lambda: self._factory().read_reference(photos))
 
     async def start_frames(self, spec: StreamSpec, *, form: FrameFormat, name: str) -> LocalFrameSession:  # noqa: ARG002  # the port's
         """Return a session that treats single pictures.
@@ -93,7 +93,7 @@ class LocalRunner:
         """
         session = LocalFrameSession(
             spec,
-            build=lambda changed: self._eyes().build(changed),
+            build=lambda changed: self._factory().build(changed),
             form=form,
             max_pixels=self._limits.max_pixels,
         )

@@ -44,7 +44,7 @@ class _Worker:
 
     def __init__(self, load_models: Callable[[], PipelineFactory]) -> None:
         self._load_models = load_models
-        self._eyes: PipelineFactory | None = None
+        self._factory: PipelineFactory | None = None
         self._live: LiveSession | None = None
         self._frames: FrameSession | None = None
         self._assets: dict[str, bytes] = {}
@@ -63,7 +63,7 @@ class _Worker:
             prepare_dtls()
             async with (
                 LocalRunner(
-                    self._eyes_of_this_process, limits=first.message.limits, ice_servers=first.message.ice_servers
+                    self._loaded_factory, limits=first.message.limits, ice_servers=first.message.ice_servers
                 ) as self._runner,
                 asyncio.TaskGroup() as self._group,
             ):
@@ -121,7 +121,7 @@ class _Worker:
 
     async def configure(self, _asked: Configure) -> None:
         prepare(TO_WORKER, FROM_WORKER)
-        self._eyes = await asyncio.to_thread(self._load_models)
+        self._factory = await asyncio.to_thread(self._load_models)
 
     def keep(self, asset: bytes) -> None:
         if len(self._assets) == _MAX_ASSETS:
@@ -145,10 +145,10 @@ class _Worker:
 
     # State --------------------------------------------------------------------------------------------------
 
-    def _eyes_of_this_process(self) -> PipelineFactory:
-        if self._eyes is None:
-            self._eyes = self._load_models()
-        return self._eyes
+    def _loaded_factory(self) -> PipelineFactory:
+        if self._factory is None:
+            self._factory = self._load_models()
+        return self._factory
 
     @property
     def _report(self) -> LiveReport:

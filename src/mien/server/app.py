@@ -31,7 +31,7 @@ from mien.rate_limit import TokenBuckets
 from mien.server import problems
 from mien.server.connections import ConnectionGuard, ConnectionLimits, GuardedConnection
 from mien.server.documented import ANYWHERE, answers, serve_document, with_problems_of
-from mien.server.late_models import LateBuilder
+from mien.server.late_models import LateModels
 from mien.server.middleware import AnswerHeaders, BodyBounds, BodyLimit
 from mien.server.origins import KnownHosts, SameOrigin, is_below, route_path
 from mien.server.paths import Paths
@@ -123,7 +123,7 @@ def create_app(
         max_bytes=settings.references.max_bytes,
         ttl_s=settings.references.ttl_s,
     )
-    eyes = LateBuilder(load_models)
+    late_models = LateModels(load_models)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -155,7 +155,7 @@ def create_app(
     serve_document(app)
     app.state.settings = settings
     app.state.references = references
-    app.state.eyes = eyes
+    app.state.late_models = late_models
     app.state.introductions = TokenBuckets(rate=2.0, burst=20.0)  # credentials that nobody may ever use
     app.state.viewer_offers = TokenBuckets(
         rate=settings.http.offers_per_s_per_address, burst=settings.http.max_offers_per_address

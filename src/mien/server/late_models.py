@@ -6,7 +6,7 @@ from collections.abc import Callable
 from mien.app.ports import PipelineFactory
 
 
-class LateBuilder:
+class LateModels:
     """Calls `load_models` once, on whichever thread needs it first; after a failure, again on the next call.
 
     Args:

@@ -1,7 +1,7 @@
 import pytest
 
 from mien.errors import FetchError
-from mien.server.late_models import LateBuilder
+from mien.server.late_models import LateModels
 from support.pipelines import SmallFactory
 
 
@@ -12,9 +12,9 @@ def test_the_factory_is_opened_once_and_shared():
         opened.append(SmallFactory())
         return opened[-1]
 
-    eyes = LateBuilder(load_models)
+    late_models = LateModels(load_models)
     assert not opened
-    assert eyes() is eyes()
+    assert late_models() is late_models()
     assert len(opened) == 1
 
 
@@ -27,7 +27,7 @@ def test_a_missing_model_is_told_and_tried_again():
             raise answer
         return answer
 
-    eyes = LateBuilder(load_models)
+    late_models = LateModels(load_models)
     with pytest.raises(FetchError, match="models pull"):
-        eyes()
-    assert isinstance(eyes(), SmallFactory)
+        late_models()
+    assert isinstance(late_models(), SmallFactory)

@@ -54,7 +54,7 @@ class ReferenceOut(BaseModel):
 @router.get("/personas")
 async def list_personas(request: Request) -> list[PersonaOut]:
     """List the built-in personas."""
-    cards = await asyncio.to_thread(lambda: _eyes(request).personas())
+    cards = await asyncio.to_thread(lambda: _factory(request).personas())
     return [
         PersonaOut(
             id=card.id,
@@ -69,7 +69,7 @@ async def list_personas(request: Request) -> list[PersonaOut]:
 @router.get("/personas/{persona_id}/preview.jpg", response_class=Response)
 async def preview_persona(request: Request, persona_id: str) -> Response:
     """Show a built-in persona."""
-    jpeg = await asyncio.to_thread(lambda: _eyes(request).persona_preview(persona_id))
+    jpeg = await asyncio.to_thread(lambda: _factory(request).persona_preview(persona_id))
     return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "public, max-age=86400"})
 
 
@@ -123,6 +123,6 @@ async def forget_reference(request: Request, persona_id: str) -> None:
             session.take_off(persona_id)
 
 
-def _eyes(request: Request) -> PipelineFactory:
-    factory: PipelineFactory = request.app.state.eyes()
+def _factory(request: Request) -> PipelineFactory:
+    factory: PipelineFactory = request.app.state.late_models()
     return factory
