@@ -255,7 +255,7 @@ class Live(Protocol):
         """
         ...
 
-    async def use(self, spec: StreamSpec) -> None:
+    async def set_policy(self, spec: StreamSpec) -> None:
         """Treat the next picture by `spec`. When this returns, no picture of the old one follows.
 
         Raises:
@@ -333,7 +333,7 @@ class FrameSession(Protocol):
         """
         ...
 
-    async def use(self, spec: StreamSpec) -> None:
+    async def set_policy(self, spec: StreamSpec) -> None:
         """Treat the next picture by `spec`.
 
         Raises:

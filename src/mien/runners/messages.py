@@ -148,10 +148,10 @@ class ClosePeer(Message):
 
 
 @dataclass(frozen=True, slots=True)
-class Use(Message):
+class SetPolicy(Message):
     """Treat the next frame by another policy."""
 
-    kind: ClassVar = "use"
+    kind: ClassVar = "set_policy"
     stream: StreamForm
 
 

@@ -129,7 +129,7 @@ class ProcessRunner:
     async def _worker_that(self, spec: StreamSpec, ask: Callable[[StreamForm], Message]) -> WorkerProcess:
         worker = await self._ready_worker()
         try:
-            await worker.use(spec, ask)
+            await worker.call_with_spec(spec, ask)
         except BaseException:
             await worker.dismiss()
             raise

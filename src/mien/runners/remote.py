@@ -15,13 +15,13 @@ from mien.runners.messages import (
     Push,
     PushBegun,
     Record,
+    SetPolicy,
     Still,
     StopPush,
     TakeThumbnail,
     Thumbnail,
     Treat,
     Trickle,
-    Use,
     Watch,
 )
 from mien.runners.worker_process import WorkerProcess
@@ -62,9 +62,9 @@ class RemoteLive:
         """End one peer's session."""
         await self._worker.call(ClosePeer(session_id), Done)
 
-    async def use(self, spec: StreamSpec) -> None:
+    async def set_policy(self, spec: StreamSpec) -> None:
         """Treat the next picture by `spec`."""
-        await self._worker.use(spec, Use)
+        await self._worker.call_with_spec(spec, SetPolicy)
 
     async def thumbnail(self) -> bytes | None:
         """Return a small JPEG of what viewers see."""
@@ -111,9 +111,9 @@ class RemoteFrames:
         still = await self._worker.call(Treat(at, frame), Still)
         return None if still.at is None else TreatedStill(still.body, still.at)
 
-    async def use(self, spec: StreamSpec) -> None:
+    async def set_policy(self, spec: StreamSpec) -> None:
         """Treat the next picture by `spec`."""
-        await self._worker.use(spec, Use)
+        await self._worker.call_with_spec(spec, SetPolicy)
 
     def end(self) -> None:
         """Let the worker go."""

@@ -28,6 +28,7 @@ from mien.runners.messages import (
     ReadPhotos,
     Record,
     Report,
+    SetPolicy,
     Start,
     StartFrames,
     Still,
@@ -36,7 +37,6 @@ from mien.runners.messages import (
     Thumbnail,
     Treat,
     Trickle,
-    Use,
     Watch,
 )
 
@@ -108,8 +108,8 @@ async def _start_frames(host: Host, asked: StartFrames) -> Message:
     return Done()
 
 
-async def _use(host: Host, asked: Use) -> Message:
-    await host.session.use(host.stream_of(asked.stream))
+async def _set_policy(host: Host, asked: SetPolicy) -> Message:
+    await host.session.set_policy(host.stream_of(asked.stream))
     return Done()
 
 
@@ -171,7 +171,7 @@ VERBS: Final[dict[type[Message], Callable[[Host, Any], Awaitable[Message]]]] = {
     Asset: _keep,
     Start: _start,
     StartFrames: _start_frames,
-    Use: _use,
+    SetPolicy: _set_policy,
     Publish: _publish,
     Watch: _watch,
     Check: _check,

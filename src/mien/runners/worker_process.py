@@ -125,7 +125,7 @@ class WorkerProcess:
         """
         return await self._call([], asked, answer, timeout_s=_CALL_S)
 
-    async def use(self, spec: StreamSpec, ask: Callable[[StreamForm], Message]) -> None:
+    async def call_with_spec(self, spec: StreamSpec, ask: Callable[[StreamForm], Message]) -> None:
         """Have the worker do something with a spec. The assets that it lacks go first.
 
         Args:

@@ -41,12 +41,12 @@ from mien.runners.messages import (
     PushBegun,
     ReadPhotos,
     Report,
+    SetPolicy,
     Still,
     TakeThumbnail,
     Thumbnail,
     Treat,
     Trickle,
-    Use,
     Watch,
 )
 from mien.runners.verbs import FROM_PHOTO_WORKER, FROM_WORKER, TO_PHOTO_WORKER, TO_WORKER, VERBS
@@ -460,8 +460,8 @@ async def test_a_persona_goes_over_the_line_once_and_again_after_another_policy(
     theirs = await Channel.over(liar.theirs.dup(), hears=TO_WORKER)
     spec = wearing(b"packed")
 
-    async def use(policy):
-        asked = asyncio.create_task(liar.worker.use(policy, Use))
+    async def told(policy):
+        asked = asyncio.create_task(liar.worker.call_with_spec(policy, SetPolicy))
         heard = [await theirs.receive()]
         if isinstance(heard[0].message, Asset):
             heard.append(await theirs.receive())
@@ -471,10 +471,10 @@ async def test_a_persona_goes_over_the_line_once_and_again_after_another_policy(
 
     form = pack_stream(spec)[0]
     async with asyncio.timeout(10):
-        assert await use(spec) == [Asset(b"packed"), Use(form)]
-        assert await use(spec) == [Use(form)]
-        assert len(await use(StreamSpec())) == 1
-        assert await use(spec) == [Asset(b"packed"), Use(form)]
+        assert await told(spec) == [Asset(b"packed"), SetPolicy(form)]
+        assert await told(spec) == [SetPolicy(form)]
+        assert len(await told(StreamSpec())) == 1
+        assert await told(spec) == [Asset(b"packed"), SetPolicy(form)]
     await theirs.close()
 
 
@@ -514,7 +514,7 @@ def test_a_worker_keeps_no_more_assets_than_its_policy_names():
 
 async def test_a_verb_before_the_session_is_refused_by_its_error():
     worker = _Worker(lambda: None)
-    for asked in (TakeThumbnail(), Treat(0.0, b""), Use(pack_stream(StreamSpec())[0]), Push("https://x", None)):
+    for asked in (TakeThumbnail(), Treat(0.0, b""), SetPolicy(pack_stream(StreamSpec())[0]), Push("https://x", None)):
         answer = await worker._carry_out(asked)
         assert isinstance(answer, Failed)
         assert answer.text == "the session has not begun"

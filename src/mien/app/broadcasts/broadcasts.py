@@ -286,7 +286,7 @@ class Broadcasts:
                 # First the hold: a photo that is withdrawn while the session changes is then taken off afterwards.
                 self._hold(broadcast, spec.policy)
                 try:
-                    await broadcast.live.use(stream)
+                    await broadcast.live.set_policy(stream)
                 except BaseException:
                     with suppress(PersonaError):
                         self._hold(broadcast, broadcast.spec.policy)
@@ -322,7 +322,7 @@ class Broadcasts:
                 broadcast.stream = self._stream_of(broadcast.spec)
             broadcast.hold.move_to(broadcast.spec.policy.personas)
             try:
-                await broadcast.live.use(broadcast.stream)
+                await broadcast.live.set_policy(broadcast.stream)
             except MienError:
                 broadcast.live.end()  # what cannot be told to take a face off must not go on wearing it
 

@@ -59,7 +59,7 @@ class LocalFrameSession:
         async with self._busy:
             return await asyncio.to_thread(self._treat, frame, at)
 
-    async def use(self, spec: StreamSpec) -> None:
+    async def set_policy(self, spec: StreamSpec) -> None:
         """Treat the next picture by `spec`.
 
         Raises:

@@ -227,7 +227,7 @@ class LiveSession:
 
     # Pictures -----------------------------------------------------------------------------------------------
 
-    async def use(self, spec: StreamSpec) -> None:
+    async def set_policy(self, spec: StreamSpec) -> None:
         """Treat the next picture by `spec`. When this returns, no picture of the old one follows.
 
         A picture that has been under treatment for longer than the waiting time is cut off.
@@ -238,7 +238,7 @@ class LiveSession:
             ModelError: A model cannot be had.
         """
         self._check_open()
-        await self._treating.use(spec)
+        await self._treating.set_policy(spec)
         self._check_open()
 
     # What goes out beside viewers ---------------------------------------------------------------------------

@@ -100,7 +100,7 @@ class Treating:
         self._vision.forget()
         self._shedder.begin_anew()
 
-    async def use(self, spec: StreamSpec) -> None:
+    async def set_policy(self, spec: StreamSpec) -> None:
         """Treat the next picture by `spec`. When this returns, no picture of the old one follows.
 
         Raises:

@@ -170,7 +170,7 @@ class _Exchange:
         if isinstance(message, str):
             spec = await self._read_spec(message)
             policy = completed(spec.policy, self._settings)
-            await session.use(self._stream(policy, spec))
+            await session.set_policy(self._stream(policy, spec))
             self._hold.move_to(policy.personas)
             await self._send({"kind": "ready"})
             return

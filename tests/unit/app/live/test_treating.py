@@ -85,10 +85,10 @@ async def test_a_change_under_load_is_checked_and_then_done_as_far_as_can_be_aff
         Clock(subject).suffer(30)
         await until(lambda: works_by(subject, Pixelate))
         with pytest.raises(PersonaError):
-            await subject.use(live_swap("mask:nobody"))
+            await subject.set_policy(live_swap("mask:nobody"))
         assert subject.spec == SWAP
         wanted = live_swap(everyone=True)
-        await subject.use(wanted)
+        await subject.set_policy(wanted)
         assert wanted in factory.built  # so a persona that is none is refused now, not when there is time again
         assert subject.spec == wanted
         assert works_by(subject, Pixelate)
@@ -97,8 +97,8 @@ async def test_a_change_under_load_is_checked_and_then_done_as_far_as_can_be_aff
 async def test_without_load_nothing_is_built_but_what_was_asked_for():
     factory = SmallFactory()
     async with treating(MOSAIC, factory) as subject:
-        await subject.use(SWAP)
-        await subject.use(MOSAIC)
+        await subject.set_policy(SWAP)
+        await subject.set_policy(MOSAIC)
         assert factory.built == [MOSAIC, SWAP, MOSAIC]
 
 
