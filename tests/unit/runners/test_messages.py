@@ -23,6 +23,7 @@ from mien.errors import (
     PolicyError,
     TokenError,
 )
+from mien.media.recording.recorder import RecordingLimits
 from mien.media.webrtc.ice.candidates import TYPES, Candidate
 from mien.media.webrtc.ice.network import IceNetworkSettings
 from mien.media.webrtc.sdp.parse import Fragment, Offer
@@ -121,7 +122,10 @@ network = st.builds(
     udp_ports=st.none() | st.tuples(st.integers(1, 20_000), st.integers(20_000, 65_535)),
 )
 limits = st.builds(
-    LiveLimits, recordings_dir=st.none() | st.just(Path("/srv/recordings")), push_targets=..., recording=...
+    LiveLimits,
+    recordings_dir=st.none() | st.just(Path("/srv/recordings")),
+    push_targets=...,
+    recording=st.builds(RecordingLimits, max_bytes=st.none() | count, max_s=st.none() | number, queue_bytes=count),
 )
 SPECIAL = {
     Configure: st.builds(Configure, limits=limits, ice_network=network),
