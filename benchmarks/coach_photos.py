@@ -53,7 +53,7 @@ class Eyes:
         self.dlib = DlibEmbedder(self.runtime.open("dlib-face"))
 
     def codes(self, image: Image) -> set[PhotoIssue]:
-        return {PhotoIssue(finding.code) for finding in self.maker.assessor.judge_photo(image)}
+        return {PhotoIssue(finding.code) for finding in self.maker.assessor.assess_photo(image)}
 
     def portrait(self, name: str, image: Image, *, face_px: float = 200) -> Portrait:
         return cut_portrait(name, image, self.maker.assessor.one_face(image, name=name).mesh, face_px=face_px)

@@ -166,4 +166,4 @@ def _ways(row: Row) -> str:
 
 
 def _refused(eyes: Eyes, image: Image) -> bool:
-    return any(finding.severity == "refuse" for finding in eyes.maker.assessor.judge_photo(image))
+    return any(finding.severity == "refuse" for finding in eyes.maker.assessor.assess_photo(image))

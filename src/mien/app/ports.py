@@ -194,7 +194,7 @@ class Connected:
 
 
 class Live(Protocol):
-    """A live session, wherever it runs. `sessions.live.LiveSession` is the real one, others reach it from afar.
+    """A live session, wherever it runs. `mien.app.live.session.LiveSession` is the real one, others reach it from afar.
 
     Every method may raise `LiveLostError`: what carried the session has broken, and `wait` says so too.
     """

@@ -16,7 +16,7 @@ from mien.cli.listening import cautions, open_listeners, url_of
 from mien.cli.settings import read_settings
 from mien.config import Settings
 from mien.media.webrtc.peer import IceServer
-from mien.runners import PhotoReader, ProcessRunner
+from mien.runners import PhotoWorkerPool, ProcessRunner
 from mien.server.app import connections, create_app, ice_network_of
 from mien.storage.consents import JsonLinesConsentLedger
 from mien.telemetry import set_up_logging
@@ -87,18 +87,18 @@ def _open_runner(settings: Settings, limits: LiveLimits, ice_servers: Sequence[I
         ice_servers=ice_servers,
         reach=ice_network_of(settings.live),
         spares=settings.live.spare_workers,
-        photos=photo_reader(settings),
+        photos=photo_worker_pool(settings),
     )
 
 
-def photo_reader(settings: Settings) -> PhotoReader:
-    """Return what reads photos by these settings."""
+def photo_worker_pool(settings: Settings) -> PhotoWorkerPool:
+    """Return what has photos read by these settings."""
     references = settings.references
     command = [sys.executable, "-m", "mien", "photo-worker", "--models-dir", str(settings.models_dir)]
     command += ["--max-pixels", str(references.max_pixels), "--memory-bytes", str(references.max_memory_bytes)]
     command += ["--cpu-s", str(math.ceil(references.timeout_s))]
     command += ["--log-level", settings.log.level, "--log-form", settings.log.form]
-    return PhotoReader(
+    return PhotoWorkerPool(
         command,
         max_pixels=references.max_pixels,
         timeout_s=references.timeout_s,

@@ -204,7 +204,7 @@ def _assessor(
 ) -> None:
     """Say what would make photos better references; a photo that cannot serve at all is refused soon, in one line."""
     for photo in photos:
-        for finding in vision.assessor.judge_photo(photo.image):
+        for finding in vision.assessor.assess_photo(photo.image):
             if finding.severity == "warn" and PhotoIssue(finding.code) in about:
                 advice = ADVICE[PhotoIssue(finding.code)]
                 click.echo(f"{photo.name}: {advice['en']} / {advice['ko']}", err=True)

@@ -1,4 +1,4 @@
-"""The inside of a process that reads the photos of one face and ends: they are strangers' files."""
+"""The child side of reading photos: a process that reads those of one face and ends. They are strangers' files."""
 
 import asyncio
 import os

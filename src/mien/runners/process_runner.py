@@ -18,7 +18,7 @@ from mien.media.webrtc.peer import IceServer
 from mien.runners.awake import AwakeClock
 from mien.runners.forms import IceNetworkForm, StreamForm
 from mien.runners.messages import Configure, Message, Start, StartFrames
-from mien.runners.photo_reader import PhotoReader
+from mien.runners.photo_worker_pool import PhotoWorkerPool
 from mien.runners.remote import RemoteFrames, RemoteLive
 from mien.runners.worker_process import WorkerProcess
 
@@ -48,7 +48,7 @@ class ProcessRunner:
         ice_servers: Sequence[IceServer] = (),
         reach: IceNetworkSettings = DEFAULT_ICE_NETWORK,
         spares: int = 1,
-        photos: PhotoReader | None = None,
+        photos: PhotoWorkerPool | None = None,
     ) -> None:
         self._command = tuple(command)
         self._settings = Configure(limits, tuple(ice_servers), IceNetworkForm.of(reach))

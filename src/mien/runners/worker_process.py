@@ -1,4 +1,4 @@
-"""One worker process as the web process sees it: started, asked, listened to, and noticed when it dies or hangs."""
+"""The parent side of one worker process: started, asked, listened to, and noticed when it dies or hangs."""
 
 import asyncio
 import contextlib

@@ -117,7 +117,7 @@ class PersonaBuilder:
         read: list[tuple[Image, Mesh]] = []
         embeddings: list[Embedding] = []
         for image in images:
-            found, face = self._assessor.judge(image)
+            found, face = self._assessor.assess(image)
             findings.append(found)
             if face is not None:
                 read.append(reduced_photo(image, face.mesh))

@@ -56,11 +56,11 @@ class FacePhotoAssessor:
             raise NoFaceError(f"the face in {name} cannot be read: use a frontal photo in good light")
         return face
 
-    def judge_photo(self, image: Image) -> tuple[PhotoFinding, ...]:
+    def assess_photo(self, image: Image) -> tuple[PhotoFinding, ...]:
         """Return what was found in a photo that is to be the reference of a swap."""
-        return self.judge(image)[0]
+        return self.assess(image)[0]
 
-    def judge(self, image: Image) -> tuple[tuple[PhotoFinding, ...], FoundFace | None]:
+    def assess(self, image: Image) -> tuple[tuple[PhotoFinding, ...], FoundFace | None]:
         """Return what was found in a photo, and the face in it where it can serve."""
         seen, rivals = self._largest_first(image)
         face = self._lay(image, seen[0]) if seen else None

@@ -58,11 +58,11 @@ class Limit:
     refuse: float | None = None
     below: bool = False
 
-    def judge(self, fault: PhotoIssue, value: float) -> PhotoFinding | None:
+    def judge(self, issue: PhotoIssue, value: float) -> PhotoFinding | None:
         """Return what to say of `value`, if anything."""
         if self.refuse is not None and self._passed(value, self.refuse):
-            return PhotoFinding(fault.value, "refuse", value, self.refuse)
-        return PhotoFinding(fault.value, "warn", value, self.warn) if self._passed(value, self.warn) else None
+            return PhotoFinding(issue.value, "refuse", value, self.refuse)
+        return PhotoFinding(issue.value, "warn", value, self.warn) if self._passed(value, self.warn) else None
 
     def _passed(self, value: float, limit: float) -> bool:
         return value < limit if self.below else value > limit
@@ -162,7 +162,7 @@ class PhotoAssessor:
 
 
 def _judged(values: Mapping[PhotoIssue, float]) -> tuple[PhotoFinding, ...]:
-    found = (LIMITS[fault].judge(fault, values[fault]) for fault in PhotoIssue if fault in values)
+    found = (LIMITS[issue].judge(issue, values[issue]) for issue in PhotoIssue if issue in values)
     return tuple(finding for finding in found if finding is not None)
 
 

@@ -10,12 +10,12 @@ import pytest
 from mien.app.factory import VisionFactory
 from mien.app.personas.file import unpack_persona
 from mien.app.ports import StreamSpec
-from mien.cli.serve import photo_reader
+from mien.cli.serve import photo_worker_pool
 from mien.config import Settings
 from mien.errors import BusyError, MediaError, MediaTooCostlyError, MediaTooLargeError, NoFaceError
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
-from mien.runners import PhotoReader, ProcessRunner
+from mien.runners import PhotoWorkerPool, ProcessRunner
 from support import photo_worker
 from support.live import ListLedger, serving
 from support.photo_worker import CRASH, LIE, SLEEP, TELL_ENVIRONMENT
@@ -32,13 +32,13 @@ FORM = {"owner_agrees": "true", "declared_by": "Kim"}
 
 
 def reader(*, memory_bytes=2**30, cpu_s=60, max_pixels=24_000_000, timeout_s=60.0, **more):
-    return PhotoReader(
+    return PhotoWorkerPool(
         photo_worker.command(memory_bytes=memory_bytes, cpu_s=cpu_s), max_pixels=max_pixels, timeout_s=timeout_s, **more
     )
 
 
 @contextlib.asynccontextmanager
-async def serving_with(photos: PhotoReader, ledger: ListLedger | None = None) -> AsyncIterator[httpx.AsyncClient]:
+async def serving_with(photos: PhotoWorkerPool, ledger: ListLedger | None = None) -> AsyncIterator[httpx.AsyncClient]:
     def open_runner(limits, ice_servers):
         return ProcessRunner(COMMAND, limits=limits, ice_servers=ice_servers, spares=0, photos=photos)
 
@@ -125,7 +125,7 @@ async def test_too_many_pixels_are_refused_by_the_header_and_a_lying_header_by_t
 
 @pytest.mark.parametrize("form", ["GIF", "TIFF", "BMP", "PPM", "JPEG2000"])
 async def test_other_pictures_than_photos_meet_no_decoder(form):
-    photos = PhotoReader(["no-such-program"], max_pixels=10**8, timeout_s=5)
+    photos = PhotoWorkerPool(["no-such-program"], max_pixels=10**8, timeout_s=5)
     with pytest.raises(MediaError, match="no picture that is taken"):
         await photos.read([flat_photo(form, (64, 48))])
 
@@ -151,7 +151,7 @@ class TestWithRealModels:
     async def test_a_face_is_read_as_it_would_be_in_this_process_and_can_be_worn(self):
         settings = Settings(host="127.0.0.1")
         photo = as_png(astronaut())
-        read = await photo_reader(settings).read([photo])
+        read = await photo_worker_pool(settings).read([photo])
         maker = VisionFactory(Runtime(Store(settings.models_dir)))
         here = maker.read_reference([photo])
         assert read.findings == here.findings
@@ -164,5 +164,5 @@ class TestWithRealModels:
 
     async def test_what_the_coach_says_comes_back_with_the_refusal(self):
         with pytest.raises(NoFaceError) as refused:
-            await photo_reader(Settings(host="127.0.0.1")).read([flat_photo("AVIF", (640, 480), speed=10)])
+            await photo_worker_pool(Settings(host="127.0.0.1")).read([flat_photo("AVIF", (640, 480), speed=10)])
         assert [finding.code for finding in refused.value.findings[0]] == ["no_face"]

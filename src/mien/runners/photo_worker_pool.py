@@ -1,7 +1,7 @@
-"""Photos as the web process has them read: each upload in a process of its own, which may not take much.
+"""The parent side of reading photos: each upload goes to a process of its own, which may not take much.
 
 What strangers send is decoded beside nobody's tokens. The process gets the files and gives back findings, which are
-checked, and a persona as bytes, which nobody looks into here (see `sessions.persona_file`).
+checked, and a persona as bytes, which nobody looks into here (see `mien.app.personas.file`).
 """
 
 import asyncio
@@ -26,8 +26,8 @@ _TOO_COSTLY: Final = frozenset({-signal.SIGKILL, -signal.SIGXCPU})
 """How a process ends that the kernel stops at a limit."""
 
 
-class PhotoReader:
-    """Has photos read, a few uploads at a time.
+class PhotoWorkerPool:
+    """Has photos read by processes, a few uploads at a time.
 
     Args:
         command: Starts a process that reads the photos of one face; the number of its socket is appended.
@@ -63,7 +63,7 @@ class PhotoReader:
             raise BusyError("other photos are being read; try again in a moment")
         self._room -= 1
         try:
-            async with self._free, _Reading(self._command) as reading, asyncio.timeout(self._timeout_s):
+            async with self._free, _PhotoWorkerProcess(self._command) as reading, asyncio.timeout(self._timeout_s):
                 return await reading.read(photos)
         except TimeoutError:
             log.warning("photo_took_too_long", timeout_s=self._timeout_s)
@@ -72,7 +72,7 @@ class PhotoReader:
             self._room += 1
 
 
-class _Reading:
+class _PhotoWorkerProcess:
     """One process. Leaving ends it, whatever it does."""
 
     def __init__(self, command: Sequence[str]) -> None:
