@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from mien.media.webrtc.sdp_limits import MAX_SDP_BYTES, MAX_SECTIONS
+from mien.media.webrtc.sdp.limits import MAX_SDP_BYTES, MAX_SECTIONS
 
 HEAD = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n"
 MEDIA = (

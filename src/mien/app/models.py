@@ -9,9 +9,9 @@ from functools import cached_property
 
 from mien.inference.hardware import has_int8_dot_products
 from mien.registry.runtime import Runtime
+from mien.vision.analysis.candidates import DOUBTED_FROM_PX, Evidence, MeshCheck
 from mien.vision.analysis.detector import EXPECTED, SURE, CenterFaceDetector, YuNetDetector
 from mien.vision.analysis.embedder import DlibEmbedder
-from mien.vision.analysis.evidence import DOUBTED_FROM_PX, Evidence, MeshCheck
 from mien.vision.analysis.landmarks import MeshLandmarker
 from mien.vision.analysis.redetection import Check, RoiRedetector
 from mien.vision.analysis.tiles import TiledDetector

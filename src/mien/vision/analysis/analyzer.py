@@ -11,9 +11,9 @@ import numpy as np
 
 from mien.errors import PolicyError, ShapeError
 from mien.vision.analysis.amender import Amender, TracedFace
+from mien.vision.analysis.candidates import Evidence
 from mien.vision.analysis.clearance import ClearanceRules
 from mien.vision.analysis.embedder import Gallery
-from mien.vision.analysis.evidence import Evidence
 from mien.vision.analysis.primary import LargestInStill, PrimaryFace, PrimaryPerson, Verdict
 from mien.vision.analysis.recognition import Enrolled, Recognition
 from mien.vision.analysis.redetection import roll_of

@@ -5,9 +5,9 @@ import pytest
 
 from mien.errors import PolicyError, ShapeError
 from mien.vision.analysis.analyzer import AnalyzerParts, FaceAnalyzer
+from mien.vision.analysis.candidates import Evidence
 from mien.vision.analysis.clearance import ClearanceRules
 from mien.vision.analysis.embedder import Gallery
-from mien.vision.analysis.evidence import Evidence
 from mien.vision.analysis.tracker import FaceTracker
 from mien.vision.frame_analysis import Subjects, WaitingFrame
 from mien.vision.types import FaceQuality

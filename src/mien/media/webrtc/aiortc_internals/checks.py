@@ -13,7 +13,7 @@ import aioice.ice
 from aioice import stun
 from aiortc import RTCPeerConnection
 
-from mien.media.webrtc.sdp_limits import MAX_CANDIDATES
+from mien.media.webrtc.ice.candidates import MAX_CANDIDATES
 
 FACTOR: Final = 3
 RETRIES: Final = 3

@@ -12,12 +12,14 @@ from typing import Final
 
 from aiortc import RTCIceCandidate
 
-from mien.errors import SdpError
+from mien.errors import SdpError, SdpLimitError
 from mien.media.address_policy import Address, is_public, meant
-from mien.media.webrtc.sdp_limits import check_value
 
 Network = IPv4Network | IPv6Network
 
+MAX_CANDIDATES: Final = 64
+"""Usable candidates of a session, trickled ones included. Browsers send fewer than twenty."""
+MAX_CANDIDATE_LENGTH: Final = 512
 TYPES: Final = ("host", "srflx", "prflx", "relay")
 _CANDIDATE: Final = re.compile(
     r"[!-~]{1,64} +([0-9]{1,5}) +([!-~]{1,16}) +([0-9]{1,10}) +([!-~]{1,253}) +([0-9]{1,5}) +typ +([!-~]{1,16})(?: .*)?"
@@ -65,6 +67,7 @@ def read_candidate(value: str) -> Candidate | None:
         other kind it would make the server ask the network whatever a stranger wants.
 
     Raises:
+        SdpLimitError: It is longer than any that is used.
         SdpError: It is no candidate.
 
     Example:
@@ -73,7 +76,8 @@ def read_candidate(value: str) -> Candidate | None:
         >>> read_candidate("1 1 tcp 2130706431 192.0.2.7 9 typ host tcptype active") is None
         True
     """
-    check_value("candidate", value)
+    if len(value) > MAX_CANDIDATE_LENGTH:
+        raise SdpLimitError(f"a=candidate may have {MAX_CANDIDATE_LENGTH} characters, got {len(value)}")
     match = _CANDIDATE.fullmatch(value)
     if match is None:
         raise SdpError("a candidate cannot be read")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from mien.errors import SdpError
 from mien.media.codecs.encoded import VideoCodec
-from mien.media.webrtc.ice.candidates import Candidate, is_fit
-from mien.media.webrtc.sdp.formats import Format, formats_of
+from mien.media.webrtc.ice.candidates import MAX_CANDIDATES, Candidate, is_fit
+from mien.media.webrtc.sdp.codec_formats import Format, formats_of
 from mien.media.webrtc.sdp.offer import (
     LAYER_EXTENSION,
     Offer,
@@ -17,7 +17,6 @@ from mien.media.webrtc.sdp.offer import (
 )
 from mien.media.webrtc.sdp.text import Attribute, Description, Section, attributes, read_description, write_description
 from mien.media.webrtc.sdp.transport import Transport, transport_of
-from mien.media.webrtc.sdp_limits import MAX_CANDIDATES
 
 _NOWHERE = "IN IP4 0.0.0.0"
 

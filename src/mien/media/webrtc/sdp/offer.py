@@ -12,7 +12,7 @@ from typing import Final
 from mien.errors import SdpError
 from mien.media.codecs.encoded import VideoCodec
 from mien.media.webrtc.ice.candidates import Candidate, read_candidate
-from mien.media.webrtc.sdp.formats import Format, formats_of
+from mien.media.webrtc.sdp.codec_formats import Format, formats_of
 from mien.media.webrtc.sdp.text import Attribute, Description, Section, attributes, read_description, write_description
 from mien.media.webrtc.sdp.transport import Transport, transport_of
 

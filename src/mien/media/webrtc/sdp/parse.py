@@ -1,6 +1,6 @@
 """Offers, answers and trickled fragments: hostile text until it has passed through here.
 
-`sdp_limits` bounds a text before it is parsed, `sdp_text` parses it, `sdp_offer` and `sdp_answer` choose what of it is
+`limits` bounds a text before it is parsed, `text` parses it, `offer` and `answer` choose what of it is
 taken and write that anew. None of them hands on a line that it was given.
 """
 
@@ -14,12 +14,12 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from mien.errors import SdpError, SdpLimitError
 from mien.media.codecs.encoded import VideoCodec
-from mien.media.webrtc.ice.candidates import Candidate, read_candidate
+from mien.media.webrtc.ice.candidates import MAX_CANDIDATES, Candidate, read_candidate
 from mien.media.webrtc.sdp.answer import answer_to, payload_types_of, read_answer
+from mien.media.webrtc.sdp.limits import MAX_SDP_BYTES, split_lines
 from mien.media.webrtc.sdp.offer import Offer, read_offer
 from mien.media.webrtc.sdp.text import read_attribute, read_description
 from mien.media.webrtc.sdp.transport import UFRAG
-from mien.media.webrtc.sdp_limits import MAX_CANDIDATES, MAX_SDP_BYTES, split_lines
 
 __all__ = [
     "MAX_CANDIDATES",

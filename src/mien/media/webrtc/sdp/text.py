@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mien.errors import SdpError, SdpLimitError
-from mien.media.webrtc.sdp_limits import MAX_FORMATS, MAX_SECTIONS, check_count, check_value, split_lines
+from mien.media.webrtc.sdp.limits import MAX_FORMATS, MAX_SECTIONS, check_count, check_value, split_lines
 
 _NAME: Final = r"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]{1,64}"  # RFC 8866, 9
 _MEDIA: Final = re.compile(

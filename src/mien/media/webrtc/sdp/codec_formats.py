@@ -7,7 +7,7 @@ from typing import Final
 
 from mien.errors import SdpError
 from mien.media.codecs.encoded import VideoCodec
-from mien.media.webrtc.aiortc_internals.formats import DYNAMIC
+from mien.media.webrtc.aiortc_internals.payload_types import DYNAMIC
 from mien.media.webrtc.sdp.text import Section
 
 _RTPMAP: Final = re.compile(r"([0-9]{1,3}) +([!-.0-~]{1,64})/([0-9]{1,6})(?:/[0-9]{1,3})?")

@@ -9,19 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mien.errors import SdpError, SdpLimitError
-from mien.media.webrtc.sdp.parse import read_answer, read_fragment, read_offer
-from mien.media.webrtc.sdp.text import read_description
-from mien.media.webrtc.sdp_limits import (
-    MAX_CANDIDATES,
+from mien.media.webrtc.ice.candidates import MAX_CANDIDATES
+from mien.media.webrtc.sdp.limits import (
     MAX_LINES,
     MAX_OF_A_KIND,
     MAX_SDP_BYTES,
     MAX_SECTIONS,
     MAX_VALUE_LENGTH,
 )
+from mien.media.webrtc.sdp.parse import read_answer, read_fragment, read_offer
+from mien.media.webrtc.sdp.text import read_description
 from support.bombs import BOMBS, GOOD, dearest
 
-OFFERS = sorted((Path(__file__).parents[3] / "data").glob("*offers/*.sdp"))
+OFFERS = sorted((Path(__file__).parents[4] / "data").glob("*offers/*.sdp"))
 
 
 def lines_run(read, text: str) -> int:

@@ -8,14 +8,13 @@ import re
 from typing import Final
 
 from mien.errors import SdpError, SdpLimitError
+from mien.media.webrtc.ice.candidates import MAX_CANDIDATE_LENGTH, MAX_CANDIDATES
 
 MAX_SDP_BYTES: Final = 64 * 1024
 MAX_LINES: Final = 1200
 MAX_LINE_LENGTH: Final = 4096
 """Firefox's identity assertions have two or three thousand characters; nothing that is used has 600."""
 MAX_SECTIONS: Final = 16
-MAX_CANDIDATES: Final = 64
-"""Usable candidates of a session, trickled ones included. Browsers send fewer than twenty."""
 MAX_FORMATS: Final = 128
 """RTP has 128 payload types."""
 MAX_OF_A_KIND: Final = {
@@ -32,7 +31,7 @@ MAX_OF_A_KIND: Final = {
 }
 """Attributes of one name in one media section, or on session level."""
 MAX_VALUE_LENGTH: Final = {
-    "candidate": 512,
+    "candidate": MAX_CANDIDATE_LENGTH,
     "rtpmap": 128,
     "fmtp": 2048,  # H.264 parameter sets may stand in it
     "rtcp-fb": 128,

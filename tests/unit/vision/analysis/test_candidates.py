@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mien.vision.analysis.evidence import (
+from mien.vision.analysis.candidates import (
     CHECKED_A_FRAME,
     DOUBT_S,
     LEAST_CHECKS,
