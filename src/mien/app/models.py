@@ -9,7 +9,7 @@ from functools import cached_property
 
 from mien.inference.hardware import has_int8_dot_products
 from mien.registry.runtime import Runtime
-from mien.vision.analysis.candidates import DOUBTED_FROM_PX, Evidence, MeshCheck
+from mien.vision.analysis.candidates import DOUBTED_FROM_PX, CandidateReview, MeshCheck
 from mien.vision.analysis.detector import EXPECTED, SURE, CenterFaceDetector, YuNetDetector
 from mien.vision.analysis.embedder import DlibEmbedder
 from mien.vision.analysis.landmarks import MeshLandmarker
@@ -87,10 +87,10 @@ class ModelProvider:
         with self._lock:
             return self._occlusion_once
 
-    def evidence(self) -> Evidence:
+    def candidate_review(self) -> CandidateReview:
         """Return what refutes large candidates that nothing confirms, for one stream."""
         with self._lock:
-            return Evidence(self._checks, self._mesh_check)
+            return CandidateReview(self._checks, self._mesh_check)
 
     @cached_property
     def _detector(self) -> CenterFaceDetector:

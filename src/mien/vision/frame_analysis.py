@@ -126,4 +126,4 @@ class WaitingFrame(NamedTuple):
 
 
 def _nameless(face: Face, nameless: frozenset[int]) -> Face:
-    return replace(face, identity=None, candidate=None) if face.face_track_id in nameless else face
+    return replace(face, identity=None, likely_identity=None) if face.face_track_id in nameless else face

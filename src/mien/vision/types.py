@@ -86,7 +86,7 @@ class Face:
         mesh_score: How surely the mesh sits on a face, 0 to 1; 0 without a mesh.
         seen: True where this frame's own pixels showed the face; False where it is carried over.
         identity: The enrolled person this face track is cleared as, or None. None means stranger.
-        candidate: The enrolled person for whom the evidence speaks so far, cleared or not; None where there is none.
+        likely_identity: The enrolled person for whom the evidence speaks so far, cleared or not, or None.
         quality: How well this frame shows the face; None where nothing had to know.
         unseen_s: For how long the face has not been seen; 0 where it is.
     """
@@ -98,7 +98,7 @@ class Face:
     mesh_score: float = 0.0
     seen: bool = True
     identity: str | None = None
-    candidate: str | None = None
+    likely_identity: str | None = None
     quality: FaceQuality | None = None
     unseen_s: float = 0.0
 

@@ -13,7 +13,7 @@ IMAGE = np.zeros((80, 80, 3), np.uint8)
 
 
 def face(number, identity=None):
-    return Face(number, BOX, BOX, identity=identity, candidate=identity)
+    return Face(number, BOX, BOX, identity=identity, likely_identity=identity)
 
 
 def frame(at=0.0, *faces, drawn=False, primary_id=None):
@@ -51,7 +51,7 @@ def test_a_refuted_candidate_takes_the_places_with_it_that_were_marked_for_it():
 def test_a_lost_name_makes_void_what_was_drawn_for_it_and_nothing_else(drawn):
     waiting = frame(0.0, face(1, "alice"), face(2), drawn=drawn)
     waiting.amend(Amendment(0.0, nameless=frozenset({1, 2})))
-    assert [(f.identity, f.candidate) for f in waiting.analysis.faces] == [(None, None)] * 2
+    assert [(f.identity, f.likely_identity) for f in waiting.analysis.faces] == [(None, None)] * 2
     assert waiting.void == ({1} if drawn else set())
     assert (waiting.drawing is not None) is drawn
 

@@ -6,7 +6,7 @@ import pytest
 from mien.errors import PolicyError, ShapeError
 from mien.vision.analysis.amender import Amender, TracedFace
 from mien.vision.analysis.analyzer import AnalyzerParts, FaceAnalyzer
-from mien.vision.analysis.candidates import Evidence
+from mien.vision.analysis.candidates import CandidateReview
 from mien.vision.analysis.clearance import ClearanceRules
 from mien.vision.analysis.embedder import Gallery
 from mien.vision.analysis.tiles import moving
@@ -620,30 +620,30 @@ def test_the_frame_after_a_flush_is_searched_as_the_first_and_nobody_is_still_kn
 
 
 def doubting(*scores):
-    """Return evidence whose one check gives these scores, call by call, the last one for good; 0 sees nothing."""
+    """Return a review whose one check gives these scores, call by call, the last one for good; 0 sees nothing."""
     left = list(scores)
 
     def check(_image, box, _roll, *, threshold):
         score = left.pop(0) if len(left) > 1 else left[0]
         return Detection(box, score) if score > threshold else None
 
-    return Evidence([check], from_px=40)
+    return CandidateReview([check], from_px=40)
 
 
 def test_a_candidate_that_nothing_confirms_is_hidden_until_it_is_refuted_and_no_longer():
-    frames = play(pipeline(Script(*[[FACE]] * 20), Policy(), evidence=doubting(0.0)), 20)
+    frames = play(pipeline(Script(*[[FACE]] * 20), Policy(), review=doubting(0.0)), 20)
     assert [hidden(frame) for frame in frames] == [True] * 5 + [False] * 15
     assert [frame.counts for frame in frames[5:]] == [{}] * 15
 
 
 def test_a_candidate_seen_once_that_nothing_confirms_is_not_hidden_for_as_long_as_a_face():
-    frames = play(pipeline(Script([FACE]), Policy(), evidence=doubting(0.0)), 20)
+    frames = play(pipeline(Script([FACE]), Policy(), review=doubting(0.0)), 20)
     assert [hidden(frame) for frame in frames] == [True] * 5 + [False] * 15
 
 
 @pytest.mark.parametrize("ahead", [False, True])
 def test_what_is_refuted_is_uncovered_in_the_frames_that_wait_and_was_hidden_in_what_had_left(ahead):
-    pipe = pipeline(Script(*[[], [], *[[FACE]] * 20]), Policy(), delay=6, evidence=doubting(0.0))
+    pipe = pipeline(Script(*[[], [], *[[FACE]] * 20]), Policy(), delay=6, review=doubting(0.0))
     out = []
     for number in range(20):
         out.append(pipe(SCENE.copy(), at=number / 25))
@@ -659,7 +659,7 @@ def test_what_is_refuted_is_uncovered_in_the_frames_that_wait_and_was_hidden_in_
 @pytest.mark.parametrize("when", range(4))
 def test_a_face_confirmed_after_some_frames_is_hidden_in_all_and_in_those_before_it_was_found(when):
     script = Script(*[[] for _ in range(3)], *[[FACE]] * 20)
-    frames = play(pipeline(script, Policy(), delay=6, evidence=doubting(*[0.0] * when, 0.9, 0.0)), 20)
+    frames = play(pipeline(script, Policy(), delay=6, review=doubting(*[0.0] * when, 0.9, 0.0)), 20)
     assert [hidden(frame) for frame in frames[max(0, 3 + when - 6) :]] == [True] * (20 - max(0, 3 + when - 6))
 
 
@@ -670,13 +670,13 @@ def test_beside_a_refuted_candidate_a_face_stays_hidden():
         return Detection(box, 0.9) if box[0] > 380 and threshold < 0.9 else None
 
     frames = play(
-        pipeline(Script(*[[FACE, beside]] * 20), Policy(), delay=6, evidence=Evidence([check], from_px=40)), 20
+        pipeline(Script(*[[FACE, beside]] * 20), Policy(), delay=6, review=CandidateReview([check], from_px=40)), 20
     )
     assert all(hidden(frame, beside) and not hidden(frame) for frame in frames)
 
 
 def test_a_cut_makes_a_refuted_candidate_a_new_one():
-    pipe = pipeline(Script(*[[FACE]] * 30), Policy(), evidence=doubting(0.0))
+    pipe = pipeline(Script(*[[FACE]] * 30), Policy(), review=doubting(0.0))
     feed(pipe, range(12))
     frame = pipe(255 - SCENE, at=12 / 25)
     x0, y0, x1, y1 = FACE.astype(int)

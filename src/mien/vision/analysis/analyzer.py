@@ -11,7 +11,7 @@ import numpy as np
 
 from mien.errors import PolicyError, ShapeError
 from mien.vision.analysis.amender import Amender, TracedFace
-from mien.vision.analysis.candidates import Evidence
+from mien.vision.analysis.candidates import CandidateReview
 from mien.vision.analysis.clearance import ClearanceRules
 from mien.vision.analysis.embedder import Gallery
 from mien.vision.analysis.primary import LargestInStill, PrimaryFace, PrimaryPerson, Verdict
@@ -39,7 +39,7 @@ class AnalyzerParts:
         embed: Turns a face into a vector; None where nobody is to be recognised, and no primary person to be known.
         gallery: The enrolled people.
         rules: When a face counts as recognised.
-        evidence: Refutes large candidates that nothing confirms; None believes them all.
+        review: Refutes large candidates that nothing confirms; None believes them all.
     """
 
     find: FindFaces
@@ -48,7 +48,7 @@ class AnalyzerParts:
     embed: Embedder | None = None
     gallery: Gallery = field(default_factory=lambda: Gallery({}))
     rules: ClearanceRules = field(default_factory=ClearanceRules)
-    evidence: Evidence | None = None
+    review: CandidateReview | None = None
 
 
 class FaceAnalyzer:
@@ -71,7 +71,7 @@ class FaceAnalyzer:
         still: bool = False,
         span: Span = no_span,
     ) -> None:
-        self._parts, self._evidence = parts, parts.evidence
+        self._parts, self._review = parts, parts.review
         self._still, self._span = still, span
         self._search = SceneSearch(pace, still=still)
         self._recognition = Recognition(parts.embed, Enrolled(parts.gallery, parts.rules))
@@ -168,18 +168,18 @@ class FaceAnalyzer:
 
     def _follow(self, image: Image, at: float, scene: Scene, amender: Amender) -> list[FaceTrack]:
         """Find and follow the faces of a frame; drop candidates that turn out to be none."""
-        known, evidence = self._parts.tracker.seen_xyxy, self._evidence
+        known, review = self._parts.tracker.seen_xyxy, self._review
         tiles = self._search.tiles(image, scene, known)
         with self._span("find"):
             found = self._parts.find(image, tiles, known)
-            if evidence is not None:
-                found = _on_a_still(image, found, evidence) if self._still else evidence.believable(image, found)
+            if review is not None:
+                found = _on_a_still(image, found, review) if self._still else review.believable(image, found)
         with self._span("follow"):
             tracks = self._parts.tracker(image, found, at)
-        if evidence is None or self._still:
+        if review is None or self._still:
             return tracks
         with self._span("find"):
-            refuted = frozenset(evidence.weigh(image, tracks, at))
+            refuted = frozenset(review.weigh(image, tracks, at))
         if not refuted:
             return tracks
         self._parts.tracker.drop(refuted)
@@ -202,8 +202,8 @@ class FaceAnalyzer:
         """Nothing known about the last scene holds for this one, and nothing of this one for the last."""
         self._search.begin_scene(at)
         self._parts.tracker.forget()
-        if self._evidence is not None:
-            self._evidence.forget()
+        if self._review is not None:
+            self._review.forget()
         self._recognition.forget()
         if self._primary is not None:
             self._primary.forget_tracks()
@@ -217,8 +217,8 @@ class FaceAnalyzer:
         known = [face.box_xyxy for face in analysis.faces if face.seen]
         with self._span("find"):
             found = self._parts.find(image, missing, known) if missing else []
-            if self._evidence is not None:
-                found = self._evidence.confirmed(image, found)
+            if self._review is not None:
+                found = self._review.confirmed(image, found)
         for seen in found:
             if not any(_holds(face.swept_box_xyxy, seen.box_xyxy) for face in analysis.faces):
                 amender.trace(TracedFace(image, seen.box_xyxy, roll_of(seen)), range(len(amender.frames)))
@@ -256,7 +256,7 @@ class FaceAnalyzer:
         self._last_at = other._last_at  # noqa: SLF001  # its own kind
         self._search.take_over(other._search)  # noqa: SLF001
         self._parts.tracker.take_over(other._parts.tracker)  # noqa: SLF001
-        self._evidence = other._evidence  # noqa: SLF001  # what is refuted stays so
+        self._review = other._review  # noqa: SLF001  # what is refuted stays so
         names_hold = self._recognition.take_over(other._recognition)  # noqa: SLF001
         self.take_over_primary(other)
         primary_holds = isinstance(self._primary, PrimaryFace) and isinstance(other._primary, PrimaryFace)  # noqa: SLF001
@@ -272,13 +272,13 @@ class FaceAnalyzer:
         ]
 
 
-def _on_a_still(image: Image, found: Sequence[Detection], evidence: Evidence) -> list[Detection]:
+def _on_a_still(image: Image, found: Sequence[Detection], review: CandidateReview) -> list[Detection]:
     """Return what of `found` is confirmed at once: no later frame can refute it.
 
     One about as large as the image is kept all the same: of a face so near hardly anything else can speak.
     """
     nearest = [seen for seen in found if float((seen.box_xyxy[2:] - seen.box_xyxy[:2]).max()) > min(image.shape[:2])]
-    return nearest + evidence.confirmed(image, [seen for seen in found if not any(seen is n for n in nearest)])
+    return nearest + review.confirmed(image, [seen for seen in found if not any(seen is n for n in nearest)])
 
 
 def _holds(outer: Box, box: Box) -> bool:

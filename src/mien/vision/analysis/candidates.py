@@ -1,4 +1,4 @@
-"""Evidence: which candidates are faces, and which are no face and remembered as such.
+"""Candidates: which of them are faces, and which are no face and remembered as such.
 
 A wrong cover of a small candidate costs a few cells; one as large as a face near the camera costs a good part of the
 picture, and it grows while the face is not seen. A candidate is hidden at once; within a fifth of a second something
@@ -84,7 +84,7 @@ class _Refuted:
     found: int = 0
 
 
-class Evidence:
+class CandidateReview:
     """Confirm candidates, and refute those that nothing confirms. One stream's; holds state.
 
     Args:

@@ -105,7 +105,7 @@ class Clearance(Continuity):
     _last_kept: float = field(default=-1e9)
 
     @property
-    def candidate(self) -> str | None:
+    def likely_identity(self) -> str | None:
         """The person for whom the evidence speaks, cleared or not."""
         return self._candidate
 

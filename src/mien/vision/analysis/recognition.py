@@ -71,7 +71,7 @@ class Recognition:
             return False
         self._clearances, self._embedded_at = other._clearances, other._embedded_at  # noqa: SLF001
         for clearance in self._clearances.values():
-            if clearance.candidate not in self._enrolled.gallery.names:
+            if clearance.likely_identity not in self._enrolled.gallery.names:
                 clearance.revoke()
         return True
 
@@ -79,7 +79,7 @@ class Recognition:
         """Return a face of an older frame, with its name where it is trusted and that person is enrolled."""
         if trusted and face.identity in self._enrolled.gallery.names:
             return face
-        return replace(face, identity=None, candidate=None)
+        return replace(face, identity=None, likely_identity=None)
 
     def __call__(self, image: Image, track: FaceTrack, at: float) -> Face:
         """Return the face of `track` in the frame captured at `at`, with the name it is cleared as."""
@@ -96,7 +96,7 @@ class Recognition:
             return face
         clearance = self._clearances.setdefault(track.id, Clearance())
         quality = self._weigh(image, track, at, clearance, self._embed)
-        return replace(face, identity=clearance.identity, candidate=clearance.candidate, quality=quality)
+        return replace(face, identity=clearance.identity, likely_identity=clearance.likely_identity, quality=quality)
 
     def _weigh(
         self, image: Image, track: FaceTrack, at: float, clearance: Clearance, embed: Embedder

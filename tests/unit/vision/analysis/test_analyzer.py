@@ -5,7 +5,7 @@ import pytest
 
 from mien.errors import PolicyError, ShapeError
 from mien.vision.analysis.analyzer import AnalyzerParts, FaceAnalyzer
-from mien.vision.analysis.candidates import Evidence
+from mien.vision.analysis.candidates import CandidateReview
 from mien.vision.analysis.clearance import ClearanceRules
 from mien.vision.analysis.embedder import Gallery
 from mien.vision.analysis.tracker import FaceTracker
@@ -72,8 +72,8 @@ def test_a_face_keeps_its_number_and_its_evidence_adds_up_to_a_name():
     analyses, _waiting = watch(analyzer(world := TwoPatches([Shot({"alice": ALICE})] * 8)), world)
     faces = [analysis.faces[0] for analysis in analyses]
     assert {face.face_track_id for face in faces} == {faces[0].face_track_id}
-    assert [(face.candidate, face.identity) for face in faces[:2]] == [("alice", None)] * 2
-    assert [(face.candidate, face.identity) for face in faces[2:]] == [("alice", "alice")] * 6
+    assert [(face.likely_identity, face.identity) for face in faces[:2]] == [("alice", None)] * 2
+    assert [(face.likely_identity, face.identity) for face in faces[2:]] == [("alice", "alice")] * 6
     assert faces[0].quality is FaceQuality.GOOD
     assert faces[3].quality is None, "nothing had to know"
 
@@ -148,8 +148,8 @@ def test_a_lost_name_is_taken_back_in_the_frames_that_wait():
 
 def test_a_refuted_candidate_is_taken_out_of_the_frames_that_wait():
     world = TwoPatches([Shot({"alice": ALICE})] * 8)
-    never = Evidence([lambda _image, _box, _roll, *, threshold: None], from_px=40)  # noqa: ARG005  # the port's
-    analyses, waiting = watch(analyzer(world, mesh=False, evidence=never), world, delay=6)
+    never = CandidateReview([lambda _image, _box, _roll, *, threshold: None], from_px=40)  # noqa: ARG005  # the port's
+    analyses, waiting = watch(analyzer(world, mesh=False, review=never), world, delay=6)
     assert analyses[0].faces
     assert not any(frame.analysis.faces or frame.analysis.late_places for frame in waiting)
 

@@ -55,7 +55,7 @@ def test_a_clearance_outlives_a_change_where_it_proves_as_much_as_before(people,
 
 @pytest.mark.parametrize(("trusted", "name"), [(True, "alice"), (False, None)])
 def test_a_name_in_an_older_frame_is_kept_where_it_is_trusted_and_enrolled(trusted, name):
-    older = Face(1, BOX, BOX, MESH, 0.95, identity="alice", candidate="alice")
+    older = Face(1, BOX, BOX, MESH, 0.95, identity="alice", likely_identity="alice")
     assert recognition(BOTH).keep_name(older, trusted=trusted).identity == name
     assert recognition({"bob": [BOB]}).keep_name(older, trusted=trusted).identity is None
 
