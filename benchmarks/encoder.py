@@ -31,7 +31,7 @@ from mien.media.codecs.planes import TreatedPlanes
 from mien.media.codecs.vp8 import Vp8Encoder
 from mien.media.frames import to_i420
 from mien.media.recording.recorder import Recorder
-from mien.media.thumbnail import Thumbnail
+from mien.media.thumbnail import ThumbnailMaker
 from mien.vision.types import Image, TreatedFrame
 from pipeline import machine
 from support.scenes import astronaut_frames
@@ -123,7 +123,7 @@ def keep(images: list[Image], pictures: list[TreatedPlanes]) -> list[dict[str, A
             recorder.close(timeout_s=60)
             spent = (time.process_time() - began) * 1e3 / len(encoded)
         rows.append({"path": "keep", "step": f"record {codec}", "cpu_ms_mean": round(spent, 3)})
-    thumbnail = Thumbnail(every_s=0.0)
+    thumbnail = ThumbnailMaker(every_s=0.0)
 
     def make() -> None:
         thumbnail.put(TreatedFrame(images[0], at=0.0))

@@ -118,5 +118,5 @@ def appearances(bench: Bench) -> Iterator[Row]:
             }
             likeness += [float(np.vdot(last[k], seen[k])) for k in seen.keys() & last.keys()]
             last = seen
-        below = float(np.mean(np.array(likeness) < ClearanceRules().same_picture)) if likeness else 0.0
+        below = float(np.mean(np.array(likeness) < ClearanceRules().same_appearance)) if likeness else 0.0
         yield {"part": "glimpses", "what": path.stem, "pairs": len(likeness), "below the limit": rounded(below)}

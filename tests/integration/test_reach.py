@@ -124,7 +124,7 @@ async def test_a_worker_process_is_reached_there_too():
     reach = ice_network_of(LiveSettings.model_validate(live))
 
     def open_runner(limits, ice_servers):
-        return ProcessRunner(COMMAND, limits=limits, ice_servers=ice_servers, reach=reach, spares=0)
+        return ProcessRunner(COMMAND, limits=limits, ice_servers=ice_servers, ice_network=reach, spares=0)
 
     async with serving(SmallFactory(), open_runner=open_runner) as client:
         made = (await client.post("/api/broadcasts", json={})).json()

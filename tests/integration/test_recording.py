@@ -11,7 +11,7 @@ import pytest
 from mien.app.live.encoder_thread import EncoderThread
 from mien.media.codecs.encoded import VideoCodec
 from mien.media.recording.recorder import Recorder
-from mien.media.thumbnail import Thumbnail
+from mien.media.thumbnail import ThumbnailMaker
 from mien.vision.types import TreatedFrame
 
 
@@ -27,7 +27,7 @@ def show(thread, seconds, fps=25):
 
 @pytest.mark.parametrize("codec", list(VideoCodec))
 def test_viewers_recording_and_thumbnail_show_the_same_and_forget_together(tmp_path, codec):
-    pictures, thumbnail = [], Thumbnail(every_s=0.0)
+    pictures, thumbnail = [], ThumbnailMaker(every_s=0.0)
     recorders = []
 
     def emit(picture):

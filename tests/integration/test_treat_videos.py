@@ -13,7 +13,7 @@ import av
 import numpy as np
 import pytest
 
-from mien.app.files.treat import Limits, Progress, TreatReport, treat_file
+from mien.app.files.treat import FileLimits, Progress, TreatReport, treat_file
 from mien.errors import (
     MediaError,
     MediaTooLargeError,
@@ -334,19 +334,21 @@ def test_a_file_with_sound_alone_is_refused(tmp_path):
 def test_frames_beyond_the_limit_are_refused_before_the_pipeline_is_made(tmp_path):
     source = Clip(size_wh=(640, 360), pts=range(2)).write(tmp_path / "in.mp4")
     with pytest.raises(MediaTooLargeError, match="640x360"):
-        treat_file(source, tmp_path / "out.mp4", lambda **_: pytest.fail("made"), limits=Limits(frame_pixels=200_000))
+        treat_file(
+            source, tmp_path / "out.mp4", lambda **_: pytest.fail("made"), limits=FileLimits(frame_pixels=200_000)
+        )
 
 
 def test_a_stretched_pixel_cannot_smuggle_a_larger_frame_in(tmp_path):
     source = Clip(size_wh=(640, 360), pixel_shape=Fraction(15), pts=range(2)).write(tmp_path / "in.mp4")
     with pytest.raises(MediaTooLargeError, match="9600x360"):
-        treat(source, tmp_path / "out.mp4", limits=Limits(frame_pixels=1_000_000))
+        treat(source, tmp_path / "out.mp4", limits=FileLimits(frame_pixels=1_000_000))
 
 
 def test_longer_videos_than_allowed_are_refused(tmp_path):
     source = Clip(pts=range(50)).write(tmp_path / "in.mp4")
     with pytest.raises(MediaTooLargeError, match="lasts 2 s"):
-        treat(source, tmp_path / "out.mp4", limits=Limits(seconds=1.0))
+        treat(source, tmp_path / "out.mp4", limits=FileLimits(seconds=1.0))
 
 
 # --- whole or not at all -----------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from mien.vision.analysis.candidates import DOUBTED_FROM_PX, CandidateReview, Me
 from mien.vision.analysis.detector import EXPECTED, SURE, CenterFaceDetector, YuNetDetector
 from mien.vision.analysis.embedder import DlibEmbedder
 from mien.vision.analysis.landmarks import MeshLandmarker
-from mien.vision.analysis.redetection import Check, RoiRedetector
+from mien.vision.analysis.redetection import FaceCheck, RoiRedetector
 from mien.vision.analysis.tiles import TiledDetector
 from mien.vision.types import Net
 
@@ -99,7 +99,7 @@ class ModelProvider:
     @cached_property
     def _finder_once(self) -> TiledDetector:
         quick = YuNetDetector(self._runtime.open(FINDER))
-        checks: list[tuple[Check, float]] = [(self._mesh_check, DOUBTED_FROM_PX)]
+        checks: list[tuple[FaceCheck, float]] = [(self._mesh_check, DOUBTED_FROM_PX)]
         checks += [(check, DOUBTED_FROM_PX) for check in self._checks[1:]]  # the first re-detects
         return TiledDetector(
             quick,
@@ -120,7 +120,7 @@ class ModelProvider:
         return tuple(RoiRedetector(self._detector, face_px=size) for size in CHECKED_AT_PX)
 
     @cached_property
-    def _apart(self) -> tuple[Check, ...]:
+    def _apart(self) -> tuple[FaceCheck, ...]:
         """Tell what lies around a known face from it; seen at 24 px, CenterFace is taken in half of the time."""
         return (self._mesh_check, *self._checks[:2])
 

@@ -85,7 +85,7 @@ def _open_runner(settings: Settings, limits: LiveLimits, ice_servers: Sequence[I
         command,
         limits=limits,
         ice_servers=ice_servers,
-        reach=ice_network_of(settings.live),
+        ice_network=ice_network_of(settings.live),
         spares=settings.live.spare_workers,
         photos=photo_worker_pool(settings),
     )

@@ -16,7 +16,7 @@ from mien.app.consent import BILINGUAL_STATEMENT, declare
 from mien.app.face_photos import FacePhoto, Person, Reference
 from mien.app.files.options import read_options, read_policy
 from mien.app.files.spec import FileSpec, LabelLanguage
-from mien.app.files.treat import Limits, Progress, TreatReport, check_files, treat_file
+from mien.app.files.treat import FileLimits, Progress, TreatReport, check_files, treat_file
 from mien.app.photos.advice import ADVICE, NEVER_RECOGNISED, SPOILS_RECOGNITION
 from mien.cli.models import show_progress
 from mien.cli.settings import read_settings
@@ -171,7 +171,7 @@ def _treat(
             lambda *, still, fps: vision.pipeline(spec, still=still, fps=fps),
             overwrite=force,
             progress=progress,
-            limits=Limits(image_pixels=round(max_megapixels * 1e6)),
+            limits=FileLimits(image_pixels=round(max_megapixels * 1e6)),
         )
     _print(report, target)
     _coach_the_unknown(vision, spec.recognised, report)

@@ -14,7 +14,7 @@ MAX_WIDTH: Final = 320
 QUALITY: Final = 70
 
 
-class Thumbnail:
+class ThumbnailMaker:
     """Keeps the newest treated frame that was shown, and makes a JPEG of it when somebody asks.
 
     Nothing is made while nobody asks, and at most one picture in `every_s` however many do. All methods may be

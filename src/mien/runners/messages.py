@@ -119,10 +119,10 @@ class Watch(Message):
 
 
 @dataclass(frozen=True, slots=True)
-class Check(Message):
+class CheckPeer(Message):
     """Tell whether there is such a session."""
 
-    kind: ClassVar = "check"
+    kind: ClassVar = "check_peer"
     session_id: str
     role: Role
 

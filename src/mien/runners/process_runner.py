@@ -35,7 +35,7 @@ class ProcessRunner:
         command: Starts a worker; the number of its socket's file descriptor is appended.
         limits: For each live session.
         ice_servers: For all peer connections.
-        reach: Where they can be reached.
+        ice_network: Where they can be reached.
         spares: So many workers wait, models loaded, for the next broadcast.
         photos: Has photos read; None takes none.
     """
@@ -46,12 +46,12 @@ class ProcessRunner:
         *,
         limits: LiveLimits,
         ice_servers: Sequence[IceServer] = (),
-        reach: IceNetworkSettings = DEFAULT_ICE_NETWORK,
+        ice_network: IceNetworkSettings = DEFAULT_ICE_NETWORK,
         spares: int = 1,
         photos: PhotoWorkerPool | None = None,
     ) -> None:
         self._command = tuple(command)
-        self._settings = Configure(limits, tuple(ice_servers), IceNetworkForm.of(reach))
+        self._settings = Configure(limits, tuple(ice_servers), IceNetworkForm.of(ice_network))
         self._spares_wanted = spares
         self._photos = photos
         self._spares: list[asyncio.Task[WorkerProcess | None]] = []

@@ -7,7 +7,7 @@ from mien.app.states import LiveReport
 from mien.errors import LiveLostError
 from mien.media.webrtc.sdp.parse import Fragment, Offer
 from mien.runners.messages import (
-    Check,
+    CheckPeer,
     ClosePeer,
     Done,
     PeerAnswer,
@@ -52,7 +52,7 @@ class RemoteLive:
 
     async def check(self, session_id: str, role: Role) -> None:
         """Let pass who names a session that is there."""
-        await self._worker.call(Check(session_id, role), Done)
+        await self._worker.call(CheckPeer(session_id, role), Done)
 
     async def trickle(self, session_id: str, fragment: Fragment) -> None:
         """Add a peer's late ICE candidates."""

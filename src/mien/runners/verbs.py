@@ -11,7 +11,7 @@ from mien.runners.channel import Kinds, kinds_of
 from mien.runners.forms import StreamForm
 from mien.runners.messages import (
     Asset,
-    Check,
+    CheckPeer,
     ClosePeer,
     Configure,
     Done,
@@ -123,7 +123,7 @@ async def _watch(host: Host, asked: Watch) -> Message:
     return PeerAnswer(made.session_id, made.answer)
 
 
-async def _check(host: Host, asked: Check) -> Message:
+async def _check(host: Host, asked: CheckPeer) -> Message:
     await host.live.check(asked.session_id, asked.role)
     return Done()
 
@@ -174,7 +174,7 @@ VERBS: Final[dict[type[Message], Callable[[Host, Any], Awaitable[Message]]]] = {
     SetPolicy: _set_policy,
     Publish: _publish,
     Watch: _watch,
-    Check: _check,
+    CheckPeer: _check,
     Trickle: _trickle,
     ClosePeer: _close_peer,
     TakeThumbnail: _take_thumbnail,

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from mien.media.thumbnail import Thumbnail
+from mien.media.thumbnail import ThumbnailMaker
 from mien.vision.types import TreatedFrame
 
 
@@ -21,11 +21,11 @@ def decoded(jpeg):
 
 
 def test_before_the_first_frame_there_is_none():
-    assert Thumbnail().latest() is None
+    assert ThumbnailMaker().latest() is None
 
 
 def test_it_is_a_small_jpeg_of_the_frame():
-    thumbnail, frame = Thumbnail(), treated()
+    thumbnail, frame = ThumbnailMaker(), treated()
     thumbnail.put(frame)
     jpeg = thumbnail.latest()
     small = cv2.resize(frame.image, (320, 180), interpolation=cv2.INTER_AREA)
@@ -35,13 +35,13 @@ def test_it_is_a_small_jpeg_of_the_frame():
 
 
 def test_a_small_picture_stays_as_it_is():
-    thumbnail = Thumbnail()
+    thumbnail = ThumbnailMaker()
     thumbnail.put(treated((160, 90)))
     assert decoded(thumbnail.latest()).shape == (90, 160, 3)
 
 
 def test_a_newer_one_is_made_only_after_a_while():
-    thumbnail = Thumbnail(every_s=0.1)
+    thumbnail = ThumbnailMaker(every_s=0.1)
     thumbnail.put(treated(colour=(250, 0, 0)))
     first = thumbnail.latest()
     thumbnail.put(treated(colour=(0, 0, 250)))
@@ -51,7 +51,7 @@ def test_a_newer_one_is_made_only_after_a_while():
 
 
 def test_what_is_forgotten_is_gone_at_once_and_the_next_frame_comes_without_a_wait():
-    thumbnail = Thumbnail(every_s=60.0)
+    thumbnail = ThumbnailMaker(every_s=60.0)
     thumbnail.put(treated(colour=(250, 0, 0)))
     assert thumbnail.latest()
     thumbnail.forget()
@@ -61,7 +61,7 @@ def test_what_is_forgotten_is_gone_at_once_and_the_next_frame_comes_without_a_wa
 
 
 def test_a_camera_picture_is_refused():
-    thumbnail = Thumbnail()
+    thumbnail = ThumbnailMaker()
     with pytest.raises(TypeError, match="only a TreatedFrame"):
         thumbnail.put(astronaut())
     assert thumbnail.latest() is None

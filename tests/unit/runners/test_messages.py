@@ -287,7 +287,7 @@ def test_a_report_that_lies_is_refused(path, value):
         pytest.param(b"thumbnail", b'{"body": "eA=="}', b"", id="body among the fields"),
         pytest.param(b"failed", b'{"code": "live", "text": "\\u001b[31m"}', b"", id="a text for terminals"),
         pytest.param(b"photos_read", b'{"findings": [[{"code": "no such"}]]}', b"x", id="no such finding"),
-        pytest.param(b"check", b'{"session_id": "a", "role": "admin"}', b"", id="no such role"),
+        pytest.param(b"check_peer", b'{"session_id": "a", "role": "admin"}', b"", id="no such role"),
         pytest.param(b"treat", b'{"at": NaN}', b"", id="no time"),
         pytest.param(b"done", b"[]", b"", id="a list"),
         pytest.param(b"done", b"", b"", id="nothing"),

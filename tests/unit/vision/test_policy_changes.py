@@ -36,7 +36,7 @@ POLICIES = {
     "show bob, swap the chosen one": Policy(people={"bob": Show()}, primary=SWAP),
 }
 # Every good frame is a look, so that what a clearance says depends on the frames since the last doubt alone.
-RULES = ClearanceRules(looks=2, spacing_s=0.0, renew_s=0.0, min_sharpness=0, max_leap=1.0)
+RULES = ClearanceRules(samples=2, spacing_s=0.0, renew_s=0.0, min_sharpness=0, max_leap=1.0)
 
 
 class NoLabel(Label):

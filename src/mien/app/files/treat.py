@@ -44,7 +44,7 @@ class MakePipeline(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class FileLimits:
     """What a hostile or huge file may not exceed."""
 
     image_pixels: int = DEFAULT_IMAGE_PIXELS
@@ -52,7 +52,7 @@ class Limits:
     seconds: float | None = None
 
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS = FileLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def treat_file(
     *,
     overwrite: bool = False,
     progress: Callable[[Progress], None] | None = None,
-    limits: Limits = DEFAULT_LIMITS,
+    limits: FileLimits = DEFAULT_LIMITS,
 ) -> TreatReport:
     """Treat the picture or video `source` and write the result to `target`, whole or not at all.
 
@@ -159,7 +159,7 @@ def check_files(source: Path, target: Path, *, overwrite: bool) -> Literal["imag
 
 
 def _treat_frame(
-    source: Path, target: Path, make_pipeline: MakePipeline, *, overwrite: bool, limits: Limits
+    source: Path, target: Path, make_pipeline: MakePipeline, *, overwrite: bool, limits: FileLimits
 ) -> TreatReport:
     started = time.monotonic()
     picture = read_picture(source, max_pixels=limits.image_pixels)
@@ -212,7 +212,7 @@ def _treat_video(
     *,
     overwrite: bool,
     progress: Callable[[Progress], None],
-    limits: Limits,
+    limits: FileLimits,
 ) -> TreatReport:
     started = time.monotonic()
     with VideoReader(source, max_pixels=limits.frame_pixels, max_seconds=limits.seconds) as reader:

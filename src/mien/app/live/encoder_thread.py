@@ -28,7 +28,7 @@ _SMOOTHING: Final = 0.05
 
 
 class Tap(Protocol):
-    """Somebody else who wants to see what viewers see, such as `Thumbnail`. Both methods return at once."""
+    """Somebody else who wants to see what viewers see, such as `ThumbnailMaker`. Both methods return at once."""
 
     def put(self, treated: TreatedFrame) -> None:
         """Take the frame that is shown now; an older one that still waits is of no interest."""

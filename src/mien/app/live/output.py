@@ -28,7 +28,7 @@ from mien.media.codecs.encoded import EncodedAudio, EncodedFrame, VideoCodec
 from mien.media.codecs.encoder import bit_rate_of
 from mien.media.codecs.layers import LAYERS
 from mien.media.recording.recorder import Recorder, recover
-from mien.media.thumbnail import Thumbnail
+from mien.media.thumbnail import ThumbnailMaker
 from mien.media.webrtc.egress.fan_out import FanOut, Viewer
 from mien.media.webrtc.egress.whip_client import WhipPush
 from mien.media.webrtc.peer import IceServer
@@ -62,7 +62,7 @@ class LiveOutput:
         self._watched: frozenset[int] = frozenset()
         self._recorder: Recorder | None = None
         self._pushes: dict[str, tuple[WhipPush, asyncio.Task[None]]] = {}
-        self._thumbnail = Thumbnail()
+        self._thumbnail = ThumbnailMaker()
         self._seats: Seats[Viewer] = Seats(limits.max_viewers)
         self._fan_out = FanOut(set_audience=self._watch)
         self.encoder = EncoderThread(

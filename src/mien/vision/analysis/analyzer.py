@@ -113,7 +113,7 @@ class FaceAnalyzer:
         try:
             analysis = self._analyse(image, at, self._amender(waiting))
         except Exception:
-            self._lose_sight()
+            self._distrust()
             raise
         finally:
             self._last_at = at
@@ -137,7 +137,7 @@ class FaceAnalyzer:
             What that tells about the frames that wait.
         """
         amender = self._amender(waiting)
-        self._look_back(amender)
+        self._finish_search(amender)
         self._search.restart()
         return tuple(amender.amendments)
 
@@ -152,7 +152,7 @@ class FaceAnalyzer:
         with self._span("cut"):
             scene = self._search.watch(image, at=at, last_at=self._last_at)
         if scene.is_new:
-            self._look_back(amender)
+            self._finish_search(amender)
             self._begin_scene(at)
             amender.scene_since = at
         tracks = self._follow(image, at, scene, amender)
@@ -208,7 +208,7 @@ class FaceAnalyzer:
         if self._primary is not None:
             self._primary.forget_tracks()
 
-    def _look_back(self, amender: Amender) -> None:
+    def _finish_search(self, amender: Amender) -> None:
         """Search what was not searched in the last frame of a scene: no later frame will tell who entered."""
         if not amender.frames:
             return
@@ -223,7 +223,7 @@ class FaceAnalyzer:
             if not any(_holds(face.swept_box_xyxy, seen.box_xyxy) for face in analysis.faces):
                 amender.trace(TracedFace(image, seen.box_xyxy, roll_of(seen)), range(len(amender.frames)))
 
-    def _lose_sight(self) -> None:
+    def _distrust(self) -> None:
         """Trust nothing that a frame half seen may have changed.
 
         A face begun in it would not be new in the next frame, nor a doubt that came up in it.

@@ -30,7 +30,7 @@ class ContinuityRules(Protocol):
         ...
 
     @property
-    def same_picture(self) -> float:
+    def same_appearance(self) -> float:
         """Least likeness of two appearances of one face, one frame apart."""
         ...
 
@@ -64,7 +64,7 @@ class Continuity:
     def watch(self, appearance: Appearance, rules: ContinuityRules) -> None:
         """Compare the face's picture with the last frame's: another face in the same place startles."""
         last, self._appearance = self._appearance, appearance
-        self._appearance_changed = last is None or float(np.vdot(last, appearance)) < rules.same_picture
+        self._appearance_changed = last is None or float(np.vdot(last, appearance)) < rules.same_appearance
 
     @property
     def appearance_changed(self) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.vision.analysis.landmarks import roi_of_detection
-from mien.vision.analysis.redetection import Check, roll_of
+from mien.vision.analysis.redetection import FaceCheck, roll_of
 from mien.vision.analysis.tracker import MESH_SCORE, FaceTrack, iou, lies_on
 from mien.vision.mesh.alignment import five_landmarks
 from mien.vision.ports import Landmarker
@@ -94,7 +94,9 @@ class CandidateReview:
         from_px: Candidates smaller than this are believed.
     """
 
-    def __init__(self, checks: Sequence[Check], mesh: Check | None = None, *, from_px: float = DOUBTED_FROM_PX) -> None:
+    def __init__(
+        self, checks: Sequence[FaceCheck], mesh: FaceCheck | None = None, *, from_px: float = DOUBTED_FROM_PX
+    ) -> None:
         self._checks, self._mesh, self._from_px = checks, mesh, from_px
         self._doubts: dict[int, _Doubt] = {}
         self._confirmed: set[int] = set()
@@ -202,7 +204,7 @@ class CandidateReview:
         return any(self._weight(self._checks[0], image, box, roll + turn)[0] >= ENOUGH for turn in TURNS)
 
     @staticmethod
-    def _weight(check: Check, image: Image, box: Box, roll: float) -> tuple[int, Detection | None]:
+    def _weight(check: FaceCheck, image: Image, box: Box, roll: float) -> tuple[int, Detection | None]:
         seen = check(image, box, roll, threshold=FAINT)
         return (0 if seen is None else ENOUGH if seen.score >= CLEAR else 1), seen
 

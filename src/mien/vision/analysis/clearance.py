@@ -1,7 +1,7 @@
 """Clearance: the evidence by which a face track earns the right to a treatment of its own.
 
-A track starts as a stranger. It is cleared by unanimous looks, spaced in time and of good quality, whose mean is
-alike enough. It keeps its clearance while further looks agree, and loses it at once on doubt. Only cleared tracks
+A track starts as a stranger. It is cleared by unanimous samples, spaced in time and of good quality, whose mean is
+alike enough. It keeps its clearance while further samples agree, and loses it at once on doubt. Only cleared tracks
 have an identity, so a stranger's treatment is what doubt gets.
 """
 
@@ -16,7 +16,7 @@ from mien.vision.analysis.landmarks import box_of_mesh, eye_distance, gape_of_me
 from mien.vision.types import Embedding, FaceQuality, Image, Mesh
 
 _REMEMBERED = 6
-"""So many looks that kept a clearance are compared with the next ones."""
+"""So many samples that kept a clearance are compared with the next ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,31 +24,31 @@ class ClearanceRules:
     """What it takes to be recognised.
 
     Attributes:
-        similarity: Smallest mean cosine of the looks to the enrolled person, where one person is enrolled.
+        similarity: Smallest mean cosine of the samples to the enrolled person, where one person is enrolled.
         per_tenfold: By how much it rises with each tenfold of enrolled people: every one of them is a chance to err.
-        slack: How far below that mean a single look may lie.
-        lopsided: By how much more alike a lopsided look must be to clear somebody: some pairs of people look more
+        slack: How far below that mean a single sample may lie.
+        lopsided: By how much more alike a lopsided sample must be to clear somebody: some pairs of people look more
             alike turned or shouting than ahead.
         margin: Smallest lead over the runner-up.
-        looks: How many agreeing looks in a row.
-        spacing_s: Least time between two looks that count.
+        samples: How many agreeing samples in a row.
+        spacing_s: Least time between two samples that count.
         renew_s: A cleared track is looked at again after this long.
-        keep: Smallest cosine of a look that confirms a clearance; a good look below it ends the clearance.
-        refute: A fair or lopsided look below this ends the clearance; one between this and `keep` says nothing alone.
-        keep_own: A lopsided look keeps the clearance too where it is so alike to one of the last looks that kept it.
-        expire_s: Without a look that keeps it for this long, clearance ends.
-        carry_s: It also ends after this long without a look of `keep` at the enrolled person.
-        min_eye_px: Least distance between the eyes of a good look.
-        max_yaw: Largest `yaw_of_mesh` of a good look.
-        max_gape: Widest `gape_of_mesh` of a good look.
-        fair_eye_px: The same for a fair look.
-        fair_yaw: The same for a fair look.
+        keep: Smallest cosine of a sample that confirms a clearance; a good sample below it ends the clearance.
+        refute: A fair or lopsided sample below this ends the clearance; one between this and `keep` says nothing alone.
+        keep_own: A lopsided sample keeps the clearance too where it is so alike to one of the last that kept it.
+        expire_s: Without a sample that keeps it for this long, clearance ends.
+        carry_s: It also ends after this long without a sample of `keep` at the enrolled person.
+        min_eye_px: Least distance between the eyes of a good sample.
+        max_yaw: Largest `yaw_of_mesh` of a good sample.
+        max_gape: Widest `gape_of_mesh` of a good sample.
+        fair_eye_px: The same for a fair sample.
+        fair_yaw: The same for a fair sample.
         min_sharpness: Least variance of the Laplacian of the face, at 64 px.
-        min_mesh_score: Least mesh score of a look; below `keep_mesh_score` clearance ends.
+        min_mesh_score: Least mesh score of a sample; below `keep_mesh_score` clearance ends.
         keep_mesh_score: See above.
         max_leap: Farthest a face may move from frame to frame, and most it may grow or shrink, as a share of its size.
         max_gap_s: Longest time between two frames of a cleared face.
-        same_picture: Least likeness of two appearances of a cleared face, a frame apart; below it, it is looked at anew
+        same_appearance: Least likeness of two appearances of a cleared face, one frame apart; below it, a sample is due
             at once. Of 14,878 pairs of people none reaches 0.909; most talking heads fall below in 1 to 3 % of frames.
     """
 
@@ -57,7 +57,7 @@ class ClearanceRules:
     slack: float = 0.01
     lopsided: float = 0.005
     margin: float = 0.015
-    looks: int = 4
+    samples: int = 4
     spacing_s: float = 0.2
     renew_s: float = 0.4
     keep: float = 0.94
@@ -75,7 +75,7 @@ class ClearanceRules:
     keep_mesh_score: float = 0.5
     max_leap: float = 0.35
     max_gap_s: float = 0.25
-    same_picture: float = 0.92
+    same_appearance: float = 0.92
 
     def wanted(self, enrolled: int) -> float:
         """Return the mean cosine that clears somebody among `enrolled` people.
@@ -87,8 +87,8 @@ class ClearanceRules:
         return self.similarity + self.per_tenfold * float(np.log10(max(enrolled, 1)))
 
 
-STILL = ClearanceRules(similarity=0.965, slack=0.0, margin=0.02, looks=1, spacing_s=0.0)
-"""A still gives one look only, so the look must be better."""
+STILL = ClearanceRules(similarity=0.965, slack=0.0, margin=0.02, samples=1, spacing_s=0.0)
+"""A still gives one sample only, so the sample must be better."""
 
 
 @dataclass(slots=True)
@@ -100,7 +100,7 @@ class Clearance(Continuity):
     _likeness: list[float] = field(default_factory=list)
     _unanimous: list[float] = field(default_factory=list)
     _kept_by: list[Embedding] = field(default_factory=list)
-    _last_look: float = field(default=-1e9)
+    _last_sample: float = field(default=-1e9)
     _last_agreement: float = field(default=-1e9)
     _last_kept: float = field(default=-1e9)
 
@@ -109,97 +109,97 @@ class Clearance(Continuity):
         """The person for whom the evidence speaks, cleared or not."""
         return self._candidate
 
-    def wants_look(self, sight: FaceQuality, at: float, rules: ClearanceRules) -> bool:
-        """Tell whether a look is due and this frame good enough for it.
+    def wants_sample(self, quality: FaceQuality, at: float, rules: ClearanceRules) -> bool:
+        """Tell whether a sample is due and this frame good enough for it.
 
-        After a sudden change of the face's picture a look is due however poor the frame, and only a look that confirms
-        the clearance keeps it.
+        After a sudden change of the appearance a sample is due however poor the frame, and only one that confirms the
+        clearance keeps it.
         """
         if self.identity is None:
-            wanted = FaceQuality.LOPSIDED if rules.looks > 1 else FaceQuality.GOOD
-            return sight >= wanted and at - self._last_look >= rules.spacing_s
+            wanted = FaceQuality.LOPSIDED if rules.samples > 1 else FaceQuality.GOOD
+            return quality >= wanted and at - self._last_sample >= rules.spacing_s
         if self._appearance_changed:
             return True
-        return sight >= FaceQuality.FAIR and at - self._last_look >= rules.renew_s
+        return quality >= FaceQuality.FAIR and at - self._last_sample >= rules.renew_s
 
     def weigh(
         self,
         match: Match | None,
-        sight: FaceQuality,
+        quality: FaceQuality,
         at: float,
         rules: ClearanceRules,
         *,
         enrolled: int,
         embedding: Embedding | None = None,
     ) -> None:
-        """Take the result of one look.
+        """Take the result of one sample.
 
         Args:
             match: Whom the face resembles most.
-            sight: How well the frame shows it; a poor look is doubt.
+            quality: How well the frame shows it; a poor sample is doubt.
             at: When, in seconds.
             rules: What it takes.
             enrolled: How many people it was compared with.
-            embedding: The look itself, to compare later looks of this face track with; None compares none.
+            embedding: The sample itself, to compare later samples of this face track with; None compares none.
         """
         if match is None:
             self.revoke()
         elif self.identity is None:
-            self._add_up(match, sight, at, rules, enrolled, embedding)
-        elif not self._confirms(match, sight, at, rules, embedding):
+            self._add_up(match, quality, at, rules, enrolled, embedding)
+        elif not self._confirms(match, quality, at, rules, embedding):
             self.revoke()
-        self._last_look = at
+        self._last_sample = at
 
     def _add_up(
         self,
         match: Match,
-        sight: FaceQuality,
+        quality: FaceQuality,
         at: float,
         rules: ClearanceRules,
         enrolled: int,
         embedding: Embedding | None,
     ) -> None:
-        """Add one look to the evidence, or forget it all where it disagrees.
+        """Add one sample to the evidence, or forget it all where it disagrees.
 
-        A lopsided look counts for less than its cosine. One that disagrees leaves the good ones, unless it speaks for
+        A lopsided sample counts for less than its cosine. One that disagrees leaves the good ones, unless it speaks for
         somebody else: turned faces and grimaces are less alike to a calm photo.
         """
         wanted = rules.wanted(enrolled)
-        likeness = match.similarity - (rules.lopsided if sight is FaceQuality.LOPSIDED else 0.0)
+        likeness = match.similarity - (rules.lopsided if quality is FaceQuality.LOPSIDED else 0.0)
         alike = likeness >= wanted - rules.slack and match.margin >= rules.margin
         same = self._candidate in {None, match.identity}
-        if sight is FaceQuality.LOPSIDED and not alike and match.similarity >= rules.refute and same:
+        if quality is FaceQuality.LOPSIDED and not alike and match.similarity >= rules.refute and same:
             self._unanimous.clear()
             return
-        if sight < FaceQuality.LOPSIDED or not alike or not same:
+        if quality < FaceQuality.LOPSIDED or not alike or not same:
             self.revoke()
             return
         self._candidate = match.identity
         self._unanimous.append(likeness)
-        if sight is FaceQuality.GOOD:
+        if quality is FaceQuality.GOOD:
             self._likeness.append(likeness)
-        # The mean of all looks, not of the last few: who tries for long gets no more chances than who is brief.
+        # The mean of all samples, not of the last few: who tries for long gets no more chances than who is brief.
         for evidence in (self._likeness, self._unanimous):
-            if len(evidence) >= rules.looks and float(np.mean(evidence)) >= wanted:
+            if len(evidence) >= rules.samples and float(np.mean(evidence)) >= wanted:
                 self.identity = match.identity
         self._last_agreement = self._last_kept = at
         self._remember(embedding)
 
     def _confirms(
-        self, match: Match, sight: FaceQuality, at: float, rules: ClearanceRules, embedding: Embedding | None
+        self, match: Match, quality: FaceQuality, at: float, rules: ClearanceRules, embedding: Embedding | None
     ) -> bool:
-        """Tell whether a look at a cleared face leaves no doubt, and let it renew the clearance if it confirms it.
+        """Tell whether a sample at a cleared face leaves no doubt, and let it renew the clearance if it confirms it.
 
         Looks of this very face track are compared too, since a grimace is more alike to the last moment's than to a
         photo. They only keep what the enrolled person's photo has cleared, for `carry_s`, and are forgotten with it.
         """
-        if match.identity != self.identity or sight is FaceQuality.POOR:
+        if match.identity != self.identity or quality is FaceQuality.POOR:
             return False
         if match.similarity >= rules.keep:
             self._last_agreement = self._last_kept = at
-        elif sight is FaceQuality.GOOD or match.similarity < rules.refute:
+        elif quality is FaceQuality.GOOD or match.similarity < rules.refute:
             return False
-        elif sight is FaceQuality.LOPSIDED and self._is_like_before(embedding, rules):
+        elif quality is FaceQuality.LOPSIDED and self._is_like_before(embedding, rules):
             self._last_agreement = at
         else:
             return not self._appearance_changed

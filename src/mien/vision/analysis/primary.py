@@ -28,9 +28,9 @@ class PrimaryRules:
         patience_s: For so long a larger face that cannot be known yet holds back a smaller one that can.
         near_largest: A face that is to be chosen stays so while it has this share of the largest one's area.
         at_once: Cosine from which one embedding tells the chosen person.
-        same: Mean cosine of the last `looks` embeddings of a face track from which they tell the chosen person; and
+        same: Mean cosine of the last `samples` embeddings of a face track from which they tell the chosen person; and
             least cosine of the wearer's where something happened that could have exchanged the face.
-        looks: See above.
+        samples: See above.
         keep: Least cosine of the wearer's embedding while another face crosses, and of one that is learnt.
         refute: Least cosine of the wearer's embedding where nothing did; people who pull faces fall below `keep`.
         novel: The wearer's embeddings below this cosine are learnt: another pose, another light.
@@ -41,7 +41,7 @@ class PrimaryRules:
         renew_s: The wearer's face is compared again after this long.
         max_leap: Farthest a face may move from frame to frame, and most it may grow or shrink, as a share of its size.
         max_gap_s: Longest time between two frames of a face that needs no new comparison.
-        same_picture: Least likeness of two appearances of one face, one frame apart.
+        same_appearance: Least likeness of two appearances of one face, one frame apart.
     """
 
     steady_frames: int = 4
@@ -49,7 +49,7 @@ class PrimaryRules:
     near_largest: float = 0.8
     at_once: float = 0.97
     same: float = 0.96
-    looks: int = 3
+    samples: int = 3
     keep: float = 0.94
     refute: float = 0.9
     novel: float = 0.985
@@ -60,7 +60,7 @@ class PrimaryRules:
     renew_s: float = 1.0
     max_leap: float = 0.35
     max_gap_s: float = 0.25
-    same_picture: float = 0.92
+    same_appearance: float = 0.92
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +193,7 @@ class PrimaryFace:
         if trace.since is None or not follows or trace.appearance_changed:
             trace.break_off(at)
 
-    def _sight(self, image: Image, track: FaceTrack) -> FaceQuality:
+    def _quality_of(self, image: Image, track: FaceTrack) -> FaceQuality:
         if track.mesh is None or self._traces[track.id].since is None:
             return FaceQuality.POOR
         return face_quality_of(image, track.mesh, track.mesh_score, self._quality_rules)
@@ -203,7 +203,7 @@ class PrimaryFace:
         trace, embedding = self._traces[track.id], self._embed(image, _mesh_of(track))
         trace.embedded_at, trace.embedded = at, trace.embedded + 1
         alike = person.likeness(embedding)
-        trace.likeness = [*trace.likeness, alike][-self._rules.looks :]
+        trace.likeness = [*trace.likeness, alike][-self._rules.samples :]
         return alike, embedding
 
     # --- choosing --------------------------------------------------------------------------------------------
@@ -230,7 +230,7 @@ class PrimaryFace:
 
     def _to_be_chosen(self, image: Image, largest_first: Sequence[FaceTrack], at: float) -> FaceTrack | None:
         """Return the largest face that is shown well enough, or None while a larger one may soon be."""
-        fit = [track for track in largest_first if self._sight(image, track) >= FaceQuality.FAIR]
+        fit = [track for track in largest_first if self._quality_of(image, track) >= FaceQuality.FAIR]
         if not fit:
             self._held_back_since = None
             return None
@@ -258,8 +258,8 @@ class PrimaryFace:
         due_s = rules.spacing_s / 2 if crossing else self._renew_s(trace)
         if not broken and at - trace.embedded_at < due_s:
             return False
-        sight = self._sight(image, track)
-        if sight is FaceQuality.POOR:
+        quality = self._quality_of(image, track)
+        if quality is FaceQuality.POOR:
             if broken or (crossing and at - trace.embedded_at >= rules.spacing_s):
                 self._wearer = None  # perhaps another face, and nobody can be told by it
             return False
@@ -276,7 +276,7 @@ class PrimaryFace:
     def _renew_s(self, trace: _Trace) -> float:
         """Return when the wearer is to be compared again: soon while little is known, or after a doubtful result."""
         person, rules = self.person, self._rules
-        is_new = person is not None and len(person.learnt) < rules.looks and trace.embedded < rules.patient_after
+        is_new = person is not None and len(person.learnt) < rules.samples and trace.embedded < rules.patient_after
         in_doubt = bool(trace.likeness) and trace.likeness[-1] < rules.keep
         return rules.spacing_s if is_new or in_doubt else rules.renew_s
 
@@ -287,11 +287,11 @@ class PrimaryFace:
         if self.person is None:
             return
         for track in sorted(tracks, key=lambda track: self._traces[track.id].embedded_at):
-            if not self._is_due(track, at) or self._sight(image, track) is FaceQuality.POOR:
+            if not self._is_due(track, at) or self._quality_of(image, track) is FaceQuality.POOR:
                 continue
             alike, _embedding = self._likeness(image, track, self.person, at)
             recent = self._traces[track.id].likeness
-            settled = len(recent) >= self._rules.looks and float(np.mean(recent)) >= self._rules.same
+            settled = len(recent) >= self._rules.samples and float(np.mean(recent)) >= self._rules.same
             if alike >= self._rules.at_once or (settled and not track.doubtful):
                 self._wearer = track.id
             return

@@ -110,9 +110,9 @@ class Recognition:
         quality = None
         clearance.watch(appearance_of(image, mesh), rules)
         is_time = at - self._embedded_at >= self._spacing_s
-        if is_time and clearance.wants_look(FaceQuality.GOOD, at, rules):  # is one due at all? sharpness costs time
+        if is_time and clearance.wants_sample(FaceQuality.GOOD, at, rules):  # is one due at all? sharpness costs time
             quality = face_quality_of(image, mesh, track.mesh_score, rules)
-            if clearance.wants_look(quality, at, rules):
+            if clearance.wants_sample(quality, at, rules):
                 self._embedded_at = at
                 vector = embed(image, mesh)
                 clearance.weigh(gallery.match(vector), quality, at, rules, enrolled=len(gallery), embedding=vector)

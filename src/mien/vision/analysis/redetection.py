@@ -21,7 +21,7 @@ ALIKE = 1.8
 """A face so many times larger or smaller than expected is another one."""
 
 
-class Check(Protocol):
+class FaceCheck(Protocol):
     """Looks for a face at a place where one is suspected: a `RoiRedetector`, a `MeshCheck`, or a test's own."""
 
     def __call__(self, image: Image, box_xyxy: Box, roll: float, *, threshold: float) -> Detection | None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mien.vision.analysis.detector import MULTIPLE, SURE, SUSPECT, suppress
 from mien.vision.analysis.newcomers import STIR, Newcomers
-from mien.vision.analysis.redetection import Check, roll_of
+from mien.vision.analysis.redetection import FaceCheck, roll_of
 from mien.vision.analysis.tracker import ASKEW, SAME_FACE_TWICE, iou, turned_by
 from mien.vision.ports import Detector
 from mien.vision.types import Box, Detection, Image
@@ -283,11 +283,11 @@ class TiledDetector:
     def __init__(
         self,
         detector: Detector,
-        redetect: Check | None = None,
+        redetect: FaceCheck | None = None,
         keen: Detector | None = None,
         *,
-        checks: Sequence[tuple[Check, float]] = (),
-        apart: Sequence[Check] = (),
+        checks: Sequence[tuple[FaceCheck, float]] = (),
+        apart: Sequence[FaceCheck] = (),
         suspect: float = SUSPECT,
         sure: float = SURE,
     ) -> None:

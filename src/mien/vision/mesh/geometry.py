@@ -28,7 +28,7 @@ _FIRM: Final = 1.6
 """How much sooner than brows and lids bones take on the persona's build, as an exponent; see `_weights`."""
 _LIPS: Final = 0.6
 """Lips take on less than brows: their rest position is the one we know least, and what they say must stay readable."""
-_LIVELY_REACH: Final = 0.06
+_LIVELY_RADIUS: Final = 0.06
 """How far from brows, lids and lips they still count for more than the bones, as a share of the texture's side."""
 
 
@@ -147,7 +147,7 @@ def _weights(amount: float) -> Vertices:
         (np.concatenate([LIPS, MOUTH]), _LIPS * amount),
     ):
         away = np.linalg.norm(UV[:LANDMARKS, None] - UV[lively], axis=2).min(axis=1)
-        near = np.clip(1 - away / _LIVELY_REACH, 0, 1)
+        near = np.clip(1 - away / _LIVELY_RADIUS, 0, 1)
         weights += near * near * (3 - 2 * near) * (wanted - weights)
     return weights[:, None].astype(np.float32)
 

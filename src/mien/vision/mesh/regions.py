@@ -44,7 +44,7 @@ def depth_inside(matte: Matte) -> NDArray[np.float32]:
     return distance / np.float32(len(matte))
 
 
-def reach_outside(matte: Matte) -> NDArray[np.float32]:
+def distance_outside(matte: Matte) -> NDArray[np.float32]:
     """Return how far each pixel lies outside the matte, as a share of the texture's side."""
     return depth_inside(1 - matte)
 
@@ -66,22 +66,22 @@ def soften(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
 
 
 def spread_out(
-    texture: Image, known: Matte, reaches: tuple[float, ...]
+    texture: Image, known: Matte, radii: tuple[float, ...]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Let what is known of a texture flow over the rest.
 
     Args:
         texture: (S, S, 3) RGB.
         known: (S, S) how well each place of it is known, 0 to 1.
-        reaches: How far it flows, as shares of the side: what a nearer one fills, a farther one leaves alone.
+        radii: How far it flows, as shares of the side: what a nearer one fills, a farther one leaves alone.
 
     Returns:
         (S, S, 3) RGB, and (S, S, 1) how surely, 0 to 1.
     """
     painted, sure = np.zeros(texture.shape, np.float32), np.zeros((*known.shape, 1), np.float32)
-    for reach in reaches:
-        weight = soften(known, reach)[..., None]
-        near = soften(texture * known[..., None], reach) / np.maximum(weight, 1e-4)
+    for radius in radii:
+        weight = soften(known, radius)[..., None]
+        near = soften(texture * known[..., None], radius) / np.maximum(weight, 1e-4)
         share = (1 - sure) * ramp(weight, 0.02, 0.2)
         painted += share * near
         sure += share
@@ -111,21 +111,21 @@ def inner(side: int) -> Matte:
 def openings(side: int) -> Matte:
     """Return the eyes with the edges of their lids, which stay live; `render_texture` opens the mouth."""
     eyes = np.maximum(ring(EYE_LEFT, side), ring(EYE_RIGHT, side))
-    return _lasting(ramp(reach_outside(eyes), 0.012, 0.002))
+    return _lasting(ramp(distance_outside(eyes), 0.012, 0.002))
 
 
 @cache
 def eye_surroundings(side: int) -> Matte:
     """Return the eyes and as much around them as large spectacles hide."""
     eyes = np.maximum(ring(EYE_LEFT, side), ring(EYE_RIGHT, side))
-    return _lasting(ramp(reach_outside(eyes), 0.11, 0.09))
+    return _lasting(ramp(distance_outside(eyes), 0.11, 0.09))
 
 
 @cache
 def expressive(side: int) -> Matte:
     """Return the surroundings of eyes and mouth, whose look changes as the face moves."""
     both = np.maximum(np.maximum(ring(EYE_LEFT, side), ring(EYE_RIGHT, side)), ring(LIPS, side))
-    return _lasting(soften(ramp(reach_outside(both), 0.05, 0.03), 0.02))
+    return _lasting(soften(ramp(distance_outside(both), 0.05, 0.03), 0.02))
 
 
 @cache
@@ -141,7 +141,7 @@ def brows(side: int) -> Matte:
     both = np.maximum(
         *(polygon(np.asarray(cv2.convexHull(UV[brow])[:, 0], np.float32), side) for brow in (BROW_LEFT, BROW_RIGHT))
     )
-    return _lasting(soften(ramp(reach_outside(both), 0.022, 0.006), 0.004))
+    return _lasting(soften(ramp(distance_outside(both), 0.022, 0.006), 0.004))
 
 
 @cache

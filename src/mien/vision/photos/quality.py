@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mien.errors import PhotoFinding
 from mien.vision.mesh.geometry import bounds, head_axes, mesh_size, turned_away, vertex_normals
-from mien.vision.mesh.regions import brows, forehead, inner, openings, oval, polygon, ramp, reach_outside, ring
+from mien.vision.mesh.regions import brows, distance_outside, forehead, inner, openings, oval, polygon, ramp, ring
 from mien.vision.mesh.texture_map import flatten, unwrap
 from mien.vision.mesh.topology import EYE_LEFT, EYE_RIGHT, MOUTH, UV, Indices, lid_pairs
 from mien.vision.swap.occlusion import FINE_SIDE
@@ -247,7 +247,7 @@ def _rows() -> NDArray[np.float32]:
 @cache
 def _spectacles() -> Matte:
     """Return where frames are seen that nothing else covers: over the bridge of the nose and below the eyes."""
-    away = reach_outside(np.maximum(ring(EYE_LEFT, FINE_SIDE), ring(EYE_RIGHT, FINE_SIDE)))
+    away = distance_outside(np.maximum(ring(EYE_LEFT, FINE_SIDE), ring(EYE_RIGHT, FINE_SIDE)))
     below = (away > 0.015) & (away < 0.11) & (_rows() > 0.03)
     bridge = polygon(UV[list(_BRIDGE)], FINE_SIDE)
     return _evenly(bridge, below.astype(np.float32))

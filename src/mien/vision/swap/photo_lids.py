@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.vision.mesh.regions import brows, ramp, reach_outside, ring, spread_out
+from mien.vision.mesh.regions import brows, distance_outside, ramp, ring, spread_out
 from mien.vision.mesh.topology import EYE_LEFT, EYE_RIGHT
 from mien.vision.types import Image, Matte
 
@@ -51,7 +51,7 @@ def read_lids(texture: Image) -> PhotoLids:
     """
     side = len(texture)
     half = np.arange(side) < side // 2
-    away = reach_outside(np.maximum(ring(EYE_LEFT, side), ring(EYE_RIGHT, side)))
+    away = distance_outside(np.maximum(ring(EYE_LEFT, side), ring(EYE_RIGHT, side)))
     painted = ramp(away, *_PAINTED[::-1])
     known = ramp(away, *_KNOWN) * ramp(away, *_NEAR) * (1 - brows(side))
     shut, sure = spread_out(texture, known, (0.02, 0.05, 0.12))

@@ -36,7 +36,7 @@ def render_texture(
     texture: Image,
     matte: Matte,
     *,
-    look: Callable[[Image], None] | None = None,
+    draw_eyes: Callable[[Image], None] | None = None,
     finish: Callable[[Image], Image] | None = None,
     eye_tone: float = 0.0,
 ) -> tuple[Image, Matte]:
@@ -50,7 +50,7 @@ def render_texture(
         opacity: (468,) 0 to 1 at each landmark.
         texture: (S, S, 3) RGB.
         matte: (S, S) 0 to 1.
-        look: Draws eyes into the drawn face.
+        draw_eyes: Draws eyes into the drawn face.
         finish: Works on the drawn face before it is blended in.
         eye_tone: How much of the texture's light and shade around the eyes the open, live eyes take on, 0 to 1.
     """
@@ -61,8 +61,8 @@ def render_texture(
     open_ = np.clip(2 * cv2.blur(open_, (3, 3)) - 1, 0, 1)  # the rasteriser draws hard edges
     textured = cv2.remap(_with_matte(texture, matte), u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     face = np.asarray(cv2.cvtColor(textured, cv2.COLOR_RGBA2RGB), np.uint8)
-    if look is not None:
-        look(face)
+    if draw_eyes is not None:
+        draw_eyes(face)
     if finish is not None:
         face = finish(face)
     if eye_tone > 0:

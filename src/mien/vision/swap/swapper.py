@@ -32,7 +32,7 @@ from mien.vision.swap.restore import DetailMatch
 from mien.vision.swap.stabiliser import LandmarkStabiliser
 from mien.vision.types import Image, Matte, Mesh, Net, check_image
 
-__all__ = ["Limits", "MeshSwapper", "Persona", "persona_from_photo"]
+__all__ = ["MeshSwapper", "Persona", "SwapLimits", "persona_from_photo"]
 
 _ANALYSIS_PX: Final = 80
 """How much longer than a texture the picture's longer side is from which it is peeled to judge light and cover."""
@@ -53,7 +53,7 @@ _WARP_STEP: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SwapLimits:
     """When a swap is refused; the face must then be hidden in another way.
 
     Attributes:
@@ -81,8 +81,8 @@ class Limits:
     return_margin: float = 0.1
 
 
-PHOTO_LIMITS: Final = Limits(max_turn=52.0)
-MASK_LIMITS: Final = Limits(max_turn=65.0, edge_on=(-0.25, 0.0))
+PHOTO_LIMITS: Final = SwapLimits(max_turn=52.0)
+MASK_LIMITS: Final = SwapLimits(max_turn=65.0, edge_on=(-0.25, 0.0))
 
 
 class MeshSwapper:
@@ -103,7 +103,7 @@ class MeshSwapper:
         *,
         shape: float = 0.7,
         fps: float = 30.0,
-        limits: Limits | None = None,
+        limits: SwapLimits | None = None,
         restorer: Callable[[], Restorer] = DetailMatch,
         occlusion: Net | None = None,
     ) -> None:
@@ -231,19 +231,19 @@ class MeshSwapper:
             return False
         under = roi if self._reshape is None else _reshaped(roi, source, target)
         finish = None if self._restore is None else partial(self._restore, live=under, mesh=target, dt=dt)
-        look = (
+        eyes = (
             None
             if gaze is None or self._persona.eyes is None or not gaze.sure.any()
-            else partial(self._look, live=under, mesh=target, texture=texture, gaze=gaze)
+            else partial(self._draw_eyes, live=under, mesh=target, texture=texture, gaze=gaze)
         )
         tone = self._eye_tone
         roi[...], alpha = render_texture(
-            under, target, opacity, texture, matte, look=look, finish=finish, eye_tone=tone
+            under, target, opacity, texture, matte, draw_eyes=eyes, finish=finish, eye_tone=tone
         )
         self._overlay = OverlayMask(area.slices, alpha, target)
         return True
 
-    def _look(self, face: Image, *, live: Image, mesh: Mesh, texture: Image, gaze: Gaze) -> None:
+    def _draw_eyes(self, face: Image, *, live: Image, mesh: Mesh, texture: Image, gaze: Gaze) -> None:
         """Draw the persona's eyes into its face, in the light around them."""
         if self._persona.eyes is not None:
             gains = (levels_around(texture).mean(axis=1) + 4) / self._plain_levels

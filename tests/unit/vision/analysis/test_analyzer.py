@@ -15,7 +15,7 @@ from support.two_patches import VECTORS, Place, Shot, TwoPatches
 
 FPS = 25
 ALICE, BOB = Place(120, 130, like="alice"), Place(340, 130, like="bob")
-RULES = ClearanceRules(looks=3, spacing_s=0.0, min_sharpness=0)
+RULES = ClearanceRules(samples=3, spacing_s=0.0, min_sharpness=0)
 
 
 def analyzer(world, *, mesh=True, **parts):

@@ -23,10 +23,10 @@ def unit(*values):
     return vector / np.linalg.norm(vector)
 
 
-def after(*looks, sight=GOOD, enrolled=1, clearance=None, start=0.0):
+def after(*looks, quality=GOOD, enrolled=1, clearance=None, start=0.0):
     clearance = clearance or Clearance()
     for i, look in enumerate(looks):
-        clearance.weigh(look, sight, start + 0.2 * i, RULES, enrolled=enrolled)
+        clearance.weigh(look, quality, start + 0.2 * i, RULES, enrolled=enrolled)
     return clearance
 
 
@@ -88,8 +88,8 @@ def test_among_more_enrolled_people_a_face_must_be_more_alike():
 
 
 def test_a_fair_look_clears_nobody():
-    assert after(*[ALICE] * 8, sight=FAIR).identity is None
-    assert not Clearance().wants_look(FAIR, 0.0, RULES)
+    assert after(*[ALICE] * 8, quality=FAIR).identity is None
+    assert not Clearance().wants_sample(FAIR, 0.0, RULES)
 
 
 def test_a_fair_look_keeps_a_clearance_says_nothing_or_ends_it():
@@ -108,12 +108,12 @@ def test_a_fair_look_keeps_a_clearance_says_nothing_or_ends_it():
 def test_turned_faces_and_grimaces_clear_too_but_must_be_more_alike(enrolled):
     enough = RULES.wanted(enrolled) + RULES.lopsided
     above, below = Match("alice", enough + 1e-4, 0.05), Match("alice", enough - 1e-4, 0.05)
-    assert after(*[above] * 3, sight=LOPSIDED, enrolled=enrolled).identity is None
-    assert after(*[above] * 4, sight=LOPSIDED, enrolled=enrolled).identity == "alice"
-    assert after(*[below] * 30, sight=LOPSIDED, enrolled=enrolled).identity is None
-    assert after(*[below] * 4, sight=GOOD, enrolled=enrolled).identity == "alice"
-    assert Clearance().wants_look(LOPSIDED, 0.0, RULES)
-    assert not Clearance().wants_look(LOPSIDED, 0.0, STILL)
+    assert after(*[above] * 3, quality=LOPSIDED, enrolled=enrolled).identity is None
+    assert after(*[above] * 4, quality=LOPSIDED, enrolled=enrolled).identity == "alice"
+    assert after(*[below] * 30, quality=LOPSIDED, enrolled=enrolled).identity is None
+    assert after(*[below] * 4, quality=GOOD, enrolled=enrolled).identity == "alice"
+    assert Clearance().wants_sample(LOPSIDED, 0.0, RULES)
+    assert not Clearance().wants_sample(LOPSIDED, 0.0, STILL)
 
 
 def test_a_turned_face_that_is_barely_alike_does_not_help_a_calm_one_that_is_not():
@@ -127,7 +127,7 @@ def test_a_turned_face_that_is_barely_alike_does_not_help_a_calm_one_that_is_not
 
 def test_good_and_lopsided_looks_clear_together_where_all_of_them_agree():
     clearance = after(ALICE, ALICE)
-    after(ALICE, sight=LOPSIDED, clearance=clearance, start=0.4)
+    after(ALICE, quality=LOPSIDED, clearance=clearance, start=0.4)
     assert clearance.identity is None
     assert after(ALICE, clearance=clearance, start=0.6).identity == "alice"
 
@@ -135,15 +135,15 @@ def test_good_and_lopsided_looks_clear_together_where_all_of_them_agree():
 def test_a_lopsided_look_that_disagrees_a_little_takes_no_good_look_with_it():
     unlike = Match("alice", 0.93, 0.05)
     clearance = after(ALICE, ALICE, ALICE)
-    after(unlike, sight=LOPSIDED, clearance=clearance, start=0.6)
-    assert after(ALICE, ALICE, ALICE, sight=LOPSIDED, clearance=clearance, start=0.8).identity is None
+    after(unlike, quality=LOPSIDED, clearance=clearance, start=0.6)
+    assert after(ALICE, ALICE, ALICE, quality=LOPSIDED, clearance=clearance, start=0.8).identity is None
     assert after(ALICE, clearance=clearance, start=1.6).identity == "alice"
 
 
 @pytest.mark.parametrize("doubt", [BOB, None, Match("alice", 0.89, 0.05)])
 def test_a_lopsided_look_that_speaks_against_it_forgets_everything(doubt):
     clearance = after(ALICE, ALICE, ALICE)
-    after(doubt, sight=LOPSIDED, clearance=clearance, start=0.6)
+    after(doubt, quality=LOPSIDED, clearance=clearance, start=0.6)
     assert after(ALICE, clearance=clearance, start=0.8).identity is None
 
 
@@ -209,15 +209,15 @@ def test_a_poor_look_is_doubt():
     clearance = cleared()
     clearance.weigh(ALICE, POOR, 1.0, RULES, enrolled=1)
     assert clearance.identity is None
-    assert not cleared().wants_look(POOR, 9.0, RULES)
+    assert not cleared().wants_sample(POOR, 9.0, RULES)
 
 
 def test_looks_are_spaced_before_clearance_and_renewed_after_it():
     clearance = after(ALICE)
-    assert not clearance.wants_look(GOOD, 0.15, RULES)
-    assert clearance.wants_look(GOOD, 0.21, RULES)
-    assert not cleared().wants_look(GOOD, 0.6 + 0.35, RULES)
-    assert cleared().wants_look(FAIR, 0.6 + 0.41, RULES)
+    assert not clearance.wants_sample(GOOD, 0.15, RULES)
+    assert clearance.wants_sample(GOOD, 0.21, RULES)
+    assert not cleared().wants_sample(GOOD, 0.6 + 0.35, RULES)
+    assert cleared().wants_sample(FAIR, 0.6 + 0.41, RULES)
 
 
 def test_clearance_ends_when_nothing_confirms_it():
@@ -250,17 +250,17 @@ def appearance_changed():
     clearance.watch(SAME, RULES)
     clearance.weigh(ALICE, GOOD, 0.7, RULES, enrolled=1)
     clearance.watch(SAME, RULES)
-    assert not clearance.wants_look(GOOD, 0.74, RULES), "the same picture is no reason for a look"
+    assert not clearance.wants_sample(GOOD, 0.74, RULES), "the same picture is no reason for a look"
     clearance.watch(OTHER, RULES)
     return clearance
 
 
 def test_another_picture_in_the_same_place_is_looked_at_at_once_however_poor():
-    assert all(appearance_changed().wants_look(sight, 0.74, RULES) for sight in FaceQuality)
+    assert all(appearance_changed().wants_sample(quality, 0.74, RULES) for quality in FaceQuality)
 
 
 @pytest.mark.parametrize(
-    ("match", "sight", "identity"),
+    ("match", "quality", "identity"),
     [
         pytest.param(ALICE, GOOD, "alice", id="still her"),
         pytest.param(ALICE, FAIR, "alice", id="still her, turned"),
@@ -268,9 +268,9 @@ def test_another_picture_in_the_same_place_is_looked_at_at_once_however_poor():
         pytest.param(ALICE, POOR, None, id="cannot be told"),
     ],
 )
-def test_after_a_sudden_change_only_a_look_that_confirms_keeps_the_clearance(match, sight, identity):
+def test_after_a_sudden_change_only_a_look_that_confirms_keeps_the_clearance(match, quality, identity):
     clearance = appearance_changed()
-    clearance.weigh(match, sight, 0.74, RULES, enrolled=1)
+    clearance.weigh(match, quality, 0.74, RULES, enrolled=1)
     assert clearance.identity == identity
 
 
@@ -293,8 +293,8 @@ def test_a_face_follows_itself_only_where_it_can_have_moved(box, at, possible):
     assert clearance.follows(np.asarray(box, np.float32), at, RULES) is possible
 
 
-def counted(similarity, sight):
-    return similarity - (RULES.lopsided if sight is LOPSIDED else 0.0)
+def counted(similarity, quality):
+    return similarity - (RULES.lopsided if quality is LOPSIDED else 0.0)
 
 
 STEPS = st.lists(
@@ -314,33 +314,33 @@ def test_no_sequence_of_looks_clears_or_keeps_anybody_against_a_doubt(steps, enr
     """Judged from the looks alone, without the state machine's own memory."""
     clearance, at, taken = Clearance(), 0.0, []
     wanted = RULES.wanted(enrolled)
-    for identity, similarity, margin, sight, wait in steps:
+    for identity, similarity, margin, quality, wait in steps:
         at += wait
         was = clearance.identity
-        if clearance.wants_look(sight, at, RULES):
-            clearance.weigh(Match(identity, similarity, margin), sight, at, RULES, enrolled=enrolled)
-            taken.append((identity, similarity, margin, sight, at))
+        if clearance.wants_sample(quality, at, RULES):
+            clearance.weigh(Match(identity, similarity, margin), quality, at, RULES, enrolled=enrolled)
+            taken.append((identity, similarity, margin, quality, at))
         clearance.tick(at, RULES)
         now = clearance.identity
         if now is None:
             continue
         if taken[-1][-1] == at:
             assert identity == now
-            assert similarity >= (RULES.refute if sight < GOOD else min(RULES.keep, wanted - RULES.slack))
+            assert similarity >= (RULES.refute if quality < GOOD else min(RULES.keep, wanted - RULES.slack))
         confirmed = [t for who, alike, _m, _s, t in taken if who == now and alike >= RULES.keep]
         assert at - confirmed[-1] <= RULES.expire_s
         if was is None:
-            assert sight in {GOOD, LOPSIDED}
-            good = [look for look in taken if look[3] is GOOD][-RULES.looks :]
-            last = taken[-RULES.looks :]
+            assert quality in {GOOD, LOPSIDED}
+            good = [look for look in taken if look[3] is GOOD][-RULES.samples :]
+            last = taken[-RULES.samples :]
             if any(counted(x, s) < wanted - RULES.slack or m < RULES.margin for _w, x, m, s, _t in last):
                 last = good
-            assert len(last) == RULES.looks
+            assert len(last) == RULES.samples
             assert {who for who, *_ in last} == {now}
             assert all(m >= RULES.margin and counted(x, s) >= wanted - RULES.slack for _w, x, m, s, _t in last)
             since = [look for look in taken if look[-1] >= last[0][-1]]
             assert all(who == now and x >= RULES.refute for who, x, *_ in since)
-            assert last[-1][-1] - last[0][-1] >= (RULES.looks - 1) * RULES.spacing_s - 1e-9
+            assert last[-1][-1] - last[0][-1] >= (RULES.samples - 1) * RULES.spacing_s - 1e-9
         elif was != now:
             pytest.fail("a clearance went from one person to another")
 
@@ -364,7 +364,7 @@ def gaping(mesh):
 
 
 @pytest.mark.parametrize(
-    ("mesh", "score", "image", "sight"),
+    ("mesh", "score", "image", "quality"),
     [
         pytest.param(FACE, 0.99, SHARP, GOOD, id="frontal, near, sharp"),
         pytest.param(FACE, 0.7, SHARP, POOR, id="a doubtful mesh"),
@@ -376,16 +376,16 @@ def gaping(mesh):
         pytest.param(squeezed(FACE, 0.9), 0.99, SHARP, POOR, id="turned away"),
     ],
 )
-def test_the_gate_tells_good_looks_from_fair_and_poor_ones(mesh, score, image, sight):
-    assert face_quality_of(image, mesh, score, RULES) is sight
+def test_the_gate_tells_good_looks_from_fair_and_poor_ones(mesh, score, image, quality):
+    assert face_quality_of(image, mesh, score, RULES) is quality
 
 
 def test_a_glimpse_follows_the_face_and_tells_another_one():
     shifted = np.roll(SHARP, (7, 4), axis=(0, 1))
     moved = FACE + np.array([4, 7, 0], np.float32)
     here = appearance_of(SHARP, FACE)
-    assert float(np.vdot(here, appearance_of(shifted, moved))) > RULES.same_picture
-    assert float(np.vdot(here, appearance_of(SHARP[::-1].copy(), FACE))) < RULES.same_picture
+    assert float(np.vdot(here, appearance_of(shifted, moved))) > RULES.same_appearance
+    assert float(np.vdot(here, appearance_of(SHARP[::-1].copy(), FACE))) < RULES.same_appearance
 
 
 def test_the_gallery_names_the_nearest_person_by_their_best_photo_and_the_lead():

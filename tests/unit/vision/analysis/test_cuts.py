@@ -6,7 +6,7 @@ from skimage import data
 from mien.vision.analysis.cuts import CutDetector
 
 
-def test_the_first_frame_begins_a_scene_and_the_same_picture_does_not():
+def test_the_first_frame_begins_a_scene_and_the_same_appearance_does_not():
     is_cut = CutDetector()
     assert is_cut(data.astronaut())
     assert not is_cut(data.astronaut())

@@ -13,7 +13,7 @@ from mien.vision.swap.masks.preview import nobody
 from mien.vision.types import Face
 
 ALICE, BOB = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
-RULES = ClearanceRules(looks=2, spacing_s=0.0, min_sharpness=0)
+RULES = ClearanceRules(samples=2, spacing_s=0.0, min_sharpness=0)
 IMAGE = np.random.default_rng(11).integers(90, 160, (360, 640, 3), np.uint8)
 BOX = np.array([250, 120, 330, 220], np.float32)
 MESH = nobody() * np.float32(0.3) + np.array([232, 112, 0], np.float32)

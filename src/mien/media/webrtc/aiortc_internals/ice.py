@@ -28,21 +28,21 @@ def neighbours() -> Neighbours:
     return Neighbours(_settings[-1].networks(own_interfaces()))
 
 
-def gather_within(reach: IceNetworkSettings) -> None:
-    """Let all peers of this process use and announce what `reach` says; aioice has no settings for that.
+def gather_within(network: IceNetworkSettings) -> None:
+    """Let all peers of this process use and announce what `network` says; aioice has no settings for that.
 
     The last call counts.
 
     Raises:
-        SettingsError: This machine has no address that `reach` allows.
+        SettingsError: This machine has no address that `network` allows.
     """
-    reach.choose(own_addresses())
-    _settings[:] = [reach]
+    network.choose(own_addresses())
+    _settings[:] = [network]
     bound_checks()
 
     def host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:  # noqa: FBT001  # aioice's own signature
         families = {4: use_ipv4, 6: use_ipv6}
-        return reach.choose((name, address) for name, address in own_addresses() if families[address.version])
+        return network.choose((name, address) for name, address in own_addresses() if families[address.version])
 
     async def gather(
         connection: aioice.ice.Connection,
@@ -53,7 +53,7 @@ def gather_within(reach: IceNetworkSettings) -> None:
         hosts = [
             host
             for address in addresses
-            if (host := await _open_host(connection, component, address, reach)) is not None
+            if (host := await _open_host(connection, component, address, network)) is not None
         ]
         relayed, reflexive = await asyncio.gather(
             _STOCK_GATHER(connection, component, [], timeout),
@@ -66,7 +66,7 @@ def gather_within(reach: IceNetworkSettings) -> None:
 
 
 async def _open_host(
-    connection: aioice.ice.Connection, component: int, address: str, reach: IceNetworkSettings
+    connection: aioice.ice.Connection, component: int, address: str, network: IceNetworkSettings
 ) -> aioice.ice.StunProtocol | None:
     """Open a socket on `address` and make it a host candidate; None where it cannot be bound.
 
@@ -74,7 +74,7 @@ async def _open_host(
         NoPortError: Every port that media may use is taken.
     """
     try:
-        bound = bind_udp(address, reach.ports())
+        bound = bind_udp(address, network.ports())
     except OSError:
         return None  # an address that is going or not yet ready; the others may do
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, aioice.turn.UDP_SOCKET_BUFFER_SIZE)
@@ -86,7 +86,7 @@ async def _open_host(
         component=component,
         transport="udp",
         priority=aioice.candidate.candidate_priority(component, "host"),
-        host=reach.announced(address),
+        host=network.announced(address),
         port=bound.getsockname()[1],
         type="host",
     )
