@@ -144,7 +144,7 @@ def main() -> None:
         plan = [("fan_out", max(options.viewers), options.hold)]
     frames = encoded_clip()
     packetiser = Packetiser(VideoCodec.VP8)
-    pps = sum(len(packetiser.picture(one).payloads) for one in frames) * FPS / len(frames)
+    pps = sum(len(packetiser.packetise(one).payloads) for one in frames) * FPS / len(frames)
     kbps = sum(len(one.data) for one in frames) * 8 * FPS / len(frames) / 1e3
     print(f"{kbps:.0f} kbit/s, {pps:.0f} packets/s")
     rows = []

@@ -127,7 +127,7 @@ async def watching(
         try:
             await page.evaluate(ANSWER, await viewer.answer())
             await viewer.connected.wait()
-            while viewer.heard_at is None:  # noqa: ASYNC110  # it has no event
+            while viewer.last_report_at is None:  # noqa: ASYNC110  # it has no event
                 await asyncio.sleep(0.01)
             viewer.layer_selector.can_probe = probes
             yield page, viewer

@@ -87,11 +87,11 @@ async def test_a_viewer_starts_at_a_keyframe_and_asks_for_one():
 async def test_a_viewer_is_no_audience_before_pictures_can_go_out():
     # Else a first keyframe is made for nobody, and the one that could be sent waits until it is a while ago.
     told = []
-    fan_out = FanOut(set_audience=lambda layers: told.append((layers, [subscriber.heard_at for subscriber in fan_out])))
+    fan_out = FanOut(set_audience=lambda layers: told.append((layers, [each.last_report_at for each in fan_out])))
     async with linked(fan_out, kinds=("video",)):
-        [(layers, heard_at)] = told
+        [(layers, last_report_at)] = told
         assert layers == {0}
-        assert None not in heard_at
+        assert None not in last_report_at
 
 
 async def test_what_got_lost_is_sent_again_once():

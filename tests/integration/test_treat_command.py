@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 
 from mien.app.consent import STATEMENTS
 from mien.cli import main
-from mien.media.files.images import read_picture
+from mien.media.files.images import read_still
 from mien.vision.types import Image
 from support.clips import Clip, decode, packets
 from support.heif import heic
@@ -73,7 +73,7 @@ def label_is_on(image: Image) -> bool:
 
 def test_a_mosaic_hides_the_face_in_a_picture_and_says_so(folder, judge, capsys):
     assert mien("treat", folder / "astronaut.png", folder / "out.png", "--mosaic") == 0
-    image = read_picture(folder / "out.png").image
+    image = read_still(folder / "out.png").image
     assert np.abs(image[FACE].astype(int) - astronaut()[FACE]).mean() > 8
     assert judge.likeness(image, judge.embedding(astronaut())) < SAME_PERSON
     assert label_is_on(image)
@@ -89,7 +89,7 @@ def test_style_and_shape_of_a_mosaic_are_options_and_settings(folder, monkeypatc
         monkeypatch.setenv("MIEN_MOSAIC__SHAPE", "head")
         options = ()
     assert mien("treat", folder / "astronaut.png", folder / "out.png", "--mosaic", *options) == 0
-    image = read_picture(folder / "out.png").image
+    image = read_still(folder / "out.png").image
     assert len(np.unique(image[80:180, 190:260].reshape(-1, 3), axis=0)) == 1, "the whole face has one colour"
 
 
@@ -102,14 +102,14 @@ def test_an_unknown_style_is_refused(folder, capsys):
 
 def test_a_mask_needs_nobodys_consent(folder):
     assert mien("treat", folder / "astronaut.png", folder / "out.jpg", "--swap-to", "mask:volto") == 0
-    assert label_is_on(read_picture(folder / "out.jpg").image)
+    assert label_is_on(read_still(folder / "out.jpg").image)
     assert declared(folder) == []
 
 
 def test_a_swap_records_who_declared_that_the_owner_agreed(folder, judge):
     command = ("treat", folder / "astronaut.png", folder / "out.png", "--swap-to", folder / "hopper.png")
     assert mien(*command, "--owner-agrees", "Kim Minji") == 0
-    image = read_picture(folder / "out.png").image
+    image = read_still(folder / "out.png").image
     reference, live = judge.embedding(hopper()), judge.embedding(astronaut())
     assert judge.likeness(image, reference) > float(reference @ live) + 0.05
     assert label_is_on(image)
@@ -123,7 +123,7 @@ def test_a_folder_of_photos_is_one_face_each_on_record_and_the_coach_says_what_t
     (photos / "b.png").write_bytes(as_png((hopper() * 0.15).astype(np.uint8)))
     command = ("treat", folder / "astronaut.png", folder / "out.png", "--swap-to", photos)
     assert mien(*command, "--owner-agrees", "Kim") == 0
-    image = read_picture(folder / "out.png").image
+    image = read_still(folder / "out.png").image
     reference, live = judge.embedding(hopper()), judge.embedding(astronaut())
     assert judge.likeness(image, reference) > float(reference @ live) + 0.05
     assert [line["use"] for line in declared(folder)] == ["swap", "swap"]
@@ -140,7 +140,7 @@ def test_photos_of_different_people_are_no_face_to_swap_in(folder, capsys):
 def test_somebody_surely_recognised_is_left_as_they_are_in_a_picture(folder):
     command = ("treat", folder / "astronaut.png", folder / "out.png", "--show", folder / "astronaut.png")
     assert mien(*command, "--owner-agrees", "Kim") == 0
-    assert np.array_equal(read_picture(folder / "out.png").image[FACE], astronaut()[FACE])
+    assert np.array_equal(read_still(folder / "out.png").image[FACE], astronaut()[FACE])
 
 
 def test_a_policy_document_says_who_is_shown_and_who_is_swapped(folder, capsys):
@@ -150,7 +150,7 @@ def test_a_policy_document_says_who_is_shown_and_who_is_swapped(folder, capsys):
     photos = ("--person", f"Ann={folder / 'astronaut.png'}", "--reference", f"me={folder / 'hopper.png'}")
     command = ("--policy", folder / "policy.json", *photos, "--owner-agrees", "Kim")
     assert mien("treat", folder / "astronaut.png", folder / "out.png", *command) == 0
-    assert np.array_equal(read_picture(folder / "out.png").image[FACE], astronaut()[FACE])
+    assert np.array_equal(read_still(folder / "out.png").image[FACE], astronaut()[FACE])
     assert mien("treat", folder / "hopper.png", folder / "swapped.png", *command) == 0
     assert "swap 1" in capsys.readouterr().out
     uses = [json.loads(line)["use"] for line in (folder / "data" / "consents.jsonl").read_text().splitlines()]
@@ -160,7 +160,7 @@ def test_a_policy_document_says_who_is_shown_and_who_is_swapped(folder, capsys):
 def test_a_stranger_is_hidden_from_who_asked_to_show_somebody_else(folder, judge):
     command = ("treat", folder / "astronaut.png", folder / "out.png", "--show", folder / "hopper.png")
     assert mien(*command, "--owner-agrees", "Kim") == 0
-    assert judge.likeness(read_picture(folder / "out.png").image, judge.embedding(astronaut())) < SAME_PERSON
+    assert judge.likeness(read_still(folder / "out.png").image, judge.embedding(astronaut())) < SAME_PERSON
 
 
 def test_a_picture_without_a_face_is_written_with_a_note(folder, capsys):
@@ -250,10 +250,10 @@ def test_a_heic_photo_is_treated_and_serves_as_a_face(folder, judge, capsys):
     (folder / "IMG_1.HEIC").write_bytes(heic(stored, tile=256, rotation=1))
     assert mien("treat", folder / "IMG_1.HEIC", folder / "out.png", "--mosaic") == 0
     assert "mosaic 1" in capsys.readouterr().out
-    assert judge.likeness(read_picture(folder / "out.png").image, judge.embedding(astronaut())) < SAME_PERSON
+    assert judge.likeness(read_still(folder / "out.png").image, judge.embedding(astronaut())) < SAME_PERSON
     command = ("treat", folder / "astronaut.png", folder / "shown.png", "--show", folder / "IMG_1.HEIC")
     assert mien(*command, "--owner-agrees", "Kim") == 0
-    assert np.array_equal(read_picture(folder / "shown.png").image[FACE], astronaut()[FACE])
+    assert np.array_equal(read_still(folder / "shown.png").image[FACE], astronaut()[FACE])
 
 
 def test_a_picture_larger_than_allowed_is_refused_by_its_header_and_the_option_is_named(folder, capsys):

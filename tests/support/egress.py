@@ -171,7 +171,7 @@ async def linked(
         link.listen()
         async with asyncio.timeout(10):
             await viewer.connected.wait()
-        await link.until(lambda: viewer.heard_at is not None)
+        await link.until(lambda: viewer.last_report_at is not None)
         yield link
     finally:
         fan_out.discard(viewer)

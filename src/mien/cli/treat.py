@@ -163,7 +163,7 @@ def _treat(
         ledger = JsonLinesConsentLedger(settings.data_dir / "consents.jsonl")
         declare(spec.references, declared_by=owner_agrees or _ask(spec.references), ledger=ledger)
     vision = _load_models(settings)
-    _assessor(vision, spec.swap_photos)
+    _advise(vision, spec.swap_photos)
     with stopping_on_terminate(), _telling_how_to_read_more(source), _progress_bar() as progress:
         report = treat_file(
             source,
@@ -174,7 +174,7 @@ def _treat(
             limits=FileLimits(image_pixels=round(max_megapixels * 1e6)),
         )
     _print(report, target)
-    _coach_the_unknown(vision, spec.recognised, report)
+    _advise_on_the_unknown(vision, spec.recognised, report)
 
 
 def _ask(references: Sequence[Reference]) -> str:
@@ -199,7 +199,7 @@ def _ask(references: Sequence[Reference]) -> str:
     return name
 
 
-def _assessor(
+def _advise(
     vision: "VisionFactory", photos: Sequence[FacePhoto], *, about: Collection[PhotoIssue] = tuple(PhotoIssue)
 ) -> None:
     """Say what would make photos better references; a photo that cannot serve at all is refused soon, in one line."""
@@ -210,12 +210,12 @@ def _assessor(
                 click.echo(f"{photo.name}: {advice['en']} / {advice['ko']}", err=True)
 
 
-def _coach_the_unknown(vision: "VisionFactory", people: Sequence[Person], report: TreatReport) -> None:
+def _advise_on_the_unknown(vision: "VisionFactory", people: Sequence[Person], report: TreatReport) -> None:
     """Say who was never recognised, and what would make their photos easier to know them by."""
     for person in people:
         if person.name not in report.recognised:
             click.echo(f"note: {person.name} {NEVER_RECOGNISED['en']} / {NEVER_RECOGNISED['ko']}", err=True)
-            _assessor(vision, person.photos, about=SPOILS_RECOGNITION)
+            _advise(vision, person.photos, about=SPOILS_RECOGNITION)
 
 
 def _load_models(settings: Settings) -> "VisionFactory":

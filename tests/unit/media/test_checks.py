@@ -40,7 +40,7 @@ def test_who_answered_has_no_bound_and_leaves_the_budget_to_others():
 
 def test_a_check_from_an_address_is_credit_for_that_address_alone():
     budget = CheckBudget()
-    budget.heard(100, HERE)
+    budget.on_check_from_peer(100, HERE)
     assert not budget.take(1, THERE)
     assert [budget.take(150, HERE) for _ in range(3)] == [True, True, False]
 
@@ -48,7 +48,7 @@ def test_a_check_from_an_address_is_credit_for_that_address_alone():
 def test_credit_is_kept_for_so_many_addresses_and_no_more():
     budget = CheckBudget()
     for port in range(10_000):
-        budget.heard(100, ("192.0.2.1", port))
+        budget.on_check_from_peer(100, ("192.0.2.1", port))
     assert len(budget._credit) == MAX_REMOTE
 
 

@@ -16,10 +16,10 @@ from mien.media.files.demuxing import open_video, select
 from mien.media.files.images import (
     DEFAULT_IMAGE_PIXELS,
     WRITABLE_SUFFIXES,
-    encode_picture,
+    encode_still,
     is_still,
-    picture_format,
-    read_picture,
+    read_still,
+    still_format,
 )
 from mien.media.files.prefetch import ReadAhead, WriteBehind
 from mien.media.files.video_reader import MAX_FRAME_PIXELS, CarriedPacket, VideoImage, VideoReader
@@ -145,7 +145,7 @@ def check_files(source: Path, target: Path, *, overwrite: bool) -> Literal["imag
     if is_still(source):
         if suffix in WRITABLE_VIDEO_SUFFIXES:
             raise OutputError(f"{source.name} is a picture and becomes one: not {suffix}, but .png or .jpg")
-        picture_format(suffix)
+        still_format(suffix)
         return "image"
     if suffix in WRITABLE_SUFFIXES:
         with open_video(source) as container:
@@ -162,9 +162,9 @@ def _treat_frame(
     source: Path, target: Path, make_pipeline: MakePipeline, *, overwrite: bool, limits: FileLimits
 ) -> TreatReport:
     started = time.monotonic()
-    picture = read_picture(source, max_pixels=limits.image_pixels)
+    picture = read_still(source, max_pixels=limits.image_pixels)
     frame = _treat_still(make_pipeline(still=True, fps=0.0), picture.image)
-    data = encode_picture(frame, suffix=target.suffix, icc_profile=picture.icc_profile)
+    data = encode_still(frame, suffix=target.suffix, icc_profile=picture.icc_profile)
     with new_file(target, overwrite=overwrite) as part:
         part.write_bytes(data)
     tally = _Tally()

@@ -42,13 +42,13 @@ class AudioLine:
         self._waiting: deque[EncodedAudio] = deque(maxlen=_QUEUE)
         self._arrived = asyncio.Event()
 
-    async def run(self, sounds: AsyncIterator[CapturedAudio]) -> None:
-        """Carry one publisher's `sounds` until they end."""
+    async def run(self, captured: AsyncIterator[CapturedAudio]) -> None:
+        """Carry one publisher's `captured` until they end."""
         self._waiting.clear()
         self._clock.restart()
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(self._send())
-            async for audio in sounds:
+            async for audio in captured:
                 pts = self._clock.pts(audio)
                 if pts is not None:
                     self._waiting.append(EncodedAudio(audio.data, pts))

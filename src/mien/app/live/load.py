@@ -76,7 +76,7 @@ class _Sample(NamedTuple):
 class LoadShedder:
     """Goes down the ladder while treatment cannot keep up, quickly, and up again when there is time to spare, slowly.
 
-    Knows no clock: `heard` is told the time, some times a second.
+    Knows no clock: `observe` is told the time, some times a second.
 
     Attributes:
         step: Of the ladder.
@@ -111,7 +111,7 @@ class LoadShedder:
         smaller = quality.long_side is not None and self.long_side > quality.long_side
         return Load.REDUCED_FRAME_RATE if smaller or quality.max_fps is not None else Load.OK
 
-    def heard(self, now: float, *, arrived: int, left: int, busy_s: float) -> None:
+    def observe(self, now: float, *, arrived: int, left: int, busy_s: float) -> None:
         """Take in the counts so far, and take a step if one is due.
 
         Args:

@@ -160,7 +160,7 @@ class Treating:
         if lost is None or not self._limits.shed_load:
             return
         step = self._shedder.step
-        self._shedder.heard(
+        self._shedder.observe(
             now,
             arrived=self._put + lost,
             left=self._encoder.out.total,

@@ -19,7 +19,7 @@ from mien.media.files.demuxing import AudioKind, decode_audio
 
 _Packet: TypeAlias = "av.Packet[Any]"
 _MAX_PLAIN_HEADER = 16_384
-_PICTURE_MARKS = (b"metadata_block_picture", b"coverart", b"image/", b"\xff\xd8\xff", b"\x89png")
+_IMAGE_MARKS = (b"metadata_block_picture", b"coverart", b"image/", b"\xff\xd8\xff", b"\x89png")
 _AAC_RATES = frozenset({8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000})
 _OPUS_RATE = 48_000
 _CHANNELS = {"mono": 1, "stereo": 2, "5.1": 6, "7.1": 8}
@@ -52,17 +52,17 @@ def describe(source: Stream, target: Stream) -> None:
     target.disposition = source.disposition & _KEPT
 
 
-def may_hide_a_picture(header: bytes | None) -> bool:
+def may_hide_an_image(header: bytes | None) -> bool:
     r"""Say whether a codec's header may carry cover art: Vorbis and FLAC keep their comments there.
 
     Example:
-        >>> may_hide_a_picture(b"\x11\x90"), may_hide_a_picture(b"..METADATA_BLOCK_PICTURE=..")
+        >>> may_hide_an_image(b"\x11\x90"), may_hide_an_image(b"..METADATA_BLOCK_PICTURE=..")
         (False, True)
     """
     if not header:
         return False
     low = header.lower()
-    return len(header) > _MAX_PLAIN_HEADER or any(mark in low for mark in _PICTURE_MARKS)
+    return len(header) > _MAX_PLAIN_HEADER or any(mark in low for mark in _IMAGE_MARKS)
 
 
 def _layout_for(layouts: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ class Container:
     Attributes:
         format: FFmpeg's name of it.
         video: The encoder and its options.
-        sound: Codecs of sound that is copied.
+        audio_codecs: Those of audio that is copied.
         audio_codec: The encoder of all other sound.
         text: Codecs of subtitles that are copied.
         options: Of the muxer.
@@ -30,7 +30,7 @@ class Container:
 
     format: str
     video: tuple[str, MappingProxyType[str, str]]
-    sound: frozenset[str]
+    audio_codecs: frozenset[str]
     audio_codec: str
     text: frozenset[str]
     options: MappingProxyType[str, str]

@@ -23,7 +23,7 @@ _MAX_TILES: Final = 1024
 _UNSPECIFIED, _BT601 = 2, 6
 
 
-class HeifPicture(NamedTuple):
+class HeifImage(NamedTuple):
     """A decoded picture.
 
     Attributes:
@@ -94,7 +94,7 @@ class _Meta:
         return next((box.body for box in self.of(item) if box.kind == kind), None)
 
 
-def decode_heif(data: bytes, *, name: str, max_pixels: int) -> HeifPicture:
+def decode_heif(data: bytes, *, name: str, max_pixels: int) -> HeifImage:
     """Decode the primary picture of a HEIC file.
 
     Args:
@@ -114,7 +114,7 @@ def decode_heif(data: bytes, *, name: str, max_pixels: int) -> HeifPicture:
         raise MediaError(f"{name} is a HEIF file that cannot be read: {error}") from error
 
 
-def _decode(data: bytes, meta: _Meta, name: str, max_pixels: int) -> HeifPicture:
+def _decode(data: bytes, meta: _Meta, name: str, max_pixels: int) -> HeifImage:
     primary = meta.items.get(meta.primary)
     if primary is None:
         raise _Broken("it names no picture")
@@ -134,7 +134,7 @@ def _decode(data: bytes, meta: _Meta, name: str, max_pixels: int) -> HeifPicture
     notes = list(tiles.notes)
     if meta.has_alpha:
         notes.append("transparency was left out: the picture is opaque")
-    return HeifPicture(np.ascontiguousarray(_turned(image, meta)), _profile(meta), tuple(notes))
+    return HeifImage(np.ascontiguousarray(_turned(image, meta)), _profile(meta), tuple(notes))
 
 
 def _clip(image: Image, width: int, height: int) -> Image:

@@ -21,7 +21,7 @@ from mien.errors import (
     MediaTruncatedError,
     OutputError,
 )
-from mien.media.files.heif import HeifPicture, decode_heif
+from mien.media.files.heif import HeifImage, decode_heif
 from mien.media.files.kinds import check_supported, is_heif, may_be_film, read_head
 from mien.vision.types import Image, TreatedFrame
 
@@ -80,7 +80,7 @@ _DECODE_ERRORS = (
 
 
 @dataclass(frozen=True, slots=True)
-class StillPicture:
+class StillImage:
     """A decoded picture.
 
     Attributes:
@@ -122,7 +122,7 @@ def is_still(path: Path) -> bool:
     except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning):
         return True
     except _DECODE_ERRORS:
-        # No header that makes sense: by its name, `decode_picture` or the video reader shall say what is wrong.
+        # No header that makes sense: by its name, `decode_still` or the video reader shall say what is wrong.
         return not may_be_film(head) and is_image_name(path.name) and path.suffix.lower() != ".gif"
 
 
@@ -133,21 +133,21 @@ def decode_image(
     max_pixels: int = DEFAULT_IMAGE_PIXELS,
     formats: Sequence[str] = READABLE_FORMATS,
 ) -> Image:
-    """Decode the bytes of a picture file to upright pixels; see `decode_picture`.
+    """Decode the bytes of a picture file to upright pixels; see `decode_still`.
 
     Raises:
         MediaError: The bytes are no single picture that can be read.
     """
-    return decode_picture(data, name=name, max_pixels=max_pixels, formats=formats).image
+    return decode_still(data, name=name, max_pixels=max_pixels, formats=formats).image
 
 
-def decode_picture(
+def decode_still(
     data: bytes,
     *,
     name: str = "picture",
     max_pixels: int = DEFAULT_IMAGE_PIXELS,
     formats: Sequence[str] = READABLE_FORMATS,
-) -> StillPicture:
+) -> StillImage:
     """Decode the bytes of a picture file, with what must be carried over to its treated copy.
 
     Greyscale, palette, CMYK and 16-bit pictures become 8-bit RGB; transparency is laid on white, so that no
@@ -195,12 +195,12 @@ def decode_picture(
         raise MediaError(f"{name} cannot be decoded: {error}") from error
 
 
-def read_picture(path: Path, *, max_pixels: int = DEFAULT_IMAGE_PIXELS) -> StillPicture:
+def read_still(path: Path, *, max_pixels: int = DEFAULT_IMAGE_PIXELS) -> StillImage:
     """Read a picture file.
 
     Raises:
-        MediaTooLargeError: As `decode_picture`, or the file itself is huge.
-        MediaError: As `decode_picture`, or the file cannot be read.
+        MediaTooLargeError: As `decode_still`, or the file itself is huge.
+        MediaError: As `decode_still`, or the file cannot be read.
     """
     try:
         size = path.stat().st_size
@@ -209,10 +209,10 @@ def read_picture(path: Path, *, max_pixels: int = DEFAULT_IMAGE_PIXELS) -> Still
         data = path.read_bytes()
     except OSError as error:
         raise MediaError(f"cannot read {path}: {error.strerror or error}") from error
-    return decode_picture(data, name=str(path), max_pixels=max_pixels)
+    return decode_still(data, name=str(path), max_pixels=max_pixels)
 
 
-def encode_picture(frame: TreatedFrame, *, suffix: str, icc_profile: bytes | None = None) -> bytes:
+def encode_still(frame: TreatedFrame, *, suffix: str, icc_profile: bytes | None = None) -> bytes:
     """Encode a treated frame as a picture file.
 
     Nothing of the original file's metadata goes in: an EXIF block carries a thumbnail of the untreated face
@@ -228,7 +228,7 @@ def encode_picture(frame: TreatedFrame, *, suffix: str, icc_profile: bytes | Non
     """
     if not isinstance(frame, TreatedFrame):
         raise InputError(f"only a TreatedFrame may be written, got {type(frame).__name__}")
-    kind = picture_format(suffix)
+    kind = still_format(suffix)
     profile = {} if icc_profile is None or kind == "BMP" else {"icc_profile": icc_profile}
     buffer = io.BytesIO()
     try:
@@ -239,7 +239,7 @@ def encode_picture(frame: TreatedFrame, *, suffix: str, icc_profile: bytes | Non
     return buffer.getvalue()
 
 
-def picture_format(suffix: str) -> str:
+def still_format(suffix: str) -> str:
     """Return the name of the format that a file suffix stands for.
 
     Raises:
@@ -252,18 +252,18 @@ def picture_format(suffix: str) -> str:
         raise OutputError(f"pictures are written as {known}, not {suffix or 'a name without suffix'!r}") from None
 
 
-def _checked(picture: HeifPicture) -> StillPicture:
+def _checked(picture: HeifImage) -> StillImage:
     profile = _rgb_profile(picture.icc_profile)
     lost = picture.icc_profile and profile is None
     notes = (*picture.notes, *(["the colour profile was unusable and is left out"] if lost else []))
-    return StillPicture(picture.image, profile, notes)
+    return StillImage(picture.image, profile, notes)
 
 
 def _for_pillow(formats: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in formats if name != "HEIF")
 
 
-def _upright_rgb(opened: Pillow.Image) -> StillPicture:
+def _upright_rgb(opened: Pillow.Image) -> StillImage:
     notes: list[str] = []
     icc = opened.info.get("icc_profile")
     upright = _upright(opened)
@@ -285,7 +285,7 @@ def _upright_rgb(opened: Pillow.Image) -> StillPicture:
             notes.append("the colour profile was unusable and is left out")
     else:
         rgb, profile = _to_srgb(upright, icc), None
-    return StillPicture(np.array(rgb, np.uint8), profile, tuple(notes))
+    return StillImage(np.array(rgb, np.uint8), profile, tuple(notes))
 
 
 def _upright(opened: Pillow.Image) -> Pillow.Image:

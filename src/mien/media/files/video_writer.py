@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 from mien.errors import InputError, OutputError, ShapeError
 from mien.media.colour import FromRgb
 from mien.media.files.atomic import explain
-from mien.media.files.audio_tracks import Converted, Copied, describe, may_hide_a_picture
+from mien.media.files.audio_tracks import Converted, Copied, describe, may_hide_an_image
 from mien.media.files.containers import CONTAINERS, H264, check_video_suffix
 from mien.media.files.demuxing import AudioKind, Chapter
 from mien.media.files.video_reader import CarriedPacket, VideoInfo
@@ -203,7 +203,7 @@ class VideoWriter:
 
     def _add_audio(self, source: AudioStream, kinds: list[AudioKind]) -> Copied | Converted:
         name, codec = source.codec_context.codec.canonical_name, self._kind.audio_codec
-        fits = name in self._kind.sound and not may_hide_a_picture(source.codec_context.extradata)
+        fits = name in self._kind.audio_codecs and not may_hide_an_image(source.codec_context.extradata)
         if fits and len(kinds) <= 1:
             copy = self._container.add_stream_from_template(source)
             describe(source, copy)

@@ -33,7 +33,7 @@ KEYFRAME_EVERY_S: Final = 2.0
 _ASK_AGAIN_S: Final = 0.5
 _RETRY_S: Final = 5.0
 """So long after the disk refused, another file is begun."""
-_SOUND_KEPT: Final = 150
+_AUDIO_KEPT: Final = 150
 """Sound runs ahead of its picture; three seconds of it wait for the keyframe that begins a file."""
 
 
@@ -112,7 +112,7 @@ class Recorder:
 
         # What belongs to our thread alone.
         self._segment: Segment | None = None
-        self._recent_audio: deque[EncodedAudio] = deque(maxlen=_SOUND_KEPT)
+        self._recent_audio: deque[EncodedAudio] = deque(maxlen=_AUDIO_KEPT)
         self._finished_bytes = 0
         self._first_pts: int | None = None
         self._retry_at = 0.0

@@ -81,28 +81,28 @@ class Packetiser:
         self.codec = codec
         self._parameter_sets: dict[int, list[bytes]] = {}
 
-    def picture(self, picture: EncodedFrame) -> PackedFrame:
+    def packetise(self, frame: EncodedFrame) -> PackedFrame:
         """Cut a picture; one of no bytes gives no payloads."""
         if self.codec is VideoCodec.VP8:
-            payloads = _cut_vp8(picture.data)
+            payloads = _cut_vp8(frame.data)
         else:
-            payloads = tuple(_cut_h264(self._with_parameter_sets(picture)))
+            payloads = tuple(_cut_h264(self._with_parameter_sets(frame)))
         return PackedFrame(
             payloads,
-            picture.pts,
-            is_keyframe=picture.is_keyframe,
-            layer=picture.layer,
+            frame.pts,
+            is_keyframe=frame.is_keyframe,
+            layer=frame.layer,
             has_picture_id=self.codec is VideoCodec.VP8,
         )
 
-    def _with_parameter_sets(self, picture: EncodedFrame) -> list[bytes]:
-        units = [unit for unit in _START_CODE.split(picture.data) if unit and unit[0] & 31 not in {_AUD, _FILLER}]
-        if picture.is_keyframe:
+    def _with_parameter_sets(self, frame: EncodedFrame) -> list[bytes]:
+        units = [unit for unit in _START_CODE.split(frame.data) if unit and unit[0] & 31 not in {_AUD, _FILLER}]
+        if frame.is_keyframe:
             own = [unit for unit in units if unit[0] & 31 in {_SPS, _PPS}]
             if own:
-                self._parameter_sets[picture.layer] = own
+                self._parameter_sets[frame.layer] = own
             else:
-                units = self._parameter_sets.get(picture.layer, []) + units
+                units = self._parameter_sets.get(frame.layer, []) + units
         return units
 
 

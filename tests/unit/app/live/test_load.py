@@ -51,7 +51,7 @@ class Machine:
             self.arrived += fed * TICK_S
             self.left += treated * TICK_S
             self.busy_s += min(treated * self.cost_of(quality), 1.0) * TICK_S
-            self.shedder.heard(self.now, arrived=int(self.arrived), left=int(self.left), busy_s=self.busy_s)
+            self.shedder.observe(self.now, arrived=int(self.arrived), left=int(self.left), busy_s=self.busy_s)
             if not self.steps or self.steps[-1][1] != self.shedder.step:
                 self.steps.append((self.now, self.shedder.step))
         return self

@@ -6,7 +6,7 @@ from PIL import ImageCms
 
 from mien.errors import MediaError, MediaTooLargeError
 from mien.media.files.heif import decode_heif
-from mien.media.files.images import decode_image, decode_picture, is_image_name, is_still
+from mien.media.files.images import decode_image, decode_still, is_image_name, is_still
 from mien.vision.types import Image
 from support.heif import heic
 
@@ -49,14 +49,14 @@ def test_it_is_turned_and_mirrored_in_the_order_of_its_properties(rotation, mirr
 
 def test_its_colour_profile_is_carried_over_and_ten_bits_are_said():
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    picture = decode_picture(heic(corner(), profile=profile, bits=10))
+    picture = decode_still(heic(corner(), profile=profile, bits=10))
     assert picture.icc_profile == profile
     assert picture.notes == ("more than 8 bits per colour became 8",)
     assert off(picture.image, corner()) < 4
 
 
 def test_a_broken_profile_is_left_out_with_a_note():
-    picture = decode_picture(heic(corner(), profile=b"no profile"))
+    picture = decode_still(heic(corner(), profile=b"no profile"))
     assert (picture.icc_profile, len(picture.notes)) == (None, 1)
 
 

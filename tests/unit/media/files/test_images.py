@@ -10,7 +10,7 @@ from PIL import Image as Pillow
 from PIL import ImageCms
 
 from mien.errors import InputError, MediaError, MediaTooLargeError, MediaTruncatedError, OutputError
-from mien.media.files.images import WRITABLE_SUFFIXES, decode_image, decode_picture, encode_picture, read_picture
+from mien.media.files.images import WRITABLE_SUFFIXES, decode_image, decode_still, encode_still, read_still
 from mien.vision.types import Image, TreatedFrame
 
 ORIENTATION, EXIF_THUMBNAIL, GPS = 0x0112, 0x0201, 0x8825
@@ -85,7 +85,7 @@ def test_other_kinds_of_pixels_become_rgb(mode):
 
 def test_sixteen_bits_of_grey_become_eight_without_clipping():
     ramp = np.linspace(0, 65535, 256).astype(np.uint16)[None].repeat(4, axis=0)
-    picture = decode_picture(file_of(Pillow.fromarray(ramp), "PNG"))
+    picture = decode_still(file_of(Pillow.fromarray(ramp), "PNG"))
     assert np.array_equal(picture.image[0, :, 0], np.arange(256))
     assert any("16 bits" in note for note in picture.notes)
 
@@ -101,21 +101,21 @@ def test_no_face_hides_in_transparency_it_is_laid_on_white(mode):
         rgba.info["transparency"] = 0
     else:
         rgba = rgba.convert(mode)
-    picture = decode_picture(file_of(rgba, kind))
+    picture = decode_still(file_of(rgba, kind))
     assert picture.image[0, 0].tolist() == [255, 255, 255]
     assert any("transparency" in note for note in picture.notes)
 
 
 def test_an_rgb_colour_profile_is_carried_over():
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    picture = decode_picture(file_of(Pillow.fromarray(corner()), "PNG", icc_profile=profile))
-    written = encode_picture(TreatedFrame(picture.image, 0.0), suffix=".jpg", icc_profile=picture.icc_profile)
+    picture = decode_still(file_of(Pillow.fromarray(corner()), "PNG", icc_profile=profile))
+    written = encode_still(TreatedFrame(picture.image, 0.0), suffix=".jpg", icc_profile=picture.icc_profile)
     assert Pillow.open(io.BytesIO(written)).info["icc_profile"] == profile
 
 
 @pytest.mark.parametrize("profile", [b"not a profile", b"\x00" * 200])
 def test_a_broken_colour_profile_is_left_out_with_a_note(profile):
-    picture = decode_picture(file_of(Pillow.fromarray(corner()), "PNG", icc_profile=profile))
+    picture = decode_still(file_of(Pillow.fromarray(corner()), "PNG", icc_profile=profile))
     assert picture.icc_profile is None
     assert any("profile" in note for note in picture.notes)
 
@@ -172,7 +172,7 @@ def test_what_is_no_picture_is_refused_by_name(data):
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(MediaError, match=r"nobody\.png"):
-        read_picture(tmp_path / "nobody.png")
+        read_still(tmp_path / "nobody.png")
 
 
 # --- writing -----------------------------------------------------------------------------------------------
@@ -180,7 +180,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 @pytest.mark.parametrize("suffix", sorted(WRITABLE_SUFFIXES))
 def test_what_is_written_reads_back_the_same(suffix):
-    data = encode_picture(TreatedFrame(corner(), 0.0), suffix=suffix.upper())
+    data = encode_still(TreatedFrame(corner(), 0.0), suffix=suffix.upper())
     assert close(decode_image(data), corner(), within=3)
 
 
@@ -189,9 +189,9 @@ def test_neither_thumbnail_nor_place_of_the_original_is_carried_over():
     exif[0x010E] = "UNTREATED"
     exif.get_ifd(GPS)[2] = (37.0, 33.0, 59.0)
     source = file_of(Pillow.fromarray(corner()), "JPEG", exif=exif, comment=b"UNTREATED")
-    picture = decode_picture(source)
+    picture = decode_still(source)
     for suffix in WRITABLE_SUFFIXES:
-        written = encode_picture(TreatedFrame(picture.image, 0.0), suffix=suffix, icc_profile=picture.icc_profile)
+        written = encode_still(TreatedFrame(picture.image, 0.0), suffix=suffix, icc_profile=picture.icc_profile)
         reopened = Pillow.open(io.BytesIO(written))
         assert GPS not in reopened.getexif()
         assert EXIF_THUMBNAIL not in reopened.getexif()
@@ -200,15 +200,15 @@ def test_neither_thumbnail_nor_place_of_the_original_is_carried_over():
 
 def test_only_a_treated_frame_can_be_written():
     with pytest.raises(InputError, match="only a TreatedFrame"):
-        encode_picture(corner(), suffix=".png")
+        encode_still(corner(), suffix=".png")
 
 
 @pytest.mark.parametrize("suffix", ["", ".gif", ".mp4", ".heic"])
 def test_an_unknown_suffix_is_refused_with_the_known_ones(suffix):
     with pytest.raises(OutputError, match=r"\.jpg \.jpeg \.png"):
-        encode_picture(TreatedFrame(corner(), 0.0), suffix=suffix)
+        encode_still(TreatedFrame(corner(), 0.0), suffix=suffix)
 
 
 def test_a_picture_too_wide_for_its_format_is_refused():
     with pytest.raises(OutputError, match="20000x1"):
-        encode_picture(TreatedFrame(np.zeros((1, 20_000, 3), np.uint8), 0.0), suffix=".webp")
+        encode_still(TreatedFrame(np.zeros((1, 20_000, 3), np.uint8), 0.0), suffix=".webp")

@@ -27,7 +27,7 @@ def annex_b(*units):
 @given(st.integers(1, 60_000))
 def test_vp8_is_cut_into_equal_parts_that_make_the_frame_again(size):
     data = bytes(number * 7 % 256 for number in range(size))
-    frame = Packetiser(VideoCodec.VP8).picture(picture(data))
+    frame = Packetiser(VideoCodec.VP8).packetise(picture(data))
     parsed = [VpxPayloadDescriptor.parse(payload) for payload in frame.payloads]
     assert b"".join(rest for _, rest in parsed) == data
     assert [descriptor.partition_start for descriptor, _ in parsed] == [1] + [0] * (len(parsed) - 1)
@@ -42,7 +42,7 @@ def test_vp8_is_cut_into_equal_parts_that_make_the_frame_again(size):
 @given(st.lists(st.tuples(st.sampled_from([1, 5, 6, 7, 8]), st.integers(2, 5000)), min_size=1, max_size=8))
 def test_h264_units_travel_together_or_in_parts_and_come_out_as_they_were(shapes):
     units = [unit(kind, size) for kind, size in shapes]
-    frame = Packetiser(VideoCodec.H264).picture(picture(annex_b(*units)))
+    frame = Packetiser(VideoCodec.H264).packetise(picture(annex_b(*units)))
     rebuilt = b"".join(H264PayloadDescriptor.parse(payload)[1] for payload in frame.payloads)
     assert rebuilt == b"".join(b"\0\0\0\1" + one for one in units)
     assert max(map(len, frame.payloads)) <= MAX_PAYLOAD
@@ -51,17 +51,17 @@ def test_h264_units_travel_together_or_in_parts_and_come_out_as_they_were(shapes
 def test_h264_keyframes_carry_the_parameter_sets_though_the_encoder_gave_them_once():
     packetiser = Packetiser(VideoCodec.H264)
     sps, pps, key = unit(7, 20), unit(8, 6), unit(5, 500)
-    first = packetiser.picture(picture(annex_b(unit(9, 2), sps, pps, key), is_keyframe=True))
-    again = packetiser.picture(picture(annex_b(key), is_keyframe=True))
-    other_layer = packetiser.picture(picture(annex_b(key), is_keyframe=True, layer=1))
+    first = packetiser.packetise(picture(annex_b(unit(9, 2), sps, pps, key), is_keyframe=True))
+    again = packetiser.packetise(picture(annex_b(key), is_keyframe=True))
+    other_layer = packetiser.packetise(picture(annex_b(key), is_keyframe=True, layer=1))
     assert again.payloads == first.payloads
     assert first.payloads[0][0] & 31 == 24
     assert other_layer.payloads == (key,)
 
 
 def test_a_picture_of_nothing_gives_no_packets():
-    assert Packetiser(VideoCodec.VP8).picture(picture(b"")).payloads == ()
-    assert Packetiser(VideoCodec.H264).picture(picture(b"\0\0\0\1")).payloads == ()
+    assert Packetiser(VideoCodec.VP8).packetise(picture(b"")).payloads == ()
+    assert Packetiser(VideoCodec.H264).packetise(picture(b"\0\0\0\1")).payloads == ()
 
 
 def test_sound_is_one_packet_without_marker():
@@ -99,7 +99,7 @@ def test_a_template_says_how_the_kernel_shall_cut_it_up(sizes, tag):
 
 
 def test_equal_packets_are_one_run_and_viewers_of_one_layout_share_one_template():
-    frame = Packetiser(VideoCodec.VP8).picture(picture(bytes(8000)))
+    frame = Packetiser(VideoCodec.VP8).packetise(picture(bytes(8000)))
     batch = PacketBatch(frame, 0, len(frame.payloads), 0)
     template = batch.template(layout(96, EXTENSION, 19, 16))
     assert len(template.runs) == 1

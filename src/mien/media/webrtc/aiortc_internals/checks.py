@@ -34,7 +34,7 @@ class CheckBudget:
         >>> budget.grant(100)
         >>> [budget.take(request, ("192.0.2.1", 5000)) for _ in range(4)]
         [True, True, True, False]
-        >>> budget.heard(100, ("192.0.2.1", 5000))  # its own check came from there
+        >>> budget.on_check_from_peer(100, ("192.0.2.1", 5000))  # its own check came from there
         >>> budget.take(request, ("192.0.2.1", 5000)), budget.take(request, ("192.0.2.2", 5000))
         (True, False)
     """
@@ -48,7 +48,7 @@ class CheckBudget:
         """Note that the far end sent us so much by signalling."""
         self._left += FACTOR * octets
 
-    def heard(self, octets: int, address: tuple[str, int]) -> None:
+    def on_check_from_peer(self, octets: int, address: tuple[str, int]) -> None:
         """Note that a check of the far end came from `address`, which anybody can write on a datagram."""
         if address in self._credit or len(self._credit) < MAX_REMOTE:
             self._credit[address] = self._credit.get(address, 0) + FACTOR * octets
@@ -100,7 +100,7 @@ class BoundedStun(aioice.ice.StunProtocol):
         """Count what a check brings before it may start one of ours."""
         # The first two bits tell STUN from all that follows once media flow (RFC 7983, 7).
         if len(data) >= stun.HEADER_LENGTH and isinstance(data, bytes) and data[0] < 2:
-            _budget_of(self.receiver).heard(len(data), (addr[0], addr[1]))
+            _budget_of(self.receiver).on_check_from_peer(len(data), (addr[0], addr[1]))
         super().datagram_received(data, addr)
 
     async def request(

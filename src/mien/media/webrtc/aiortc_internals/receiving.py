@@ -77,7 +77,7 @@ def watch_clock(
     payload_types: Collection[int],
     clock: Clock,
     *,
-    is_heard: Callable[[int], bool] = lambda _: True,
+    is_current: Callable[[int], bool] = lambda _: True,
 ) -> None:
     """Tell `clock` of every media packet and sender report that `receiver` gets.
 
@@ -90,17 +90,17 @@ def watch_clock(
         payload_types: Those of media. Retransmissions come late, and Chromium probes the line with some whose
             timestamps mean nothing.
         clock: Is told.
-        is_heard: Whether a source's packets and reports count.
+        is_current: Whether a source's packets and reports count.
     """
     handle_rtp, handle_rtcp = receiver._handle_rtp_packet, receiver._handle_rtcp_packet  # noqa: SLF001  # as above
 
     async def rtp(packet: RtpPacket, arrival_time_ms: int) -> None:
-        if packet.payload_type in payload_types and packet.payload and is_heard(packet.ssrc):
+        if packet.payload_type in payload_types and packet.payload and is_current(packet.ssrc):
             clock.arrived(kind, packet.timestamp, clock_rate)
         await handle_rtp(packet, arrival_time_ms)
 
     async def rtcp(packet: Any) -> None:
-        if isinstance(packet, RtcpSrPacket) and is_heard(packet.ssrc):
+        if isinstance(packet, RtcpSrPacket) and is_current(packet.ssrc):
             report = packet.sender_info
             clock.reported(kind, report.ntp_timestamp / _NTP_FRACTION, report.rtp_timestamp)
         await handle_rtcp(packet)

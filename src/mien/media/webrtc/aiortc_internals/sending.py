@@ -57,7 +57,7 @@ class Feedback(Protocol):
         """Note a request for a picture complete in itself."""
         ...
 
-    def lost(self, fraction: float, highest: int) -> None:
+    def on_loss(self, fraction: float, highest: int) -> None:
         """Note the share of packets lost since the last report, and the highest sequence number, counted on."""
         ...
 
@@ -69,7 +69,7 @@ class Feedback(Protocol):
         """Note for how long a sender report and the first answer to it were on the way, in seconds."""
         ...
 
-    def estimated(self, bit_rate: int) -> None:
+    def on_estimate(self, bit_rate: int) -> None:
         """Note what the far end believes its line carries (REMB)."""
         ...
 
@@ -189,7 +189,7 @@ def take_over(
         if isinstance(packet, RtcpRrPacket | RtcpSrPacket):
             for report in packet.reports:
                 if report.ssrc == sender._ssrc:  # noqa: SLF001  # as above
-                    feedback.lost(report.fraction_lost / 256, report.highest_sequence)
+                    feedback.on_loss(report.fraction_lost / 256, report.highest_sequence)
                     # RFC 3550, 6.4.1. Each of our reports counts once: the answers to one that came late all say so.
                     at = left.pop(report.lsr, None)
                     if at is not None:
@@ -203,7 +203,7 @@ def take_over(
             feedback.wants_keyframe()
         elif isinstance(packet, RtcpPsfbPacket) and packet.fmt == RTCP_PSFB_APP:
             with contextlib.suppress(ValueError):  # another message of applications
-                feedback.estimated(unpack_remb_fci(packet.fci)[0])
+                feedback.on_estimate(unpack_remb_fci(packet.fci)[0])
 
     sender._run_rtp = run  # type: ignore[method-assign]  # noqa: SLF001  # as above
     sender._send_rtcp = send  # type: ignore[method-assign]  # noqa: SLF001  # as above

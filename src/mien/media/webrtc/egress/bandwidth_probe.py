@@ -24,7 +24,7 @@ _FALL: Final = 0.97
 _QUEUED_S: Final = 0.05
 _QUEUED_ALONE_S: Final = 0.12
 """A round trip that is later than that is believed alone; many a far end tells but one a second."""
-_MISSED: Final = 4
+_MAX_NACKED: Final = 4
 _LOST: Final = 0.05
 _LOST_PACKETS: Final = 3.0
 """In a step so many may get lost, and a share of all: on a line that loses two in a hundred anyway, three of a step's
@@ -100,7 +100,7 @@ class Probe:
         self._octets: int | None = None
         self._left = 0.0
         self._at = now
-        self._heard_at = now
+        self._last_report_at = now
         self._estimate = 0
         self._is_suspect = False
         self._begin_step(now)
@@ -132,7 +132,7 @@ class Probe:
         if self.outcome or spent_s < enough_s:
             return
         filled = self._filled * 8 >= _FILLED * self.rate * spent_s
-        if filled and not self._is_suspect and self._heard_at >= self._began_at + enough_s / 2:
+        if filled and not self._is_suspect and self._last_report_at >= self._began_at + enough_s / 2:
             if is_last:
                 self.outcome = Outcome.CARRIED
             else:
@@ -144,29 +144,29 @@ class Probe:
     def _begin_step(self, now: float) -> None:
         self._began_at = now
         self._filled = 0
-        self._missed = 0
+        self._nacked = 0
         self._lost = self._packets = 0.0
 
     def _refuse(self) -> None:
         self.outcome = self.outcome or Outcome.REFUSED
 
-    def estimated(self, bit_rate: int, *, now: float) -> None:
+    def on_estimate(self, bit_rate: int, *, now: float) -> None:
         """Note the far end's estimate of its line."""
-        self._heard_at = now
+        self._last_report_at = now
         if bit_rate < _FALL * self._estimate:
             self._refuse()
         self._estimate = max(bit_rate, self._estimate)
 
-    def told(self, round_trips: RoundTrips, *, now: float) -> None:
+    def on_round_trip(self, round_trips: RoundTrips, *, now: float) -> None:
         """Note that there is another round trip; a late one keeps the rate where it is until the next."""
-        self._heard_at = now
+        self._last_report_at = now
         self._is_suspect = round_trips.late_s > _QUEUED_S
         if round_trips.late_s > _QUEUED_ALONE_S or (round_trips.waiting_s or 0.0) > _QUEUED_S:
             self._refuse()
 
-    def lost(self, fraction: float, packets: int, *, now: float) -> None:
+    def on_loss(self, fraction: float, packets: int, *, now: float) -> None:
         """Note the share of `packets` that got lost, be they pictures' or added ones."""
-        self._heard_at = now
+        self._last_report_at = now
         self._lost += fraction * packets
         self._packets += packets
         if self._lost > _LOST_PACKETS + _LOST * self._packets:
@@ -174,6 +174,6 @@ class Probe:
 
     def on_nack(self, packets: int) -> None:
         """Note that so many packets were asked for."""
-        self._missed += packets
-        if self._missed >= _MISSED:
+        self._nacked += packets
+        if self._nacked >= _MAX_NACKED:
             self._refuse()

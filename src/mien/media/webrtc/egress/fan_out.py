@@ -140,12 +140,12 @@ class FanOut:
                 leaving.subscribers.remove(subscriber)
         self._count_audience()
 
-    def push_frame(self, picture: EncodedFrame) -> None:
+    def push_frame(self, encoded: EncodedFrame) -> None:
         """Send a picture to the viewers of its layer; a large one in slices, the last before the next picture."""
         if not self._subscribers:
             return
         now = self._clock()
-        frame = self._packetiser.picture(picture)
+        frame = self._packetiser.packetise(encoded)
         if not frame.payloads:
             return
         self._finish(None if frame.is_keyframe else frame.layer)
@@ -214,9 +214,9 @@ class FanOut:
         self._ticked_at = now
         for subscriber in tuple(self._subscribers):
             self._consider(subscriber, now)
-            silent_s = 0.0 if subscriber.heard_at is None else now - subscriber.heard_at
+            silent_s = 0.0 if subscriber.last_report_at is None else now - subscriber.last_report_at
             if silent_s and since > _STALL_S:
-                subscriber.heard_at = now  # what came while this process stood still has not been read yet
+                subscriber.last_report_at = now  # what came while this process stood still has not been read yet
             elif silent_s > self._silence_timeout_s and not subscriber.may_be_silent:
                 log.info("far_end_fell_silent", silent_s=round(silent_s, 1))
                 subscriber.leave()

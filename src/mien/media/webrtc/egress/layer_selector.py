@@ -92,7 +92,7 @@ class LayerSelector:
         self._restless_at = now
         self._patience_s = _FIRST_PATIENCE_S
 
-    def estimated(self, bit_rate: int, *, now: float) -> None:
+    def on_estimate(self, bit_rate: int, *, now: float) -> None:
         """Note the viewer's estimate of its line (REMB)."""
         before = self._sent_bit_rate if self.estimate is None else self.estimate
         if bit_rate < before * _FALL:
@@ -101,13 +101,13 @@ class LayerSelector:
                 self._is_doubtful = False
         self.estimate = bit_rate
         if self.probe is not None:
-            self.probe.estimated(bit_rate, now=now)
+            self.probe.on_estimate(bit_rate, now=now)
 
     def round_trip(self, rtt_s: float, *, now: float) -> None:
         """Note a round trip, in seconds."""
         self._round_trips.note(rtt_s, now=now)
         if self.probe is not None:
-            self.probe.told(self._round_trips, now=now)
+            self.probe.on_round_trip(self._round_trips, now=now)
 
     def on_nack(self, packets: int) -> None:
         """Note that the viewer asked for so many packets again."""
@@ -117,12 +117,12 @@ class LayerSelector:
     def on_receiver_report(self, fraction: float, packets: int, *, now: float) -> None:
         """Note the share of packets sent again, most of which are a probe's, that got lost."""
         if self.probe is not None:
-            self.probe.lost(fraction, packets, now=now)
+            self.probe.on_loss(fraction, packets, now=now)
 
-    def lost(self, fraction: float, packets: int, *, now: float) -> None:
+    def on_loss(self, fraction: float, packets: int, *, now: float) -> None:
         """Note the share of `packets`, those since the viewer's last report, that got lost."""
         if self.probe is not None:
-            self.probe.lost(fraction, packets, now=now)
+            self.probe.on_loss(fraction, packets, now=now)
         self._span_lost += fraction * packets
         self._span_packets += packets
         if now - self._span_began < _LOSS_SPAN_S or self._span_packets < _LOSS_PACKETS:

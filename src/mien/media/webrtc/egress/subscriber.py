@@ -101,7 +101,7 @@ class _Reports:
         self._highest_again: int | None = None
 
     def on_rtcp(self) -> None:
-        self._subscriber.heard_at = time.monotonic()
+        self._subscriber.last_report_at = time.monotonic()
 
     def on_nack(self, sequence_numbers: Sequence[int]) -> None:
         if self._kind == "video":
@@ -112,11 +112,11 @@ class _Reports:
         if self._kind == "video":
             self._subscriber.ask_for_keyframe()
 
-    def lost(self, fraction: float, highest: int) -> None:
+    def on_loss(self, fraction: float, highest: int) -> None:
         if self._kind != "video":
             return
         since, self._highest = _since(self._highest, highest), highest
-        self._subscriber.layer_selector.lost(fraction, since, now=time.monotonic())
+        self._subscriber.layer_selector.on_loss(fraction, since, now=time.monotonic())
 
     def on_receiver_report(self, fraction: float, highest: int) -> None:
         since, self._highest_again = _since(self._highest_again, highest), highest
@@ -126,8 +126,8 @@ class _Reports:
         if self._kind == "video":
             self._subscriber.layer_selector.round_trip(rtt_s, now=time.monotonic())
 
-    def estimated(self, bit_rate: int) -> None:
-        self._subscriber.layer_selector.estimated(bit_rate, now=time.monotonic())
+    def on_estimate(self, bit_rate: int) -> None:
+        self._subscriber.layer_selector.on_estimate(bit_rate, now=time.monotonic())
 
     def report(self) -> StreamReport:
         return self._subscriber.report(self._kind)
@@ -153,7 +153,7 @@ class Subscriber(ABC):
         may_be_silent: Whether the far end may live and report nothing.
         layer: What goes out.
         layer_selector: Tells what should go out.
-        heard_at: When the far end last reported anything; None before it could.
+        last_report_at: When the far end last reported anything; None before it could.
         begun: Called when pictures can go out.
     """
 
@@ -170,7 +170,7 @@ class Subscriber(ABC):
     ) -> None:
         self.codec = codec
         self.layer = 0
-        self.heard_at: float | None = None
+        self.last_report_at: float | None = None
         self.begun: Callable[[], None] = _do_nothing
         self.layer_selector = LayerSelector(bit_rates, now=time.monotonic())
         self._bit_rates = bit_rates
@@ -219,15 +219,15 @@ class Subscriber(ABC):
             resend_rate=self._bit_rates[self.layer] * _RESEND_SHARE,
         )
         self.layer_selector.can_probe = self._frames.can_pad
-        self.heard_at = time.monotonic()
+        self.last_report_at = time.monotonic()
         self.begun()
-        self._request_keyframe(self.heard_at)
+        self._request_keyframe(self.last_report_at)
 
     def _begin_audio(self, terms: StreamTerms) -> None:
         self._audio_packets = self._streams["audio"] = RtpStream(
             terms, clock_rate=AUDIO_CLOCK_RATE, epoch=self._epoch, keeps=False
         )
-        self.heard_at = time.monotonic()
+        self.last_report_at = time.monotonic()
 
     def _end(self) -> None:
         self._frames = self._audio_packets = None

@@ -66,7 +66,7 @@ class Ingest(Peer):
         self._start_kbps = start_kbps
         self._max_kbps = max_kbps
         self._depacketizer: Depacketizer | SimulcastSelector = Depacketizer({})
-        self._hand_on = sink
+        self._sink_frame = sink
         self._gate = threading.Lock()
         self._has_left = False
         self._decoder = DecoderThread(
@@ -105,7 +105,7 @@ class Ingest(Peer):
                 on_goodbye(receiver, self.leave)
             else:
                 take_packets(receiver, self._take_audio)
-            watch_clock(receiver, kind, CLOCK_RATES[kind], types, self._clock, is_heard=self._is_heard)
+            watch_clock(receiver, kind, CLOCK_RATES[kind], types, self._clock, is_current=self._is_current)
         return with_start_bitrate(answer, start_kbps=self._start_kbps, max_kbps=self._max_kbps)
 
     async def audio(self) -> AsyncIterator[CapturedAudio]:
@@ -143,7 +143,7 @@ class Ingest(Peer):
             self._decoder.put(frame, self._rising(self._clock.captured("video", frame.timestamp)))
         return self._depacketizer.feedback(now)
 
-    def _is_heard(self, source: int) -> bool:
+    def _is_current(self, source: int) -> bool:
         """Whether a source's RTP clock is that of the frames which go on; simulcast layers have one each."""
         layers = self._depacketizer
         return not isinstance(layers, SimulcastSelector) or layers.source in {None, source}
@@ -159,7 +159,7 @@ class Ingest(Peer):
     def _sink(self, picture: av.VideoFrame, at: float) -> None:
         with self._gate:  # so that no picture passes once `leave` has returned
             if not self._has_left:
-                self._hand_on(picture, at)
+                self._sink_frame(picture, at)
 
     def _start_over(self) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to ask

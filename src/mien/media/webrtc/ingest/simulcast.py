@@ -23,12 +23,12 @@ class _Layer:
 
     Attributes:
         depacketizer: Of its packets.
-        heard_at: When its last packet came.
+        last_packet_at: When its last packet came.
         pixels: Of its last key frame; 0 before one came.
     """
 
     depacketizer: Depacketizer
-    heard_at: float
+    last_packet_at: float
     pixels: int = 0
 
 
@@ -66,7 +66,7 @@ class SimulcastSelector:
         """Take a packet that came at `now`; return the frames that it completes, of the layer that goes on."""
         layer = self._layer(packet.ssrc, now)
         if packet.payload:
-            layer.heard_at = now  # to a layer that is switched off browsers send padding, to probe the line
+            layer.last_packet_at = now  # to a layer that is switched off browsers send padding, to probe the line
         frames = layer.depacketizer.add(packet, now)
         for frame in frames:
             if size_wh := key_frame_size_wh(frame):
@@ -90,7 +90,7 @@ class SimulcastSelector:
     def _layer(self, source: int, now: float) -> _Layer:
         if source not in self._layers:
             while len(self._layers) >= _MAX_LAYERS:
-                oldest = min(self._layers, key=lambda each: self._layers[each].heard_at)
+                oldest = min(self._layers, key=lambda each: self._layers[each].last_packet_at)
                 self._dropped_before += self._layers.pop(oldest).depacketizer.dropped
             self._layers[source] = _Layer(Depacketizer(self._payload_types), now)
         return self._layers[source]
@@ -102,7 +102,7 @@ class SimulcastSelector:
     def _present(self, now: float) -> _Layer | None:
         """Return the layer that goes on, or None where it has fallen silent."""
         present = self._layers.get(self.source) if self.source is not None else None
-        return present if present is not None and now - present.heard_at < _SILENT_S else None
+        return present if present is not None and now - present.last_packet_at < _SILENT_S else None
 
     def _specs_of(self, source: int, layer: _Layer, now: float) -> RtcpFeedback:
         """Ask for what one layer needs. Holes in a layer that nobody looks at are of no concern."""
@@ -117,5 +117,5 @@ class SimulcastSelector:
         return RtcpFeedback(feedback.lost, keyframe=feedback.keyframe)
 
     def _is_best(self, layer: _Layer, now: float) -> bool:
-        heard = [each for each in self._layers.values() if now - each.heard_at < _SILENT_S]
-        return self._present(now) is None and layer.pixels >= max((each.pixels for each in heard), default=0)
+        alive = [each for each in self._layers.values() if now - each.last_packet_at < _SILENT_S]
+        return self._present(now) is None and layer.pixels >= max((each.pixels for each in alive), default=0)

@@ -99,11 +99,11 @@ class Router:
         def hear():
             layer_selector, now = self.layer_selector, self.now
             layer_selector.round_trip(rtt_s, now=now)
-            for kind, tell in (("media", layer_selector.lost), ("again", layer_selector.on_receiver_report)):
+            for kind, tell in (("media", layer_selector.on_loss), ("again", layer_selector.on_receiver_report)):
                 sent, lost = since[kind]
                 if sent:
                     tell(lost / sent, sent, now=now)
-            layer_selector.estimated(estimate, now=now)
+            layer_selector.on_estimate(estimate, now=now)
 
         return hear
 
@@ -216,7 +216,7 @@ def test_a_probe_that_begins_at_a_standstill_gets_on():
     while probe.outcome is None and now < 30:
         now += TICK_S
         octets += int(max(probe.room(octets, now=now), 0))
-        probe.estimated(600_000, now=now)
+        probe.on_estimate(600_000, now=now)
     assert probe.outcome is Outcome.CARRIED
 
 
@@ -225,7 +225,7 @@ def test_a_probe_ends_when_its_viewer_is_in_trouble_anyway():
     line.run(9)
     assert line.layer_selector.probe is not None
     for _ in range(8):
-        line.layer_selector.lost(0.9, 200, now=line.now)
+        line.layer_selector.on_loss(0.9, 200, now=line.now)
         line.now += 0.3
         line.layer_selector.choose(400_000, now=line.now)
     assert line.layer_selector.probe is None
@@ -234,16 +234,16 @@ def test_a_probe_ends_when_its_viewer_is_in_trouble_anyway():
 @pytest.mark.parametrize(
     "trouble",
     [
-        pytest.param(lambda probe: probe.estimated(500_000, now=1.0), id="a fallen estimate"),
-        pytest.param(lambda probe: probe.told(trips(0.02, 0.08, 0.09), now=1.0), id="packets that wait"),
-        pytest.param(lambda probe: probe.told(trips(0.02, 0.02, 0.15), now=1.0), id="one that waits for long"),
-        pytest.param(lambda probe: probe.lost(0.25, 20, now=1.0), id="losses"),
+        pytest.param(lambda probe: probe.on_estimate(500_000, now=1.0), id="a fallen estimate"),
+        pytest.param(lambda probe: probe.on_round_trip(trips(0.02, 0.08, 0.09), now=1.0), id="packets that wait"),
+        pytest.param(lambda probe: probe.on_round_trip(trips(0.02, 0.02, 0.15), now=1.0), id="one that waits for long"),
+        pytest.param(lambda probe: probe.on_loss(0.25, 20, now=1.0), id="losses"),
         pytest.param(lambda probe: probe.on_nack(4), id="requests"),
     ],
 )
 def test_each_sign_of_trouble_ends_a_probe_at_once(trouble):
     probe = Probe(400_000, 2_000_000, now=0.0)
-    probe.estimated(600_000, now=0.9)
+    probe.on_estimate(600_000, now=0.9)
     probe.room(0, now=0.9)
     trouble(probe)
     assert probe.outcome is Outcome.REFUSED
@@ -253,9 +253,9 @@ def test_each_sign_of_trouble_ends_a_probe_at_once(trouble):
 def test_an_estimate_that_does_not_rise_a_lost_packet_and_a_jittery_line_end_nothing():
     probe = Probe(400_000, 2_000_000, now=0.0)
     for number in range(10):
-        probe.estimated(600_000 - number, now=number / 10)
-        probe.told(trips(0.02, 0.1 if number % 2 else 0.03), now=number / 10)
-    probe.lost(0.5, 2, now=1.0)
+        probe.on_estimate(600_000 - number, now=number / 10)
+        probe.on_round_trip(trips(0.02, 0.1 if number % 2 else 0.03), now=number / 10)
+    probe.on_loss(0.5, 2, now=1.0)
     probe.on_nack(1)
     assert probe.outcome is None
 
@@ -283,7 +283,7 @@ def test_a_late_round_trip_keeps_the_rate_where_it_is_until_the_next():
     octets, rates = 0, []
     for number in range(1, 600):
         octets += int(max(probe.room(octets, now=number * TICK_S), 0))
-        probe.told(trips(0.02, 0.1 if 200 < number < 400 else 0.03), now=number * TICK_S)
+        probe.on_round_trip(trips(0.02, 0.1 if 200 < number < 400 else 0.03), now=number * TICK_S)
         rates.append(probe.rate)
     assert rates[199] > rates[0]
     assert rates[399] == rates[200]

@@ -14,7 +14,7 @@ class Guest:
     """A viewer who takes everything and writes down what comes."""
 
     def __init__(self, layers=frozenset((0,))):
-        self.layers, self.got, self.gone, self.heard_at = layers, [], asyncio.Event(), None
+        self.layers, self.got, self.gone, self.last_report_at = layers, [], asyncio.Event(), None
         self.may_be_silent, self.is_probing = False, False
 
     def start(self, frame, _now):
@@ -70,7 +70,7 @@ async def test_who_leaves_in_the_middle_of_a_picture_gets_nothing_more():
 async def test_a_pause_of_our_own_is_nobodys_silence():
     now = 100.0
     fan_out, guest = FanOut(silence_timeout_s=5.0, clock=lambda: now), Guest()
-    guest.heard_at = now
+    guest.last_report_at = now
     fan_out.add(guest)
     for now in (100.0, 104.0, 108.0, 116.0, 116.5):  # noqa: B007  # the clock reads it
         fan_out.push_frame(EncodedFrame(b"p", 0, is_keyframe=True))

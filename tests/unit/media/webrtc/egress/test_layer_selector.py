@@ -38,9 +38,9 @@ class SrtpWriter:
             else:
                 self.estimate = max(min(self.estimate * 1.08, 1.5 * arrived + 10_000), self.estimate * 0.99)
             if self.says_estimate:
-                self.layer_selector.estimated(int(self.estimate), now=self.now)
+                self.layer_selector.on_estimate(int(self.estimate), now=self.now)
             overflow = max(0.0, 1 - self.width / rate)
-            self.layer_selector.lost(max(self.loss, overflow), 200, now=self.now)
+            self.layer_selector.on_loss(max(self.loss, overflow), 200, now=self.now)
         return self.layer_selector.layer
 
     def changes(self, since=0.0):
@@ -93,22 +93,22 @@ def test_a_line_with_little_room_is_not_tried():
     line.estimate = 600_000.0  # what a receiver learns of a line that is almost full
     for _ in range(300):
         line.now += 1
-        line.layer_selector.estimated(600_000, now=line.now)
-        line.layer_selector.lost(0.0, 200, now=line.now)
+        line.layer_selector.on_estimate(600_000, now=line.now)
+        line.layer_selector.on_loss(0.0, 200, now=line.now)
         assert line.layer_selector.choose(500_000, now=line.now) == 1
 
 
 def test_an_estimate_that_was_never_high_is_no_reason_to_go_down():
     layer_selector = LayerSelector(RATES, now=0.0)
     for second in range(60):
-        layer_selector.estimated(85_000 + 5_000 * second, now=float(second))  # it learned from a still picture
+        layer_selector.on_estimate(85_000 + 5_000 * second, now=float(second))  # it learned from a still picture
         assert layer_selector.choose(2_000_000, now=float(second)) == 0
 
 
 def test_two_percent_of_random_loss_moves_nobody_and_a_single_bad_report_neither():
     line = SrtpWriter(10_000_000, loss=0.02)
     line.run(60)
-    line.layer_selector.lost(0.4, 200, now=line.now)
+    line.layer_selector.on_loss(0.4, 200, now=line.now)
     line.run(1)
     line.run(60)
     assert not line.changes()
@@ -117,7 +117,7 @@ def test_two_percent_of_random_loss_moves_nobody_and_a_single_bad_report_neither
 def test_lasting_loss_without_any_estimate_goes_down():
     layer_selector = LayerSelector(RATES, now=0.0)
     for second in range(5):
-        layer_selector.lost(0.3, 200, now=float(second))
+        layer_selector.on_loss(0.3, 200, now=float(second))
         layer_selector.choose(2_000_000, now=float(second))
     assert layer_selector.layer > 0
     assert layer_selector.loss == 0.3
@@ -133,7 +133,7 @@ def test_a_line_that_loses_most_goes_down_at_once():
     at = 1.0
     while not layer_selector.choose(2_700_000, now=at):
         at += 0.02
-        layer_selector.lost(0.75, 4, now=at)
+        layer_selector.on_loss(0.75, 4, now=at)
     assert 1.0 < at < 1.6
 
 
@@ -142,13 +142,13 @@ def test_reports_that_follow_each_other_closely_are_weighed_together():
     layer_selector = LayerSelector((2_000_000, 400_000), now=0.0)
     for number in range(60):
         at = 1 + number * 0.02
-        layer_selector.lost(0.25 if number % 2 else 0.0, 8 if number % 2 else 2, now=at)
+        layer_selector.on_loss(0.25 if number % 2 else 0.0, 8 if number % 2 else 2, now=at)
         layer_selector.choose(2_000_000, now=at)
     assert layer_selector.layer == 0
     assert layer_selector.loss == pytest.approx(0.2, abs=0.02)
     for number in range(100):
         at = 2.2 + number * 0.02
-        layer_selector.lost(0.25 if number % 2 else 0.0, 8 if number % 2 else 2, now=at)
+        layer_selector.on_loss(0.25 if number % 2 else 0.0, 8 if number % 2 else 2, now=at)
         layer_selector.choose(2_000_000, now=at)
     assert layer_selector.layer == 1
 
@@ -156,14 +156,17 @@ def test_reports_that_follow_each_other_closely_are_weighed_together():
 @pytest.mark.parametrize(
     ("tell", "layer"),
     [
-        pytest.param(lambda layer_selector, at: layer_selector.lost(0.1, 60, now=at), 1, id="packets get lost"),
+        pytest.param(lambda layer_selector, at: layer_selector.on_loss(0.1, 60, now=at), 1, id="packets get lost"),
         pytest.param(
             lambda layer_selector, at: layer_selector.round_trip(0.04 + at / 10, now=at), 1, id="packets wait"
         ),
         pytest.param(lambda _chooser, _at: None, 1, id="nothing is known of them"),
         pytest.param(lambda layer_selector, at: layer_selector.round_trip(0.04, now=at), 0, id="none waits"),
         pytest.param(
-            lambda layer_selector, at: (layer_selector.round_trip(0.04, now=at), layer_selector.lost(0.02, 60, now=at)),
+            lambda layer_selector, at: (
+                layer_selector.round_trip(0.04, now=at),
+                layer_selector.on_loss(0.02, 60, now=at),
+            ),
             0,
             id="a few get lost",
         ),
@@ -177,7 +180,7 @@ def test_a_first_estimate_below_what_is_sent_says_that_the_line_is_full_if_it_sh
         layer_selector.choose(2_000_000, now=at)
         tell(layer_selector, at)
         if at > 1:
-            layer_selector.estimated(int(435_000 * 1.08**at * (0.8 if quarter % 5 == 0 else 1)), now=at)
+            layer_selector.on_estimate(int(435_000 * 1.08**at * (0.8 if quarter % 5 == 0 else 1)), now=at)
     assert layer_selector.layer == layer
 
 
@@ -190,8 +193,8 @@ def test_a_fall_on_a_line_where_nothing_waits_counts_if_it_is_deep(estimate, lay
     for quarter in range(40):
         at = quarter / 4
         layer_selector.round_trip(0.04, now=at)
-        layer_selector.lost(0.0, 60, now=at)
-        layer_selector.estimated(3_000_000 if at < 5 else estimate, now=at)
+        layer_selector.on_loss(0.0, 60, now=at)
+        layer_selector.on_estimate(3_000_000 if at < 5 else estimate, now=at)
         layer_selector.choose(2_000_000, now=at)
     assert layer_selector.layer == layer
 
@@ -207,10 +210,10 @@ def test_a_better_rung_that_floods_the_line_is_left_within_two_seconds():
 
 def test_round_trips_are_wanted_while_a_fallen_estimate_is_doubted():
     layer_selector = LayerSelector((2_000_000, 400_000), now=0.0)
-    layer_selector.estimated(3_000_000, now=0.0)
+    layer_selector.on_estimate(3_000_000, now=0.0)
     layer_selector.choose(2_000_000, now=0.5)
     assert not layer_selector.wonders
-    layer_selector.estimated(1_500_000, now=1.0)
+    layer_selector.on_estimate(1_500_000, now=1.0)
     layer_selector.choose(2_000_000, now=1.0)
     assert layer_selector.wonders
     layer_selector.choose(2_000_000, now=6.0)
