@@ -17,7 +17,7 @@ from websockets.asyncio.client import connect
 from mien.errors import NoSuchBroadcastError
 from mien.runners import ProcessRunner
 from mien.server.routes import events
-from mien.server.routes.broadcasts import BroadcastOut
+from mien.server.schemas import BroadcastOut
 from support.live import Camera, publish, serving, watching
 from support.pipelines import SmallFactory
 from support.worker import COMMAND

@@ -32,6 +32,7 @@ from mien.server import problems
 from mien.server.connections import ConnectionGuard, ConnectionLimits, GuardedConnection
 from mien.server.documented import ANYWHERE, answers, serve_document, with_problems_of
 from mien.server.late_models import LateModels
+from mien.server.listeners import Listeners
 from mien.server.middleware import AnswerHeaders, BodyBounds, BodyLimit
 from mien.server.origins import KnownHosts, SameOrigin, is_below, route_path
 from mien.server.paths import Paths
@@ -161,7 +162,7 @@ def create_app(
         rate=settings.http.offers_per_s_per_address, burst=settings.http.max_offers_per_address
     )
     app.state.web_dir = web_dir
-    app.state.listeners = events.Listeners()
+    app.state.listeners = Listeners()
     app.state.frame_sessions = set()
     app.state.uploads = Places(
         settings.references.readers + settings.references.waiting,

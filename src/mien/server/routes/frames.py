@@ -39,7 +39,7 @@ from mien.media.files.image_header import check_photo_header
 from mien.media.meters import DurationMeter, RateMeter
 from mien.server.auth import bearer_token, check_operator_token
 from mien.server.problems import HttpError
-from mien.server.routes.broadcasts import DelayFrames, WantedPolicy, completed
+from mien.server.schemas import DelayFrames, WantedPolicy, completed
 
 log = structlog.get_logger()
 router = APIRouter()

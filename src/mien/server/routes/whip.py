@@ -11,7 +11,7 @@ from mien.errors import LiveError
 from mien.media.webrtc.sdp.parse import read_off_loop, read_offer
 from mien.server.auth import bearer_token, check_operator
 from mien.server.problems import HttpError
-from mien.server.routes.broadcasts import completed
+from mien.server.schemas import completed
 from mien.server.signalling import SDP, created, introduce, preflight, read_text, trickle
 
 router = APIRouter(tags=["whip"])

@@ -1,5 +1,5 @@
 from mien.app.states import BroadcastState
-from mien.server.routes.events import Listeners, News, View, Views
+from mien.server.listeners import Listeners, News, View, Views
 
 
 class Looked:
