@@ -9,7 +9,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mien.app.ports import Declaration, PipelineFactory
+from mien.app.ports import PipelineFactory
+from mien.app.repositories import Declaration
 from mien.config import Settings
 from mien.errors import ModelError, OutputError
 from mien.runners.local import LocalRunner

@@ -45,9 +45,11 @@
     │   ├── PushLostError         a push to a server elsewhere broke; another attempt follows
     │   ├── PushRefusedError      a server elsewhere will not have the broadcast
     │   ├── TokenError
+    │   ├── TokenNotSetError      the server needs a token before anybody may do this
     │   └── SdpError              an offer or fragment cannot be used
     │       ├── SdpLimitError     it has more of something than is taken
     │       └── IceRestartError   a fragment asks for new ICE credentials
+    ├── NoSuchRecordingError
     ├── BusyError                 too much of the same is being done; later there will be room
     └── SettingsError             a setting is wrong
         └── AddressError          the server cannot listen where it should
@@ -362,6 +364,12 @@ class TokenError(LiveError):
     code = "live.token"
 
 
+class TokenNotSetError(LiveError):
+    """The server can be reached from elsewhere, and has no operator's token that could tell who may."""
+
+    code = "live.token_not_set"
+
+
 class SdpError(LiveError):
     """An offer, answer or fragment cannot be used."""
 
@@ -378,6 +386,12 @@ class IceRestartError(SdpError):
     """A fragment belongs to other ICE credentials than the session's: a restart, which is not supported."""
 
     code = "live.no_ice_restart"
+
+
+class NoSuchRecordingError(MienError):
+    """There is no recording of that name."""
+
+    code = "recording.unknown"
 
 
 class BusyError(MienError):

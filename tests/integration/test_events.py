@@ -7,13 +7,13 @@ import re
 import signal
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import websockets
 from fastapi import WebSocket
 from websockets.asyncio.client import connect
 
+from mien.app.access import ANONYMOUS
 from mien.errors import NoSuchBroadcastError
 from mien.runners import ProcessRunner
 from mien.server.routes import events
@@ -132,9 +132,8 @@ async def test_a_listener_that_is_gone_before_it_can_be_refused_is_no_error_of_t
             if not listeners:
                 raise NoSuchBroadcastError(broadcast_id)
 
-    state = SimpleNamespace(broadcasts=Known(), listeners=set(range(listeners)))
-    scope = {"type": "websocket", "app": SimpleNamespace(state=state), "headers": [], "path": "/"}
-    await events.events(WebSocket(scope, receive, send), "AAAAAAAAAAAAAAAA")
+    socket = WebSocket({"type": "websocket", "headers": [], "path": "/"}, receive, send)
+    await events.events(socket, "AAAAAAAAAAAAAAAA", ANONYMOUS, Known(), set(range(listeners)))
     assert sent == ["websocket.accept", "websocket.close"]
 
 

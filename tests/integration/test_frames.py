@@ -239,9 +239,8 @@ async def test_a_client_that_is_gone_before_it_can_be_refused_is_no_error_of_the
         if message["type"] != "websocket.accept":
             raise OSError  # so an ASGI server says that nobody is there any more
 
-    state = SimpleNamespace(settings=Settings(), references=None)
-    scope = {"type": "websocket", "app": SimpleNamespace(state=state), "headers": [], "path": "/ws/frames"}
-    await frames(WebSocket(scope, receive, send))
+    services = SimpleNamespace(settings=Settings(), personas=None)
+    await frames(WebSocket({"type": "websocket", "headers": [], "path": "/ws/frames"}, receive, send), services)
     assert sent == ["websocket.accept", "websocket.send"]
 
 

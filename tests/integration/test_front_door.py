@@ -328,3 +328,30 @@ class TestOperator:
             assert is_problem(await client.delete(at), 401, "live.token")
             assert (await client.delete(at, headers=bearer(OPERATOR))).status_code == 204
             assert is_problem(await client.get(at), 404, "live.no_such_broadcast")
+
+    async def test_ends_none_as_a_closing_page_does_which_has_its_own_token_alone(self):
+        async with serving(SmallFactory(), whip_token=OPERATOR) as client:
+            made = (await client.post("/api/broadcasts", json={}, headers=bearer(OPERATOR))).json()
+            at, text = f"/api/broadcasts/{made['id']}/end", {"Content-Type": "text/plain"}
+            assert is_problem(
+                await client.post(at, content=OPERATOR, headers=text | bearer(OPERATOR)), 401, "live.token"
+            )
+            assert (await client.post(at, content=made["token"], headers=text)).status_code == 204
+
+    async def test_owns_what_was_made_by_publishing_with_their_token(self):
+        async with serving(SmallFactory(), whip_token=OPERATOR) as client:
+            offer = await an_offer("video")
+            made = await client.post("/whip", content=offer, headers=SDP | bearer(OPERATOR))
+            assert made.status_code == 201, made.text
+            at = f"/api/broadcasts/{made.headers['location'].split('/')[2]}"
+            assert is_problem(await client.patch(at, json={"title": "x"}), 401, "live.token")
+            changed = await client.patch(at, json={"title": "x"}, headers=bearer(OPERATOR))
+            assert (changed.status_code, changed.json()["title"]) == (200, "x")
+
+    async def test_what_was_published_on_a_server_without_a_token_is_nobodys(self):
+        async with serving(SmallFactory()) as client:
+            made = await client.post("/whip", content=await an_offer("video"), headers=SDP)
+            assert made.status_code == 201, made.text
+            at = f"/api/broadcasts/{made.headers['location'].split('/')[2]}"
+            assert (await client.patch(at, json={"title": "x"})).status_code == 200
+            assert (await client.delete(at)).status_code == 204

@@ -18,10 +18,12 @@ import uvicorn
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 
-from mien.app.ports import Declaration, PipelineFactory
+from mien.app.ports import PipelineFactory
+from mien.app.repositories import Declaration
 from mien.config import Settings
 from mien.runners.local import LocalRunner
-from mien.server.app import RunnerOpener, connections, create_app
+from mien.server.app import connections, create_app
+from mien.server.services import RunnerOpener
 from mien.vision.types import Image
 
 VIDEO_TIME_BASE = fractions.Fraction(1, 90_000)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias
 
 from mien.app.face_photos import Reference
-from mien.app.ports import ConsentLedger, Declaration
+from mien.app.repositories import ConsentLedger, Declaration
 from mien.errors import ConsentError
 
 Language: TypeAlias = Literal["en", "ko"]

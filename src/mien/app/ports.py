@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 from mien.app.policy.document import PolicyDocument
@@ -57,37 +56,6 @@ class TakesOver(Protocol):
             previous: That pipeline.
             in_scene: It treats nothing any more, so this one goes on in the middle of its scene, with the frames that
                 wait; False where it hangs, and may still change what it holds.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Declaration:
-    """Somebody's word that the owner of a face agreed to its use.
-
-    Attributes:
-        photo_sha256: Hex digest of the photo's bytes.
-        use: What for: "swap" or "show".
-        declared_by: Who said so (an operating-system user, or the name given in the page).
-        statement: The sentence that was agreed to, as it was shown.
-        at: When, with time zone.
-    """
-
-    photo_sha256: str
-    use: str
-    declared_by: str
-    statement: str
-    at: datetime
-
-
-class ConsentLedger(Protocol):
-    """Where declarations are kept. Later this port carries verified, revocable consent."""
-
-    def record(self, declarations: Sequence[Declaration]) -> None:
-        """Keep the declarations, all or none.
-
-        Raises:
-            OutputError: They could not be written; then the photos must not be used.
         """
         ...
 

@@ -1,44 +1,37 @@
-"""The ASGI application: parts put together, in the order in which they close."""
+"""The ASGI application, put together."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.formparsers import MultiPartParser
 from starlette.types import Scope
 
-from mien.app.broadcasts.broadcasts import Broadcasts
+from mien.app.access import Action
 from mien.app.face_photos import MAX_PHOTOS_OF_A_PERSONA
-from mien.app.personas.store import PersonaStore
-from mien.app.ports import ConsentLedger, PipelineFactory, Runner
-from mien.app.states import LiveLimits
+from mien.app.ports import PipelineFactory
+from mien.app.repositories import ConsentLedger
 from mien.config import LOOPBACK_NAMES, LiveSettings, Settings
-from mien.media.address_policy import Targets
-from mien.media.codecs.encoded import VideoCodec
-from mien.media.recording.recorder import RecordingLimits
 from mien.media.webrtc.aiortc_internals import gather_within
 from mien.media.webrtc.ice.network import IceNetworkSettings
-from mien.media.webrtc.peer import IceServer
 from mien.media.webrtc.sdp.parse import MAX_SDP_BYTES
-from mien.rate_limit import TokenBuckets
 from mien.server import problems
 from mien.server.connections import ConnectionGuard, ConnectionLimits, GuardedConnection
+from mien.server.dependencies import Services
 from mien.server.documented import ANYWHERE, answers, serve_document, with_problems_of
-from mien.server.late_models import LateModels
-from mien.server.listeners import Listeners
+from mien.server.guards import GuardedRoute, requires
 from mien.server.middleware import AnswerHeaders, BodyBounds, BodyLimit
 from mien.server.origins import KnownHosts, SameOrigin, is_below, route_path
 from mien.server.paths import Paths
-from mien.server.places import Places
 from mien.server.proxies import Proxies
 from mien.server.routes import broadcasts, events, frames, metrics, pages, personas, recordings, whep, whip
+from mien.server.services import RunnerOpener, open_services
 from mien.server.signalling import CORS
 from mien.server.sockets import GuardedSocket, MessageBounds
 
@@ -77,8 +70,6 @@ _ROUTERS: Final = (
 """Every part of the API, and with which statuses its routes may refuse."""
 
 WEB_DIR: Final = Path(__file__).parent / "web"
-RunnerOpener: TypeAlias = Callable[[LiveLimits, Sequence[IceServer]], AbstractAsyncContextManager[Runner]]
-"""Opens the runner of live sessions that have these limits and ICE servers."""
 
 _FORM_OVERHEAD: Final = 64 * 1024
 _MAX_JSON_BYTES: Final = 16 * 1024
@@ -118,29 +109,29 @@ def create_app(
         web_dir: Where npm built the pages.
     """
     gather_within(ice_network_of(settings.live))
-    references = PersonaStore(
-        consents,
-        max_count=settings.references.max_count,
-        max_bytes=settings.references.max_bytes,
-        ttl_s=settings.references.ttl_s,
+    _keep_photos_in_memory(settings)
+    open_parts = partial(
+        open_services,
+        settings,
+        load_models=load_models,
+        open_runner=open_runner,
+        consents=consents,
+        web_dir=web_dir,
     )
-    late_models = LateModels(load_models)
+    app = _documented_app(settings, open_parts)
+    problems.install(app)
+    _add_routes(app, web_dir)
+    _add_middleware(app, settings)
+    return app
+
+
+def _documented_app(settings: Settings, open_parts: Callable[[], AbstractAsyncContextManager[Services]]) -> FastAPI:
+    """Return an application without routes that has its parts while it runs, and its OpenAPI document."""
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with (
-            _running(references.watch_over()),
-            open_runner(_limits(settings), _ice_servers(settings)) as app.state.runner,
-            Broadcasts(
-                app.state.runner,
-                references,
-                max_broadcasts=settings.live.max_broadcasts,
-                idle_timeout_s=settings.live.idle_timeout_s,
-                ephemeral_idle_timeout_s=settings.live.viewer_grace_s,
-            ) as app.state.broadcasts,
-        ):
-            app.state.metrics = metrics.registry_of(app.state.broadcasts)
-            yield
+    async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Services]]:
+        async with open_parts() as services:
+            yield {"services": services}  # where `dependencies.services_of` finds them
 
     app = FastAPI(
         title="mien",
@@ -152,31 +143,22 @@ def create_app(
         redirect_slashes=False,  # clients drop the body or the token when they follow; `Paths` takes both forms
         servers=[{"url": settings.root_path}] if settings.root_path else None,
     )
+    app.router.route_class = GuardedRoute
     app.openapi = with_problems_of(app.openapi)  # type: ignore[method-assign]  # FastAPI's own way to extend it
+    return app
+
+
+def _add_routes(app: FastAPI, web_dir: Path) -> None:
     serve_document(app)
-    app.state.settings = settings
-    app.state.references = references
-    app.state.late_models = late_models
-    app.state.introductions = TokenBuckets(rate=2.0, burst=20.0)  # credentials that nobody may ever use
-    app.state.viewer_offers = TokenBuckets(
-        rate=settings.http.offers_per_s_per_address, burst=settings.http.max_offers_per_address
-    )
-    app.state.web_dir = web_dir
-    app.state.listeners = Listeners()
-    app.state.frame_sessions = set()
-    app.state.uploads = Places(
-        settings.references.readers + settings.references.waiting,
-        full="other photos are being read; try again in a moment",
-    )
-    # Photos are promised to stay in memory; above this size Starlette would write them to the disk.
-    MultiPartParser.spool_max_size = max(
-        MultiPartParser.spool_max_size, _body_bounds("/api/references", settings).max_bytes + 1
-    )
-    problems.install(app)
     for router, refusals in _ROUTERS:
         app.include_router(router, responses=answers(*refusals))
     if (web_dir / "assets").is_dir():
-        app.mount("/assets", StaticFiles(directory=web_dir / "assets"), name="assets")
+        assets = requires(Action.READ_PAGES)(StaticFiles(directory=web_dir / "assets"))
+        app.mount("/assets", assets, name="assets")
+
+
+def _add_middleware(app: FastAPI, settings: Settings) -> None:
+    """Put what holds for every request around `app`, the innermost first."""
     app.add_middleware(BodyLimit, bounds_of=lambda path: _body_bounds(path, settings))
     own = (*LOOPBACK_NAMES, settings.host) if settings.is_local else ("*",)
     app.add_middleware(KnownHosts, hosts=settings.allowed_hosts or own)
@@ -185,19 +167,13 @@ def create_app(
     app.add_middleware(Proxies, trusted=settings.trusted_proxies)
     # The outermost: everybody else sees the paths that we know.
     app.add_middleware(Paths, root_path=settings.root_path, trusts_header=settings.believes_forwarded_prefix)
-    return app
 
 
-@asynccontextmanager
-async def _running(what: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Let something run beside the body and end with it."""
-    task = asyncio.create_task(what)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+def _keep_photos_in_memory(settings: Settings) -> None:
+    """Let Starlette spool no photo to the disk, as it does above a size: they are promised to stay in memory."""
+    MultiPartParser.spool_max_size = max(
+        MultiPartParser.spool_max_size, _body_bounds("/api/references", settings).max_bytes + 1
+    )
 
 
 def connections(settings: Settings) -> dict[str, Any]:
@@ -237,17 +213,6 @@ def _message_bounds(path: str, settings: Settings) -> MessageBounds:
     return MessageBounds(_MAX_JSON_BYTES, max(largest, _MAX_JSON_BYTES))
 
 
-def _ice_servers(settings: Settings) -> list[IceServer]:
-    return [
-        IceServer(
-            server.url,
-            server.username,
-            server.credential.get_secret_value() if server.credential else None,
-        )
-        for server in settings.ice_servers
-    ]
-
-
 def ice_network_of(live: LiveSettings) -> IceNetworkSettings:
     """Return where media can be reached by these settings."""
     first, _, last = (live.udp_ports or "").partition("-")
@@ -257,23 +222,4 @@ def ice_network_of(live: LiveSettings) -> IceNetworkSettings:
         public_addresses=live.public_addresses,
         udp_ports=ports,
         peer_networks=live.peer_networks,
-    )
-
-
-def _limits(settings: Settings) -> LiveLimits:
-    live = settings.live
-    return LiveLimits(
-        slate_after_s=live.slate_after_s,
-        hang_after_s=live.hang_after_s,
-        publisher_timeout_s=live.publisher_timeout_s,
-        viewer_grace_s=live.viewer_grace_s,
-        max_viewers=live.max_viewers,
-        max_pixels=live.max_pixels,
-        shed_load=live.shed_load,
-        start_kbps=live.start_kbps,
-        max_kbps=live.max_kbps,
-        codecs=tuple(map(VideoCodec, live.codecs)),
-        recordings_dir=settings.recordings_dir,
-        recording=RecordingLimits(max_bytes=settings.recordings.max_bytes, max_s=settings.recordings.max_s),
-        push_targets=Targets(live.push_networks),
     )

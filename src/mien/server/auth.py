@@ -1,19 +1,22 @@
-"""Who may do what: bearer tokens of broadcasts, and the operator's."""
+"""What a request shows of who makes it: bearer tokens, and whether it comes from this machine.
+
+What that allows is decided in `app/access.py`.
+"""
 
 import hashlib
 import hmac
 import secrets
-from http import HTTPStatus
+from collections.abc import Callable
 from ipaddress import ip_network
 from typing import Final
 
 from fastapi.requests import HTTPConnection
 
+from mien.app.access import Principal
+from mien.app.broadcasts.broadcast import Broadcast
 from mien.config import LOOPBACK_NAMES, Settings
-from mien.errors import TokenError
 from mien.server.connections import home_of
 from mien.server.origins import is_cross_site
-from mien.server.problems import HttpError
 from mien.server.proxies import PROXIED, is_within
 
 _SOURCE_KEY: Final = secrets.token_bytes(32)
@@ -26,44 +29,23 @@ def bearer_token(request: HTTPConnection) -> str | None:
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None
 
 
-def check_operator(request: HTTPConnection) -> None:
-    """Let through who may make broadcasts and add photos.
+def identify(
+    request: HTTPConnection, token: str | None, *, settings: Settings, by_token: Callable[[str], Broadcast | None]
+) -> Principal:
+    """Return who makes a request.
 
-    On a server that is reached from its own machine alone that is everybody, unless a token is set.
-
-    Raises:
-        TokenError: The operator's token is missing or wrong.
-        HttpError: No token is set, and the request may come from elsewhere than this machine.
+    Args:
+        request: It, or the handshake of a WebSocket.
+        token: The one that it shows: of its header, or of what follows.
+        settings: The server's own.
+        by_token: Returns the broadcast whose own token it is, or None.
     """
-    check_operator_token(request, bearer_token(request))
-
-
-def check_operator_token(request: HTTPConnection, token: str | None) -> None:
-    """Let `token` through where it is the operator's, or none is needed.
-
-    Raises:
-        TokenError: The operator's token is missing or wrong.
-        HttpError: No token is set, and the request may come from elsewhere than this machine.
-    """
-    settings: Settings = request.app.state.settings
-    if settings.whip_token is None:
-        if not _is_at_home(request, settings):
-            raise HttpError(
-                HTTPStatus.FORBIDDEN,
-                "this server can be reached from beyond its own machine, so it needs MIEN_WHIP_TOKEN to be set",
-                code="live.token_not_set",
-            )
-        return
-    if not knows_operator_token(request, token):
-        raise TokenError("this needs the operator's bearer token")
-
-
-def knows_operator_token(request: HTTPConnection, token: str | None) -> bool:
-    """Tell whether `token` is the operator's; never, where none is set."""
-    settings: Settings = request.app.state.settings
-    if settings.whip_token is None or token is None:
-        return False
-    return hmac.compare_digest(token.encode(), settings.whip_token.get_secret_value().encode())
+    broadcast = by_token(token) if token else None
+    return Principal(
+        is_operator=_is_operators(token, settings),
+        is_local=_is_local(request, settings),
+        broadcast_id=broadcast.id if broadcast else None,
+    )
 
 
 def source_of(request: HTTPConnection) -> str:
@@ -72,7 +54,13 @@ def source_of(request: HTTPConnection) -> str:
     return hashlib.blake2s(home.encode(), key=_SOURCE_KEY, digest_size=8).hexdigest()
 
 
-def _is_at_home(request: HTTPConnection, settings: Settings) -> bool:
+def _is_operators(token: str | None, settings: Settings) -> bool:
+    if settings.whip_token is None or token is None:
+        return False
+    return hmac.compare_digest(token.encode(), settings.whip_token.get_secret_value().encode())
+
+
+def _is_local(request: HTTPConnection, settings: Settings) -> bool:
     """Tell whether a request surely comes from this machine and from nobody's page elsewhere.
 
     A proxy on this machine speaks for the whole world from a loopback address. It shows by the headers that it adds, or

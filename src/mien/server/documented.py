@@ -10,6 +10,8 @@ from fastapi import FastAPI
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
+from mien.app.access import Action
+from mien.server.guards import requires
 from mien.server.photos import PhotoOut
 
 PROBLEM_TYPE: Final = "application/problem+json"
@@ -74,7 +76,7 @@ def text_body(media_type: str, description: str, *, max_length: int | None = Non
 
 
 def with_problems_of(openapi: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
-    """Return what makes the document of `openapi`, with the schemas that `answers` refers to."""
+    """Return what makes the document of `openapi`, with the schemas that `answers` refers to, in a steady order."""
 
     def document() -> dict[str, Any]:
         made = openapi()
@@ -83,9 +85,17 @@ def with_problems_of(openapi: Callable[[], dict[str, Any]]) -> Callable[[], dict
             schemas.pop(never_sent, None)
         problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= problem.pop("$defs", {}) | {Problem.__name__: problem}
+        for path, operations in made["paths"].items():
+            for operation in operations.values():
+                _order_by(path, operation.get("parameters", []))
         return made
 
     return document
+
+
+def _order_by(path: str, parameters: list[dict[str, Any]]) -> None:
+    """Let the parameters of a path come in its own order; FastAPI names those last that a dependency reads."""
+    parameters.sort(key=lambda parameter: path.find(f"{{{parameter['name']}}}"))
 
 
 _REF: Final = {"$ref": f"#/components/schemas/{Problem.__name__}"}
@@ -97,6 +107,7 @@ def serve_document(app: FastAPI) -> None:
     making = asyncio.Lock()
 
     @app.get("/openapi.json", include_in_schema=False)
+    @requires(Action.READ_PAGES)
     async def document() -> Response:
         async with making:
             if not made:

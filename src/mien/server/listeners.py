@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final, NamedTuple, Self
 
-from mien.app.broadcasts.broadcasts import Broadcast
+from mien.app.broadcasts.broadcast import Broadcast
 from mien.app.states import BroadcastState, LiveReport
 from mien.server.schemas import BroadcastOut
 

@@ -29,8 +29,10 @@ _STATUS: Final[dict[type[errors.MienError], HTTPStatus]] = {
     errors.LiveLostError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.NoPortError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.TokenError: HTTPStatus.UNAUTHORIZED,
+    errors.TokenNotSetError: HTTPStatus.FORBIDDEN,
     errors.SdpError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.LiveError: HTTPStatus.CONFLICT,
+    errors.NoSuchRecordingError: HTTPStatus.NOT_FOUND,
     errors.BusyError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.MienError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
-from mien.app.broadcasts.broadcasts import MAX_TITLE_LENGTH, Broadcast
+from mien.app.broadcasts.broadcast import MAX_TITLE_LENGTH, Broadcast
 from mien.app.policy.document import PolicyDocument, PolicyIn
 from mien.app.ports import MAX_LIVE_DELAY_FRAMES
 from mien.app.states import BroadcastState, LiveReport, Load

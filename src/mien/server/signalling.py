@@ -15,6 +15,7 @@ from mien.errors import SdpError
 from mien.media.webrtc.ice.turn import turn_credentials
 from mien.media.webrtc.peer import IceServer
 from mien.media.webrtc.sdp.parse import Fragment, read_fragment, read_off_loop
+from mien.rate_limit import TokenBuckets
 from mien.server.auth import source_of
 from mien.server.problems import HttpError
 
@@ -66,12 +67,17 @@ def created(connected: Connected, location: str, settings: Settings) -> Response
     return response
 
 
+def configured_ice_servers(settings: Settings) -> list[IceServer]:
+    """Return the ICE servers that the operator names."""
+    return [
+        IceServer(server.url, server.username, server.credential.get_secret_value() if server.credential else None)
+        for server in settings.ice_servers
+    ]
+
+
 def ice_servers(settings: Settings, session_id: str) -> Iterator[IceServer]:
     """Yield what a client may use to reach us: what is configured, and TURN with credentials of its own."""
-    for server in settings.ice_servers:
-        yield IceServer(
-            server.url, server.username, server.credential.get_secret_value() if server.credential else None
-        )
+    yield from configured_ice_servers(settings)
     turn = settings.turn
     if turn.secret is not None:
         mine = turn_credentials(turn.secret.get_secret_value(), session_id, now=time.time(), ttl_s=turn.ttl_s)
@@ -105,17 +111,22 @@ async def trickle(request: Request, live: Live, session_id: str) -> Response:
     return Response(status_code=HTTPStatus.NO_CONTENT, headers={"ETag": etag})
 
 
-def introduce(request: Request, *, may_connect: bool) -> Response:
+def introduce(request: Request, settings: Settings, introductions: TokenBuckets, *, may_connect: bool) -> Response:
     """Answer OPTIONS of an endpoint, and name the ICE servers to whom an offer from would be taken.
 
     RFC 9725, 4.6 wants that for clients that must know the servers before they make an offer. A browser's CORS
     preflight goes without: it shows no token, and its answer never reaches the page.
+
+    Args:
+        request: It.
+        settings: Name the ICE servers.
+        introductions: Bounds how often an address is told.
+        may_connect: An offer of this sender would be taken.
     """
     response = preflight("POST")
-    state = request.app.state
     is_cors = "access-control-request-method" in request.headers
-    if may_connect and not is_cors and not state.introductions.wait_s(source_of(request), now=time.monotonic()):
-        for server in ice_servers(state.settings, secrets.token_urlsafe(16)):
+    if may_connect and not is_cors and not introductions.wait_s(source_of(request), now=time.monotonic()):
+        for server in ice_servers(settings, secrets.token_urlsafe(16)):
             response.headers.append("Link", link_of(server))
         response.headers["Cache-Control"] = "no-store"
     return response

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from mien.app.ports import Declaration
+from mien.app.repositories import Declaration
 from mien.errors import OutputError
 
 

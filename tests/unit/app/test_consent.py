@@ -8,7 +8,7 @@ import pytest
 
 from mien.app.consent import BILINGUAL_STATEMENT, declare
 from mien.app.face_photos import FacePhoto, Reference
-from mien.app.ports import Declaration
+from mien.app.repositories import Declaration
 from mien.errors import ConsentError, OutputError
 from support.photos import as_png
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mien.app.ports import Declaration
+from mien.app.repositories import Declaration
 from mien.errors import OutputError
 from mien.storage.consents import JsonLinesConsentLedger
 

@@ -1,137 +1,43 @@
 """All broadcasts of a server: made, found, changed on air, ended."""
 
 import asyncio
-import hmac
 import random
 import secrets
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Self
 
 import structlog
 
-from mien.app.personas.store import Hold, PersonaStore
+from mien.app.access import Owner
+from mien.app.broadcasts.broadcast import Broadcast, BroadcastSpec, stream_of
+from mien.app.broadcasts.repository import BroadcastRepository, InMemoryBroadcasts
+from mien.app.personas.store import Hold
 from mien.app.policy.document import PolicyDocument
-from mien.app.policy.rules import REFERENCE_PREFIX, is_reference
-from mien.app.ports import MAX_LIVE_DELAY_FRAMES, Live, Runner, StreamSpec
-from mien.app.states import BroadcastState, LiveCounts, LiveReport
+from mien.app.ports import Live, Runner, StreamSpec
+from mien.app.repositories import PersonaRepository
+from mien.app.states import LiveCounts
 from mien.errors import (
-    InputError,
     LiveLostError,
     MienError,
     NoSuchBroadcastError,
     OutputError,
     PersonaError,
-    PolicyError,
-    TokenError,
     TooManySessionsError,
 )
 from mien.rate_limit import Backoff
 
 log = structlog.get_logger()
 
-MAX_TITLE_LENGTH: Final = 120
 _SWEEP_S: Final = 5.0
 _BACKOFF: Final = Backoff(first_s=0.1, longest_s=5.0, spread=(0.5, 1.5))
 """Spread, so that the sessions of a machine that ran short of memory do not come back all at once."""
 _RESTARTS, _RESTARTS_WITHIN_S = 6, 120.0
 """A session that breaks more often than this will break again; its broadcast ends."""
-
-
-@dataclass(frozen=True, slots=True)
-class BroadcastSpec:
-    """What somebody asks a broadcast to be.
-
-    Attributes:
-        title: For people.
-        policy: Who gets which treatment.
-        delay_frames: As in `StreamSpec`.
-        record: Whether what viewers get is recorded.
-    """
-
-    title: str = ""
-    policy: PolicyDocument = field(default_factory=PolicyDocument)
-    delay_frames: int | None = None
-    record: bool = False
-
-    def __post_init__(self) -> None:
-        if len(self.title) > MAX_TITLE_LENGTH or not (self.title == "" or self.title.isprintable()):
-            raise InputError(f"a title is at most {MAX_TITLE_LENGTH} printable characters")
-        if self.delay_frames is not None and not 0 <= self.delay_frames <= MAX_LIVE_DELAY_FRAMES:
-            raise PolicyError(f"a delay is 0 to {MAX_LIVE_DELAY_FRAMES} frames, got {self.delay_frames}")
-
-
-def stream_of(policy: PolicyDocument, references: PersonaStore, *, delay_frames: int | None) -> StreamSpec:
-    """Return what a live session is told, with the reference photos themselves.
-
-    They go by numbers there: who knows a reference's id may wear the face, and what treats strangers' frames need not.
-
-    Raises:
-        PersonaError: There is no such photo.
-        UnknownPersonError: The policy has a rule for a person; nobody is enrolled for live streams yet.
-    """
-    policy.check_people(())
-    faces = {persona: references.get(persona) for persona in policy.personas if is_reference(persona)}
-    numbers = {persona: f"{REFERENCE_PREFIX}{number}" for number, persona in enumerate(faces, 1)}
-    personas = {numbers[persona]: face for persona, face in faces.items()}
-    return StreamSpec(policy.with_personas(numbers), personas, delay_frames)
-
-
-@dataclass(eq=False, slots=True)
-class Broadcast:
-    """One broadcast and the live session that carries it, one after the other if they break.
-
-    Attributes:
-        id: Unguessable; who knows it may watch.
-        token: Who knows it may publish and change; None where only the session's URL protects it.
-        spec: What it is now.
-        stream: What its live session is told of that.
-        live: Carries it.
-        ephemeral: It ends with its publisher.
-        created_at: Seconds since 1970.
-        hold: Keeps the reference photos that it wears.
-        pushes: The servers elsewhere that it is pushed to: URL and token, by id.
-        restarting: Its session broke and the next one is not there yet.
-        restarts: So many of its sessions broke.
-        changing: Held while it changes.
-    """
-
-    id: str
-    token: str | None
-    spec: BroadcastSpec
-    stream: StreamSpec
-    live: Live
-    ephemeral: bool
-    created_at: float
-    hold: Hold
-    pushes: dict[str, tuple[str, str | None]] = field(default_factory=dict)
-    restarting: bool = False
-    restarts: int = 0
-    changing: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    @property
-    def report(self) -> LiveReport:
-        """What viewers see, and the numbers of the last seconds."""
-        return LiveReport(BroadcastState.RESTARTING) if self.restarting else self.live.report
-
-    def check_token(self, token: str | None) -> None:
-        """Let the owner through.
-
-        Raises:
-            TokenError: The token is missing or wrong.
-        """
-        if self.token is not None and not self.knows(token):
-            raise TokenError("this needs the broadcast's own bearer token")
-
-    def knows(self, token: str | None) -> bool:
-        """Tell whether `token` is the broadcast's own."""
-        if self.token is None or token is None:
-            return False
-        return hmac.compare_digest(token.encode(), self.token.encode())
 
 
 class Broadcasts:
@@ -140,6 +46,7 @@ class Broadcasts:
     Args:
         runner: Starts live sessions.
         references: The photos that may be swapped in.
+        repository: Where they are kept.
         max_broadcasts: More are refused.
         idle_timeout_s: A broadcast in which nobody publishes for so long ends.
         ephemeral_idle_timeout_s: The same for one that was made by publishing.
@@ -151,8 +58,9 @@ class Broadcasts:
     def __init__(
         self,
         runner: Runner,
-        references: PersonaStore,
+        references: PersonaRepository,
         *,
+        repository: BroadcastRepository | None = None,
         max_broadcasts: int = 8,
         idle_timeout_s: float = 600.0,
         ephemeral_idle_timeout_s: float = 10.0,
@@ -162,7 +70,7 @@ class Broadcasts:
         self._max_broadcasts = max_broadcasts
         self._idle_timeout_s = idle_timeout_s
         self._ephemeral_idle_timeout_s = ephemeral_idle_timeout_s
-        self._broadcasts: dict[str, Broadcast] = {}
+        self._broadcasts = InMemoryBroadcasts() if repository is None else repository
         self._making = 0
         self._counting: set[Live] = set()
         self._counted = LiveCounts()
@@ -184,18 +92,15 @@ class Broadcasts:
         await self._group.__aexit__(kind, error, trace)
 
     def __iter__(self) -> Iterator[Broadcast]:
-        return iter(tuple(self._broadcasts.values()))
+        return iter(self._broadcasts)
 
-    async def create(
-        self, spec: BroadcastSpec, *, token: str | None = None, ephemeral: bool = False, open_to_all: bool = False
-    ) -> Broadcast:
+    async def create(self, spec: BroadcastSpec, *, owner: Owner = Owner.TOKEN, ephemeral: bool = False) -> Broadcast:
         """Make a broadcast that waits for its publisher.
 
         Args:
             spec: What it shall be.
-            token: Its bearer token; None makes a new one.
+            owner: Whose it is; it gets a bearer token of its own where that owns it.
             ephemeral: It ends with its publisher.
-            open_to_all: It has no token.
 
         Raises:
             TooManySessionsError: There are as many as may be.
@@ -219,7 +124,8 @@ class Broadcasts:
                 raise
             broadcast = Broadcast(
                 id=broadcast_id,
-                token=None if open_to_all else token or secrets.token_urlsafe(32),
+                token=secrets.token_urlsafe(32) if owner is Owner.TOKEN else None,
+                owner=owner,
                 spec=spec,
                 stream=stream,
                 live=live,
@@ -227,7 +133,7 @@ class Broadcasts:
                 created_at=time.time(),
                 hold=hold,
             )
-            self._broadcasts[broadcast.id] = broadcast
+            self._broadcasts.add(broadcast)
             self._group.create_task(self._run(broadcast))
         finally:
             self._making -= 1
@@ -248,7 +154,7 @@ class Broadcasts:
 
     def has(self, broadcast: Broadcast) -> bool:
         """Whether `broadcast` is not over yet."""
-        return broadcast.id in self._broadcasts
+        return self.find(broadcast.id) is not None
 
     @property
     def counts(self) -> LiveCounts:
@@ -261,10 +167,18 @@ class Broadcasts:
         Raises:
             NoSuchBroadcastError: There is none of that name.
         """
-        broadcast = self._broadcasts.get(broadcast_id)
+        broadcast = self.find(broadcast_id)
         if broadcast is None:
             raise NoSuchBroadcastError("there is no such broadcast; it may have ended")
         return broadcast
+
+    def find(self, broadcast_id: str) -> Broadcast | None:
+        """Return a broadcast, or None where there is none of that name."""
+        return self._broadcasts.find(broadcast_id)
+
+    def by_token(self, token: str) -> Broadcast | None:
+        """Return the broadcast whose own token this is, or None."""
+        return self._broadcasts.by_token(token)
 
     async def change(self, broadcast: Broadcast, changes: Mapping[str, Any]) -> None:
         """Change fields of `broadcast.spec`, on air. If that fails it stays what it was.
@@ -351,7 +265,7 @@ class Broadcasts:
 
     def end(self, broadcast: Broadcast) -> None:
         """End a broadcast: nobody finds it any more, and its peers are closed."""
-        self._broadcasts.pop(broadcast.id, None)
+        self._broadcasts.remove(broadcast)
         broadcast.live.end()
 
     async def _run(self, broadcast: Broadcast) -> None:
@@ -362,7 +276,7 @@ class Broadcasts:
             except MienError as error:
                 log.error("broadcast_failed", code=error.code, reason=str(error))  # noqa: TRY400  # its trace says no more
             finally:
-                self._broadcasts.pop(broadcast.id, None)
+                self._broadcasts.remove(broadcast)
                 broadcast.hold.move_to(())
                 log.info("broadcast_ended")
 

@@ -13,7 +13,8 @@ from typing import Final, TypeAlias
 from mien.app.consent import STATEMENTS, Language
 from mien.app.face_photos import MAX_PHOTOS_OF_A_PERSONA
 from mien.app.policy.rules import REFERENCE_PREFIX, is_reference
-from mien.app.ports import ConsentLedger, Declaration, ReferenceFace
+from mien.app.ports import ReferenceFace
+from mien.app.repositories import ConsentLedger, Declaration, PersonaRepository
 from mien.errors import (
     BusyError,
     ConsentError,
@@ -39,7 +40,7 @@ class _Kept:
 
 
 class PersonaStore:
-    """Takes photos together with the declaration that their owner agreed.
+    """Takes photos together with the declaration that their owner agreed (the port `PersonaRepository`).
 
     Args:
         ledger: Keeps the declarations. A photo whose declaration cannot be kept is not used.
@@ -195,7 +196,7 @@ class Hold:
         held: Their ids.
     """
 
-    def __init__(self, references: PersonaStore) -> None:
+    def __init__(self, references: PersonaRepository) -> None:
         self._personas = references
         self.held: frozenset[str] = frozenset()
 

@@ -7,41 +7,33 @@ from typing import Final
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from mien.app.broadcasts.broadcasts import Broadcast, Broadcasts, BroadcastSpec
+from mien.app.access import Action, authorize, may
+from mien.app.broadcasts.broadcast import BroadcastSpec
 from mien.app.states import PushReport
-from mien.server.auth import bearer_token, check_operator, knows_operator_token
-from mien.server.guards import GuardedRoute, guarded
+from mien.server.dependencies import BroadcastDep, BroadcastsDep, PrincipalDep, SettingsDep, principal_of
+from mien.server.guards import GuardedRoute, requires
 from mien.server.problems import HttpError
 from mien.server.schemas import BroadcastIn, BroadcastOut, BroadcastPatch, CreatedOut, PushIn, PushOut, completed
 
 router = APIRouter(prefix="/api/broadcasts", tags=["broadcasts"], route_class=GuardedRoute)
-
-
-def _check_owner(request: Request) -> None:
-    """Let the owner of the broadcast through that the path names."""
-    _owned(request, request.path_params["broadcast_id"])
-
-
-def _check_known(request: Request) -> None:
-    """Let through who names a broadcast that is there."""
-    _all(request).get(request.path_params["broadcast_id"])
-
 
 _PLAIN_TEXT: Final = "text/plain"
 _MAX_TOKEN_BYTES: Final = 1024
 
 
 @router.post("", status_code=HTTPStatus.CREATED)
-@guarded(check_operator)
-async def create_broadcast(request: Request, body: BroadcastIn, response: Response) -> CreatedOut:
+@requires(Action.MAKE_BROADCASTS)
+async def create_broadcast(
+    broadcasts: BroadcastsDep, settings: SettingsDep, body: BroadcastIn, response: Response
+) -> CreatedOut:
     """Make a broadcast that waits for its publisher."""
     spec = BroadcastSpec(
         title=(body.title or "").strip(),
-        policy=completed(body.policy, request.app.state.settings),
+        policy=completed(body.policy, settings),
         delay_frames=body.delay_frames,
         record=body.record,
     )
-    broadcast = await _all(request).create(spec)
+    broadcast = await broadcasts.create(spec)
     response.headers["Location"] = f"/api/broadcasts/{broadcast.id}"
     return CreatedOut(
         id=broadcast.id,
@@ -53,35 +45,39 @@ async def create_broadcast(request: Request, body: BroadcastIn, response: Respon
 
 
 @router.get("")
-async def list_broadcasts(request: Request) -> list[BroadcastOut]:
+@requires(Action.LIST_BROADCASTS)
+async def list_broadcasts(broadcasts: BroadcastsDep) -> list[BroadcastOut]:
     """List the broadcasts, the newest first."""
-    newest_first = sorted(_all(request), key=lambda broadcast: -broadcast.created_at)
+    newest_first = sorted(broadcasts, key=lambda broadcast: -broadcast.created_at)
     return [BroadcastOut.of(broadcast) for broadcast in newest_first]
 
 
 @router.get("/{broadcast_id}")
-async def get_broadcast(request: Request, broadcast_id: str) -> BroadcastOut:
+@requires(Action.WATCH)
+async def get_broadcast(broadcast: BroadcastDep, principal: PrincipalDep) -> BroadcastOut:
     """Show one broadcast and its numbers."""
-    broadcast = _all(request).get(broadcast_id)
-    return BroadcastOut.of(broadcast, to_owner=broadcast.knows(bearer_token(request)))
+    return BroadcastOut.of(broadcast, to_owner=may(principal, Action.SEE_REFERENCES, broadcast))
 
 
 @router.patch("/{broadcast_id}")
-@guarded(_check_owner)
-async def change_broadcast(request: Request, broadcast_id: str, body: BroadcastPatch) -> BroadcastOut:
+@requires(Action.CHANGE_BROADCAST)
+async def change_broadcast(
+    broadcasts: BroadcastsDep,
+    broadcast: BroadcastDep,
+    principal: PrincipalDep,
+    settings: SettingsDep,
+    body: BroadcastPatch,
+) -> BroadcastOut:
     """Change a broadcast on air, with its own bearer token."""
-    broadcast = _owned(request, broadcast_id)
-    await _all(request).change(broadcast, body.changes(request.app.state.settings))
-    return BroadcastOut.of(broadcast, to_owner=broadcast.knows(bearer_token(request)))
+    await broadcasts.change(broadcast, body.changes(settings))
+    return BroadcastOut.of(broadcast, to_owner=may(principal, Action.SEE_REFERENCES, broadcast))
 
 
 @router.delete("/{broadcast_id}", status_code=HTTPStatus.NO_CONTENT)
-async def end_broadcast(request: Request, broadcast_id: str) -> None:
+@requires(Action.END_BROADCAST)
+async def end_broadcast(broadcasts: BroadcastsDep, broadcast: BroadcastDep) -> None:
     """End a broadcast, with its own bearer token or the operator's."""
-    if knows_operator_token(request, bearer_token(request)):
-        _all(request).end(_all(request).get(broadcast_id))
-    else:
-        _all(request).end(_owned(request, broadcast_id))
+    broadcasts.end(broadcast)
 
 
 @router.post(
@@ -95,54 +91,48 @@ async def end_broadcast(request: Request, broadcast_id: str) -> None:
         }
     },
 )
-@guarded(_check_known)
-async def end_broadcast_from_a_closing_page(request: Request, broadcast_id: str) -> None:
+@requires(Action.END_OWN_BROADCAST, token_follows=True)
+async def end_broadcast_from_a_closing_page(
+    request: Request, broadcasts: BroadcastsDep, broadcast: BroadcastDep
+) -> None:
     """End a broadcast, with its own token as the body: all that a page can send for sure while it is being closed."""
-    broadcast = _all(request).get(broadcast_id)
-    broadcast.check_token(await _read_token(request))
-    _all(request).end(broadcast)
+    principal = principal_of(request, await _read_token(request))
+    authorize(principal, Action.END_OWN_BROADCAST, broadcast)
+    broadcasts.end(broadcast)
 
 
 @router.get("/{broadcast_id}/thumbnail.jpg", response_class=Response)
-async def thumbnail(request: Request, broadcast_id: str) -> Response:
+@requires(Action.WATCH)
+async def thumbnail(broadcast: BroadcastDep) -> Response:
     """Show a small JPEG of what viewers see just now."""
-    jpeg = await _all(request).get(broadcast_id).live.thumbnail()
+    jpeg = await broadcast.live.thumbnail()
     if jpeg is None:
         raise HttpError(HTTPStatus.NOT_FOUND, "there is nothing to see yet", code="live.no_picture")
     return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
 
 @router.post("/{broadcast_id}/pushes", status_code=HTTPStatus.CREATED)
-@guarded(_check_owner)
-async def push(request: Request, broadcast_id: str, body: PushIn) -> PushOut:
+@requires(Action.PUSH)
+async def push(broadcasts: BroadcastsDep, broadcast: BroadcastDep, body: PushIn) -> PushOut:
     """Push a broadcast, treated as it is, to a WHIP server elsewhere, with its own bearer token."""
     token = body.token.get_secret_value() if body.token else None
-    push_id = await _all(request).push(_owned(request, broadcast_id), body.url, token)
+    push_id = await broadcasts.push(broadcast, body.url, token)
     return PushOut(id=push_id, **asdict(PushReport("connecting")))
 
 
 @router.get("/{broadcast_id}/pushes")
-async def list_pushes(request: Request, broadcast_id: str) -> list[PushOut]:
+@requires(Action.PUSH)
+async def list_pushes(broadcast: BroadcastDep) -> list[PushOut]:
     """List a broadcast's pushes, with its own bearer token."""
-    reports = _owned(request, broadcast_id).report.stats.pushes
+    reports = broadcast.report.stats.pushes
     return [PushOut(id=push_id, **asdict(report)) for push_id, report in reports.items()]
 
 
 @router.delete("/{broadcast_id}/pushes/{push_id}", status_code=HTTPStatus.NO_CONTENT)
-async def stop_push(request: Request, broadcast_id: str, push_id: str) -> None:
+@requires(Action.PUSH)
+async def stop_push(broadcasts: BroadcastsDep, broadcast: BroadcastDep, push_id: str) -> None:
     """End a push, with the broadcast's own bearer token."""
-    await _all(request).stop_push(_owned(request, broadcast_id), push_id)
-
-
-def _all(request: Request) -> Broadcasts:
-    broadcasts: Broadcasts = request.app.state.broadcasts
-    return broadcasts
-
-
-def _owned(request: Request, broadcast_id: str) -> Broadcast:
-    broadcast = _all(request).get(broadcast_id)
-    broadcast.check_token(bearer_token(request))
-    return broadcast
+    await broadcasts.stop_push(broadcast, push_id)
 
 
 async def _read_token(request: Request) -> str:

@@ -6,11 +6,15 @@ import time
 from typing import Final
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
-from starlette.status import WS_1013_TRY_AGAIN_LATER
+from starlette.status import WS_1008_POLICY_VIOLATION, WS_1013_TRY_AGAIN_LATER
 
-from mien.app.broadcasts.broadcasts import Broadcast, Broadcasts
-from mien.errors import NoSuchBroadcastError
-from mien.server.listeners import Listeners, News, Views
+from mien.app.access import Action, authorize
+from mien.app.broadcasts.broadcast import Broadcast
+from mien.app.broadcasts.broadcasts import Broadcasts
+from mien.errors import LiveError, NoSuchBroadcastError
+from mien.server.dependencies import BroadcastsDep, ListenersDep, PrincipalDep
+from mien.server.guards import requires
+from mien.server.listeners import News, Views
 
 router = APIRouter()
 
@@ -23,20 +27,23 @@ WS_UNKNOWN_BROADCAST: Final = 4404
 
 
 @router.websocket("/api/broadcasts/{broadcast_id}/events")
-async def events(socket: WebSocket, broadcast_id: str) -> None:
+@requires(Action.WATCH)
+async def events(
+    socket: WebSocket, broadcast_id: str, principal: PrincipalDep, broadcasts: BroadcastsDep, listeners: ListenersDep
+) -> None:
     """Send the broadcast at once, then at every change, and once a second for its numbers.
 
     Every message is a `BroadcastOut` in JSON, whole, so a listener needs only the newest. After the state "ended" the
     server closes.
     """
     await socket.accept()
-    broadcasts: Broadcasts = socket.app.state.broadcasts
     try:
         broadcast = broadcasts.get(broadcast_id)
-    except NoSuchBroadcastError:
-        await _refuse(socket, WS_UNKNOWN_BROADCAST, "live.no_such_broadcast")
+        authorize(principal, Action.WATCH, broadcast)
+    except LiveError as error:
+        is_unknown = isinstance(error, NoSuchBroadcastError)
+        await _refuse(socket, WS_UNKNOWN_BROADCAST if is_unknown else WS_1008_POLICY_VIOLATION, error.code)
         return
-    listeners: Listeners = socket.app.state.listeners
     if len(listeners) >= MAX_LISTENERS:
         await _refuse(socket, WS_1013_TRY_AGAIN_LATER, "live.too_many")
         return

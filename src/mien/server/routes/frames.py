@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import struct
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final
 
 import structlog
@@ -19,12 +19,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette import status
 from starlette.websockets import WebSocketState
 
-from mien.app.broadcasts.broadcasts import stream_of
+from mien.app.access import Action, authorize
+from mien.app.broadcasts.broadcast import stream_of
 from mien.app.frames.exchange import FrameSlot, Waiting
 from mien.app.personas.store import Hold
 from mien.app.policy.document import PolicyDocument
-from mien.app.ports import FrameSession, Runner, StreamSpec
-from mien.config import Settings
+from mien.app.ports import FrameSession, StreamSpec
 from mien.errors import (
     InputError,
     LiveError,
@@ -37,7 +37,9 @@ from mien.errors import (
 from mien.media.files.frame_codec import FRAME_FORMATS, FrameFormat
 from mien.media.files.image_header import check_photo_header
 from mien.media.meters import DurationMeter, RateMeter
-from mien.server.auth import bearer_token, check_operator_token
+from mien.server.auth import bearer_token
+from mien.server.dependencies import Services, ServicesDep, principal_of
+from mien.server.guards import requires
 from mien.server.problems import HttpError
 from mien.server.schemas import DelayFrames, WantedPolicy, completed
 
@@ -68,12 +70,13 @@ class FramesIn(BaseModel):
 
 
 @router.websocket(PATH)
-async def frames(socket: WebSocket) -> None:
+@requires(Action.TREAT_FRAMES, token_follows=True)
+async def frames(socket: WebSocket, services: ServicesDep) -> None:
     """Carry one client's exchange of pictures."""
     await socket.accept()
     try:
         async with asyncio.TaskGroup() as group:
-            await _Exchange(socket, group).run()
+            await _Exchange(socket, services, group).run()
     except* _HungUpError:
         pass
     except* (MienError, HttpError, ValidationError) as errors:
@@ -90,21 +93,23 @@ class _HungUpError(Exception):
 
 
 class _Exchange:
-    def __init__(self, socket: WebSocket, group: asyncio.TaskGroup) -> None:
+    def __init__(self, socket: WebSocket, services: Services, group: asyncio.TaskGroup) -> None:
         self._socket = socket
+        self._services = services
+        self._settings = services.settings
         self._group = group
-        self._settings: Settings = socket.app.state.settings
         self._slot = FrameSlot(max_fps=self._settings.frames.max_fps)
         self._arrived = asyncio.Event()
         self._numbers: dict[float, int] = {}
         self._out = RateMeter()
         self._delays = DurationMeter()
-        self._hold = Hold(socket.app.state.references)
+        self._hold = Hold(services.personas)
 
     async def run(self) -> None:
         """Serve the client until it hangs up."""
         spec = await self._read_spec(await self._receive())
-        check_operator_token(self._socket, spec.token or bearer_token(self._socket))
+        principal = principal_of(self._socket, spec.token or bearer_token(self._socket))
+        authorize(principal, Action.TREAT_FRAMES, self._services.server)
         async with self._session(spec) as session:
             await self._send({"kind": "ready"})
             workers = [self._group.create_task(self._treat(session)), self._group.create_task(self._tell())]
@@ -117,25 +122,23 @@ class _Exchange:
 
     @contextlib.asynccontextmanager
     async def _session(self, spec: FramesIn) -> AsyncIterator[FrameSession]:
-        state = self._socket.app.state
-        if len(state.frame_sessions) >= self._settings.frames.max_sessions:
-            raise TooManySessionsError(
-                f"this server carries at most {self._settings.frames.max_sessions} such sessions"
-            )
-        state.frame_sessions.add(self)
-        try:
-            runner: Runner = state.runner
+        with self._services.exchanges.entered(self), self._holding_nothing_afterwards():
             policy = completed(spec.policy, self._settings)
             self._hold.move_to(policy.personas)
-            session = await runner.start_frames(self._stream(policy, spec), form=spec.format, name="frames")
+            stream = self._stream(policy, spec)
+            session = await self._services.runner.start_frames(stream, form=spec.format, name="frames")
             log.info("frame_session_begun", treatments=policy.treatments)
             try:
                 yield session
             finally:
                 session.end()
                 log.info("frame_session_ended", pictures=self._out.total, dropped=self._slot.dropped)
+
+    @contextlib.contextmanager
+    def _holding_nothing_afterwards(self) -> Iterator[None]:
+        try:
+            yield
         finally:
-            state.frame_sessions.discard(self)
             self._hold.move_to(())
 
     def take_off(self, persona_id: str) -> None:
@@ -144,7 +147,7 @@ class _Exchange:
             self._group.create_task(_refuse_withdrawn())
 
     def _stream(self, policy: PolicyDocument, spec: FramesIn) -> StreamSpec:
-        return stream_of(policy, self._socket.app.state.references, delay_frames=spec.delay_frames)
+        return stream_of(policy, self._services.personas, delay_frames=spec.delay_frames)
 
     # In -----------------------------------------------------------------------------------------------------
 

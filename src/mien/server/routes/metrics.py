@@ -6,7 +6,7 @@ from importlib.metadata import version
 from itertools import accumulate
 from typing import Final
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter
 from fastapi.responses import Response
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -18,11 +18,13 @@ from prometheus_client import (
 from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
+from mien.app.access import Action
 from mien.app.broadcasts.broadcasts import Broadcasts
 from mien.app.states import DELAY_BOUNDS_S, BroadcastState
-from mien.server.auth import check_operator
+from mien.server.dependencies import MetricsDep
+from mien.server.guards import GuardedRoute, requires
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], route_class=GuardedRoute)
 
 _COUNTERS: Final = {
     "frames_in": "Pictures that publishers sent and that were decoded.",
@@ -32,10 +34,10 @@ _COUNTERS: Final = {
 }
 
 
-@router.get("/metrics", dependencies=[Depends(check_operator)], response_class=Response)
-async def metrics(request: Request) -> Response:
+@router.get("/metrics", response_class=Response)
+@requires(Action.READ_METRICS)
+async def metrics(registry: MetricsDep) -> Response:
     """Show the numbers of this server in Prometheus' text form. Needs the operator's token where one is set."""
-    registry: CollectorRegistry = request.app.state.metrics
     return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 

@@ -2,16 +2,19 @@
 
 from http import HTTPStatus
 from importlib.metadata import version
-from pathlib import Path
 from typing import Final, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel, Field
 
+from mien.app.access import Action
+from mien.server.dependencies import BroadcastsDep, PagesDep, RunnerDep
+from mien.server.guards import GuardedRoute, requires
 from mien.server.paths import home_of
+from mien.server.web_pages import WebPages
 
-router = APIRouter()
+router = APIRouter(route_class=GuardedRoute)
 
 _NOT_BUILT: Final = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -35,43 +38,37 @@ class HealthOut(BaseModel):
 
 
 @router.get("/api/health", tags=["health"])
-async def health(request: Request) -> HealthOut:
+@requires(Action.READ_HEALTH)
+async def health(runner: RunnerDep, broadcasts: BroadcastsDep) -> HealthOut:
     """Say whether the server can do its work."""
-    state = request.app.state
-    status, detail = state.runner.health
-    return HealthOut(
-        status=status,
-        detail=detail,
-        version=version("mien"),
-        broadcasts=sum(1 for _ in state.broadcasts),
-    )
+    status, detail = runner.health
+    return HealthOut(status=status, detail=detail, version=version("mien"), broadcasts=sum(1 for _ in broadcasts))
 
 
 @router.get("/", include_in_schema=False)
-async def home(request: Request) -> Response:
+@requires(Action.READ_PAGES)
+async def home(request: Request, pages: PagesDep) -> Response:
     """Show what is live."""
-    return _page(request, "index")
+    return _page(request, pages, "index")
 
 
 @router.get("/live", include_in_schema=False)
-async def live(request: Request) -> Response:
+@requires(Action.READ_PAGES)
+async def live(request: Request, pages: PagesDep) -> Response:
     """Show the page to go live on."""
-    return _page(request, "live")
+    return _page(request, pages, "live")
 
 
 @router.get("/watch/{broadcast_id}", include_in_schema=False)
-async def watch(request: Request, broadcast_id: str) -> Response:  # noqa: ARG001  # the page's script reads it from the path
+@requires(Action.READ_PAGES)
+async def watch(request: Request, pages: PagesDep, broadcast_id: str) -> Response:  # noqa: ARG001  # the page's script reads it from the path
     """Show the page to watch on."""
-    return _page(request, "watch")
+    return _page(request, pages, "watch")
 
 
-def _page(request: Request, name: str) -> Response:
-    folder: Path = request.app.state.web_dir
+def _page(request: Request, pages: WebPages, name: str) -> Response:
     home = home_of(request)
-    for file in (folder / f"{name}.html", folder / "index.html"):
-        if file.is_file():
-            # The build leaves paths relative to the page (vite's `base`), which may lie deeper than the build knows.
-            text = file.read_text().replace('="./', f'="{home}')
-            text = text.replace("<head>", f'<head>\n    <meta name="mien-home" content="{home}">', 1)
-            return HTMLResponse(text, headers={"Cache-Control": "no-cache"})
-    return HTMLResponse(_NOT_BUILT.replace("{home}", home), HTTPStatus.SERVICE_UNAVAILABLE)
+    page = pages.read(name, home=home)
+    if page is None:
+        return HTMLResponse(_NOT_BUILT.replace("{home}", home), HTTPStatus.SERVICE_UNAVAILABLE)
+    return HTMLResponse(page, headers={"Cache-Control": "no-cache"})

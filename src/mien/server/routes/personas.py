@@ -5,22 +5,19 @@ from contextlib import AbstractContextManager
 from http import HTTPStatus
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
+from fastapi import APIRouter, File, Form, Request, UploadFile
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from mien.app.broadcasts.broadcasts import Broadcasts
+from mien.app.access import Action
 from mien.app.consent import BILINGUAL_STATEMENT, Language
 from mien.app.face_photos import MAX_PHOTOS_OF_A_PERSONA
-from mien.app.personas.store import PersonaStore
 from mien.app.photos.advice import ADVICE
-from mien.app.ports import PipelineFactory
 from mien.errors import PersonaError
-from mien.server.auth import check_operator
-from mien.server.guards import GuardedRoute, guarded
+from mien.server.dependencies import BroadcastsDep, ExchangesDep, ModelsDep, PersonasDep, RunnerDep, services_of
+from mien.server.guards import GuardedRoute, requires
 from mien.server.paths import OwnPath
 from mien.server.photos import PhotoOut, TextOut, photos_out
-from mien.server.places import Places
 from mien.server.problems import HttpError
 from mien.vision.photos.quality import PhotoIssue
 
@@ -30,8 +27,7 @@ _MAX_PARTS: Final = 16
 
 
 def _one_of_few(request: Request) -> AbstractContextManager[None]:
-    places: Places = request.app.state.uploads
-    return places.taken()
+    return services_of(request).uploads.taken()
 
 
 class PersonaOut(BaseModel):
@@ -52,9 +48,10 @@ class ReferenceOut(BaseModel):
 
 
 @router.get("/personas")
-async def list_personas(request: Request) -> list[PersonaOut]:
+@requires(Action.SEE_PERSONAS)
+async def list_personas(models: ModelsDep) -> list[PersonaOut]:
     """List the built-in personas."""
-    cards = await asyncio.to_thread(lambda: _factory(request).personas())
+    cards = await asyncio.to_thread(lambda: models().personas())
     return [
         PersonaOut(
             id=card.id,
@@ -67,9 +64,10 @@ async def list_personas(request: Request) -> list[PersonaOut]:
 
 
 @router.get("/personas/{persona_id}/preview.jpg", response_class=Response)
-async def preview_persona(request: Request, persona_id: str) -> Response:
+@requires(Action.SEE_PERSONAS)
+async def preview_persona(models: ModelsDep, persona_id: str) -> Response:
     """Show a built-in persona."""
-    jpeg = await asyncio.to_thread(lambda: _factory(request).persona_preview(persona_id))
+    jpeg = await asyncio.to_thread(lambda: models().persona_preview(persona_id))
     return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "public, max-age=86400"})
 
 
@@ -78,9 +76,10 @@ async def preview_persona(request: Request, persona_id: str) -> Response:
     status_code=HTTPStatus.CREATED,
     form_limits={"max_files": _MAX_PARTS, "max_fields": _MAX_PARTS},  # each costs the event loop some microseconds
 )
-@guarded(check_operator, _one_of_few)
+@requires(Action.LEND_PHOTOS, _one_of_few)
 async def add_reference(
-    request: Request,
+    personas: PersonasDep,
+    runner: RunnerDep,
     photo: Annotated[
         list[UploadFile],
         File(
@@ -96,33 +95,26 @@ async def add_reference(
 
     Photos that cannot serve are refused with a problem whose `photos` says what was found in each.
     """
-    references: PersonaStore = request.app.state.references
     data = [await one.read() for one in photo[: MAX_PHOTOS_OF_A_PERSONA + 1]]
 
-    persona_id, findings = await references.add(
+    persona_id, findings = await personas.add(
         data,
         owner_agrees=owner_agrees,
         declared_by=declared_by,
         language=language,
-        read=request.app.state.runner.read_reference,
+        read=runner.read_reference,
     )
     codes = dict.fromkeys(PhotoIssue(finding.code) for found in findings for finding in found)
     return ReferenceOut(id=persona_id, notes=[ADVICE[code][language] for code in codes], photos=photos_out(findings))
 
 
-@router.delete("/references/{persona_id}", status_code=HTTPStatus.NO_CONTENT, dependencies=[Depends(check_operator)])
-async def forget_reference(request: Request, persona_id: str) -> None:
+@router.delete("/references/{persona_id}", status_code=HTTPStatus.NO_CONTENT)
+@requires(Action.LEND_PHOTOS)
+async def forget_reference(broadcasts: BroadcastsDep, exchanges: ExchangesDep, persona_id: str) -> None:
     """Forget photos at once; broadcasts that wear the face go on with a mosaic, exchanges of frames end."""
-    broadcasts: Broadcasts = request.app.state.broadcasts
     try:
         await broadcasts.withdraw(persona_id)
     except PersonaError as error:
         raise HttpError(HTTPStatus.NOT_FOUND, str(error), code=error.code) from error
     finally:
-        for session in tuple(request.app.state.frame_sessions):
-            session.take_off(persona_id)
-
-
-def _factory(request: Request) -> PipelineFactory:
-    factory: PipelineFactory = request.app.state.late_models()
-    return factory
+        exchanges.take_off(persona_id)
