@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 
 from support.busy import RerunsWhenBusy
+from support.kinds import KindsByFolder
 
 collect_ignore = ["support/gst_peer.py"]  # the system's Python runs it, with packages of its own
 SHARED_MEDIA = Path(__file__).parents[2] / "shared" / "media"
 
 
 def pytest_configure(config):
+    config.pluginmanager.register(KindsByFolder(), "kinds-by-folder")
     config.pluginmanager.register(RerunsWhenBusy(), "reruns-when-busy")
 
 

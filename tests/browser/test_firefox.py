@@ -15,7 +15,7 @@ from support.judge import SAME_PERSON, Judge
 from support.photos import as_png, hopper
 from support.scenes import astronaut_frame
 
-pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.models, pytest.mark.timeout(240)]
 
 TONE_HZ = 700
 """Of Firefox's fake microphone. Chromium's viewer has no microphone that could sound like it."""

@@ -11,7 +11,7 @@ from support.judge import SAME_PERSON, Judge
 from support.photos import as_png, hopper
 from support.scenes import astronaut_frame
 
-pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.models, pytest.mark.timeout(240)]
 
 
 @pytest.fixture(scope="module")

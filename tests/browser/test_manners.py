@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from support.browser import browser
 
-pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.models, pytest.mark.timeout(240)]
 
 CONTROLS = ".live-setup :is(input, select):not([type=file]):visible"
 FAILS = """([name, message]) => {

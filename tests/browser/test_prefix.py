@@ -15,7 +15,7 @@ from support.nginx import nginx
 from support.pipelines import SmallFactory
 from support.prefix_proxy import proxied
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 PREFIX = "/mien"
 

@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from support.browser import STEADY, browser, mien_serve, screen
 from support.firefox import firefox
 
-pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.models, pytest.mark.timeout(240)]
 
 FROZEN_S = 9.0
 """Longer than any page waits for a silent server, shorter than the server waits for a silent publisher."""

@@ -17,7 +17,7 @@ from support.coturn import SECRET, coturn
 from support.live import serving, stripes
 from support.pipelines import SmallFactory
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.timeout(120)
 
 RELAY_ONLY = """
     const Direct = RTCPeerConnection;
