@@ -1,5 +1,6 @@
 import asyncio
 import itertools
+import statistics
 
 import numpy as np
 import pytest
@@ -40,7 +41,9 @@ async def test_a_large_picture_is_spread_over_milliseconds_and_never_holds_up_th
             await asyncio.sleep(0.005)
     times = [now for _, _, _, now in guest.got]
     assert len(times) >= 5
-    assert all(b - a >= 0.0019 for a, b in itertools.pairwise(times))
+    gaps = [after - before for before, after in itertools.pairwise(times)]
+    assert min(gaps) >= 0.0019
+    assert statistics.median(gaps) < 0.02  # or the last slice would come after the next frame
     guest.got.clear()
     fan_out.push_frame(EncodedFrame(bytes(60_000), 3000, is_keyframe=False))
     fan_out.push_frame(EncodedFrame(bytes(500), 6000, is_keyframe=False))
