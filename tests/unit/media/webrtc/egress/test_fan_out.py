@@ -90,7 +90,7 @@ async def test_a_pause_of_our_own_is_nobodys_silence():
 async def test_who_says_nothing_for_some_fifteen_seconds_is_let_go(seconds, watch):
     now = 100.0
     fan_out, guest = FanOut(clock=lambda: now), Guest()
-    guest.heard_at = now
+    guest.last_report_at = now
     fan_out.add(guest)
     for now in np.arange(100, 100 + seconds, 0.25):  # noqa: B007  # the clock reads it
         fan_out.push_frame(EncodedFrame(b"p", 0, is_keyframe=True))
