@@ -14,7 +14,7 @@ HOST   ?= 127.0.0.1
 PORT   ?= 8000
 WEB    := src/mien/server/web
 
-.PHONY: help run install test check format lint types contracts docs models web bench wheel lock clean
+.PHONY: help run install test test-fast check format lint types contracts docs models web bench wheel lock clean
 
 help:  ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -28,6 +28,9 @@ test: $(VENV)/.test $(WEB)/index.html  ## Install what the tests need, and run t
 	npm --prefix web run --silent check
 	npm --prefix web test
 	$(BIN)/python -m pytest
+
+test-fast: $(VENV)/.test  ## Run the unit tests and the doctests alone, in some two minutes.
+	$(BIN)/python -m pytest -m unit
 
 check: $(VENV)/.dev $(WEB)/index.html format-check lint types contracts docs test  ## Everything a change must pass.
 

@@ -1,17 +1,26 @@
 """What many tests share: the default models, fetched once through the registries."""
 
+import os
 import signal
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from support.busy import RerunsWhenBusy
+from support.kinds import KindsByFolder
 
 collect_ignore = ["support/gst_peer.py"]  # the system's Python runs it, with packages of its own
 SHARED_MEDIA = Path(__file__).parents[2] / "shared" / "media"
 
 
+# No deadline: a busy machine takes its time. Where a change is judged, the same examples each time; elsewhere others.
+hypothesis.settings.register_profile("mien", deadline=None, max_examples=60, derandomize="CI" in os.environ)
+hypothesis.settings.load_profile("mien")
+
+
 def pytest_configure(config):
+    config.pluginmanager.register(KindsByFolder(), "kinds-by-folder")
     config.pluginmanager.register(RerunsWhenBusy(), "reruns-when-busy")
 
 

@@ -45,7 +45,7 @@ class Notes:
 
 
 async def until(true):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not true():  # noqa: ASYNC110  # what is waited for has no event
             await asyncio.sleep(0.01)
 
@@ -62,7 +62,7 @@ async def test_clocks_and_reports_pass_through_our_hooks():
         await receiving.setLocalDescription(await receiving.createAnswer())
         await sending.setRemoteDescription(RTCSessionDescription(receiving.localDescription.sdp, "answer"))
 
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             frame = await receiver.track.recv()
             assert isinstance(frame, av.VideoFrame)
             assert notes.arrivals[0] == ("video", (first_rtp_timestamp(receiver) + 0) % (1 << 32), 90_000)
@@ -132,7 +132,7 @@ async def test_a_sender_taken_over_tells_its_terms_its_feedback_and_says_our_rep
         assert feedback.heard_of["estimated"] == [(512_000,)]
         assert feedback.heard_of["lost"][0][0] == 0.0
         assert notes.reports[0] == ("video", 0x83AA7E80_12345678 / (1 << 32), 4711)
-        assert 0 <= round_trip_s(sender) < 1
+        assert 0 <= round_trip_s(sender) < 10
         statistics = await sender.getStats()
         assert {one.packetsSent for one in statistics.values() if one.type == "outbound-rtp"} == {12}
         assert not feedback.over.is_set()

@@ -16,7 +16,7 @@ ECDSA_SUITES = "ECDHE-ECDSA-AES128-GCM-SHA256"
 
 
 async def state_of(connection):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while connection.connectionState in {"new", "connecting"}:  # noqa: ASYNC110  # aiortc has no such event
             await asyncio.sleep(0.02)
     return connection.connectionState
@@ -31,7 +31,7 @@ async def published(connection, rewrite=str):
             session = await offer_to(client, made["whip_url"], connection, token=made["token"], rewrite=rewrite)
             try:
                 state = await state_of(connection)
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(30):
                     while not any(line["event"] in {"peer_connected", "dtls_failed"} for line in logs):  # noqa: ASYNC110  # a list
                         await asyncio.sleep(0.02)
             finally:
@@ -142,7 +142,7 @@ async def test_who_was_never_reached_has_failed_no_handshake():
         with capture_logs() as logs:
             watch = await client.post(made["whep_url"], content=offer, headers={"Content-Type": "application/sdp"})
             assert (await client.delete(watch.headers["location"])).status_code == 200
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(30):
                 while not any(line["event"] == "peer_left" for line in logs):  # noqa: ASYNC110  # a list
                     await asyncio.sleep(0.02)
     assert failures(logs) == []

@@ -35,7 +35,7 @@ async def test_ffmpeg_publishes_and_ends_its_session(tmp_path, profile):
                 (shown,) = (await client.get("/api/broadcasts")).json()
                 assert shown["state"] == "live"
             ffmpeg.stdin.close()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 assert await ffmpeg.wait() == 0
         finally:
             with contextlib.suppress(ProcessLookupError):
@@ -46,7 +46,7 @@ async def test_ffmpeg_publishes_and_ends_its_session(tmp_path, profile):
 
 
 async def first_broadcast(client):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not (made := (await client.get("/api/broadcasts")).json()):  # noqa: ASYNC110  # asked over HTTP
             await asyncio.sleep(0.05)
     return made[0]

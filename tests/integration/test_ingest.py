@@ -66,38 +66,49 @@ def losing(ingest, share, *, seed=3):
 
 
 async def test_a_picture_comes_before_the_next_one_is_sent():
-    sent = {}
+    drawn = []
 
     def draw(size_wh, number):
-        sent[number] = time.monotonic()
-        return np.full((size_wh[1], size_wh[0], 3), 20 + number % 8 * 30, np.uint8)
+        drawn.append(number)
+        return np.full((size_wh[1], size_wh[0], 3), level(number), np.uint8)
+
+    def level(number):
+        return 20 + number % 8 * 30
 
     async with publishing(publisher(Camera(draw, fps=5.0))) as ingest:
-        times = []
-        async for _frame, at in ingest.video():
+        behind, times = [], []
+        async for frame, at in ingest.video():
+            seen = frame.to_ndarray(format="rgb24").mean()
+            # A picture that waited for the next one would be the last but one.
+            behind.append(next(n for n in range(8) if abs(seen - level(drawn[-1] - n)) < 15))
             times.append((time.monotonic(), at))
             if len(times) == 12:
                 break
-    waits = [now - max(drawn for drawn in sent.values() if drawn < now) for now, _ in times]
-    assert statistics.median(waits) < 0.1  # a picture is 200 ms; waiting for the next one would cost all of it
+    assert statistics.median(behind) == 0
     assert all(later[1] > earlier[1] for earlier, later in itertools.pairwise(times))
-    assert all(0 <= now - at < 0.2 for now, at in times)
+    assert all(now >= at for now, at in times)
+    assert statistics.median(now - at for now, at in times) < 1
 
 
 @pytest.mark.parametrize("share", [0.02, 0.1])
 async def test_lost_packets_freeze_nothing_for_long(share):
-    connection = publisher(Camera(noise, size_wh=(320, 240), fps=20.0))
+    drawn = []
+
+    def draw(size_wh, number):
+        drawn.append(number)
+        return noise(size_wh, number)
+
+    connection = publisher(Camera(draw, size_wh=(320, 240), fps=20.0))
     async with publishing(connection, prepare=lambda ingest: losing(ingest, share)) as ingest:
-        times = []
+        shown = []  # so many were drawn when one was shown: a machine that stands still draws none
         async for _frame, _at in ingest.video():
-            times.append(time.monotonic())
-            if times[-1] - times[0] > 6:
+            shown.append(len(drawn))
+            if shown[-1] - shown[0] > 120:
                 break
-    gaps = np.diff(times)
-    assert len(times) > 6 * 20 * (0.9 if share < 0.05 else 0.6)
-    # On a free machine no gap reaches 0.4 s at 2 %; a busy one stands still for longer than that by itself.
-    assert np.percentile(gaps, 98) < (0.2 if share < 0.05 else 0.4)
-    assert gaps.max() < (1.0 if share < 0.05 else 1.5)
+    gaps = np.diff(shown)
+    assert len(shown) > 120 * (0.9 if share < 0.05 else 0.6)
+    assert np.percentile(gaps, 98) < (4 if share < 0.05 else 8)
+    assert gaps.max() < (20 if share < 0.05 else 30)
     assert ingest._depacketizer.lost <= 10
 
 

@@ -31,11 +31,17 @@ async def anywhere(where: str, tmp_path, **settings: object) -> AsyncIterator[ht
         yield client
 
 
-async def until(ask, true, *, timeout_s: float = 15.0):
+async def until(ask, true, *, timeout_s: float = 40.0):
     async with asyncio.timeout(timeout_s):
         while not true(answer := await ask()):  # noqa: ASYNC110  # asked over HTTP
             await asyncio.sleep(0.1)
     return answer
+
+
+async def has_sent(client: httpx.AsyncClient, made: dict[str, str], *, frames: int) -> None:
+    """Wait until so many frames of a broadcast have reached a viewer."""
+    async with watching(client, made["whep_url"], audio=False) as watcher:
+        await watcher.until(lambda seen: len(seen.frames) > frames)
 
 
 def silence(_at: float) -> np.ndarray:
@@ -62,7 +68,7 @@ async def test_a_broadcast_is_recorded_treated_as_it_is(where, codec, suffix, tm
 
         now = await until(show, lambda now: now["state"] == "live")
         assert now["recording"] == {"dropped": 0, "ended": None}
-        await asyncio.sleep(4)
+        await has_sent(client, made, frames=70)
         assert (await client.patch(url, json={"record": False}, headers=mine)).json()["recording"] is None
         (listed,) = (await client.get("/api/recordings")).json()
         folder = tmp_path / "recordings"
@@ -85,7 +91,7 @@ async def test_a_worker_that_is_killed_leaves_a_recording_and_the_next_one_recor
     async with anywhere("worker", tmp_path) as client:
         made = (await client.post("/api/broadcasts", json={"record": True})).json()
         session = await publish(client, made["whip_url"], Camera(), token=made["token"])
-        await asyncio.sleep(6)
+        await has_sent(client, made, frames=110)
         for pid in worker_pids():
             os.kill(pid, signal.SIGKILL)
 
@@ -96,7 +102,7 @@ async def test_a_worker_that_is_killed_leaves_a_recording_and_the_next_one_recor
         with av.open(io.BytesIO((await client.get(recovered["url"])).content)) as recording:
             assert sum(1 for _ in recording.decode(video=0)) > 20
         again = await publish(client, made["whip_url"], Camera(), token=made["token"])
-        await asyncio.sleep(3)
+        await has_sent(client, made, frames=50)
         await again.close_peer()
         await session.connection.close()
         await client.delete(f"/api/broadcasts/{made['id']}", headers={"Authorization": f"Bearer {made['token']}"})

@@ -63,6 +63,18 @@ def test_in_every_kind_of_mosaic_nobody_is_recognised_live_or_in_a_file(factory,
         assert all(judge.likeness(frame.image, live) < STRANGER for frame in frames[::5])
 
 
+def held(pipeline):
+    """Return how many frames a pipeline takes before it gives one back."""
+    frame = astronaut_frame(0.0)
+    return next(number for number in range(40) if pipeline(frame.copy(), at=number / 25) is not None)
+
+
+def test_live_a_frame_waits_for_two_others_a_swapped_one_for_one_and_a_file_has_the_time_for_more(factory):
+    assert held(factory.build(StreamSpec())) == 2
+    assert held(factory.build(live_swap())) == 1
+    assert 4 <= held(factory.pipeline(file_spec(mosaic=True))) <= 12
+
+
 def test_every_frame_comes_out_once_and_in_order_through_the_delay_line(factory):
     frames = run(factory.pipeline(file_spec(mosaic=True, delay_frames=6)), 0.8)
     assert [round(frame.at * 25) for frame in frames] == list(range(20))

@@ -106,7 +106,7 @@ async def test_a_peer_connects_through_the_mapping_of_a_cloud():
         answer = await client.post(made["whep_url"], content=connection.localDescription.sdp, headers=headers)
         behind = answer.text.replace("203.0.113.7", "127.0.0.1")
         await connection.setRemoteDescription(RTCSessionDescription(behind, "answer"))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             assert await connection.getReceivers()[0].track.recv()
         await connection.close()
 

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from mien.config import Settings
 from mien.server.app import create_app
 from support.every_route import Place, every_place
-from support.held import noting_what_holds_the_loop
+from support.held import least_held
 from support.live import Camera, ListLedger, an_offer, publish, serving, watching
 from support.pipelines import SmallFactory
 from support.siege import BROKEN, NEVER, Attack, Lingering, Outcome, World, bombs, send, sweep
@@ -62,6 +62,7 @@ def chosen(places: list[Place], world: World) -> Iterator[Attack]:
             yield from bombs([place], world)
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.filterwarnings("ignore:Exception ignored in.*SpooledTemporaryFile:pytest.PytestUnraisableExceptionWarning")
 async def test_a_broadcast_goes_on_while_every_route_is_attacked(app, tmp_path, caplog, capsys):
     (tmp_path / "assets").mkdir()
@@ -81,8 +82,12 @@ async def test_a_broadcast_goes_on_while_every_route_is_attacked(app, tmp_path, 
         async with watching(client, watched["whep_url"]) as viewer:
             await viewer.until(lambda seen: len(seen.frames) > 20)
             before = len(viewer.frames)
-            with noting_what_holds_the_loop() as held:
-                outcomes = await besiege(client, list(chosen(every_place(app), world)), world)
+            attacks, outcomes = list(chosen(every_place(app), world)), []
+
+            async def attack():
+                outcomes.extend(await besiege(client, attacks, world))
+
+            held = await least_held(attack, enough_s=MOST_CPU_S)
             assert held.longest_s < MOST_CPU_S, held
             during = len(viewer.frames) - before
             await viewer.until(lambda seen: len(seen.frames) > before + during + 20)

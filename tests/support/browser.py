@@ -15,15 +15,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final, Protocol
+from weakref import WeakKeyDictionary
 
 import cv2
 import httpx
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
-from playwright.sync_api import BrowserContext, Playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright
 
 from mien.vision.types import Image
 
@@ -54,6 +54,17 @@ def chromium_path() -> str:
     return path
 
 
+_RUNNING: Final = WeakKeyDictionary[Playwright, dict[tuple[str, ...], Browser]]()
+
+
+def _chromium(playwright: Playwright, flags: tuple[str, ...]) -> Browser:
+    """Return the Chromium that runs with such flags; start it unless it runs. Its driver ends it."""
+    running = _RUNNING.setdefault(playwright, {})
+    if flags not in running or not running[flags].is_connected():
+        running[flags] = playwright.chromium.launch(executable_path=chromium_path(), headless=True, args=list(flags))
+    return running[flags]
+
+
 @contextmanager
 def browser(
     playwright: Playwright,
@@ -63,33 +74,26 @@ def browser(
     locale: str = "en-US",
     size_wh: tuple[int, int] = (1280, 800),
 ) -> Iterator[BrowserContext]:
-    """Start Chromium with a new empty profile.
+    """Give Chromium a new empty profile; its process is shared by all who want the same camera of the same driver.
 
     Args:
-        playwright: Drives it.
+        playwright: Drives it, and ends it.
         camera: An `.mjpeg` or `.y4m` clip that plays as the camera, over and over.
         allows: Whether the person lets pages use the camera.
         locale: The language that it asks for.
         size_wh: Of the page, in CSS pixels.
     """
-    flags = list(FLAGS)
+    flags: tuple[str, ...] = FLAGS
     if camera is not None:
-        flags += ["--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={camera}"]
+        flags += ("--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={camera}")
     if camera is not None and allows:
-        flags += ["--use-fake-ui-for-media-stream"]
-    with TemporaryDirectory() as profile:
-        context = playwright.chromium.launch_persistent_context(
-            profile,
-            executable_path=chromium_path(),
-            headless=True,
-            args=flags,
-            locale=locale,
-            viewport={"width": size_wh[0], "height": size_wh[1]},
-        )
-        try:
-            yield context
-        finally:
-            context.close()
+        flags += ("--use-fake-ui-for-media-stream",)
+    chromium = _chromium(playwright, flags)
+    context = chromium.new_context(locale=locale, viewport={"width": size_wh[0], "height": size_wh[1]})
+    try:
+        yield context
+    finally:
+        context.close()
 
 
 def write_camera_clip(path: Path, frames: Iterable[Image], *, quality: int = 92) -> Path:

@@ -98,7 +98,7 @@ class Link:
     def receiver(self, kind: str) -> RTCRtpReceiver:
         return next(one for one in self.connection.getReceivers() if one.track.kind == kind)
 
-    async def until(self, true: Callable[[], object], *, timeout_s: float = 10.0) -> None:
+    async def until(self, true: Callable[[], object], *, timeout_s: float = 30.0) -> None:
         async with asyncio.timeout(timeout_s):
             while not true():  # noqa: ASYNC110  # what is waited for has no event
                 await asyncio.sleep(0.01)
@@ -169,7 +169,7 @@ async def linked(
         answer = await viewer.answer()
         await connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
         link.listen()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await viewer.connected.wait()
         await link.until(lambda: viewer.last_report_at is not None)
         yield link

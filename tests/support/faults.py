@@ -251,7 +251,7 @@ class OnAir:
     wire: Wire = field(init=False)
     watchers: list[Watcher] = field(default_factory=list)
 
-    async def publish(self, *, timeout_s: float = 10.0) -> None:
+    async def publish(self, *, timeout_s: float = 30.0) -> None:
         """Go live, or go live again: asks until it is let, as the broadcaster's page does."""
         self.camera = FickleCamera(self.camera.scene, size_wh=self.camera.size_wh, fps=self.camera.fps)
         self.publishers.append(
@@ -267,7 +267,7 @@ class OnAir:
         """The publisher's present session."""
         return self.publishers[-1]
 
-    async def watch(self, *, timeout_s: float = 10.0) -> Watcher:
+    async def watch(self, *, timeout_s: float = 30.0) -> Watcher:
         """Let one more viewer in: asks until it is let, as the viewers' page does."""
         watcher = Watcher()
         await _insist(lambda: watcher.watch(self.client, self.made["whep_url"], audio=False), timeout_s)
@@ -279,7 +279,7 @@ class OnAir:
         answer: dict[str, Any] = (await self.client.get(f"/api/broadcasts/{self.made['id']}")).json()
         return answer
 
-    async def is_told(self, state: str, *, timeout_s: float = 15.0) -> None:
+    async def is_told(self, state: str, *, timeout_s: float = 40.0) -> None:
         """Wait until the server says that the broadcast is in `state`."""
         said: list[str] = []
         try:

@@ -98,7 +98,7 @@ class FirefoxPage:
             raise FirefoxError(answer["exceptionDetails"]["text"])
         return json.loads(answer["result"]["value"])
 
-    def wait_for_function(self, function: str, argument: object = None, *, timeout_s: float = 20.0) -> Any:
+    def wait_for_function(self, function: str, argument: object = None, *, timeout_s: float = 30.0) -> Any:
         """Call a function until what it gives is true; return that.
 
         Raises:
@@ -127,7 +127,7 @@ class FirefoxPage:
             text,
         )
 
-    def wait_for_text(self, text: str, *, timeout_s: float = 20.0) -> None:
+    def wait_for_text(self, text: str, *, timeout_s: float = 30.0) -> None:
         """Wait until the page shows `text`.
 
         Raises:

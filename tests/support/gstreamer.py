@@ -60,7 +60,7 @@ class GstPeer:
         """Let it delete its session and end; return its exit code."""
         assert self._process.stdin is not None
         self._process.stdin.close()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             return await self._process.wait()
 
 

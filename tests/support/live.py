@@ -40,6 +40,36 @@ class ListLedger:
         self.declarations.extend(declarations)
 
 
+class PromptServer(uvicorn.Server):
+    """Uvicorn, but it ends when it is told to. Its own loop looks ten times a second, and then waits a tenth more."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._told_to_end = asyncio.Event()
+
+    def end(self) -> None:
+        """Let the server shut down."""
+        self.should_exit = True
+        self._told_to_end.set()
+
+    async def main_loop(self) -> None:
+        """Serve until it is told to end."""
+        await self.on_tick(0)
+        await self._told_to_end.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Do what uvicorn does, with hardly a pause for connections that are about to close."""
+        for server in self.servers:
+            server.close()
+        for listener in sockets or []:
+            listener.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        await asyncio.sleep(0.01)
+        await self._wait_tasks_to_complete()
+        await self.lifespan.shutdown()
+
+
 @contextlib.asynccontextmanager
 async def serving(
     factory: PipelineFactory,
@@ -60,9 +90,7 @@ async def serving(
         consents=ledger or ListLedger(),
         web_dir=web_dir or Path("no-such-folder"),
     )
-    server = uvicorn.Server(
-        uvicorn.Config(app, log_config=None, lifespan="on", proxy_headers=False, **connections(read))
-    )
+    server = PromptServer(uvicorn.Config(app, log_config=None, lifespan="on", proxy_headers=False, **connections(read)))
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(listener)
         group = await stack.enter_async_context(asyncio.TaskGroup())
@@ -74,7 +102,7 @@ async def serving(
             async with httpx.AsyncClient(base_url=address, timeout=20) as client:
                 yield client
         finally:
-            server.should_exit = True
+            server.end()
 
 
 def stripes(size_wh: tuple[int, int], number: int) -> Image:
@@ -235,7 +263,7 @@ class Watcher:
         """The newest picture as RGB."""
         return np.asarray(self.frames[-1][1].to_ndarray(format="rgb24"), np.uint8)
 
-    async def until(self, true: Callable[["Watcher"], bool], *, timeout_s: float = 10.0) -> None:
+    async def until(self, true: Callable[["Watcher"], bool], *, timeout_s: float = 30.0) -> None:
         """Wait until `true` holds; it is asked after every picture."""
         async with asyncio.timeout(timeout_s), self.changed:
             await self.changed.wait_for(lambda: bool(self.frames) and true(self))

@@ -17,7 +17,7 @@ from av.video.frame import PictureType
 
 from mien.media.codecs.encoded import EncodedAudio, EncodedFrame, VideoCodec
 from mien.media.webrtc.egress.fan_out import FanOut
-from support.live import stripes
+from support.live import PromptServer, stripes
 from support.opus import OpusEncoder
 
 _FPS = 20
@@ -94,7 +94,7 @@ class Source:
 async def listening(app: Any) -> AsyncIterator[str]:
     """Serve an ASGI app on a free loopback port; yield its address."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none"))
+    server = PromptServer(uvicorn.Config(app, log_config=None, lifespan="off", ws="none"))
     with listener:
         async with asyncio.TaskGroup() as group:
             serve = group.create_task(server.serve(sockets=[listener]))
@@ -103,4 +103,4 @@ async def listening(app: Any) -> AsyncIterator[str]:
             try:
                 yield f"http://127.0.0.1:{listener.getsockname()[1]}"
             finally:
-                server.should_exit = True
+                server.end()

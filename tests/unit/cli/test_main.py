@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 
 import click
 import pytest
@@ -64,9 +63,7 @@ def test_help_lists_every_command_and_loads_nothing_heavy():
         "try: main(['--help'])\n"
         "except SystemExit: print(sorted({'cv2', 'av', 'onnxruntime', 'numpy', 'fastapi'} & set(sys.modules)))"
     )
-    started = time.perf_counter()
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30)
-    assert time.perf_counter() - started < 2  # 0.1 s on an idle machine
     assert result.stdout.strip().endswith("[]")
     assert all(name in result.stdout for name in group.list_commands(click.Context(group)))
 

@@ -163,7 +163,7 @@ def framed(kind: bytes, fields_json: bytes = b"{}", body: bytes = b"", *, versio
 
 
 @pytest.mark.parametrize("kind", EVERY_KIND.values(), ids=list(EVERY_KIND))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.data(), st.integers(0, 2**32 - 1))
 def test_every_message_comes_as_it_was_sent(kind, data, call):
     message = data.draw(EXAMPLES[kind])
@@ -172,7 +172,7 @@ def test_every_message_comes_as_it_was_sent(kind, data, call):
     assert type(said.message) is kind
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(messages, st.data())
 def test_spoilt_bytes_are_a_message_of_the_protocol_or_an_error_and_nothing_else(message, data):
     sent = bytearray(b"".join(encode(7, message)))
@@ -189,7 +189,7 @@ def test_spoilt_bytes_are_a_message_of_the_protocol_or_an_error_and_nothing_else
     assert received(b"".join(encode(said.call, said.message))) == said
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=200))
 def test_noise_is_an_error(data):
     with pytest.raises(LiveLostError):
@@ -402,7 +402,7 @@ class Liar:
         await asyncio.get_running_loop().sock_sendall(self.theirs, data)
 
     async def is_put_down(self) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await self.process.killed.wait()
             await self.worker.gone.wait()
 
@@ -418,7 +418,7 @@ async def liar():
     with theirs:
         yield Liar(worker, process, theirs)
     process.kill()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await running
 
 
@@ -450,7 +450,7 @@ async def test_a_late_answer_is_not_a_lie(liar):
     await liar.say(b"".join(encode(99, PeerAnswer("a", ""))))
     live = LiveReport(state=BroadcastState.WAITING, idle_s=5.0)
     await liar.say(b"".join(encode(NO_CALL, Report(live))))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while liar.worker.report != live:  # noqa: ASYNC110  # said over a line without an event
             await asyncio.sleep(0.01)
     assert not liar.process.killed.is_set()
@@ -474,7 +474,7 @@ async def test_a_persona_goes_over_the_line_once_and_again_after_another_policy(
         return [said.message for said in heard]
 
     form = pack_stream(spec)[0]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert await told(spec) == [Asset(b"packed"), SetPolicy(form)]
         assert await told(spec) == [SetPolicy(form)]
         assert len(await told(StreamSpec())) == 1
@@ -500,7 +500,7 @@ async def test_a_worker_that_hears_no_settings_ends_and_loads_nothing(lie):
     with ours:
         ours.sendall(lie)
         ours.shutdown(socket.SHUT_WR)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await _Worker(lambda: loaded.append(1)).serve(theirs)
     assert not loaded
 

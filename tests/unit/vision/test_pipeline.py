@@ -79,6 +79,27 @@ def test_a_face_missed_for_half_a_second_stays_hidden():
     assert all(hidden(frame) for frame in frames)
 
 
+def height_hidden(frame):
+    return int((frame.image[:, 290] != SCENE[:, 290]).any(axis=-1).sum())
+
+
+def test_the_cover_of_a_face_grows_by_some_share_of_it_while_it_is_not_seen():
+    first, *_, later = play(pipeline(Script([FACE]), Policy()), 14)
+    face = FACE[3] - FACE[1]
+    assert 1.2 * face < height_hidden(first) < 1.9 * face, (
+        "brow and chin are hidden, and the room beside the face is not"
+    )
+    assert 1.25 < height_hidden(later) / height_hidden(first) < 2, "after half a second it may be anywhere near"
+
+
+def test_the_label_stays_for_a_second_after_the_last_face_and_is_gone_after_three():
+    pipe = pipeline(Script([FACE]), Policy())
+    frames = play(pipe, 90)
+    left = [number for number, frame in enumerate(frames) if not frame.counts]
+    marked = [number for number in left if (frames[number].image != SCENE).any()]
+    assert left[0] + 20 < marked[-1] < left[0] + 60
+
+
 def test_with_a_delay_a_face_is_hidden_before_it_was_found():
     frames = play(pipeline(Script([], [], [], [FACE]), Policy(), delay=2), 6)
     assert len(frames) == 6

@@ -156,7 +156,7 @@ def scripted(fates, cuts):
     ahead=st.booleans(),
     enrol_all=st.booleans(),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_nobody_is_shown_whom_the_old_or_the_new_policy_would_hide(fates, cuts, names, at, delay, ahead, enrol_all):
     world = scripted(fates, cuts)
     everybody = ("alice", "bob")
@@ -178,7 +178,7 @@ def test_nobody_is_shown_whom_the_old_or_the_new_policy_would_hide(fates, cuts, 
 
 
 @given(fates=FATES, cuts=CUTS, names=st.tuples(*[st.sampled_from(sorted(POLICIES))] * 2), at=st.integers(1, 7))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_from_the_next_frame_on_all_is_as_if_the_new_policy_had_always_been_there(fates, cuts, names, at):
     """Tracks, clearances and whatever else was known: with the same people enrolled nothing is learnt anew."""
     before, after = (POLICIES[name] for name in names)

@@ -140,9 +140,9 @@ def test_between_the_limits_it_stays_where_it_is():
     assert [step for _, step in machine.steps] == [settled]
 
 
-@pytest.mark.parametrize("lost", [0.5, 0.9])
-def test_what_the_network_loses_is_no_load(lost):
-    assert Machine(0.01, lost=lost).run(60).shedder.step == 0
+@pytest.mark.parametrize(("cost_s", "lost"), [(0.01, 0.5), (0.05, 0.8), (0.01, 0.9)])
+def test_what_the_network_loses_is_no_load(cost_s, lost):
+    assert Machine(cost_s, lost=lost).run(60).shedder.step == 0
 
 
 def test_a_broadcast_without_a_swap_is_never_said_to_have_lost_one():

@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.media.files.timeline import Timeline
@@ -184,7 +184,6 @@ def test_what_was_read_before_an_error_comes_before_it():
     assert len(got) == len(take(90_000, 25)) + 1
 
 
-@settings(deadline=None)  # a busy machine takes its time
 @given(
     starts=st.lists(st.integers(0, (1 << 33) - 1), min_size=2, max_size=5),
     frames=st.integers(26, 60),

@@ -181,7 +181,7 @@ def test_small_faces_are_too_much_alike_to_be_carried_so():
 
 
 def test_a_grimace_does_not_keep_it_for_ever():
-    assert shouting(RULES.carry_s + 2, embedding=SHOUT).identity is None
+    assert shouting(12, embedding=SHOUT).identity is None
 
 
 def test_a_stranger_in_the_place_of_somebody_who_shouts_does_not_inherit_the_clearance():
@@ -191,7 +191,7 @@ def test_a_stranger_in_the_place_of_somebody_who_shouts_does_not_inherit_the_cle
 
 def test_without_a_startle_a_stranger_lasts_no_longer_than_before():
     clearance = shouting(2, embedding=SHOUT)
-    assert shouting(RULES.expire_s + 0.8, embedding=STRANGER, start=3.0, clearance=clearance).identity is None
+    assert shouting(3.2, embedding=STRANGER, start=3.0, clearance=clearance).identity is None
 
 
 def test_what_kept_a_clearance_is_forgotten_with_it():

@@ -18,6 +18,20 @@ def test_another_picture_of_the_same_brightness_is_a_cut():
     assert is_cut(data.coffee())
 
 
+def test_another_picture_at_dusk_is_a_cut_though_few_greys_change():
+    is_cut = CutDetector()
+    is_cut(data.astronaut() // 3)
+    assert is_cut(data.coffee() // 3)
+
+
+def test_a_bright_flash_is_a_cut_and_a_lamp_switched_on_is_none():
+    picture = data.astronaut()
+    for gain, offset, cut in ((0.8, 70, True), (1.0, 14, False)):
+        is_cut = CutDetector()
+        is_cut(picture)
+        assert is_cut((picture * gain + offset).clip(0, 255).astype(np.uint8)) == cut
+
+
 def test_a_pan_and_a_change_of_light_are_not_cuts():
     is_cut = CutDetector()
     picture = data.astronaut()

@@ -31,6 +31,14 @@ def test_a_face_elsewhere_or_of_another_size_is_not_the_expected_one(peak):
     assert redetect(**peak)(np.zeros((480, 640, 3), np.uint8), np.array([300, 200, 360, 260], np.float32), 0.0) is None
 
 
+@pytest.mark.parametrize(
+    "peak", [{"col": MIDDLE + 4}, {"row": MIDDLE - 4}, {"size_hw": (58, 58)}, {"size_hw": (28, 28)}]
+)
+def test_a_face_that_moved_by_less_than_half_its_size_or_came_nearer_is_the_expected_one(peak):
+    box = np.array([300, 200, 360, 260], np.float32)
+    assert redetect(**peak)(np.zeros((480, 640, 3), np.uint8), box, 0.0) is not None
+
+
 @pytest.mark.parametrize("box", [(-30, -30, 20, 20), (600, 450, 700, 550), (900, 900, 950, 950), (5, 5, 6, 6)])
 def test_a_place_at_the_edge_or_outside_does_no_harm(box):
     frame = np.zeros((480, 640, 3), np.uint8)

@@ -71,6 +71,41 @@ def test_crossing_faces_are_both_in_doubt():
     assert all(t.doubtful for t in tracks)
 
 
+def test_where_faces_cross_each_cover_reaches_a_little_beyond_its_face():
+    for track in follow(FaceTracker(None), [at(100), at(140)], [at(100), at(140)]):
+        beyond = np.concatenate(
+            [track.box_xyxy[:2] - track.swept_box_xyxy[:2], (track.swept_box_xyxy - track.box_xyxy)[2:]]
+        )
+        assert beyond.min() >= 0.05 * 60, "who is behind may look out beside the other"
+        assert beyond.max() <= 0.2 * 60
+
+
+@pytest.mark.parametrize(("beside", "in_doubt"), [(40, True), (57, False)])
+def test_two_faces_could_be_taken_for_each_other_where_they_overlap_by_more_than_an_edge(beside, in_doubt):
+    tracks = follow(FaceTracker(None), [at(100), at(100 + beside)], [at(100), at(100 + beside)])
+    assert [track.doubtful for track in tracks] == [in_doubt] * 2
+
+
+@pytest.mark.parametrize(("farther", "tracks"), [(30, 1), (55, 2)])
+def test_what_half_covers_a_face_is_that_face_and_what_touches_it_is_another(farther, tracks):
+    assert len(follow(FaceTracker(None), [at(100)], [at(100 + farther)])) == tracks
+
+
+@pytest.mark.parametrize(("frames", "tracks"), [(20, 1), (32, 0)])
+def test_a_lost_face_is_hidden_for_some_eight_tenths_of_a_second_and_no_longer_than_one_and_a_quarter(frames, tracks):
+    assert len(follow(FaceTracker(None), [at(100)], *([] for _ in range(frames)))) == tracks
+
+
+def test_most_of_the_reach_is_given_up_within_half_a_second_and_hardly_any_in_one_frame():
+    tracker = FaceTracker(None)
+    follow(tracker, [at(100, size=100)])
+    (track,) = tracker(FRAME, [at(120, 120, size=60)], 0.04)
+    assert 100 <= track.swept_box_xyxy[0] < 106
+    for number in range(2, 15):
+        (track,) = tracker(FRAME, [at(120, 120, size=60)], 0.04 * number)
+    assert 116 < track.swept_box_xyxy[0] <= 120
+
+
 def test_faces_apart_are_not_in_doubt():
     tracks = follow(FaceTracker(None), [at(100), at(300)], [at(102), at(298)])
     assert not any(t.doubtful for t in tracks)
@@ -251,6 +286,12 @@ def test_a_mesh_that_doubts_itself_is_dropped_and_the_face_is_unseen_and_doubtfu
     assert track.mesh is None
     assert not track.seen
     assert track.doubtful
+
+
+@pytest.mark.parametrize(("logit", "holds"), [(0.8, True), (-0.8, False)])  # scores of 0.69 and 0.31
+def test_a_mesh_holds_while_the_network_thinks_it_likelier_than_not(logit, holds):
+    (track,) = follow(FaceTracker(MeshLandmarker(mesh_net(lambda: logit))), [at(100)], [at(100)])
+    assert (track.mesh is not None) == holds
 
 
 def test_two_meshes_on_one_face_leave_the_younger_track_hidden_where_it_was():

@@ -117,7 +117,7 @@ def test_a_photo_whose_irises_stand_apart_gives_no_eyes(look):
     assert read_eyes(half, MESH) is None
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(arrays(np.float32, (468, 3), elements=st.floats(-5000, 5000, width=32)))
 def test_no_mesh_however_wild_does_harm(mesh):
     frame = PHOTO.copy()

@@ -184,7 +184,7 @@ def test_a_face_cut_by_the_border_of_the_frame_is_swapped_where_it_is_seen():
 
 
 @given(arrays(np.float32, (468, 3), elements=st.floats(-1e6, 1e6, width=32), fill=st.floats(-900, 900, width=32)))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_no_mesh_however_wild_does_harm(mesh):
     frame = np.full((120, 160, 3), 128, np.uint8)
     assert MeshSwapper(MASK)(frame, mesh, at=0.0) in {True, False}

@@ -6,7 +6,7 @@ import time
 from contextlib import contextmanager
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.media.codecs.encoded import VideoCodec
@@ -206,7 +206,6 @@ def test_after_closing_nothing_is_shown():
     assert screen.pictures == []
 
 
-@settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**32))
 @pytest.mark.parametrize("codec", CODECS)
 def test_no_frame_ends_the_thread_or_outlives_a_keyframe(codec, seed):

@@ -280,7 +280,7 @@ def test_no_payload_raises(payload):
         assert piece is None or len(piece.data) <= 5 * len(payload)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32))
 @pytest.mark.parametrize("codec", CODECS)
 def test_a_real_stream_with_flipped_bytes_never_raises_and_is_left_within_a_keyframe(codec, seed):

@@ -110,7 +110,6 @@ def test_the_dearest_text_that_is_taken_costs_no_more():
         max_size=12,
     )
 )
-@settings(max_examples=60, deadline=None)
 def test_work_stays_within_its_bound_whatever_is_said_how_often(lines):
     text = GOOD + "".join(f"a={name}:{value}\r\n" * times for name, value, times in lines)
     for read in (as_viewer, as_publisher):
@@ -118,7 +117,7 @@ def test_work_stays_within_its_bound_whatever_is_said_how_often(lines):
 
 
 @given(st.text(max_size=400))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_text_is_read_or_refused_and_nothing_else(text):
     for read in READERS:
         for whole in (text, "v=0\n" + text, GOOD + text):

@@ -1,6 +1,5 @@
 """Firefox publishes and watches: with itself, with Chromium, and with a face that must stay treated."""
 
-import itertools
 import re
 import time
 
@@ -15,7 +14,7 @@ from support.judge import SAME_PERSON, Judge
 from support.photos import as_png, hopper
 from support.scenes import astronaut_frame
 
-pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.models, pytest.mark.timeout(240)]
 
 TONE_HZ = 700
 """Of Firefox's fake microphone. Chromium's viewer has no microphone that could sound like it."""
@@ -64,48 +63,44 @@ def link_of(page):
     return page.evaluate("() => document.querySelector('input[name=link]').value")
 
 
-def colours(page, *, screens=4, every_s=1.0):
-    """Return the mean colour of the picture, several times over: (screens, 3)."""
-    taken = []
-    for _ in range(screens):
-        time.sleep(every_s)
+def moves(page, *, times=3, within_s=60):
+    """Whether the colour of the picture wanders on and on, as that of Firefox's fake camera does."""
+    deadline, last = time.monotonic() + within_s, None
+    while times >= 0 and time.monotonic() < deadline:
         image = screen(page)
-        assert image is not None
-        taken.append(image.mean(axis=(0, 1)))
-    return np.array(taken)
-
-
-def moves(seen):
-    """Whether the colour wanders all the time, as that of Firefox's fake camera does."""
-    return all(np.abs(now - before).max() > 3 for before, now in itertools.pairwise(seen))
+        colour = last if image is None else image.mean(axis=(0, 1))
+        if colour is not None and (last is None or np.abs(colour - last).max() > 3):
+            last, times = colour, times - 1
+        time.sleep(0.3)
+    return times < 0
 
 
 def test_what_firefox_publishes_is_seen_and_heard_in_chromium(fox_on_air, viewer):
     viewer.goto(link_of(fox_on_air))
-    viewer.wait_for_function(SHOWS_PICTURE, timeout=20_000)
-    assert moves(colours(viewer))
+    viewer.wait_for_function(SHOWS_PICTURE, timeout=30_000)
+    assert moves(viewer)
     assert screen(viewer).shape == (720, 1280, 3)
     viewer.get_by_role("button", name="Tap for sound").click()
     assert loudest_hz(audio(viewer)) == pytest.approx(TONE_HZ, abs=10)
 
 
 def test_a_broadcaster_in_firefox_sees_the_treated_picture_and_the_stats(fox_on_air):
-    assert moves(colours(fox_on_air))
+    assert moves(fox_on_air)
     delay = r"() => document.querySelector('[data-stat=delay] dd').textContent.match(/^\d+ ms$/)?.[0]"
-    assert 10 < int(fox_on_air.wait_for_function(delay).removesuffix(" ms")) < 2000
+    assert 10 < int(fox_on_air.wait_for_function(delay).removesuffix(" ms")) < 20_000
 
 
 def test_a_broadcaster_who_leaves_the_page_in_firefox_is_off_air_at_once(fox_on_air, server):
     assert goes_live(server, True, within_s=20)  # the page's first picture may be the slate
     fox_on_air.goto("about:blank")
-    assert goes_live(server, False, within_s=5)
+    assert goes_live(server, False, within_s=10)
 
 
 def test_firefox_watches_what_firefox_publishes(fox, fox_on_air):
     with fox.new_page() as watcher:
         watcher.goto(link_of(fox_on_air))
         watcher.wait_for_function(SHOWS_PICTURE)
-        assert moves(colours(watcher))
+        assert moves(watcher)
         watcher.click("Tap for sound")
         assert loudest_hz(audio(watcher)) == pytest.approx(TONE_HZ, abs=10)
 
@@ -120,10 +115,10 @@ def test_in_firefox_a_viewer_sees_the_face_of_the_reference_and_hears_the_broadc
     broadcaster.get_by_text("The person shown agreed").click()
     broadcaster.get_by_label("Your name").fill("A tester")
     broadcaster.get_by_role("button", name="Use this photo").click()
-    expect(broadcaster.get_by_text("The photo is ready.")).to_be_visible(timeout=20_000)
+    expect(broadcaster.get_by_text("The photo is ready.")).to_be_visible(timeout=30_000)
     broadcaster.get_by_role("button", name="Go live").click()
     link = broadcaster.locator("input[name=link]")
-    expect(link).to_have_value(re.compile("/watch/"), timeout=20_000)
+    expect(link).to_have_value(re.compile("/watch/"), timeout=30_000)
 
     fox_page.goto(link.input_value())
     fox_page.wait_for_function(SHOWS_PICTURE)

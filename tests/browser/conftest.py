@@ -1,10 +1,12 @@
 """What every browser test needs: a fake camera's clip, a real server, two browsers."""
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from support.browser import STEADY, browser, end_broadcasts, mien_serve, write_camera_clip
 from support.scenes import astronaut_frames
+
+expect.set_options(timeout=30_000)  # milliseconds; what takes one on a free machine takes ten on a busy one
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.models, pytest.mark.timeout(180)]
 
 WIDTH = 960
 PUBLISH = """async ([url, token, layers, codec]) => {

@@ -15,7 +15,7 @@ from support.nginx import nginx
 from support.pipelines import SmallFactory
 from support.prefix_proxy import proxied
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 PREFIX = "/mien"
 
@@ -72,7 +72,7 @@ def test_a_broadcast_is_made_and_watched_below_a_stripped_prefix(playwright, cam
         live.on("dialog", lambda dialog: dialog.accept())
         live.goto(f"{proxy}{PREFIX}/live")
         live.get_by_role("button", name="Go live").click()
-        expect(live.locator("main")).to_have_attribute("data-state", "live", timeout=20_000)
+        expect(live.locator("main")).to_have_attribute("data-state", "live", timeout=30_000)
         watch.goto(f"{proxy}{PREFIX}/", wait_until="domcontentloaded")
         watch.locator("a.card").first.click()
         watch.wait_for_function("() => document.querySelector('video')?.videoWidth > 2")
