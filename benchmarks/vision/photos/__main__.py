@@ -1,0 +1,123 @@
+"""How well the coach judges reference photos: what it says of labelled ones, what it costs to ignore it.
+
+    python -m benchmarks.vision.photos [labels] [composed] [harm] [people] [several]
+
+`labels`: sixty official portraits of real people, labelled by looking at them, in ../shared/faces_real_pd (they are
+measured, never shown). They are on the side of the split from which no limit was chosen; but all portraits were
+looked at, ordered by each measure, while the measures were made. `composed`: other portraits of that side, made worse
+by code. `harm`: what a swap to a photo loses when the photo gets worse. `people`: how alike photos of one person, and
+of different people, are. `several`: whether several photos of a person serve better than the best one. Two of these
+take generated faces and clips from ../shared/media; without the folders two photos in the public domain are made worse.
+"""
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import cv2
+import numpy as np
+
+from benchmarks.vision.photos.photos import LABELLED, REAL, Eyes, Row, held_out, read, real_portraits
+from benchmarks.vision.photos.spoilt import WORSE
+from benchmarks.vision.photos.swaps import harm, several
+from benchmarks.vision.portraits import Tile, seen_as
+from mien.app.personas.builder import SAME_PERSON
+from mien.vision.photos.quality import PhotoIssue
+
+LOOKS: Final = {
+    "turned by 25 degrees": Tile(200, yaw=25),
+    "turned by 40 degrees": Tile(200, yaw=-40),
+    "dark": Tile(200, light=1.8, noise=4),
+    "small": Tile(64),
+    "turned, small, dark and compressed": Tile(90, yaw=25, light=1.5, noise=5, jpeg=60),
+}
+
+
+def scored(eyes: Eyes) -> list[Row]:
+    """Compare findings with labels; the labels of one photo may be of several kinds."""
+    if not REAL.is_dir():
+        print("no ../shared/faces_real_pd: no labelled photos")
+        return []
+    said = {name: eyes.codes(read(real_portraits()[name])) for name in LABELLED}
+    for name, codes in said.items():  # what the labels do not tell apart
+        said[name] = {PhotoIssue.SMILE if code is PhotoIssue.TEETH else code for code in codes}
+    print(f"{len(said)} labelled portraits\n{'':<16}{'there':>7}{'found':>7}{'on_nack':>8}{'wrong':>7}")
+    rows = []
+    for fault in PhotoIssue:
+        there = {name for name, labels in LABELLED.items() if fault in labels}
+        found = {name for name, codes in said.items() if fault in codes}
+        row: Row = {"labels": fault.value, "there": len(there), "found": len(there & found)}
+        row |= {"on_nack": sorted(there - found), "wrong": sorted(found - there)}
+        rows.append(row)
+        print(f"{fault:<16}{len(there):>7}{row['found']:>7}{len(row['on_nack']):>8}{len(row['wrong']):>7}")
+    return rows
+
+
+def made_worse(eyes: Eyes, count: int = 24) -> list[Row]:
+    """Count how often a fault is named that code has put into a photo, and one that is too small to matter."""
+    photos = held_out(eyes, count)
+    print(f"{len(photos)} photos made worse\n{'':<16}{'':<20}{'should':>8}{'named':>8}{'other':>8}")
+    rows = []
+    for fault, how, should, worsen in WORSE:
+        said = [eyes.codes(worsen(photo)) for photo in photos]
+        named = sum(fault in codes for codes in said)
+        others = sum(bool(codes - {fault}) for codes in said)
+        rows.append({"composed": fault.value, "how": how, "should": should, "named": named, "other": others})
+        print(f"{fault:<16}{how:<20}{'yes' if should else 'no':>8}{named:>8}{others:>8}")
+    return rows
+
+
+def people_told_apart(eyes: Eyes) -> list[Row]:
+    """Count which share of different people pass for one, and how alike changed photos of one person stay."""
+    if not REAL.is_dir():
+        print("no ../shared/faces_real_pd: nobody to tell apart")
+        return []
+    portraits = []
+    for name, path in real_portraits().items():
+        image = read(path)
+        seen = eyes.codes(image)
+        if not seen & {PhotoIssue.NO_FACE, PhotoIssue.SEVERAL_FACES}:
+            portraits.append(eyes.portrait(name, image))
+    vectors = np.array([eyes.dlib(portrait.image, portrait.mesh) for portrait in portraits])
+    others = (vectors @ vectors.T)[np.triu_indices(len(vectors), 1)]
+    passing = float((others >= SAME_PERSON).mean())
+    print(f"{len(others)} pairs of different people: {passing:.2%} reach {SAME_PERSON}")
+    rows: list[Row] = [{"people": "different", "pairs": len(others), "passing": passing}]
+    for how, look in LOOKS.items():
+        alike = []
+        for portrait, vector in list(zip(portraits, vectors, strict=True))[::9]:
+            image, mesh = seen_as(portrait, look)
+            alike.append(float(eyes.dlib(image, eyes.judges.again(image, mesh)[0]) @ vector))
+        passing = float((np.array(alike) >= SAME_PERSON).mean())
+        rows.append({"people": how, "pairs": len(alike), "passing": passing, "lowest": min(alike)})
+        print(f"one person, {how}: {passing:.1%} of {len(alike)} reach it, lowest {min(alike):.3f}")
+    return rows
+
+
+MEASURES: Final[dict[str, Callable[[Eyes], list[Row]]]] = {
+    "labels": scored,
+    "composed": made_worse,
+    "harm": harm,
+    "people": people_told_apart,
+    "several": several,
+}
+
+
+def measure(names: Sequence[str] = ()) -> list[Row]:
+    """Measure, print tables, return their rows."""
+    cv2.setNumThreads(1)
+    eyes = Eyes()
+    return [row for name in names or MEASURES for row in MEASURES[name](eyes)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="measure", help=f"one or more of: {' '.join(MEASURES)}")
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(MEASURES):
+        parser.error(f"no such measure: {' '.join(sorted(unknown))}")
+    measure(options.names)
+
+
+if __name__ == "__main__":
+    main()
