@@ -172,8 +172,8 @@ def main() -> None:
         f"\n{'codec':<5} {'speed':<10} {'layer':>4} {'cpu ms':>7} {'p95':>6} {'PSNR':>6} {'kbit/s':>7} {'of':>5} "
         f"{'key':>7} {'lower':>6} {'keys':>4}"
     )
-    layer_encoders = [TreatedPlanes(TreatedFrame(image, at=0.0)) for image in images]
-    for layer, pictures in enumerate((layer_encoders, [planes.halved() for planes in layer_encoders])):
+    full_pictures = [TreatedPlanes(TreatedFrame(image, at=0.0)) for image in images]
+    for layer, pictures in enumerate((full_pictures, [planes.halved() for planes in full_pictures])):
         for kind, speeds in SPEEDS.items():
             for speed in speeds:
                 row = measure(kind, speed, layer, pictures)
@@ -184,7 +184,7 @@ def main() -> None:
                     f"{row['keyframe_bytes']:>7} {row['kbps_low'] / row['kbps_low_wanted']:>6.2f} "
                     f"{row['keyframes_for_low']:>4}"
                 )
-    kept = keep(images, layer_encoders)
+    kept = keep(images, full_pictures)
     rows += kept
     print("\nper picture: " + ", ".join(f"{row['step']} {list(row.values())[-1]:.2f} ms" for row in kept))
     options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -65,19 +65,19 @@ def usage(pids: Sequence[int]) -> dict[str, float]:
     return held
 
 
-def listen(url: str, on_rtcp: list[tuple[float, float]]) -> None:
+def listen(url: str, heard: list[tuple[float, float]]) -> None:
     """Keep the delay and the frame rate of every message with numbers, until the broadcast is over."""
     with suppress(ConnectionClosed), connect(url) as socket:
         for message in socket:
             told = json.loads(message)
             if told["server_delay_ms"]:
-                on_rtcp.append((told["server_delay_ms"], told["fps_out"]))
+                heard.append((told["server_delay_ms"], told["fps_out"]))
 
 
-def minutes(pid: int, number: int, on_rtcp: list[tuple[float, float]]) -> Iterator[dict[str, Any]]:
+def minutes(pid: int, number: int, heard: list[tuple[float, float]]) -> Iterator[dict[str, Any]]:
     """Yield a row a minute."""
     for minute in range(1, number + 1):
-        on_rtcp.clear()
+        heard.clear()
         ends = time.monotonic() + 60
         samples: dict[str, list[dict[str, float]]] = {"web": [], "workers": []}
         while time.monotonic() < ends:
@@ -85,7 +85,7 @@ def minutes(pid: int, number: int, on_rtcp: list[tuple[float, float]]) -> Iterat
             web, *workers = family(pid)
             samples["web"].append(usage([web]))
             samples["workers"].append(usage(workers))
-        delays, rates = zip(*on_rtcp, strict=True) if on_rtcp else ((float("nan"),), (0.0,))
+        delays, rates = zip(*heard, strict=True) if heard else ((float("nan"),), (0.0,))
         yield {
             "minute": minute,
             "delay_ms_p50": round(statistics.median(delays), 1),
@@ -148,12 +148,12 @@ def main() -> None:
             stack.enter_context(light("watch", whep, "--seconds", seconds))
         coming = ["--joins", "1000000", "--seconds", str(STAY_S), "--pause", str(STAY_S)]
         stack.enter_context(light("watch", whep, *coming, quiet=True))
-        on_rtcp: list[tuple[float, float]] = []
+        heard: list[tuple[float, float]] = []
         events = f"{server.address.replace('http', 'ws', 1)}/api/broadcasts/{made['id']}/events"
-        threading.Thread(target=listen, args=(events, on_rtcp), daemon=True).start()
+        threading.Thread(target=listen, args=(events, heard), daemon=True).start()
         time.sleep(5)
         rows = []
-        for row in minutes(server.pid, options.minutes, on_rtcp):
+        for row in minutes(server.pid, options.minutes, heard):
             rows.append(row)
             print(json.dumps(row), flush=True)
     found = verdict(rows)

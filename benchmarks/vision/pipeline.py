@@ -112,7 +112,7 @@ def _print_row(row: dict[str, Any], *, header: bool) -> None:
     print(
         f"{row['effect']:<16} {row['faces']:>5} {row['face_px']:>4} {row['cpu_ms_median']:>7.1f} "
         f"{row['cpu_ms_mean']:>6.1f} {row['cpu_ms_p95']:>6.1f} {row['wall_ms_median']:>6.1f}  {stages}"
-        + ("" if row["all_faces_treated"] else "  (!) a face was on_nack")
+        + ("" if row["all_faces_treated"] else "  (!) a face was missed")
     )
 
 

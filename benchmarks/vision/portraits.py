@@ -34,7 +34,7 @@ class Portrait:
 
 
 @dataclass(frozen=True, slots=True)
-class Tile:
+class View:
     """How a face appears in one frame.
 
     Attributes:
@@ -95,7 +95,7 @@ def turned(portrait: Portrait, *, yaw: float, pitch: float) -> Portrait:
     return replace(portrait, image=np.asarray(image, np.uint8), mesh=after)
 
 
-def seen_as(portrait: Portrait, look: Tile, *, seed: int = 0) -> tuple[Image, Mesh]:
+def seen_as(portrait: Portrait, look: View, *, seed: int = 0) -> tuple[Image, Mesh]:
     """Return the portrait as a camera would see it, and where its mesh truly is."""
     posed = turned(portrait, yaw=look.yaw, pitch=look.pitch)
     scale = look.face_px / portrait.face_px
@@ -110,7 +110,7 @@ def seen_as(portrait: Portrait, look: Tile, *, seed: int = 0) -> tuple[Image, Me
     return as_taken(np.asarray(image, np.uint8), look, seed=seed), mesh
 
 
-def as_taken(image: Image, look: Tile, *, seed: int = 0) -> Image:
+def as_taken(image: Image, look: View, *, seed: int = 0) -> Image:
     """Apply what light, motion, sensor and compression do to a picture."""
     if look.blur_px >= 2:
         kernel = np.zeros((round(look.blur_px) | 1,) * 2, np.float32)

@@ -23,8 +23,8 @@ import numpy as np
 
 from benchmarks.vision.clearance.heads import Mover, background
 from benchmarks.vision.clearance.people import Bench
-from benchmarks.vision.hide.scenes import SHARED, read_video
-from benchmarks.vision.portraits import Tile
+from benchmarks.vision.films import SHARED, read_video
+from benchmarks.vision.portraits import View
 from mien.media.files.images import decode_image
 from mien.vision.analysis.analyzer import AnalyzerParts, FaceAnalyzer
 from mien.vision.analysis.tiles import Pace
@@ -183,7 +183,7 @@ PAIRS: Final = (("sfhq_000", "sfhq_006"), ("flux_man_0055", "sfhq_014"), ("sfhq_
 @cache
 def _head(bench: Bench, name: str, face_px: int) -> Mover:
     photo = decode_image((SHARED / "media/stills_synth" / f"{name}.jpg").read_bytes(), name=name)
-    return Mover(bench.someone(name, photo).portrait, Tile(face_px=face_px, noise=2, jpeg=80), seed=len(name))
+    return Mover(bench.someone(name, photo).portrait, View(face_px=face_px, noise=2, jpeg=80), seed=len(name))
 
 
 def _played(

@@ -23,9 +23,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.vision.films import MEDIA, SHARED
 from benchmarks.vision.swap.measures import ARCFACE, OTHER_JUDGE, Judges, fine_detail, read_film
 from benchmarks.vision.swap.naturalness import WIDTHS_PX, Naturalness, quality
-from benchmarks.vision.swap.pairs import ALONE, LIVES, MEDIA, SHARED
+from benchmarks.vision.swap.pairs import ALONE, LIVES
 from mien.app.factory import VisionFactory
 from mien.config import Settings
 from mien.inference.ort import ort

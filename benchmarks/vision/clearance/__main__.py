@@ -25,7 +25,7 @@ from benchmarks.vision.clearance.likeness import appearances, looks
 from benchmarks.vision.clearance.people import Bench
 from benchmarks.vision.clearance.strangers import strangers
 from benchmarks.vision.clearance.tally import Row
-from benchmarks.vision.hide.scenes import SHARED
+from benchmarks.vision.films import SHARED
 
 PARTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "looks": looks,

@@ -6,7 +6,7 @@ from typing import Final
 from benchmarks.vision.clearance.heads import Mover, background
 from benchmarks.vision.clearance.people import Bench
 from benchmarks.vision.clearance.tally import Row, Tally, attributed, summary
-from benchmarks.vision.portraits import Tile
+from benchmarks.vision.portraits import View
 from mien.vision.analysis.landmarks import yaw_of_mesh
 from mien.vision.types import Box, Embedding, Image
 
@@ -16,13 +16,13 @@ FRONTAL: Final = 0.25
 """Largest `yaw_of_mesh` of a photo of somebody who looks ahead: about ten degrees."""
 
 CONDITIONS: Final = {
-    "frontal 64 px": Tile(face_px=64, noise=2, jpeg=75),
-    "frontal 40 px": Tile(face_px=40, noise=2, jpeg=75),
-    "frontal 28 px": Tile(face_px=28, noise=2, jpeg=75),
-    "frontal 140 px": Tile(face_px=140, noise=2, jpeg=75),
-    "turns to 35 degrees, 80 px": Tile(face_px=80, yaw=35, noise=2, jpeg=75),
-    "dark, 80 px": Tile(face_px=80, light=2.8, noise=5, jpeg=75),
-    "blurred, 80 px": Tile(face_px=80, blur_px=7, noise=2, jpeg=75),
+    "frontal 64 px": View(face_px=64, noise=2, jpeg=75),
+    "frontal 40 px": View(face_px=40, noise=2, jpeg=75),
+    "frontal 28 px": View(face_px=28, noise=2, jpeg=75),
+    "frontal 140 px": View(face_px=140, noise=2, jpeg=75),
+    "turns to 35 degrees, 80 px": View(face_px=80, yaw=35, noise=2, jpeg=75),
+    "dark, 80 px": View(face_px=80, light=2.8, noise=5, jpeg=75),
+    "blurred, 80 px": View(face_px=80, blur_px=7, noise=2, jpeg=75),
 }
 
 
@@ -51,7 +51,7 @@ def clips(bench: Bench, only: Sequence[str] = (), *, people: int | None = None) 
 
 
 def _one_clip(
-    bench: Bench, gallery: dict[str, list[Embedding]], names: Sequence[str], look: Tile, tallies: dict[str, Tally]
+    bench: Bench, gallery: dict[str, list[Embedding]], names: Sequence[str], look: View, tallies: dict[str, Tally]
 ) -> None:
     movers = [Mover(bench.people[name].portrait, look, seed=len(name) + 31 * k) for k, name in enumerate(names)]
     truth: list[list[Box]] = []
@@ -61,7 +61,7 @@ def _one_clip(
             tallies[name].add(i / FPS, who.get(name), name)
 
 
-def _scene(movers: Sequence[Mover], look: Tile, truth: list[list[Box]]) -> Iterator[Image]:
+def _scene(movers: Sequence[Mover], look: View, truth: list[list[Box]]) -> Iterator[Image]:
     columns, rows = (2, 2) if look.face_px <= 100 else (3, 1)
     width, height = 1280 // columns, 720 // rows
     for i in range(round(FPS * SECONDS)):

@@ -8,7 +8,7 @@ import numpy as np
 from benchmarks.vision.clearance.heads import Mover, background
 from benchmarks.vision.clearance.people import Bench
 from benchmarks.vision.clearance.tally import Row, attributed
-from benchmarks.vision.portraits import Tile
+from benchmarks.vision.portraits import View
 from mien.vision.types import Box, Image
 
 Place: TypeAlias = tuple[float, float] | None
@@ -23,7 +23,7 @@ def events(bench: Bench) -> Iterator[Row]:
         leaked, longest, shown_before = 0, 0, 0
         for mine, theirs in pairs:
             movers = [
-                Mover(bench.people[n].portrait, Tile(face_px=90, noise=2), seed=k) for k, n in enumerate((mine, theirs))
+                Mover(bench.people[n].portrait, View(face_px=90, noise=2), seed=k) for k, n in enumerate((mine, theirs))
             ]
             truth: list[tuple[Box | None, Box | None]] = []
             frames = 0

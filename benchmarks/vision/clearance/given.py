@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.vision.clearance.people import ENROLLED, Bench
 from benchmarks.vision.clearance.tally import Row, Tally, attributed, summary
-from benchmarks.vision.hide.scenes import SHARED, read_video
+from benchmarks.vision.films import SHARED, read_video
 from mien.errors import FacePhotoError
 from mien.media.files.images import decode_image
 from mien.vision.types import Image

@@ -8,7 +8,7 @@ from benchmarks.vision.clearance.heads import Mover, background
 from benchmarks.vision.clearance.people import Bench
 from benchmarks.vision.clearance.tally import Row, attributed, rounded
 from benchmarks.vision.grimaces import grimacing
-from benchmarks.vision.portraits import Portrait, Tile
+from benchmarks.vision.portraits import Portrait, View
 from mien.vision.types import Box, Image
 
 FPS: Final = 25
@@ -22,7 +22,7 @@ class Shouter:
     """One person's head, calm at first, then shouting."""
 
     def __init__(self, portrait: Portrait, *, seed: int, yaw: float) -> None:
-        look = Tile(face_px=120, yaw=yaw, noise=2, jpeg=80)
+        look = View(face_px=120, yaw=yaw, noise=2, jpeg=80)
         self._levels = [
             Mover(grimacing(portrait, mouth=mouth, squint=squint), look, seed=seed) for mouth, squint in WIDEST
         ]

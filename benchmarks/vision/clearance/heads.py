@@ -5,7 +5,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from benchmarks.vision.portraits import Portrait, Tile, seen_as
+from benchmarks.vision.portraits import Portrait, View, seen_as
 from mien.vision.analysis.landmarks import box_of_mesh
 from mien.vision.types import Box, Image
 
@@ -16,7 +16,7 @@ PHASES: Final = 9
 class Mover:
     """One person's head, swaying in its cell."""
 
-    def __init__(self, portrait: Portrait, look: Tile, *, seed: int) -> None:
+    def __init__(self, portrait: Portrait, look: View, *, seed: int) -> None:
         rng = np.random.default_rng(seed)
         self._patches = []
         shift = float(rng.uniform(0, 2 * np.pi))
@@ -36,8 +36,8 @@ class Mover:
         return np.asarray(box_of_mesh(mesh) + np.tile(corner, 2), np.float32)
 
 
-def _changed(look: Tile, *, yaw: float, pitch: float, roll: float) -> Tile:
-    return Tile(look.face_px, yaw, pitch, roll, look.light, look.blur_px, look.noise, look.jpeg)
+def _changed(look: View, *, yaw: float, pitch: float, roll: float) -> View:
+    return View(look.face_px, yaw, pitch, roll, look.light, look.blur_px, look.noise, look.jpeg)
 
 
 def paste(frame: Image, image: Image, corner: tuple[int, int], cell: tuple[int, int, int, int]) -> None:

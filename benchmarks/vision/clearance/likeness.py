@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from benchmarks.vision.clearance.people import ENROLLED, Bench
 from benchmarks.vision.clearance.tally import Row, rounded
-from benchmarks.vision.hide.scenes import SHARED, read_video
-from benchmarks.vision.portraits import Portrait, Tile, seen_as
+from benchmarks.vision.films import SHARED, read_video
+from benchmarks.vision.portraits import Portrait, View, seen_as
 from mien.vision.analysis import tiles as detector_tiles
 from mien.vision.analysis.appearance import Appearance, appearance_of
 from mien.vision.analysis.clearance import ClearanceRules
@@ -21,12 +21,12 @@ Cosines: TypeAlias = NDArray[np.float32]
 """How alike each of N people's V views is to every template, (N, V, N), or to their own, (N, V)."""
 
 VIEWS: Final = (
-    Tile(face_px=64, roll=5, noise=2, jpeg=75),
-    Tile(face_px=48, roll=-7, noise=2, jpeg=70),
-    Tile(face_px=96, yaw=-15, roll=3, noise=2, jpeg=75),
-    Tile(face_px=80, yaw=15, pitch=8, roll=-4, noise=3, jpeg=75),
-    Tile(face_px=80, light=2.2, noise=5, jpeg=75),
-    Tile(face_px=72, pitch=-8, roll=8, blur_px=5, noise=2, jpeg=75),
+    View(face_px=64, roll=5, noise=2, jpeg=75),
+    View(face_px=48, roll=-7, noise=2, jpeg=70),
+    View(face_px=96, yaw=-15, roll=3, noise=2, jpeg=75),
+    View(face_px=80, yaw=15, pitch=8, roll=-4, noise=3, jpeg=75),
+    View(face_px=80, light=2.2, noise=5, jpeg=75),
+    View(face_px=72, pitch=-8, roll=8, blur_px=5, noise=2, jpeg=75),
 )
 
 
@@ -65,7 +65,7 @@ def _against_galleries(cosine: Cosines, own: Cosines) -> Row:
     rules, rng, count = ClearanceRules(), np.random.default_rng(1), len(cosine)
     enrolled = min(ENROLLED, 2 * count // 3)
     wanted = rules.wanted(enrolled)
-    single, means, all_tiles, all_strangers, kept, people = 0, 0, 0, 0, 0, 0
+    single, means, all_looks, all_strangers, kept, people = 0, 0, 0, 0, 0, 0
     for _draw in range(5):
         order = rng.permutation(count)
         inside, outside = order[:enrolled], order[enrolled:]
@@ -74,22 +74,22 @@ def _against_galleries(cosine: Cosines, own: Cosines) -> Row:
         single += int(((near[..., -1] >= wanted) & (margin >= rules.margin)).sum())
         best = cosine[outside][:, :, inside].mean(axis=1).max(axis=-1)
         means += int((best >= wanted).sum())
-        all_tiles, all_strangers = all_tiles + near[..., -1].size, all_strangers + len(outside)
+        all_looks, all_strangers = all_looks + near[..., -1].size, all_strangers + len(outside)
         kept += int((own[inside].mean(axis=1) >= wanted).sum())
         people += len(inside)
     return {
         "part": "looks",
         "what": "strangers against 100",
-        "looks": all_tiles,
+        "looks": all_looks,
         "false single looks": single,
-        "per 10,000": rounded(1e4 * single / all_tiles),
+        "per 10,000": rounded(1e4 * single / all_looks),
         "strangers' means above": means,
         "of": all_strangers,
         "enrolled' means above": rounded(kept / people),
     }
 
 
-def _embedded(bench: Bench, portrait: Portrait, view: Tile) -> Embedding:
+def _embedded(bench: Bench, portrait: Portrait, view: View) -> Embedding:
     image, mesh = seen_as(portrait, view)
     laid, _score = bench.mesh.settle(image, _roi(mesh, view.roll))
     return bench.embed(image, laid)

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from benchmarks.vision.hide.scenes import SHARED
+from benchmarks.vision.films import SHARED
 from benchmarks.vision.portraits import Portrait, cut_portrait, is_development
 from mien.app.factory import VisionFactory
 from mien.app.models import DETECTOR, EMBEDDER, MESH

@@ -8,12 +8,12 @@ from benchmarks.vision.clearance.heads import Mover, background
 from benchmarks.vision.clearance.people import Bench
 from benchmarks.vision.clearance.tally import Row, Tally, attributed, summary
 from benchmarks.vision.grimaces import grimacing
-from benchmarks.vision.portraits import Portrait, Tile, turned
+from benchmarks.vision.portraits import Portrait, View, turned
 from mien.vision.types import Box, Embedding, Image
 
 FPS: Final = 12
 SECONDS: Final = 3.0
-LOOK: Final = Tile(face_px=90, noise=2, jpeg=78)
+LOOK: Final = View(face_px=90, noise=2, jpeg=78)
 """The head sways by ten degrees to each side of how it is held."""
 
 CONDITIONS: Final = {

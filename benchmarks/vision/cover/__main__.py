@@ -30,7 +30,7 @@ from benchmarks.vision.cover.attacker import Attacker, unit
 from benchmarks.vision.cover.kinds import COVERS, leaving_bare
 from benchmarks.vision.cover.shots import SIZES, people
 from benchmarks.vision.cover.views import FRAMES, bicubic, many_frames, one_frame, patches, sharpened
-from benchmarks.vision.hide.scenes import SHARED
+from benchmarks.vision.films import SHARED
 from benchmarks.vision.swap.measures import Judges
 from mien.app.factory import VisionFactory
 from mien.config import Settings

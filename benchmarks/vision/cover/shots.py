@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from skimage import data
 
-from benchmarks.vision.hide.scenes import SHARED
-from benchmarks.vision.portraits import Portrait, Tile, cut_portrait, seen_as
+from benchmarks.vision.films import SHARED
+from benchmarks.vision.portraits import Portrait, View, cut_portrait, seen_as
 from mien.app.factory import VisionFactory
 from mien.errors import FacePhotoError
 from mien.media.files.images import decode_image
@@ -46,12 +46,12 @@ def people(maker: VisionFactory) -> list[Portrait]:
     return found
 
 
-def as_photo(size: int) -> Tile:
-    return Tile(face_px=size)
+def as_photo(size: int) -> View:
+    return View(face_px=size)
 
 
-def another_day(size: int, rng: np.random.Generator) -> Tile:
-    return Tile(
+def another_day(size: int, rng: np.random.Generator) -> View:
+    return View(
         face_px=size * rng.uniform(0.9, 1.1),
         yaw=rng.uniform(-12, 12),
         pitch=rng.uniform(-6, 6),
@@ -63,7 +63,7 @@ def another_day(size: int, rng: np.random.Generator) -> Tile:
 
 
 def shot(
-    person: Portrait, look: Tile, shape: MosaicShape, rng: np.random.Generator, *, relit: bool, frames: int = 1
+    person: Portrait, look: View, shape: MosaicShape, rng: np.random.Generator, *, relit: bool, frames: int = 1
 ) -> Shot:
     """Take a picture in which what covers of this shape hide is the person, and all else somewhere else."""
     image, mesh = seen_as(person, look, seed=int(rng.integers(2**31)))

@@ -21,8 +21,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.vision.hide.composed import composed
 from benchmarks.vision.hide.judge import real_clips
-from benchmarks.vision.hide.scenes import Clip, TruthFace, clips_with_truth, composed
+from benchmarks.vision.hide.truth import Clip, TruthFace, clips_with_truth
 from mien.app.factory import VisionFactory
 from mien.app.files.options import file_spec
 from mien.app.ports import StreamSpec
@@ -82,7 +83,7 @@ class Result:
     needless: list[float] = field(default_factory=list)
 
 
-class SharedTiles(Runtime):
+class RememberingRuntime(Runtime):
     """Networks that answer a picture which they have just seen from memory: the settings look at the same things."""
 
     def open(self, card_id: str) -> Any:  # a Network, remembering
@@ -108,7 +109,7 @@ class SharedTiles(Runtime):
 def measure(only: Sequence[str] = (), settings: Sequence[str] = tuple(SETTINGS)) -> list[dict[str, Any]]:
     """Play the clips whose names hold one of the words of `only`, or all of them."""
     cv2.setNumThreads(1)
-    maker = VisionFactory(SharedTiles(Store(Settings().models_dir)))
+    maker = VisionFactory(RememberingRuntime(Store(Settings().models_dir)))
     results: list[Result] = []
     for clip in [*clips_with_truth(), *composed(maker), *real_clips()]:
         if only and not any(word in clip.name for word in only):

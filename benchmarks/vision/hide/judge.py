@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.machine import RESULTS
-from benchmarks.vision.hide.scenes import MEDIA, SHARED, Clip, TruthFace, read_video
+from benchmarks.vision.films import MEDIA, SHARED, read_video
+from benchmarks.vision.hide.truth import Clip, TruthFace
 from mien.config import Settings
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store

@@ -20,16 +20,16 @@ import numpy as np
 from benchmarks.vision.photos.photos import LABELLED, REAL, Eyes, Row, held_out, read, real_portraits
 from benchmarks.vision.photos.spoilt import WORSE
 from benchmarks.vision.photos.swaps import harm, several
-from benchmarks.vision.portraits import Tile, seen_as
+from benchmarks.vision.portraits import View, seen_as
 from mien.app.personas.builder import SAME_PERSON
 from mien.vision.photos.quality import PhotoIssue
 
 LOOKS: Final = {
-    "turned by 25 degrees": Tile(200, yaw=25),
-    "turned by 40 degrees": Tile(200, yaw=-40),
-    "dark": Tile(200, light=1.8, noise=4),
-    "small": Tile(64),
-    "turned, small, dark and compressed": Tile(90, yaw=25, light=1.5, noise=5, jpeg=60),
+    "turned by 25 degrees": View(200, yaw=25),
+    "turned by 40 degrees": View(200, yaw=-40),
+    "dark": View(200, light=1.8, noise=4),
+    "small": View(64),
+    "turned, small, dark and compressed": View(90, yaw=25, light=1.5, noise=5, jpeg=60),
 }
 
 
@@ -41,15 +41,15 @@ def scored(eyes: Eyes) -> list[Row]:
     said = {name: eyes.codes(read(real_portraits()[name])) for name in LABELLED}
     for name, codes in said.items():  # what the labels do not tell apart
         said[name] = {PhotoIssue.SMILE if code is PhotoIssue.TEETH else code for code in codes}
-    print(f"{len(said)} labelled portraits\n{'':<16}{'there':>7}{'found':>7}{'on_nack':>8}{'wrong':>7}")
+    print(f"{len(said)} labelled portraits\n{'':<16}{'there':>7}{'found':>7}{'missed':>8}{'wrong':>7}")
     rows = []
     for fault in PhotoIssue:
         there = {name for name, labels in LABELLED.items() if fault in labels}
         found = {name for name, codes in said.items() if fault in codes}
         row: Row = {"labels": fault.value, "there": len(there), "found": len(there & found)}
-        row |= {"on_nack": sorted(there - found), "wrong": sorted(found - there)}
+        row |= {"missed": sorted(there - found), "wrong": sorted(found - there)}
         rows.append(row)
-        print(f"{fault:<16}{len(there):>7}{row['found']:>7}{len(row['on_nack']):>8}{len(row['wrong']):>7}")
+        print(f"{fault:<16}{len(there):>7}{row['found']:>7}{len(row['missed']):>8}{len(row['wrong']):>7}")
     return rows
 
 

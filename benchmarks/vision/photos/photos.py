@@ -4,9 +4,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from benchmarks.vision.films import SHARED
 from benchmarks.vision.portraits import Portrait, cut_portrait, is_development
 from benchmarks.vision.swap.measures import Judges
-from benchmarks.vision.swap.pairs import SHARED
 from mien.app.factory import VisionFactory
 from mien.config import Settings
 from mien.media.files.images import decode_image

@@ -7,7 +7,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from benchmarks.vision.portraits import Portrait, Tile, as_taken, seen_as
+from benchmarks.vision.portraits import Portrait, View, as_taken, seen_as
 from mien.vision.photos.quality import PhotoIssue
 from mien.vision.types import Image
 
@@ -60,8 +60,8 @@ def _beside(portrait: Portrait, share: float) -> Image:
 
 
 def seen_so(**look: float) -> Callable[[Portrait], Image]:
-    """Return a way to see somebody, by the fields of `Tile`; 180 px wide unless told otherwise."""
-    return lambda portrait: seen_as(portrait, replace(Tile(face_px=180), **look))[0]  # type: ignore[arg-type]  # jpeg is not used
+    """Return a way to see somebody, by the fields of `View`; 180 px wide unless told otherwise."""
+    return lambda portrait: seen_as(portrait, replace(View(face_px=180), **look))[0]  # type: ignore[arg-type]  # jpeg is not used
 
 
 WORSE: Final[tuple[tuple[PhotoIssue, str, bool, Callable[[Portrait], Image]], ...]] = (
@@ -96,7 +96,7 @@ HARM: Final[tuple[tuple[PhotoIssue, tuple[float, ...], Callable[[Portrait, float
     (PhotoIssue.FACE_TURNED, (0, 15, 25, 35, 45, 55), lambda p, v: seen_so(yaw=v)(p)),
     (PhotoIssue.FACE_TILTED, (0, 15, 30, 45, 60), lambda p, v: seen_so(roll=v)(p)),
     (PhotoIssue.BLURRED, (0.3, 0.7, 1, 1.5, 2, 3, 4), lambda p, v: soft(p.image, v)),
-    (PhotoIssue.TOO_DARK, (0, -1, -2, -3, -4, -5), lambda p, v: as_taken(_gain(p.image, v), Tile(noise=2))),
+    (PhotoIssue.TOO_DARK, (0, -1, -2, -3, -4, -5), lambda p, v: as_taken(_gain(p.image, v), View(noise=2))),
     (PhotoIssue.TOO_BRIGHT, (0, 0.5, 1, 1.5, 2, 2.5), lambda p, v: _gain(p.image, v)),
     (PhotoIssue.LIGHT_UNEVEN, (0, 1, 2, 3, 4, 5), _light_from_a_side),
 )  # fmt: skip

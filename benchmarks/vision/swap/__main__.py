@@ -28,6 +28,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.vision.films import MEDIA
 from benchmarks.vision.swap.measures import (
     FRAMES,
     Film,
@@ -43,7 +44,7 @@ from benchmarks.vision.swap.measures import (
     seam,
 )
 from benchmarks.vision.swap.naturalness import quality
-from benchmarks.vision.swap.pairs import ALONE, LIVES, MEDIA, PAIRS
+from benchmarks.vision.swap.pairs import ALONE, LIVES, PAIRS
 from mien.app.face_photos import FacePhoto
 from mien.app.factory import VisionFactory
 from mien.app.files.options import file_spec

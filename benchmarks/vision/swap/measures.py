@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.vision.swap.pairs import MEDIA, SHARED, Live
+from benchmarks.vision.films import MEDIA, SHARED
+from benchmarks.vision.swap.pairs import Live
 from mien.app.factory import VisionFactory
 from mien.inference.ort import ort
 from mien.registry.runtime import Runtime

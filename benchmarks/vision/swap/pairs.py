@@ -5,13 +5,8 @@ left. The tuning pairs are other photos on other stretches of film; the pairs se
 too often.
 """
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
-
-SHARED: Final = Path(os.environ.get("MIEN_SHARED", Path(__file__).parents[4] / "shared"))
-MEDIA: Final = SHARED / "media"
 
 
 @dataclass(frozen=True, slots=True)
