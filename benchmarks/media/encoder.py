@@ -8,8 +8,6 @@ middle. "lower" is the rate over the one asked for, a second after the rate was 
 the keyframes that this cost. The scene is made by code from a public-domain photo; noise like a camera's is added.
 """
 
-import argparse
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +19,7 @@ import cv2
 import numpy as np
 from av.video.codeccontext import VideoCodecContext
 
-from benchmarks.machine import RESULTS, machine
+from benchmarks.command import command, keep, parse
 from mien.media.codecs.encoded import EncodedFrame, VideoCodec
 from mien.media.codecs.encoder import Encoder, bit_rate_of
 from mien.media.codecs.h264 import H264Encoder
@@ -101,12 +99,12 @@ def measure(kind: type[Encoder], speed: str, layer: int, pictures: list[TreatedP
         "keyframe_bytes": key_bytes,
         "largest_other_bytes": max(sizes),
         "kbps_low_wanted": round(full / 3000),
-        "kbps_low": _kbps(low_sizes[FPS:]),
+        "kbps_low": _kbps(low_sizes[FPS:] or low_sizes),
         "keyframes_for_low": len(low_keys),
     }
 
 
-def keep(images: list[Image], pictures: list[TreatedPlanes]) -> list[dict[str, Any]]:
+def recording(images: list[Image], pictures: list[TreatedPlanes]) -> list[dict[str, Any]]:
     """Measure what a recording costs, per 720p picture, and a thumbnail."""
     rows = []
     for codec, kind in ((VideoCodec.VP8, Vp8Encoder), (VideoCodec.H264, H264Encoder)):
@@ -158,10 +156,9 @@ def _median_ms(step: Callable[[], object], times: int = 200) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command(__doc__, results="encoder")
     parser.add_argument("--seconds", type=float, default=4.0)
-    parser.add_argument("--out", type=Path, default=RESULTS / "encoder.json")
-    options = parser.parse_args()
+    options = parse(parser, seconds=0.4)
     cv2.setNumThreads(1)
 
     images = scene(options.seconds)
@@ -184,12 +181,10 @@ def main() -> None:
                     f"{row['keyframe_bytes']:>7} {row['kbps_low'] / row['kbps_low_wanted']:>6.2f} "
                     f"{row['keyframes_for_low']:>4}"
                 )
-    kept = keep(images, full_pictures)
+    kept = recording(images, full_pictures)
     rows += kept
     print("\nper picture: " + ", ".join(f"{row['step']} {list(row.values())[-1]:.2f} ms" for row in kept))
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=2) + "\n")
-    print(f"\nwritten to {options.out}")
+    keep(options, {"rows": rows})
 
 
 if __name__ == "__main__":

@@ -1,29 +1,27 @@
 """How fast a browser's pictures reach full size and rate, on a free path and on a narrow uplink. Prints a table.
 
-    python -m benchmarks.media.ingest [--uplink free 1200 800] [--feedback remb transport] [--runs 3] [--out FILE]
+    python -m benchmarks.media.ingest [--uplink free 1200 800] [--runs 3] [--out FILE]
 
 Chromium publishes a 720p clip from its fake camera, with the page's own settings, straight into `Ingest`: nothing is
 treated or sent on. An uplink of so many kbit/s is a pair of virtual links with a token bucket (`tc`, which needs
 root) that holds at most 200 ms of packets, as a home router does; "free" is the loopback. Told at 1, 2, 3, 6 and 12
 seconds after the connection was up: the bit rate received and the pictures shown in the second before, and their
 height. Then, over everything after the third second: how far behind their best pictures were on the way (median and
-95 %), and the longest time without a new one. With `--feedback remb transport` every run is made with aiortc's own
-feedback and, for comparison, with transport-wide feedback (`transport_feedback.py`). Medians of the runs come last.
+95 %), and the longest time without a new one. Medians of the runs come last. `research/transport_feedback` compares
+aiortc's own feedback, which is used, with another kind.
 """
 
-import argparse
 import asyncio
 import contextlib
 import itertools
-import json
 import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import av
 import uvicorn
@@ -34,14 +32,16 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from benchmarks.machine import RESULTS, machine
+from benchmarks.command import command, keep, parse
 from mien.media.webrtc.ingest.publisher import Ingest
 from mien.media.webrtc.sdp.parse import read_offer
-from research.transport_feedback import feedback as transport_feedback
 from support.browser import FLAGS, chromium_path, write_camera_clip
 from support.scenes import astronaut_frames
 
+Attach: TypeAlias = Callable[[RTCPeerConnection], None]
+"""Takes a new connection before it is up."""
 ROOM: Final = "mien-ingest"
+CLIP_S: Final = 4.84  # one sway of the head, so that the clip repeats without a cut
 HERE, THERE = "198.18.0.1", "198.18.0.2"  # RFC 2544: for benchmarks
 TOLD_AT_S = (1, 2, 3, 6, 12)
 PAGE = """<!doctype html><script type=module>
@@ -133,9 +133,7 @@ async def observe(ingest: Ingest, seen: Seen, seconds: float) -> None:
 
 
 @contextlib.asynccontextmanager
-async def receiving(
-    host: str, seen: Seen, seconds: float, attach: Callable[[RTCPeerConnection], None]
-) -> AsyncIterator[str]:
+async def receiving(host: str, seen: Seen, seconds: float, attach: Attach) -> AsyncIterator[str]:
     """Serve the page and take its offer; yield the address."""
     tasks = []
 
@@ -168,8 +166,8 @@ def narrow(kbps: int) -> Iterator[None]:
     """Have a network namespace whose way out carries `kbps`."""
 
     def run(*commands: str) -> None:
-        for command in commands:
-            subprocess.run(command.split(), check=True, capture_output=True)
+        for each in commands:
+            subprocess.run(each.split(), check=True, capture_output=True)
 
     run(f"ip netns add {ROOM}")
     try:
@@ -194,7 +192,7 @@ async def publish(
     seconds: float,
     folder: Path,
     seen: Seen,
-    attach: Callable[[RTCPeerConnection], None] = lambda _: None,
+    attach: Attach = lambda _: None,
 ) -> None:
     """Let a browser publish over `uplink` and note in `seen` what comes in; `attach` gets the connection first."""
     with contextlib.ExitStack() as stack:
@@ -226,14 +224,9 @@ async def publish(
 
 
 @contextlib.contextmanager
-def feedback_of(kind: str) -> Iterator[Callable[[RTCPeerConnection], None]]:
-    """Yield what makes a new connection give this kind of feedback."""
-    if kind == "remb":
-        yield lambda _: None
-        return
-    tasks = []
-    with transport_feedback.offered():
-        yield lambda connection: tasks.append(transport_feedback.give(connection.getReceivers()[0]))
+def remb() -> Iterator[Attach]:
+    """Yield what makes a new connection give aiortc's own feedback: nothing needs to be done."""
+    yield lambda _: None
 
 
 def medians(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -242,7 +235,8 @@ def medians(rows: list[dict[str, Any]]) -> dict[str, Any]:
     def median(values: list[Any]) -> Any:
         if isinstance(values[0], dict):
             return {key: median([value[key] for value in values]) for key in values[0]}
-        return values[0] if isinstance(values[0], str) else round(statistics.median(values))
+        known = [value for value in values if value is not None]
+        return values[0] if isinstance(values[0], str) or not known else round(statistics.median(known))
 
     return {key: median([row[key] for row in rows]) for key in rows[0]}
 
@@ -253,30 +247,39 @@ def show(row: dict[str, Any]) -> None:
     print(f"{row['uplink']:>5} {row['feedback']:>9}  {told}  {way}", flush=True)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--uplink", nargs="+", default=["free", "1200"], help='"free" or kbit/s')
-    parser.add_argument("--feedback", nargs="+", default=["remb"], choices=["remb", "transport"])
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=14.0)
-    parser.add_argument("--out", type=Path, default=RESULTS / "ingest.json")
-    options = parser.parse_args()
+def measure(
+    uplinks: Sequence[str],
+    feedbacks: Mapping[str, Callable[[], contextlib.AbstractContextManager[Attach]]],
+    *,
+    runs: int,
+    seconds: float,
+) -> list[dict[str, Any]]:
+    """Publish over each uplink, `runs` times, with each kind of feedback; print and return a row for each."""
     rows = []
+    ways = list(itertools.product(uplinks, feedbacks))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        clip = write_camera_clip(folder / "clip.mjpeg", astronaut_frames(4.84))
-        for _ in range(options.runs):
-            for uplink, feedback in itertools.product(options.uplink, options.feedback):
+        clip = write_camera_clip(folder / "clip.mjpeg", astronaut_frames(CLIP_S))
+        for _ in range(runs):
+            for uplink, feedback in ways:
                 seen = Seen()
-                with feedback_of(feedback) as attach:
-                    asyncio.run(publish(clip, uplink, options.seconds, folder, seen, attach))
+                with feedbacks[feedback]() as attach:
+                    asyncio.run(publish(clip, uplink, seconds, folder, seen, attach))
                 rows.append({"uplink": uplink, "feedback": feedback, **seen.row()})
                 show(rows[-1])
-    for uplink, feedback in itertools.product(options.uplink, options.feedback):
+    for uplink, feedback in ways:
         show(medians([row for row in rows if (row["uplink"], row["feedback"]) == (uplink, feedback)]))
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1))
-    print(f"written to {options.out}")
+    return rows
+
+
+def main() -> None:
+    parser = command(__doc__, results="ingest")
+    parser.add_argument("--uplink", nargs="+", default=["free", "1200"], help='"free" or kbit/s')
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=14.0)
+    options = parse(parser, uplink=["free"], runs=1, seconds=4.0)
+    rows = measure(options.uplink, {"remb": remb}, runs=options.runs, seconds=options.seconds)
+    keep(options, {"rows": rows})
 
 
 if __name__ == "__main__":

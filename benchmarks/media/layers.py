@@ -10,7 +10,8 @@ takes no retransmissions gets them, and with probes, in turn.
 
     600 ...   so many kbit/s with at most 200 ms of packets in wait; Chromium is on it from the begin
     widening  600 kbit/s for half a minute, then no limit
-    starved   no limit, but Chromium stands still for 200 ms of every 500
+    starved   no limit, but Chromium stands still for 200 ms of every 5
+    free      no limit, on the loopback: nothing but Chromium is needed00
 
 The first eight seconds count for nothing but `small_after_s`: the layer is found then.
 """
@@ -35,7 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 from playwright.async_api import Page, Playwright, async_playwright
 
-from benchmarks.machine import RESULTS, machine
+from benchmarks.command import command, keep, parse
 from mien.media.codecs.encoded import EncodedFrame, VideoCodec
 from mien.media.webrtc.egress.fan_out import FanOut, Viewer
 from mien.media.webrtc.sdp.parse import read_offer
@@ -46,7 +47,7 @@ from support.rooms import Room, room
 RATES: Final = (2_000_000, 400_000)
 SIZES_WH: Final = ((1280, 720), (640, 360))
 NARROW_S: Final = 30.0
-SETTLED_S: Final = 8.0
+FREE: Final = "free"
 STOP_S, EVERY_S = 0.2, 0.5
 OFFER: Final = """async () => {
     const connection = window.connection = new RTCPeerConnection();
@@ -110,11 +111,11 @@ class Player:
 
 @contextlib.asynccontextmanager
 async def watching(
-    driver: Playwright, line: Room, player: Player, *, probes: bool
+    driver: Playwright, line: Room | None, player: Player, *, probes: bool
 ) -> AsyncIterator[tuple[Page, Viewer]]:
-    """Have a Chromium in a room watch."""
+    """Have a Chromium watch, in a room if there is one."""
     with tempfile.TemporaryDirectory() as folder:
-        program = line.program(chromium_path(), Path(folder))
+        program = line.program(chromium_path(), Path(folder)) if line else chromium_path()
         browser = await driver.chromium.launch(executable_path=program, headless=True, args=list(FLAGS))
         page = await browser.new_page()
         offer = read_offer(await page.evaluate(OFFER), direction="recvonly")
@@ -159,23 +160,26 @@ async def widen(line: Room) -> None:
     line.narrow(None)
 
 
-async def run(driver: Playwright, layers: list[list[EncodedFrame]], name: str, seconds: float, *, probes: bool) -> Any:
+async def run(
+    driver: Playwright, layers: list[list[EncodedFrame]], name: str, options: argparse.Namespace, *, probes: bool
+) -> Any:
     """Return what a viewer saw of one line."""
     player = Player(layers)
-    with room("mien-layers", 9) as line:
-        if name.isdigit() or name == "widening":
+    with contextlib.ExitStack() as stack:
+        line = None if name == FREE else stack.enter_context(room("mien-layers", 9))
+        if line and (name.isdigit() or name == "widening"):
             line.narrow(int(name) if name.isdigit() else 600)
         async with watching(driver, line, player, probes=probes) as (page, viewer):
             meanwhile = {"starved": starve, "widening": widen}.get(name)
-            task = asyncio.create_task(meanwhile(line)) if meanwhile else None
+            task = asyncio.create_task(meanwhile(line)) if meanwhile and line else None
             began = time.time()
-            moves = await player.play(viewer, seconds + (NARROW_S if name == "widening" else 0.0))
+            moves = await player.play(viewer, options.seconds + (NARROW_S if name == "widening" else 0.0))
             if task is not None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
             marks = [(at - began, height) for at, height in await page.evaluate("window.marks")]
             stats = viewer.stats()
-    settled = [at for at, _ in marks if at > SETTLED_S]
+    settled = [at for at, _ in marks if at > options.settled]
     gaps = [after - before for before, after in itertools.pairwise(settled)]
     return {
         "line": name,
@@ -184,7 +188,7 @@ async def run(driver: Playwright, layers: list[list[EncodedFrame]], name: str, s
         "fps": round(len(gaps) / sum(gaps), 1),
         "longest_gap_ms": round(max(gaps) * 1e3),
         "gaps_over_400_ms": sum(gap > 0.4 for gap in gaps),
-        "full_size_share": round(sum(height >= 700 for at, height in marks if at > SETTLED_S) / len(settled), 2),
+        "full_size_share": round(sum(height >= 700 for at, height in marks if at > options.settled) / len(settled), 2),
         "full_size_after_widening_s": next(
             (round(at - NARROW_S, 1) for at, height in marks if at > NARROW_S and height >= 700), None
         )
@@ -197,32 +201,39 @@ async def run(driver: Playwright, layers: list[list[EncodedFrame]], name: str, s
     }
 
 
-async def measure(lines: list[str], seconds: float, runs: int) -> list[dict[str, Any]]:
+async def measure(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Return a row for each run."""
     layers = [
         encoded_frames(
-            VideoCodec.VP8, size_wh=size, count=240, keyframe_every=9999, layer=layer, bit_rate=rate, draw=draw
+            VideoCodec.VP8,
+            size_wh=size,
+            count=options.frames,
+            keyframe_every=9999,
+            layer=layer,
+            bit_rate=rate,
+            draw=draw,
         )
         for layer, (size, rate) in enumerate(zip(SIZES_WH, RATES, strict=True))
     ]
     rows = []
     async with async_playwright() as driver:
-        for name in lines:
-            for _ in range(runs):
-                for probes in (True,) if name == "starved" else (False, True):
-                    rows.append(await run(driver, layers, name, seconds, probes=probes))
+        for name in options.lines:
+            for _ in range(options.runs):
+                for probes in (True,) if name in {"starved", FREE} else (False, True):
+                    rows.append(await run(driver, layers, name, options, probes=probes))
                     print(json.dumps(rows[-1]), flush=True)
     return rows
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command(__doc__, results="layers")
     parser.add_argument("--lines", nargs="+", default=["600", "1200", "1800", "widening", "starved"])
     parser.add_argument("--seconds", type=float, default=60.0, help="of each run")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--out", type=Path, default=RESULTS / "layers.json")
-    options = parser.parse_args()
-    rows = asyncio.run(measure(options.lines, options.seconds, options.runs))
+    parser.add_argument("--frames", type=int, default=240, help="from one keyframe to the next")
+    parser.add_argument("--settled", type=float, default=8.0, help="seconds of each run that are not counted")
+    options = parse(parser, lines=[FREE], seconds=3.0, runs=1, frames=30, settled=1.0)
+    rows = asyncio.run(measure(options))
     for (name, up_by), some in itertools.groupby(
         sorted(rows, key=lambda row: (row["line"], row["up_by"])), key=lambda row: (row["line"], row["up_by"])
     ):
@@ -231,9 +242,7 @@ def main() -> None:
             key: statistics.median(row[key] for row in group) for key in ("longest_gap_ms", "fps", "full_size_share")
         }
         print(f"{name:10} {up_by:6} {medians}")
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1))
-    print(f"written to {options.out}")
+    keep(options, {"rows": rows})
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ waiting, treatment, encoding and both ways over the loopback are in it. So is th
 for the next ones, so that a face found late is hidden from its first frame: `--delay-frames` sets its length.
 """
 
-import argparse
 import asyncio
 import json
 import os
@@ -29,7 +28,7 @@ import numpy as np
 from aiortc import RTCPeerConnection
 from aiortc.rtp import RtpPacket
 
-from benchmarks.machine import RESULTS, machine
+from benchmarks.command import command, keep, parse
 from benchmarks.media.ingest import Seen, publish
 from benchmarks.system.live import BITS, CELL, CLIP_S, coded, cpu_seconds
 from benchmarks.system.peers import media_types
@@ -44,7 +43,6 @@ from support.policies import hiding, plain, swapping
 from support.rtpdump import Recorded, Recorder, Replay, read, write
 from support.scenes import astronaut_frames
 
-WARM_UP_S: Final = 4.0
 TREATMENTS: Final[dict[str, dict[str, Any]]] = {
     "mosaic": {"policy": plain(hiding())},
     "mask": {"policy": plain(swapping())},
@@ -87,24 +85,32 @@ def read_code(picture: av.VideoFrame) -> int:
     return int("".join("01"[cell] for cell in cells), 2)
 
 
+def recorded(capture: Path | None, folder: Path, seconds: float) -> Path:
+    """Return where the recording of a browser is that publishes the clip for `seconds`; `capture`, once it is there."""
+    path = capture or folder / "capture.rtpdump"
+    if not path.exists():
+        write(path, record(folder, seconds))
+    return path
+
+
 def record(folder: Path, seconds: float) -> list[Recorded]:
     """Return the packets of a browser that publishes the clip for `seconds`."""
-    clip = write_camera_clip(folder / "clip.mjpeg", coded(astronaut_frames(CLIP_S)))
+    clip = write_camera_clip(folder / "clip.mjpeg", coded(astronaut_frames(min(seconds + 1, CLIP_S))))
     recorder = Recorder()
     asyncio.run(publish(clip, "free", seconds, folder, Seen(), recorder.attach))
     return recorder.packets
 
 
 async def measure(
-    address: str, pid: int, packets: list[Recorded], treatment: str, delay_frames: int | None
+    address: str, pid: int, packets: list[Recorded], treatment: str, delay_frames: int | None, warm_up_s: float
 ) -> dict[str, Any]:
     """Publish `packets` and watch; return the figures. The server chooses the delay line's length at None."""
     came_in, came_out = Came(), Came()
     video, audio = media_types(packets)
     replay = Replay(packets, sent=came_in.note)
     async with httpx.AsyncClient(base_url=address, timeout=20) as client:
-        feedback = {**TREATMENTS[treatment], "delay_frames": delay_frames}
-        made = (await client.post("/api/broadcasts", json=feedback)).raise_for_status().json()
+        spec = {**TREATMENTS[treatment], "delay_frames": delay_frames}
+        made = (await client.post("/api/broadcasts", json=spec)).raise_for_status().json()
         viewer = peer()
         viewer.addTransceiver("video", direction="recvonly")
         viewer.addTransceiver("audio", direction="recvonly")
@@ -124,15 +130,19 @@ async def measure(
     into = came_in.numbers(vp8(sent_types))
     out = came_out.numbers(vp8(payload_types(sdp, "video")))
     delays = sorted(
-        out[number] - at for number, at in into.items() if number in out and at > began + WARM_UP_S and out[number] > at
+        out[number] - at for number, at in into.items() if number in out and at > began + warm_up_s and out[number] > at
     )
     return {
         "path": "rtp_in_to_rtp_out",
         "treatment": treatment,
         "delay_frames": delay_frames,
-        "frames_in": sum(at > began + WARM_UP_S for at in into.values()),
+        "frames_in": sum(at > began + warm_up_s for at in into.values()),
         "frames_out": len(delays),
-        **{f"p{percent}_ms": round(float(np.percentile(delays, percent)) * 1e3, 1) for percent in (5, 50, 95, 99)},
+        **{
+            f"p{percent}_ms": round(float(np.percentile(delays, percent)) * 1e3, 1)
+            for percent in (5, 50, 95, 99)
+            if delays
+        },
         "server_cpu_cores": round(cpu / elapsed, 2),
         "load": round(os.getloadavg()[0], 1),
         "server": {key: stats.get(key) for key in ("fps_in", "fps_out", "dropped", "vision_ms", "server_delay_ms")},
@@ -152,26 +162,23 @@ async def both_up(*connections: RTCPeerConnection) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command(__doc__, results="delay")
     parser.add_argument("--treatment", nargs="+", default=list(TREATMENTS), choices=list(TREATMENTS))
     parser.add_argument("--delay-frames", nargs="+", type=int, default=[None], help="unless told, the server's choice")
     parser.add_argument("--seconds", type=float, default=24.0, help="of the recording; at most the clip's 29")
     parser.add_argument("--capture", type=Path, help="a recording: taken if it is there, written if not")
-    parser.add_argument("--out", type=Path, default=RESULTS / "delay.json")
-    options = parser.parse_args()
+    parser.add_argument("--warm-up", type=float, default=4.0, help="seconds of it that are not counted")
+    options = parse(parser, treatment=["mosaic"], seconds=3.0, warm_up=1.0)
     with tempfile.TemporaryDirectory() as name:
-        capture = options.capture or Path(name) / "capture.rtpdump"
-        if not capture.exists():
-            write(capture, record(Path(name), min(options.seconds, CLIP_S - 1)))
-        packets = read(capture)
+        packets = read(recorded(options.capture, Path(name), min(options.seconds, CLIP_S - 1)))
         rows = []
         with mien_serve(Path(name) / "data") as server:
             for treatment, frames in product(options.treatment, options.delay_frames):
-                rows.append(asyncio.run(measure(server.address, server.pid, packets, treatment, frames)))
+                rows.append(
+                    asyncio.run(measure(server.address, server.pid, packets, treatment, frames, options.warm_up))
+                )
                 print(json.dumps(rows[-1]), flush=True)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1))
-    print(f"written to {options.out}")
+    keep(options, {"rows": rows})
 
 
 if __name__ == "__main__":

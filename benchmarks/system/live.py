@@ -9,7 +9,6 @@ it was presented, on one clock; the difference is the delay, camera to screen. T
 of each ten seconds tells whether it grows.
 """
 
-import argparse
 import json
 import os
 import re
@@ -23,7 +22,7 @@ import cv2
 import numpy as np
 from playwright.sync_api import Page, Playwright, expect, sync_playwright
 
-from benchmarks.machine import RESULTS, machine
+from benchmarks.command import command, keep, parse
 from mien.vision.types import Image
 from support.browser import Server, browser, mien_serve, write_camera_clip
 from support.scenes import astronaut_frames
@@ -91,7 +90,9 @@ def coded(frames: Iterator[Image]) -> Iterator[Image]:
         yield frame
 
 
-def broadcast(driver: Playwright, server: Server, clip: Path, treatment: str, seconds: float) -> dict[str, Any]:
+def broadcast(
+    driver: Playwright, server: Server, clip: Path, treatment: str, seconds: float, settle: float
+) -> dict[str, Any]:
     """Publish and watch for `seconds`; return the figures."""
     with browser(driver, camera=clip) as camera, browser(driver) as audience:
         page = camera.new_page()
@@ -101,12 +102,12 @@ def broadcast(driver: Playwright, server: Server, clip: Path, treatment: str, se
         page.get_by_role("button", name="Go live").click()
         link = page.locator("input[readonly]")
         expect(link).to_have_value(re.compile("/watch/"), timeout=20_000)
-        time.sleep(3)
+        time.sleep(settle)
         watcher = audience.new_page()
         watcher.add_init_script(CODE_READER)
         first_frame_s = open_watch_page(watcher, link.input_value())
         watcher.evaluate(NOTE_PRESENTED)
-        time.sleep(2)
+        time.sleep(settle)
         cpu, start = cpu_seconds(server.pid), time.monotonic()
         watcher.evaluate("window.marks.length = 0")
         time.sleep(seconds)
@@ -183,24 +184,25 @@ def rss_mb(pid: int) -> list[int]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command(__doc__, results="live")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--treatment", nargs="+", choices=("mask", "mosaic"), default=["mask", "mosaic"])
-    parser.add_argument("--out", type=Path, default=RESULTS / "live.json")
-    options = parser.parse_args()
+    parser.add_argument("--clip", type=float, default=CLIP_S, help="seconds of the camera's clip")
+    parser.add_argument(
+        "--settle", type=float, default=3.0, help="seconds before the watcher comes, and before the clock"
+    )
+    options = parse(parser, seconds=2.0, treatment=["mosaic"], clip=2.0, settle=0.5)
     cv2.setNumThreads(1)
     rows = []
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
-        clip = write_camera_clip(Path(folder) / "camera.mjpeg", coded(astronaut_frames(CLIP_S)))
+        clip = write_camera_clip(Path(folder) / "camera.mjpeg", coded(astronaut_frames(options.clip)))
         for treatment in options.treatment:
             with mien_serve(Path(folder)) as server:
-                row = broadcast(driver, server, clip, treatment, options.seconds)
+                row = broadcast(driver, server, clip, treatment, options.seconds, options.settle)
                 row |= {"first_page_s": round(server.first_page_s, 2), "ready_s": round(server.ready_s, 2)}
             rows.append(row)
             print(json.dumps(row, indent=2))
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=2) + "\n")
-    print(f"written to {options.out}")
+    keep(options, {"rows": rows})
 
 
 if __name__ == "__main__":

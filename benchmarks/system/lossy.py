@@ -19,7 +19,6 @@ Freezes are counted by Chromium. Loss begins when the picture is up, so joining 
 seconds of it show is.
 """
 
-import argparse
 import contextlib
 import itertools
 import json
@@ -27,8 +26,6 @@ import os
 import re
 import secrets
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -39,16 +36,17 @@ from typing import Any, Final
 import httpx
 from playwright.sync_api import Error, Page, Playwright, expect, sync_playwright
 
-from benchmarks.machine import RESULTS, machine
-from benchmarks.system.delay import record
+from benchmarks.command import command, keep, parse
+from benchmarks.system.delay import recorded
 from benchmarks.system.live import CLIP_S
+from benchmarks.system.peers import light
 from support.browser import FLAGS, Server, chromium_path, mien_serve, write_camera_clip
 from support.rooms import NETWORK, Room, room
-from support.rtpdump import write
 from support.scenes import astronaut_frames
 
 LOSSES: Final = (0.0, 2.0, 10.0)
 NARROW_KBPS: Final = 600
+UP_S: Final = 60.0
 WIDENED_S: Final = 100.0
 SILENCE_S: Final = 15.0
 """After so long without a word a viewer counts as gone."""
@@ -85,6 +83,17 @@ COUNTED: Final = {
 }
 
 
+class Loopback:
+    """Stands in for a room where none can be made: nothing gets lost on it and it is never narrow."""
+
+    here = "127.0.0.1"
+    enter: tuple[str, ...] = ()
+
+    def program(self, path: str, _folder: Path) -> Path:
+        """Return the program as it is."""
+        return Path(path)
+
+
 @dataclass
 class Stage:
     """A running server, and what is needed to put peers around it."""
@@ -95,6 +104,17 @@ class Stage:
     capture: Path
     seconds: float
     token: str
+    joins: int
+    loopback: bool
+
+    @contextlib.contextmanager
+    def line(self, name: str, number: int) -> Iterator["Room | Loopback"]:
+        """Have a room, or the loopback where no rooms are wanted."""
+        if self.loopback:
+            yield Loopback()
+            return
+        with room(name, number) as line:
+            yield line
 
     @contextlib.contextmanager
     def broadcast(self) -> Iterator[dict[str, Any]]:
@@ -114,7 +134,10 @@ class Stage:
         with self.broadcast() as made:
             url = self.server.address + made["whip_url"]
             with light("publish", url, made["token"], str(self.capture), "--seconds", "3600"):
-                while self.stats(made)["fps_out"] < 20:
+                given_up = time.monotonic() + UP_S
+                while self.stats(made)["fps_out"] < (1 if self.loopback else 20):
+                    if time.monotonic() > given_up:
+                        raise RuntimeError("the broadcast does not come up: this machine is too busy to measure")
                     time.sleep(0.2)
                 yield made
 
@@ -123,13 +146,13 @@ class Stage:
         answer: dict[str, Any] = httpx.get(f"{self.server.address}/api/broadcasts/{made['id']}").json()
         return answer
 
-    def address_for(self, line: Room | None) -> str:
+    def address_for(self, line: "Room | Loopback | None") -> str:
         """Return the server's address as seen from a room."""
         host, _, port = self.server.address.rpartition(":")
         return f"http://{line.here}:{port}" if line else f"{host}:{port}"
 
     @contextlib.contextmanager
-    def page(self, line: Room, *, camera: Path | None = None) -> Iterator[Page]:
+    def page(self, line: "Room | Loopback", *, camera: Path | None = None) -> Iterator[Page]:
         """Have a page of a Chromium in a room."""
         flags = list(FLAGS)
         if camera is not None:
@@ -150,24 +173,12 @@ class Stage:
             finally:
                 context.close()
 
-    def watch(self, page: Page, line: Room, made: dict[str, Any]) -> float:
+    def watch(self, page: Page, line: "Room | Loopback", made: dict[str, Any]) -> float:
         """Open the viewer's page; return after how many seconds the first picture was presented."""
         began = time.time()
         page.goto(f"{self.address_for(line)}{made['watch_url']}", wait_until="commit")
         page.wait_for_function("() => window.marks.length > 0", timeout=30_000)
         return float(page.evaluate("window.marks[0][0]")) / 1e3 - began
-
-
-@contextlib.contextmanager
-def light(*words: str, line: Room | None = None, quiet: bool = False) -> Iterator["subprocess.Popen[str]"]:
-    """Run a light peer, in a room if need be; a quiet one's report is thrown away."""
-    command = [*(line.enter if line else []), sys.executable, "-m", "benchmarks.system.peers", *words]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL if quiet else subprocess.PIPE, text=True)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 def gaps(marks: list[list[float]], *, unit_s: float) -> dict[str, Any]:
@@ -241,7 +252,7 @@ def narrow(stage: Stage) -> Iterator[dict[str, Any]]:
         tight.narrow(NARROW_KBPS)
         page = stack.enter_context(stage.page(tight))
         watch_wide = stage.address_for(wide) + made["whep_url"]
-        other = stack.enter_context(light("watch", watch_wide, "--seconds", str(stage.seconds + 6), line=wide))
+        other = stack.enter_context(light("watch", watch_wide, "--seconds", str(stage.seconds + 6), enter=wide.enter))
         time.sleep(4)
         first = stage.watch(page, tight, made)
         page.wait_for_timeout(stage.seconds * 1e3)
@@ -273,7 +284,7 @@ def dead(stage: Stage) -> Iterator[dict[str, Any]]:
     with contextlib.ExitStack() as stack:
         line, made = stack.enter_context(room("mien-dead", 7)), stack.enter_context(stage.published())
         url = stage.address_for(line) + made["whep_url"]
-        watcher = stack.enter_context(light("watch", url, "--seconds", "600", line=line))
+        watcher = stack.enter_context(light("watch", url, "--seconds", "600", enter=line.enter))
         time.sleep(6)
         before = stage.stats(made)["viewers"]
         line.lose(100)  # no port is closed on it, no error comes back
@@ -296,16 +307,16 @@ def dead(stage: Stage) -> Iterator[dict[str, Any]]:
 
 def join(stage: Stage) -> Iterator[dict[str, Any]]:
     """Viewers join."""
-    with room("mien-join", 8) as line, stage.published() as made:
+    with stage.line("mien-join", 8) as line, stage.published() as made:
         url = stage.address_for(line) + made["whep_url"]
-        coming = ["--joins", "15", "--seconds", "0.6", "--pause", "0.4"]
-        with light("watch", url, *coming, line=line) as watcher:
+        coming = ["--joins", str(2 * stage.joins - 1), "--seconds", "0.6", "--pause", "0.4"]
+        with light("watch", url, *coming, enter=line.enter) as watcher:
             rows = [json.loads(row) for row in watcher.communicate()[0].splitlines()]
         first = sorted(row["first_keyframe_ms"] for row in rows)
         yield {"viewer": "light", "joins": len(first), **spread(first)}
         with stage.page(line) as page:
             firsts = []
-            for _ in range(8):
+            for _ in range(stage.joins):
                 firsts.append(stage.watch(page, line, made) * 1e3)
                 page.goto("about:blank")
                 page.wait_for_timeout(500)
@@ -327,36 +338,40 @@ SCENES: Final[dict[str, Callable[[Stage], Iterator[dict[str, Any]]]]] = {
 
 
 @contextlib.contextmanager
-def reachable_server(folder: Path) -> Iterator[tuple[Server, str]]:
-    """Run `mien serve` so that rooms reach it; yield it and the operator's token."""
-    token = secrets.token_urlsafe(24)
-    os.environ.update(MIEN_HOST="0.0.0.0", MIEN_WHIP_TOKEN=token, MIEN_LIVE__BIND_TO=json.dumps([NETWORK]))  # noqa: S104  # for the rooms; all is behind the token
-    with room("mien-door", 0), mien_serve(folder, wait_s=60) as server:  # a door, for it insists on an address
-        yield server, token
+def reachable_server(folder: Path, door: str | None) -> Iterator[tuple[Server, str]]:
+    """Run `mien serve` so that rooms reach it, through a room of the name `door`; yield it and the operator's token."""
+    settings = {"MIEN_WHIP_TOKEN": secrets.token_urlsafe(24)}
+    with contextlib.ExitStack() as stack:
+        if door is not None:
+            stack.enter_context(room(door, 0))  # it insists on an address
+            settings |= {"MIEN_HOST": "0.0.0.0", "MIEN_LIVE__BIND_TO": json.dumps([NETWORK])}  # noqa: S104  # for the rooms; all is behind the token
+        server = stack.enter_context(mien_serve(folder, wait_s=60, settings=settings))
+        yield server, settings["MIEN_WHIP_TOKEN"]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command(__doc__, results="lossy")
     parser.add_argument("--only", nargs="+", default=list(SCENES), choices=list(SCENES))
     parser.add_argument("--seconds", type=float, default=30.0, help="of each line")
     parser.add_argument("--capture", type=Path, help="a recording: taken if it is there, written if not")
-    parser.add_argument("--out", type=Path, default=RESULTS / "lossy.json")
-    options = parser.parse_args()
+    parser.add_argument(
+        "--recording", type=float, default=CLIP_S - 5, help="seconds of the recording, where it is made"
+    )
+    parser.add_argument("--joins", type=int, default=8, help="of Chromium; a light viewer joins about twice as often")
+    parser.add_argument("--loopback", action="store_true", help="make no rooms: good for `join` alone")
+    options = parse(parser, only=["join"], seconds=2.0, recording=3.0, joins=1, loopback=True)
     rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        capture = options.capture or folder / "capture.rtpdump"
-        if not capture.exists():  # it runs an event loop, and so does the driver
-            write(capture, record(folder, CLIP_S - 5))
-        with sync_playwright() as driver, reachable_server(folder) as (server, token):
-            stage = Stage(server, driver, folder, capture, options.seconds, token)
+        capture = recorded(options.capture, folder, options.recording)  # runs an event loop, and so does the driver
+        door = "mien-door" if not options.loopback else None
+        with sync_playwright() as driver, reachable_server(folder, door) as (server, token):
+            stage = Stage(server, driver, folder, capture, options.seconds, token, options.joins, options.loopback)
             for scene in options.only:
                 for row in SCENES[scene](stage):
                     rows.append({"scene": scene, **row, "load": round(os.getloadavg()[0], 1)})
                     print(json.dumps(rows[-1]), flush=True)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1))
-    print(f"written to {options.out}")
+    keep(options, {"rows": rows})
 
 
 if __name__ == "__main__":

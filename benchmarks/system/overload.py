@@ -8,7 +8,6 @@ middle. `load` is what the server said of itself, one after the other; `overload
 share a machine.
 """
 
-import argparse
 import asyncio
 import json
 import tempfile
@@ -19,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.machine import machine
+from benchmarks.command import command, keep, parse
 from support.faults import FickleCamera, Switch, TrappedFactory, moves, on_air
 from support.live import serving, sharpness
 
@@ -65,12 +64,13 @@ async def overload(seconds: float, slow_s: float) -> dict[str, Any]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command(__doc__, results="overload")
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--slow-ms", type=float, default=250)
-    wanted = parser.parse_args()
-    row = asyncio.run(overload(wanted.seconds, wanted.slow_ms / 1000))
-    print(json.dumps(row | {"machine": machine()}, indent=1))
+    options = parse(parser, seconds=3.0)
+    row = asyncio.run(overload(options.seconds, options.slow_ms / 1000))
+    print(json.dumps(row, indent=1))
+    keep(options, {"rows": [row]})
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ import httpx
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 
-from benchmarks.machine import machine
+from benchmarks.command import command, keep, parse
 from benchmarks.system.live import cpu_seconds, rss_mb
 from support.browser import Server, mien_serve
 from support.live import VIDEO_TIME_BASE, Session, offer_to, peer, publish
@@ -37,7 +37,6 @@ from support.policies import hiding, personas_of, plain, swapping
 from support.scenes import astronaut_frames
 
 FPS, CLIP_S = 30, 4.84  # one sway of the head, so that the loop has no cut
-SETTLE_S = 8.0
 MASK = {"policy": plain(swapping())}
 CHANGES = ({"policy": plain(hiding())}, MASK)
 
@@ -113,7 +112,7 @@ async def load(server: Server, clip: list[bytes], number: int, options: argparse
     before = rss_mb(server.pid)[0]
     async with httpx.AsyncClient(base_url=server.address, timeout=60) as client, contextlib.AsyncExitStack() as stack:
         made = [await stack.enter_async_context(broadcasting(client, clip, MASK)) for _ in range(number)]
-        await asyncio.sleep(SETTLE_S)
+        await asyncio.sleep(options.settle)
         told: list[dict[str, Any]] = []
         cpu, began = cpu_seconds(server.pid), time.monotonic()
         while time.monotonic() - began < options.seconds / 2:
@@ -158,13 +157,13 @@ async def lend_a_photo(server: Server) -> None:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command(__doc__, results="overload_many")
     parser.add_argument("--broadcasts", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--seconds", type=float, default=40)
     parser.add_argument("--rest", type=float, default=20)
     parser.add_argument("--photo", action="store_true", help="lend photos first")
-    parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
+    parser.add_argument("--settle", type=float, default=8.0, help="seconds before anything is counted")
+    options = parse(parser, broadcasts=[1], seconds=2.0, rest=0.0, settle=1.0)
     cv2.setNumThreads(1)
     clip, rows = encoded_clip(), []
     for number in options.broadcasts:
@@ -173,8 +172,7 @@ def main() -> None:
                 asyncio.run(lend_a_photo(server))
             rows.append(asyncio.run(load(server, clip, number, options)))
             print(json.dumps(rows[-1]), flush=True)
-    if options.out:
-        options.out.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n")
+    keep(options, {"rows": rows})
 
 
 if __name__ == "__main__":

@@ -11,8 +11,12 @@ line for each time: milliseconds from the offer to the first key frame, and of e
 
 import argparse
 import asyncio
+import contextlib
 import json
+import subprocess
+import sys
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -114,6 +118,18 @@ async def watch(url: str, seconds: float, joins: int, pause: float) -> None:
         for _ in range(joins):
             print(json.dumps(await Watcher().watch(client, url, seconds)), flush=True)
             await asyncio.sleep(pause)
+
+
+@contextlib.contextmanager
+def light(*words: str, enter: Sequence[str] = (), quiet: bool = False) -> Iterator["subprocess.Popen[str]"]:
+    """Run a light peer behind the words that `enter` a room; a quiet one's report is thrown away."""
+    command = [*enter, sys.executable, "-m", "benchmarks.system.peers", *words]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL if quiet else subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(10)
 
 
 def main() -> None:

@@ -13,7 +13,6 @@ rise by less than 1 MB a minute (least squares) in the web process and in the wo
 no more than two between the first third and the last, and the delay by no more than a fifth and 5 ms.
 """
 
-import argparse
 import json
 import statistics
 import sys
@@ -30,12 +29,11 @@ import numpy as np
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from benchmarks.machine import RESULTS, machine
-from benchmarks.system.delay import record
+from benchmarks.command import command, keep, parse
+from benchmarks.system.delay import recorded
 from benchmarks.system.live import CLIP_S, family
-from benchmarks.system.lossy import light
+from benchmarks.system.peers import light
 from support.browser import mien_serve
-from support.rtpdump import write
 
 WARM_UP: Final = 2
 SAMPLE_S: Final = 5.0
@@ -74,11 +72,11 @@ def listen(url: str, heard: list[tuple[float, float]]) -> None:
                 heard.append((told["server_delay_ms"], told["fps_out"]))
 
 
-def minutes(pid: int, number: int, heard: list[tuple[float, float]]) -> Iterator[dict[str, Any]]:
-    """Yield a row a minute."""
+def minutes(pid: int, number: int, minute_s: float, heard: list[tuple[float, float]]) -> Iterator[dict[str, Any]]:
+    """Yield a row for each `minute_s`."""
     for minute in range(1, number + 1):
         heard.clear()
-        ends = time.monotonic() + 60
+        ends = time.monotonic() + minute_s
         samples: dict[str, list[dict[str, float]]] = {"web": [], "workers": []}
         while time.monotonic() < ends:
             time.sleep(min(SAMPLE_S, max(ends - time.monotonic(), 0.01)))
@@ -125,23 +123,24 @@ def verdict(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command(__doc__, results="soak")
     parser.add_argument("--minutes", type=int, default=60, help="at least 5")
     parser.add_argument("--capture", type=Path, help="a recording: taken if it is there, written if not")
-    parser.add_argument("--out", type=Path, default=RESULTS / "soak.json")
-    options = parser.parse_args()
+    parser.add_argument("--minute", type=float, default=60.0, help="seconds of a row")
+    parser.add_argument(
+        "--recording", type=float, default=CLIP_S - 5, help="seconds of the recording, where it is made"
+    )
+    options = parse(parser, minutes=WARM_UP + 3, minute=1.0, recording=3.0)
     if options.minutes < WARM_UP + 3:
         parser.error(f"a slope needs {WARM_UP + 3} minutes")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        capture = options.capture or folder / "capture.rtpdump"
-        if not capture.exists():
-            write(capture, record(folder, CLIP_S - 5))
+        capture = recorded(options.capture, folder, options.recording)
         server = stack.enter_context(mien_serve(folder / "data", wait_s=60))
         with httpx.Client(base_url=server.address, timeout=20) as client:
             spec = {"record": True}
             made = client.post("/api/broadcasts", json=spec).raise_for_status().json()
-        seconds = str(60 * options.minutes + 60)
+        seconds = str(options.minute * options.minutes + 60)
         whep, whip = server.address + made["whep_url"], server.address + made["whip_url"]
         stack.enter_context(light("publish", whip, made["token"], str(capture), "--seconds", seconds))
         for _ in range(VIEWERS):
@@ -153,15 +152,13 @@ def main() -> None:
         threading.Thread(target=listen, args=(events, heard), daemon=True).start()
         time.sleep(5)
         rows = []
-        for row in minutes(server.pid, options.minutes, heard):
+        for row in minutes(server.pid, options.minutes, options.minute, heard):
             rows.append(row)
             print(json.dumps(row), flush=True)
     found = verdict(rows)
     print(json.dumps(found))
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps({"machine": machine(), "rows": rows, "verdict": found}, indent=1))
-    print(f"written to {options.out}")
-    if found["faults"]:
+    keep(options, {"rows": rows, "verdict": found})
+    if found["faults"] and not options.smoke:  # what a few seconds grow by is the begin of everything
         sys.exit(1)
 
 

@@ -9,7 +9,6 @@ blocks, stacks), and files (libraries, networks). No broadcast is made: workers 
 they hold ends with them.
 """
 
-import argparse
 import io
 import json
 import re
@@ -22,7 +21,7 @@ from pathlib import Path
 import httpx
 import PIL.Image
 
-from benchmarks.machine import machine
+from benchmarks.command import command, keep, parse
 from support.browser import mien_serve
 from support.photos import hopper
 
@@ -64,12 +63,12 @@ def lend(client: httpx.Client, jpeg: bytes) -> int:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command(__doc__, results="web_memory")
     parser.add_argument("--photos", type=int, default=12)
     parser.add_argument("--at-once", type=int, default=6)
     parser.add_argument("--megapixels", type=float, default=12)
     parser.add_argument("--rest", type=float, default=20)
-    options = parser.parse_args()
+    options = parse(parser, photos=1, at_once=1, megapixels=0.5, rest=0.0)
     jpeg = photo(options.megapixels)
     row: dict[str, object] = {"photos": options.photos, "megapixels": options.megapixels}
     with (
@@ -90,7 +89,8 @@ def main() -> None:
         time.sleep(options.rest)
         held["rest"] = rss_mb(server.pid)
         row["parts_mb"] = parts_mb(server.pid)
-    print(json.dumps(row | {"machine": machine()}, indent=1))
+    print(json.dumps(row, indent=1))
+    keep(options, {"rows": [row]})
 
 
 if __name__ == "__main__":

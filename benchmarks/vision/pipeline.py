@@ -6,19 +6,16 @@
 and one ONNX Runtime thread. Stage columns are wall medians. The scene is made by code from a public-domain photo.
 """
 
-import argparse
-import json
 import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from benchmarks.machine import RESULTS, machine
+from benchmarks.command import command, keep, parse
 from mien.app.factory import VisionFactory
 from mien.app.ports import StreamSpec
 from mien.config import Settings
@@ -28,7 +25,6 @@ from mien.vision.pipeline import FacePipeline
 from support.policies import live_swap, swapping
 from support.scenes import astronaut_frames
 
-WARM_UP = 30
 FACE_PX = {1: 230, 2: 230, 4: 150}
 SPECS = {
     "mosaic": StreamSpec(),
@@ -50,15 +46,15 @@ class Stopwatch:
         self.frame[name] += (time.perf_counter() - start) * 1e3
 
 
-def measure(pipeline: FacePipeline, watch: Stopwatch, faces: int, seconds: float) -> dict[str, Any]:
+def measure(pipeline: FacePipeline, watch: Stopwatch, faces: int, seconds: float, warm_up: int) -> dict[str, Any]:
     """Run the scene through a pipeline and return medians and 95th percentiles in milliseconds."""
     cpu, wall, stages, counts = [], [], [], []
-    frames = astronaut_frames(seconds + WARM_UP / 30, faces=faces, face_px=FACE_PX[faces])
+    frames = astronaut_frames(seconds + warm_up / 30, faces=faces, face_px=FACE_PX[faces])
     for i, image in enumerate(frames):
         watch.frame.clear()
         cpu_start, wall_start = time.process_time(), time.perf_counter()
         treated = pipeline(image, at=i / 30)
-        if i < WARM_UP:
+        if i < warm_up:
             continue
         cpu.append((time.process_time() - cpu_start) * 1e3)
         wall.append((time.perf_counter() - wall_start) * 1e3)
@@ -82,10 +78,10 @@ def measure(pipeline: FacePipeline, watch: Stopwatch, faces: int, seconds: float
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command(__doc__, results="pipeline")
     parser.add_argument("--seconds", type=float, default=4.0)
-    parser.add_argument("--out", type=Path, default=RESULTS / "pipeline.json")
-    options = parser.parse_args()
+    parser.add_argument("--warm-up", type=int, default=30, help="frames before the clock starts")
+    options = parse(parser, seconds=0.1, warm_up=2)
     cv2.setNumThreads(1)
 
     watch = Stopwatch()
@@ -95,12 +91,10 @@ def main() -> None:
     for effect, spec in SPECS.items():
         for faces in (1, 2, 4):
             pipeline = maker.build(spec or StreamSpec(swapping("reference:1", everyone=True), {"reference:1": photo}))
-            rows.append({"effect": effect, **measure(pipeline, watch, faces, options.seconds)})
+            rows.append({"effect": effect, **measure(pipeline, watch, faces, options.seconds, options.warm_up)})
             _print_row(rows[-1], header=len(rows) == 1)
 
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=2) + "\n")
-    print(f"\nwritten to {options.out}")
+    keep(options, {"rows": rows})
 
 
 def _print_row(row: dict[str, Any], *, header: bool) -> None:

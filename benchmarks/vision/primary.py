@@ -8,7 +8,6 @@ where nothing is taken back, and as a file. The persona counts as worn where the
 refuse a face that is turned or too small.
 """
 
-import argparse
 import json
 import time
 from collections import Counter
@@ -21,9 +20,10 @@ from typing import Final, TypeAlias
 import cv2
 import numpy as np
 
+from benchmarks.command import command, keep, parse
 from benchmarks.vision.clearance.heads import Mover, background
-from benchmarks.vision.clearance.people import Bench
-from benchmarks.vision.films import SHARED, read_video
+from benchmarks.vision.clearance.people import Bench, Someone
+from benchmarks.vision.films import MEDIA, read_video
 from benchmarks.vision.portraits import View
 from mien.media.files.images import decode_image
 from mien.vision.analysis.analyzer import AnalyzerParts, FaceAnalyzer
@@ -180,17 +180,26 @@ PAIRS: Final = (("sfhq_000", "sfhq_006"), ("flux_man_0055", "sfhq_014"), ("sfhq_
                 ("flux_man_0101", "flux_man_0003"))  # fmt: skip
 
 
+COMPOSED: Final = ("astronaut", "hopper")
+
+
+@cache
+def _someone(bench: Bench, name: str) -> Someone:
+    if name in COMPOSED:
+        return bench.people[name]
+    return bench.someone(name, decode_image((MEDIA / "stills_synth" / f"{name}.jpg").read_bytes(), name=name))
+
+
 @cache
 def _head(bench: Bench, name: str, face_px: int) -> Mover:
-    photo = decode_image((SHARED / "media/stills_synth" / f"{name}.jpg").read_bytes(), name=name)
-    return Mover(bench.someone(name, photo).portrait, View(face_px=face_px, noise=2, jpeg=80), seed=len(name))
+    return Mover(_someone(bench, name).portrait, View(face_px=face_px, noise=2, jpeg=80), seed=len(name))
 
 
 def _played(
-    bench: Bench, pair: tuple[str, str], scene: Callable[[int], tuple[list[Place], bool]]
+    bench: Bench, pair: tuple[str, str], scene: Callable[[int], tuple[list[Place], bool]], frames: int
 ) -> Iterator[tuple[Image, Truth | None]]:
     room, elsewhere = background(), np.ascontiguousarray(background()[::-1, ::-1])
-    for i in range(200):
+    for i in range(frames):
         places, is_elsewhere = scene(i)
         frame, truth = (elsewhere if is_elsewhere else room).copy(), {}
         for k in (1, 0):
@@ -219,28 +228,37 @@ def _clip(path: Path, seconds: float) -> Iterator[tuple[Image, Truth | None]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command(__doc__, results="primary")
     parser.add_argument("--only", default="", help="parts of the names of clips and scenes, by commas")
     parser.add_argument("--seconds", type=float, default=12.0)
     parser.add_argument("--as", dest="ways", default="live,file")
-    wanted = parser.parse_args()
+    parser.add_argument("--frames", type=int, default=200, help="of each composed scene")
+    parser.add_argument("--composed", action="store_true", help="two public-domain photos alone, as without ../shared")
+    wanted = parse(parser, only="nearer", ways="live", frames=12, composed=True)
     cv2.setNumThreads(1)
-    bench = Bench(development=True)
-    clips = [
-        *sorted((SHARED / "media/video_multi").glob("*.mp4")),
-        *sorted((SHARED / "media/video_hard").glob("*gt.mp4")),
-    ]
+    bench, rows = Bench(development=True, composed=wanted.composed), []
+    clips = (
+        []
+        if bench.composed
+        else [
+            *sorted((MEDIA / "video_multi").glob("*.mp4")),
+            *sorted((MEDIA / "video_hard").glob("*gt.mp4")),
+        ]
+    )
     for way in wanted.ways.split(","):
         for path in clips:
             if any(part in path.stem for part in wanted.only.split(",")):
                 fps = cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FPS) or 25.0
                 row = tally(bench, _clip(path, wanted.seconds), fps=fps, file=way == "file")
+                rows.append({"clip": path.stem, "as": way, **row})
                 print(path.stem, way, json.dumps(row), flush=True)
         for title, scene in SCENES.items():
             if any(part in title for part in wanted.only.split(",")):
-                for pair in PAIRS:
-                    row = tally(bench, _played(bench, pair, scene), fps=FPS, file=way == "file")
+                for pair in (COMPOSED,) if bench.composed else PAIRS:
+                    row = tally(bench, _played(bench, pair, scene, wanted.frames), fps=FPS, file=way == "file")
+                    rows.append({"clip": title, "pair": pair, "as": way, **row})
                     print(title, *pair, way, json.dumps(row), flush=True)
+    keep(wanted, {"rows": rows})
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ The first keyframe is the moment its last packet is there, counted from when the
 `--hold` keeps as many receivers as the largest number for so many seconds, and tells the longest silence any had.
 """
 
-import argparse
 import json
 import multiprocessing
 import pickle
@@ -28,7 +27,7 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from benchmarks.machine import RESULTS, machine
+from benchmarks.command import command, keep, parse
 from benchmarks.media.egress.clip import FPS, SIZE_WH, encoded_clip
 from benchmarks.media.egress.receivers import count
 from benchmarks.media.egress.servers import SERVERS, serve
@@ -53,14 +52,14 @@ def planned(paths: list[str], viewers: list[int], repeats: int, seconds: float) 
     return runs + [("relay", RELAY_LIMIT, seconds)] * (repeats if "relay" in paths else 0)
 
 
-def measure(path: str, viewers: int, seconds: float, pictures_file: str) -> Row:
+def measure(path: str, viewers: int, seconds: float, pictures_file: str, settle_s: float) -> Row:
     """Run one server and its receivers."""
     spawn = multiprocessing.get_context("spawn")
     server_pipe, server_end = spawn.Pipe()
     pipe, end = spawn.Pipe()
     server = spawn.Process(target=serve, args=(path, pictures_file, server_end), daemon=True)
     server.start()
-    receivers = spawn.Process(target=count, args=(server_pipe.recv(), viewers, seconds, end), daemon=True)
+    receivers = spawn.Process(target=count, args=(server_pipe.recv(), viewers, seconds, settle_s, end), daemon=True)
     receivers.start()
     end.close()
     try:
@@ -127,18 +126,19 @@ def compared(medians: list[Row]) -> Row:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command(__doc__, results="egress")
     parser.add_argument("--viewers", type=int, nargs="+", default=[1, 10, 50, 100])
     parser.add_argument("--paths", nargs="+", choices=PATHS, default=list(PATHS))
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--hold", type=float, default=0.0, help="only hold the largest number for so many seconds")
-    parser.add_argument("--out", type=Path, default=RESULTS / "egress.json")
-    options = parser.parse_args()
+    parser.add_argument("--clip", type=int, default=10, help="seconds of the clip")
+    parser.add_argument("--settle", type=float, default=2.0, help="seconds between the last keyframe and the clock")
+    options = parse(parser, viewers=[1], repeats=1, seconds=1.0, clip=1, settle=0.2)
     plan = planned(options.paths, options.viewers, options.repeats, options.seconds)
     if options.hold:
         plan = [("fan_out", max(options.viewers), options.hold)]
-    frames = encoded_clip()
+    frames = encoded_clip(options.clip)
     packetiser = Packetiser(VideoCodec.VP8)
     pps = sum(len(packetiser.packetise(one).payloads) for one in frames) * FPS / len(frames)
     kbps = sum(len(one.data) for one in frames) * 8 * FPS / len(frames) / 1e3
@@ -148,21 +148,18 @@ def main() -> None:
         file = Path(folder) / "clip.pickle"
         file.write_bytes(pickle.dumps(frames))
         for path, viewers, seconds in plan:
-            rows.append(measure(path, viewers, seconds, str(file)))
+            rows.append(measure(path, viewers, seconds, str(file), options.settle))
             print(json.dumps(rows[-1]), flush=True)
     medians = summary(rows)
     print_medians(medians)
     result = {
-        "machine": machine(),
         "size_wh": SIZE_WH,
         "fps": FPS,
         "kbps": round(kbps),
         "rows": rows,
         "medians": medians,
     } | compared(medians)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(result, indent=2) + "\n")
-    print(f"written to {options.out}")
+    keep(options, result)
 
 
 if __name__ == "__main__":

@@ -29,10 +29,10 @@ def texture(size_wh: tuple[int, int], number: int) -> Image:
     return np.asarray(np.clip(wall[:, shift : shift + width].astype(np.int16) + grain, 0, 255), np.uint8)
 
 
-def encoded_clip() -> list[EncodedFrame]:
-    """Return ten seconds of it as VP8."""
+def encoded_clip(seconds: int) -> list[EncodedFrame]:
+    """Return so much of it as VP8."""
     return encoded_frames(
-        VideoCodec.VP8, size_wh=SIZE_WH, count=10 * GOP, keyframe_every=GOP, bit_rate=BIT_RATE, draw=texture
+        VideoCodec.VP8, size_wh=SIZE_WH, count=seconds * GOP, keyframe_every=GOP, bit_rate=BIT_RATE, draw=texture
     )
 
 

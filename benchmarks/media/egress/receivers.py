@@ -19,7 +19,6 @@ from mien.media.webrtc.ice.network import IceNetworkSettings
 from mien.media.webrtc.peer import codecs
 from support.live import peer
 
-SETTLE_S: Final = 2.0
 JOIN_EVERY_S: Final = 0.3
 """Apart enough that a newcomer seldom waits for the quarter of a second between two keyframes."""
 
@@ -108,7 +107,7 @@ class Counter:
                 await receiver.transport._send_rtp(bytes(RtcpRrPacket(1, [info])) + bytes(remb))
 
 
-async def receive(port: int, viewers: int, seconds: float) -> dict[str, Any]:
+async def receive(port: int, viewers: int, seconds: float, settle_s: float) -> dict[str, Any]:
     """Join one after the other, then count; return the figures."""
     gather_within(IceNetworkSettings())
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
@@ -121,7 +120,7 @@ async def receive(port: int, viewers: int, seconds: float) -> dict[str, Any]:
     async with asyncio.timeout(20 + viewers):
         while any(counter.first_keyframe_s is None for counter in counters):  # noqa: ASYNC110  # they have no event
             await asyncio.sleep(0.05)
-    await asyncio.sleep(SETTLE_S)
+    await asyncio.sleep(settle_s)
 
     async def cpu() -> tuple[float, float]:
         writer.write(b"{}\n")
@@ -155,6 +154,6 @@ async def receive(port: int, viewers: int, seconds: float) -> dict[str, Any]:
     }
 
 
-def count(port: int, viewers: int, seconds: float, pipe: Any) -> None:
+def count(port: int, viewers: int, seconds: float, settle_s: float, pipe: Any) -> None:
     """Run the receivers and send their figures through `pipe`."""
-    pipe.send(asyncio.run(receive(port, viewers, seconds)))
+    pipe.send(asyncio.run(receive(port, viewers, seconds, settle_s)))

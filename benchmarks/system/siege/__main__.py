@@ -17,11 +17,9 @@ import asyncio
 import contextlib
 import json
 import os
-import random
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -31,27 +29,15 @@ from typing import Any, Final
 
 import httpx
 import numpy as np
+from numpy.typing import NDArray
 
-from benchmarks.machine import RESULTS, machine
-from benchmarks.system.delay import record
-from mien.config import Settings
-from mien.server.app import create_app
+from benchmarks.command import command, keep, parse
+from benchmarks.system.delay import recorded
 from support.browser import mien_serve
-from support.every_route import Place, every_place
-from support.live import ListLedger, an_offer
-from support.pipelines import SmallFactory
-from support.rtpdump import read, write
-from support.siege import BROKEN, NEVER, Attack, Lingering, Outcome, World, at_random, bombs, send, sweep
+from support.live import an_offer
+from support.siege import World
 
-WARM_UP_S: Final = 5.0
 UP_S: Final = 60.0
-SETTLE_S: Final = 10.0
-READY_S: Final = 15.0
-"""So long attackers may take to prepare; the viewer stays so much longer."""
-LEAST: Final = 19
-HANDS: Final = 4
-"""Connections of an attacker at a time, beside those that linger."""
-LINGERING: Final = 60
 PEERS: Final = ("-m", "benchmarks.system.peers")
 OPERATOR: Final = "the-operator-of-the-siege"
 MOST_LOST: Final = 0.1
@@ -61,62 +47,6 @@ SETTINGS: Final = {
     "MIEN_LIVE__IDLE_TIMEOUT_S": "7200",  # the attackers' own broadcast has no publisher
     "MIEN_LOG__LEVEL": "ERROR",  # whatever is logged then is a finding
 }
-
-
-def places() -> list[Place]:
-    """Return every path of the application."""
-    app = create_app(
-        Settings(),
-        load_models=SmallFactory,
-        open_runner=lambda *_: contextlib.nullcontext(),  # type: ignore[arg-type]  # never opened
-        consents=ListLedger(),
-    )
-    return every_place(app)
-
-
-def attack(world: World, seconds: float, seed: int) -> None:
-    """Say when ready, and attack for `seconds`; print who got which answer, and what the server was at fault for."""
-    targets = places()
-    known = [*sweep(targets, world), *bombs(targets, world)]
-    attacks = at_random(known, world, random.Random(seed))  # noqa: S311  # nothing is secret
-    os.setpriority(os.PRIO_PROCESS, 0, LEAST)  # from here on; what is sent was made before
-    print("ready", flush=True)
-    until = time.monotonic() + seconds
-    taking, lingering = threading.Lock(), Lingering(world, most=LINGERING)
-    answers: Counter[str] = Counter()
-    faults: list[str] = []
-
-    def work() -> None:
-        while time.monotonic() < until:
-            with taking:
-                one = next(attacks)
-                lingering.add()
-            outcome = send(one, world.port, patience_s=0.3)
-            if outcome.status == 201 and outcome.location is not None:
-                take_back(world, outcome.location)
-            with taking:
-                note(one, outcome)
-
-    def note(one: Attack, outcome: Outcome) -> None:
-        answers[str(outcome.closed or outcome.status)] += 1
-        if outcome.status in NEVER or outcome.closed == BROKEN:
-            faults.append(f"{one.name}: {outcome.closed or outcome.status}")
-
-    hands = [threading.Thread(target=work) for _ in range(HANDS)]
-    for hand in hands:
-        hand.start()
-    for hand in hands:
-        hand.join()
-    lingering.close()
-    print(json.dumps({"answers": answers, "faults": faults[:20]}))
-
-
-def take_back(world: World, location: str) -> None:
-    """End what came of an attack, so that there is room for the next."""
-    token = world.own_token if world.own in location else OPERATOR
-    with contextlib.suppress(httpx.TransportError):
-        headers = {"Authorization": f"Bearer {token}"}
-        httpx.delete(f"http://127.0.0.1:{world.port}{location}", headers=headers, timeout=10)
 
 
 async def health(address: str, seconds: float) -> list[float]:
@@ -169,10 +99,10 @@ def how_many(pid: int, kind: str) -> int:
     return sum(1 for _ in Path(f"/proc/{pid}/{kind}").iterdir())
 
 
-def siege(capture: Path, calm_s: float, seconds: float, folder: Path) -> dict[str, Any]:
+def siege(capture: Path, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Go through calm and siege; return the figures."""
-    held = folder / "held.json"
-    whole = WARM_UP_S + calm_s + READY_S + seconds
+    held, calm_s, seconds = folder / "held.json", options.calm, options.seconds
+    whole = options.warm_up + calm_s + options.ready + seconds
     (folder / "data" / "recordings").mkdir(parents=True)
     (folder / "data" / "recordings" / "20260101T000000Z.mp4").write_bytes(bytes(5_000_000))
     mien = ("-m", "benchmarks.system.siege.held_serve", str(held))
@@ -197,7 +127,7 @@ def siege(capture: Path, calm_s: float, seconds: float, folder: Path) -> dict[st
             until(lambda: counted()["fps_out"] > 5)
             with running(*PEERS, "watch", server.address + made["whep_url"], "--seconds", str(whole)) as viewer:
                 until(lambda: counted()["viewers"] == 1)
-                time.sleep(WARM_UP_S)
+                time.sleep(options.warm_up)
                 told = [counted()]
                 began = time.monotonic()
                 quiet = asyncio.run(health(server.address, calm_s))
@@ -208,21 +138,11 @@ def siege(capture: Path, calm_s: float, seconds: float, folder: Path) -> dict[st
                     "its workers": [sum(map(resident_mb, children(server.pid)))],
                 }
                 open_before = how_many(server.pid, "fd"), how_many(server.pid, "task")
-                attackers = [
-                    (
-                        "-m",
-                        "benchmarks.system.siege",
-                        "--attack",
-                        json.dumps(asdict(world)),
-                        "--seconds",
-                        str(seconds),
-                        "--seed",
-                        str(seed),
-                    )
-                    for seed in (1, 2)
-                ]
-                with running(*attackers[0]) as first, running(*attackers[1]) as second:
-                    for attacker in (first, second):
+                attack = ("-m", "benchmarks.system.siege.attacker", json.dumps(asdict(world)), str(seconds))
+                with contextlib.ExitStack() as stack:
+                    seeds = range(1, options.attackers + 1)
+                    attackers = [stack.enter_context(running(*attack, str(seed))) for seed in seeds]
+                    for attacker in attackers:
                         assert attacker.stdout is not None
                         attacker.stdout.readline()
                     besieged = time.monotonic()
@@ -232,12 +152,12 @@ def siege(capture: Path, calm_s: float, seconds: float, folder: Path) -> dict[st
                     told.append(counted())
                     answers: Counter[str] = Counter()
                     faults: list[str] = []
-                    for attacker in (first, second):
+                    for attacker in attackers:
                         came = json.loads(attacker.communicate(timeout=120)[0])
                         answers.update(came["answers"])
                         faults += came["faults"]
                 seen = json.loads(viewer.communicate(timeout=60)[0])["pictures"]
-            time.sleep(SETTLE_S)
+            time.sleep(options.settle)
             memory["web"].append(resident_mb(server.pid))
             memory["its workers"].append(sum(map(resident_mb, children(server.pid))))
             open_after = how_many(server.pid, "fd"), how_many(server.pid, "task")
@@ -252,13 +172,13 @@ def siege(capture: Path, calm_s: float, seconds: float, folder: Path) -> dict[st
         "seconds": seconds,
         "fps_calm": round(fps[0], 2),
         "fps_besieged": round(fps[1], 2),
-        "kept": round(fps[1] / fps[0], 3),
+        "kept": round(fps[1] / max(fps[0], 1e-9), 3),
         "dropped_a_minute": [
             round((dropped[1] - dropped[0]) / (calmed - began) * 60, 1),
             round((dropped[3] - dropped[2]) / (ended - besieged) * 60, 1),
         ],
-        "gap_max_calm_ms": round(float(np.diff(before).max()) * 1e3),
-        "gap_max_besieged_ms": round(float(np.diff(during).max()) * 1e3),
+        "gap_max_calm_ms": _longest_ms(before),
+        "gap_max_besieged_ms": _longest_ms(during),
         "health_p50_max_calm_ms": [round(float(f(quiet)) * 1e3, 1) for f in (np.median, np.max)],
         "health_p50_max_besieged_ms": [round(float(f(loud)) * 1e3, 1) for f in (np.median, np.max)],
         "rss_mb": memory,
@@ -272,6 +192,10 @@ def siege(capture: Path, calm_s: float, seconds: float, folder: Path) -> dict[st
         "answers": dict(sorted(answers.items())),
         "faults": faults,
     }
+
+
+def _longest_ms(times: NDArray[np.float64]) -> int | None:
+    return round(float(np.diff(times).max()) * 1e3) if len(times) > 1 else None
 
 
 def lost(row: dict[str, Any]) -> list[str]:
@@ -288,27 +212,26 @@ def lost(row: dict[str, Any]) -> list[str]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command(__doc__, results="siege")
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--calm", type=float, default=60)
     parser.add_argument("--capture", type=Path, help="a recording: taken if it is there, written if not")
-    parser.add_argument("--out", type=Path, default=RESULTS / "siege.json")
-    parser.add_argument("--attack", help=argparse.SUPPRESS)
-    parser.add_argument("--seed", type=int, default=1, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.attack:
-        attack(World(**json.loads(options.attack)), options.seconds, options.seed)
-        return
+    parser.add_argument("--recording", type=float, default=24.0, help="seconds of the recording, where it is made")
+    parser.add_argument("--warm-up", type=float, default=5.0, help="seconds before the calm")
+    parser.add_argument(
+        "--ready", type=float, default=15.0, help="so long attackers may prepare; the viewer stays longer"
+    )
+    parser.add_argument(
+        "--settle", type=float, default=10.0, help="seconds after the siege, before memory is read again"
+    )
+    parser.add_argument("--attackers", type=int, default=2)
+    options = parse(parser, seconds=2.0, calm=1.0, recording=3.0, warm_up=0.5, ready=6.0, settle=0.5, attackers=1)
     with tempfile.TemporaryDirectory() as name:
-        capture = options.capture or Path(name) / "capture.rtpdump"
-        if not capture.exists():
-            write(capture, record(Path(name), 24.0))
-        read(capture)
-        row = siege(capture, options.calm, options.seconds, Path(name))
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps({"machine": machine(), "rows": [row]}, indent=1))
-    print(json.dumps(row | {"machine": machine()}, indent=1))
-    if what := lost(row):
+        capture = recorded(options.capture, Path(name), options.recording)
+        row = siege(capture, options, Path(name))
+    print(json.dumps(row, indent=1))
+    keep(options, {"rows": [row]})
+    if (what := lost(row)) and not options.smoke:  # a moment's siege tells nothing of rates
         sys.exit(f"lost: {', '.join(what)}")
 
 

@@ -1,7 +1,7 @@
 """How surely the enrolled are shown and strangers are not: false clearances, time to clearance, time to loss.
 
     python -m benchmarks.vision.clearance [--only 'looks;clips;strangers;given;events;grimaces'] [--split held-out]
-        [--people 48] [--out rows.json]
+        [--people 48]
 
 Everything runs through the real chain: detector, tracker, mesh, alignment, recogniser, clearance. People are the stills
 and clips of ../shared (MIEN_SHARED names another folder), 100 of them enrolled by one photo each, all others strangers,
@@ -10,14 +10,12 @@ shown. Without that folder two public-domain photos stand in, and the table says
 nothing is taken back.
 """
 
-import argparse
-import json
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 import cv2
 
-from benchmarks.vision.clearance.clips import clips
+from benchmarks.command import command, keep, parse
+from benchmarks.vision.clearance.clips import CONDITIONS, clips
 from benchmarks.vision.clearance.events import events
 from benchmarks.vision.clearance.given import given
 from benchmarks.vision.clearance.grimaces import grimaces
@@ -25,7 +23,6 @@ from benchmarks.vision.clearance.likeness import appearances, looks
 from benchmarks.vision.clearance.people import Bench
 from benchmarks.vision.clearance.strangers import strangers
 from benchmarks.vision.clearance.tally import Row
-from benchmarks.vision.films import SHARED
 
 PARTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "looks": looks,
@@ -38,14 +35,13 @@ PARTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
 }
 
 
-def measure(only: Sequence[str] = tuple(PARTS), *, development: bool = False, people: int | None = None) -> list[Row]:
+def measure(bench: Bench, only: Sequence[str], *, people: int | None = None) -> list[Row]:
     """Run the parts named, print each row as it comes, and return all."""
     cv2.setNumThreads(1)
-    bench = Bench(development=development)
     rows = []
-    print(f"# {len(bench.people)} people, {'development' if development else 'held-out'} split", flush=True)
-    if not SHARED.is_dir():
-        print("# ../shared is not there: two public-domain photos stand in, the figures say little")
+    print(f"# {len(bench.people)} people, {'development' if bench.development else 'held-out'} split", flush=True)
+    if bench.composed:
+        print("# two public-domain photos stand in for ../shared, the figures say little")
     for part in only:
         name, _, condition = part.partition(":")
         for row in _part(bench, name, condition, people):
@@ -63,7 +59,7 @@ def _part(bench: Bench, name: str, choice: str, people: int | None) -> Iterator[
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command(__doc__, results="clearance")
     parser.add_argument(
         "--only",
         default=";".join(PARTS),
@@ -71,11 +67,12 @@ def main() -> None:
     )
     parser.add_argument("--split", choices=["held-out", "development"], default="held-out")
     parser.add_argument("--people", type=int, help="play so many people in each condition of the clips, not all")
-    parser.add_argument("--out", type=Path)
-    wanted = parser.parse_args()
-    rows = measure(wanted.only.split(";"), development=wanted.split == "development", people=wanted.people)
-    if wanted.out is not None:
-        wanted.out.write_text(json.dumps(rows, indent=1))
+    parser.add_argument("--frames", type=int, help="watch so many of each clip, not all")
+    parser.add_argument("--composed", action="store_true", help="two public-domain photos alone, as without ../shared")
+    smoke = [part for part in PARTS if part not in {"clips", "given"}] + [f"clips:{next(iter(CONDITIONS))}"]
+    options = parse(parser, only=";".join(smoke), frames=4, composed=True)
+    bench = Bench(development=options.split == "development", composed=options.composed, frames=options.frames)
+    keep(options, {"rows": measure(bench, options.only.split(";"), people=options.people)})
 
 
 if __name__ == "__main__":

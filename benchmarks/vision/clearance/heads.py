@@ -7,7 +7,7 @@ import numpy as np
 
 from benchmarks.vision.portraits import Portrait, View, seen_as
 from mien.vision.analysis.landmarks import box_of_mesh
-from mien.vision.types import Box, Image
+from mien.vision.types import Box, Image, Mesh
 
 PHASES: Final = 9
 """So many pictures of a head make its sway."""
@@ -17,23 +17,25 @@ class Mover:
     """One person's head, swaying in its cell."""
 
     def __init__(self, portrait: Portrait, look: View, *, seed: int) -> None:
-        rng = np.random.default_rng(seed)
-        self._patches = []
-        shift = float(rng.uniform(0, 2 * np.pi))
-        for k in range(PHASES):
-            turn = float(np.sin(2 * np.pi * k / PHASES + shift))
-            yaw = (look.yaw or 10) * turn
-            phase = _changed(look, yaw=yaw, pitch=4 * turn, roll=6 * float(np.cos(2 * np.pi * k / PHASES + shift)))
-            self._patches.append(seen_as(portrait, phase, seed=seed + k))
-        self._shift = shift
+        self._portrait, self._look, self._seed = portrait, look, seed
+        self._shift = float(np.random.default_rng(seed).uniform(0, 2 * np.pi))
+        self._patches: dict[int, tuple[Image, Mesh]] = {}
 
     def draw(self, frame: Image, centre: tuple[float, float], cell: tuple[int, int, int, int], i: int) -> Box:
         """Draw the head of frame `i` inside `cell` (x0, y0, x1, y1); return the face's true box."""
-        image, mesh = self._patches[(i * PHASES // 18) % PHASES]
+        image, mesh = self._patch((i * PHASES // 18) % PHASES)
         sway = np.array([6 * np.sin(0.35 * i + self._shift), 3 * np.cos(0.25 * i)])
         corner = np.round(np.array(centre) + sway - np.array(image.shape[1::-1]) / 2).astype(int)
         paste(frame, image, (int(corner[0]), int(corner[1])), cell)
         return np.asarray(box_of_mesh(mesh) + np.tile(corner, 2), np.float32)
+
+    def _patch(self, k: int) -> tuple[Image, Mesh]:
+        """Return the head in one phase of its sway, and its mesh there; drawn once."""
+        if k not in self._patches:
+            turn, tilt = (float(f(2 * np.pi * k / PHASES + self._shift)) for f in (np.sin, np.cos))
+            phase = _changed(self._look, yaw=(self._look.yaw or 10) * turn, pitch=4 * turn, roll=6 * tilt)
+            self._patches[k] = seen_as(self._portrait, phase, seed=self._seed + k)
+        return self._patches[k]
 
 
 def _changed(look: View, *, yaw: float, pitch: float, roll: float) -> View:

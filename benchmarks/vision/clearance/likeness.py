@@ -105,7 +105,7 @@ def appearances(bench: Bench) -> Iterator[Row]:
     everybody = np.stack([appearance_of(p.portrait.image, p.portrait.mesh).ravel() for p in bench.people.values()])
     pairs = (everybody @ everybody.T)[np.triu_indices(len(everybody), 1)]
     yield {"part": "glimpses", "what": "different people", "pairs": len(pairs), "max": rounded(pairs.max())}
-    for path in sorted((SHARED / "media" / "video_talking").glob("*.mp4")):
+    for path in () if bench.composed else sorted((SHARED / "media" / "video_talking").glob("*.mp4")):
         likeness: list[float] = []
         tracker = FaceTracker(bench.mesh)
         last: dict[int, Appearance] = {}

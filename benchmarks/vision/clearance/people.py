@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -60,10 +61,13 @@ class NotingPolicy(Policy):
 class Bench:
     """The networks, the people, and one pipeline at a time."""
 
-    def __init__(self, *, development: bool) -> None:
+    def __init__(self, *, development: bool, composed: bool = False, frames: int | None = None) -> None:
+        """Open the networks; `composed` leaves ../shared alone, `frames` ends each clip so soon."""
         self._runtime = Runtime(Store(Settings().models_dir))
         self._maker = VisionFactory(self._runtime)
-        self._development = development
+        self.development = development
+        self.composed = composed or not SHARED.is_dir()
+        self._frames = frames
         detector = CenterFaceDetector(self._runtime.open(DETECTOR))
         self.redetect = RoiRedetector(detector)
         self.find = TiledDetector(detector, self.redetect)
@@ -80,9 +84,9 @@ class Bench:
         """Everybody on this side of the split whose photo can be used."""
         found: dict[str, Someone] = {}
         for folder, share in (("media/stills_synth", 0.5), ("faces_real_pd/house", 0.7), ("faces_real_pd/senate", 0.7)):
-            for path in sorted((SHARED / folder).glob("*.jpg")):
+            for path in () if self.composed else sorted((SHARED / folder).glob("*.jpg")):
                 name = f"{path.parent.name}/{path.stem}"
-                if is_development(name, share=share) is not self._development:
+                if is_development(name, share=share) is not self.development:
                     continue
                 try:
                     found[name] = self.someone(name, decode_image(path.read_bytes(), name=path.name))
@@ -119,7 +123,7 @@ class Bench:
         tracker = FaceTracker(self.mesh, self.redetect)
         parts = AnalyzerParts(self.find, tracker, self.redetect, self.embed, Gallery(people), rules)
         pipeline = FacePipeline(FaceAnalyzer(parts, still=still), FrameRenderer(Label("en")), policy)
-        for i, image in enumerate(frames):
+        for i, image in enumerate(islice(frames, self._frames)):
             policy.shown.clear()
             pipeline(np.ascontiguousarray(image), at=i / fps)
             yield list(policy.shown)

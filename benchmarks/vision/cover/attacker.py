@@ -58,11 +58,12 @@ class Attacker:
 def _ridge(x: Vectors, y: Vectors, count: int) -> Vectors:
     """Fit a linear map, its stiffness chosen by people who were left out."""
     person = np.arange(len(x)) % count
-    fit, left_out = person < 0.8 * count, person >= 0.8 * count
+    left_out = person >= min(0.8 * count, count - 1)
+    fit = ~left_out
     best, weights = -1.0, np.zeros((x.shape[1], y.shape[1]), np.float32)
-    gram, moment = x[fit].T @ x[fit], x[fit].T @ y[fit]
+    gram = x[fit] @ x[fit].T  # by the examples, which are fewer than the numbers that describe one
     for stiffness in (1e-2, 1e-1, 1.0, 10.0):
-        tried = np.linalg.solve(gram + stiffness * len(x) * np.eye(len(gram)), moment)
+        tried = x[fit].T @ np.linalg.solve(gram + stiffness * len(x) * np.eye(len(gram)), y[fit])
         likeness = float((unit(x[left_out] @ tried) * unit(y[left_out])).sum(axis=1).mean())
         if likeness > best:
             best, weights = likeness, tried

@@ -16,6 +16,7 @@ from mien.media.files.images import decode_image
 from mien.vision.analysis.landmarks import box_of_mesh
 from mien.vision.render.mosaic import MosaicShape, cover_box
 from mien.vision.types import Box, Image, Mesh
+from support.photos import astronaut, hopper
 
 SIZES: Final = (40, 80, 160)
 """Widths of the face in pixels."""
@@ -43,6 +44,18 @@ def people(maker: VisionFactory) -> list[Portrait]:
         except FacePhotoError:
             continue
         found.append(cut_portrait(path.stem, image, mesh, face_px=max(SIZES)))
+    return found
+
+
+def made_by_code(maker: VisionFactory) -> list[Portrait]:
+    """Return eight people made of two public-domain photos: each as it is, mirrored, and both of them stretched."""
+    found: list[Portrait] = []
+    for name, photo in (("astronaut", astronaut()), ("hopper", hopper())):
+        for way, image in (("", photo), ("mirrored", np.ascontiguousarray(photo[:, ::-1]))):
+            for tall in (1.0, 1.15):
+                taller = np.asarray(cv2.resize(image, None, fx=1.0, fy=tall), np.uint8)
+                mesh = maker.assessor.one_face(taller, name=name).mesh
+                found.append(cut_portrait(f"{name} {way} {tall}", taller, mesh, face_px=max(SIZES)))
     return found
 
 

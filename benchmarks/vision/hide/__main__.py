@@ -1,6 +1,5 @@
 """What a mosaic leaves bare: every face of every frame of clips whose truth is known, under the settings in use.
 
-    python -m benchmarks.vision.hide
     python -m benchmarks.vision.hide [--only WORD ...] [--settings NAME ...]
 
 A face frame counts where a face of at least 24 px of width is at least half in the picture and unhidden; it is *bare*
@@ -9,18 +8,18 @@ settings run side by side over the same frames. Real clips follow where `quality
 breakdown the judge's word stands for the truth.
 """
 
-import argparse
 import zlib
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.command import command, keep, parse
 from benchmarks.vision.hide.composed import composed
 from benchmarks.vision.hide.judge import real_clips
 from benchmarks.vision.hide.truth import Clip, TruthFace, clips_with_truth
@@ -106,26 +105,26 @@ class RememberingRuntime(Runtime):
         return answer
 
 
-def measure(only: Sequence[str] = (), settings: Sequence[str] = tuple(SETTINGS)) -> list[dict[str, Any]]:
-    """Play the clips whose names hold one of the words of `only`, or all of them."""
+def measure(only: Sequence[str], settings: Sequence[str], *, frames: int | None = None) -> list[dict[str, Any]]:
+    """Play the clips whose names hold one of the words of `only`, or all of them; so many frames of each, or all."""
     cv2.setNumThreads(1)
     maker = VisionFactory(RememberingRuntime(Store(Settings().models_dir)))
     results: list[Result] = []
     for clip in [*clips_with_truth(), *composed(maker), *real_clips()]:
         if only and not any(word in clip.name for word in only):
             continue
-        results += play(maker, clip, settings)
+        results += play(maker, clip, settings, frames)
         _print_clip(results[-len(settings) :], header=len(results) == len(settings))
     _print_breakdown(results)
     return [row_of(result) for result in results]
 
 
-def play(maker: VisionFactory, clip: Clip, settings: Iterable[str] = tuple(SETTINGS)) -> list[Result]:
+def play(maker: VisionFactory, clip: Clip, settings: Sequence[str], frames: int | None) -> list[Result]:
     """Run a clip through every setting side by side."""
     lanes = [(Result(clip, name), _without_label(SETTINGS[name](maker, clip.fps))) for name in settings]
     waiting: deque[tuple[int, Image, list[TruthFace]]] = deque()
     gone = dict.fromkeys(settings, 0)  # how many frames each setting has let go
-    for number, (image, faces) in enumerate(clip.frames()):
+    for number, (image, faces) in enumerate(islice(clip.frames(), frames)):
         waiting.append((number, image, faces))
         for result, pipeline in lanes:
             treated = pipeline(image.copy(), at=number / clip.fps)
@@ -297,11 +296,12 @@ def _bin(value: float, edges: tuple[int, ...], unit: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command(__doc__, results="hide")
     parser.add_argument("--only", nargs="*", default=(), help="words of the clips' names")
     parser.add_argument("--settings", nargs="+", choices=tuple(SETTINGS), default=tuple(SETTINGS))
-    options = parser.parse_args()
-    measure(options.only, options.settings)
+    parser.add_argument("--frames", type=int, help="so many of each clip, not all")
+    options = parse(parser, only=["appearing"], frames=12)
+    keep(options, {"rows": measure(options.only, options.settings, frames=options.frames)})
 
 
 if __name__ == "__main__":

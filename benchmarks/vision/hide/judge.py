@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.machine import RESULTS
+from benchmarks.command import RESULTS
 from benchmarks.vision.films import MEDIA, SHARED, read_video
 from benchmarks.vision.hide.truth import Clip, TruthFace
 from mien.config import Settings

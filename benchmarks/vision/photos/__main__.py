@@ -10,19 +10,20 @@ of different people, are. `several`: whether several photos of a person serve be
 take generated faces and clips from ../shared/media; without the folders two photos in the public domain are made worse.
 """
 
-import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import cv2
 import numpy as np
 
-from benchmarks.vision.photos.photos import LABELLED, REAL, Eyes, Row, held_out, read, real_portraits
+from benchmarks.command import command, keep, parse
+from benchmarks.vision.photos.photos import LABELLED, PhotoBench, Row, held_out, public_domain, read, real_portraits
 from benchmarks.vision.photos.spoilt import WORSE
 from benchmarks.vision.photos.swaps import harm, several
 from benchmarks.vision.portraits import View, seen_as
 from mien.app.personas.builder import SAME_PERSON
 from mien.vision.photos.quality import PhotoIssue
+from mien.vision.types import Image
 
 LOOKS: Final = {
     "turned by 25 degrees": View(200, yaw=25),
@@ -33,12 +34,12 @@ LOOKS: Final = {
 }
 
 
-def scored(eyes: Eyes) -> list[Row]:
+def scored(bench: PhotoBench) -> list[Row]:
     """Compare findings with labels; the labels of one photo may be of several kinds."""
-    if not REAL.is_dir():
+    if bench.composed:
         print("no ../shared/faces_real_pd: no labelled photos")
         return []
-    said = {name: eyes.codes(read(real_portraits()[name])) for name in LABELLED}
+    said = {name: bench.codes(read(real_portraits()[name])) for name in LABELLED}
     for name, codes in said.items():  # what the labels do not tell apart
         said[name] = {PhotoIssue.SMILE if code is PhotoIssue.TEETH else code for code in codes}
     print(f"{len(said)} labelled portraits\n{'':<16}{'there':>7}{'found':>7}{'missed':>8}{'wrong':>7}")
@@ -53,13 +54,13 @@ def scored(eyes: Eyes) -> list[Row]:
     return rows
 
 
-def made_worse(eyes: Eyes, count: int = 24) -> list[Row]:
+def made_worse(bench: PhotoBench) -> list[Row]:
     """Count how often a fault is named that code has put into a photo, and one that is too small to matter."""
-    photos = held_out(eyes, count)
+    photos = held_out(bench)
     print(f"{len(photos)} photos made worse\n{'':<16}{'':<20}{'should':>8}{'named':>8}{'other':>8}")
     rows = []
     for fault, how, should, worsen in WORSE:
-        said = [eyes.codes(worsen(photo)) for photo in photos]
+        said = [bench.codes(worsen(photo)) for photo in photos]
         named = sum(fault in codes for codes in said)
         others = sum(bool(codes - {fault}) for codes in said)
         rows.append({"composed": fault.value, "how": how, "should": should, "named": named, "other": others})
@@ -67,18 +68,23 @@ def made_worse(eyes: Eyes, count: int = 24) -> list[Row]:
     return rows
 
 
-def people_told_apart(eyes: Eyes) -> list[Row]:
-    """Count which share of different people pass for one, and how alike changed photos of one person stay."""
-    if not REAL.is_dir():
-        print("no ../shared/faces_real_pd: nobody to tell apart")
-        return []
-    portraits = []
+def everybody(bench: PhotoBench) -> Iterator[tuple[str, Image]]:
+    """Yield photos of different people, by name."""
+    if bench.composed:
+        yield from public_domain()
+        return
     for name, path in real_portraits().items():
-        image = read(path)
-        seen = eyes.codes(image)
+        yield name, read(path)
+
+
+def people_told_apart(bench: PhotoBench) -> list[Row]:
+    """Count which share of different people pass for one, and how alike changed photos of one person stay."""
+    portraits = []
+    for name, image in everybody(bench):
+        seen = bench.codes(image)
         if not seen & {PhotoIssue.NO_FACE, PhotoIssue.SEVERAL_FACES}:
-            portraits.append(eyes.portrait(name, image))
-    vectors = np.array([eyes.dlib(portrait.image, portrait.mesh) for portrait in portraits])
+            portraits.append(bench.portrait(name, image))
+    vectors = np.array([bench.dlib(portrait.image, portrait.mesh) for portrait in portraits])
     others = (vectors @ vectors.T)[np.triu_indices(len(vectors), 1)]
     passing = float((others >= SAME_PERSON).mean())
     print(f"{len(others)} pairs of different people: {passing:.2%} reach {SAME_PERSON}")
@@ -87,14 +93,14 @@ def people_told_apart(eyes: Eyes) -> list[Row]:
         alike = []
         for portrait, vector in list(zip(portraits, vectors, strict=True))[::9]:
             image, mesh = seen_as(portrait, look)
-            alike.append(float(eyes.dlib(image, eyes.judges.again(image, mesh)[0]) @ vector))
+            alike.append(float(bench.dlib(image, bench.judges.again(image, mesh)[0]) @ vector))
         passing = float((np.array(alike) >= SAME_PERSON).mean())
         rows.append({"people": how, "pairs": len(alike), "passing": passing, "lowest": min(alike)})
         print(f"one person, {how}: {passing:.1%} of {len(alike)} reach it, lowest {min(alike):.3f}")
     return rows
 
 
-MEASURES: Final[dict[str, Callable[[Eyes], list[Row]]]] = {
+MEASURES: Final[dict[str, Callable[[PhotoBench], list[Row]]]] = {
     "labels": scored,
     "composed": made_worse,
     "harm": harm,
@@ -103,20 +109,23 @@ MEASURES: Final[dict[str, Callable[[Eyes], list[Row]]]] = {
 }
 
 
-def measure(names: Sequence[str] = ()) -> list[Row]:
+def measure(bench: PhotoBench, names: Sequence[str]) -> list[Row]:
     """Measure, print tables, return their rows."""
     cv2.setNumThreads(1)
-    eyes = Eyes()
-    return [row for name in names or MEASURES for row in MEASURES[name](eyes)]
+    return [row for name in names or MEASURES for row in MEASURES[name](bench)]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command(__doc__, results="photos")
     parser.add_argument("names", nargs="*", metavar="measure", help=f"one or more of: {' '.join(MEASURES)}")
-    options = parser.parse_args()
+    parser.add_argument("--composed", action="store_true", help="two public-domain photos alone, as without ../shared")
+    parser.add_argument("--photos", type=int, default=24, help="so many are made worse by code")
+    parser.add_argument("--steps", type=int, help="so many of each kind of harm; all, if not told")
+    options = parse(parser, composed=True, photos=1, steps=1)
     if unknown := set(options.names) - set(MEASURES):
         parser.error(f"no such measure: {' '.join(sorted(unknown))}")
-    measure(options.names)
+    bench = PhotoBench(composed=options.composed, photos=options.photos, steps=options.steps)
+    keep(options, {"rows": measure(bench, options.names)})
 
 
 if __name__ == "__main__":

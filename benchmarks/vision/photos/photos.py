@@ -42,10 +42,18 @@ LABELLED: Final[dict[str, tuple[PhotoIssue, ...]]] = {
 """Glasses; a fringe or hat over the forehead; clearly turned; lips well apart; a broad smile with teeth."""
 
 
-class Eyes:
+class PhotoBench:
     """Everything that looks at photos here."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, composed: bool = False, photos: int = 24, steps: int | None = None) -> None:
+        """Open the networks.
+
+        Args:
+            composed: Takes two public-domain photos alone, as without ../shared.
+            photos: So many are made worse by code.
+            steps: So many of each kind of harm, the mildest first; all, if None.
+        """
+        self.composed, self.photos, self.steps = composed or not REAL.is_dir(), photos, steps
         self.runtime = Runtime(Store(Settings().models_dir))
         self.maker = VisionFactory(self.runtime)
         self.coach = PhotoAssessor(self.runtime.open("face-occlusion"))
@@ -72,17 +80,17 @@ def public_domain() -> list[tuple[str, Image]]:
     return [("astronaut", astronaut()), ("hopper", hopper())]
 
 
-def held_out(eyes: Eyes, count: int) -> list[Portrait]:
+def held_out(bench: PhotoBench) -> list[Portrait]:
     """Return portraits of the held-out side of which the coach and the labels have nothing to say."""
-    if not REAL.is_dir():
-        return [eyes.portrait(name, image) for name, image in public_domain()]
+    if bench.composed:
+        return [bench.portrait(name, image) for name, image in public_domain()][: bench.photos]
     found: list[Portrait] = []
     for name, path in real_portraits().items():
         if is_development(name, share=0.6) or name in LABELLED:
             continue
         image = read(path)
-        if not eyes.codes(image):
-            found.append(eyes.portrait(name, image))
-        if len(found) == count:
+        if not bench.codes(image):
+            found.append(bench.portrait(name, image))
+        if len(found) == bench.photos:
             break
     return found

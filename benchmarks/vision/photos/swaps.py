@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from benchmarks.vision.photos.photos import STILLS, Eyes, Row, read
+from benchmarks.vision.photos.photos import STILLS, PhotoBench, Row, read
 from benchmarks.vision.photos.spoilt import HARM, seen_so, soft
 from benchmarks.vision.portraits import Portrait
 from benchmarks.vision.swap.measures import fine_detail, read_film
@@ -26,41 +26,43 @@ SCENES: Final = ("sfhq_014", "sfhq_005")
 TALKERS: Final = ("turning", "grin", "street", "cheer", "lab", "signer-2", "dark")
 
 
-def swapped_to(eyes: Eyes, photos: Sequence[Image], scenes: Sequence[Image]) -> list[Image]:
+def swapped_to(bench: PhotoBench, photos: Sequence[Image], scenes: Sequence[Image]) -> list[Image]:
     """Return stills after a swap to photos of one face."""
     person = Person("them", tuple(FacePhoto(f"{n}", f"{n}", image) for n, image in enumerate(photos)))
     outs = []
     for scene in scenes:
-        frame = eyes.maker.pipeline(file_spec(swap_to=person), still=True)(scene.copy(), at=0.0)
+        frame = bench.maker.pipeline(file_spec(swap_to=person), still=True)(scene.copy(), at=0.0)
         assert frame is not None
         outs.append(frame.image)
     return outs
 
 
-def likeness(eyes: Eyes, photos: Sequence[Image], scenes: Sequence[Image], wanted: Sequence[Embedding]) -> list[float]:
+def likeness(
+    bench: PhotoBench, photos: Sequence[Image], scenes: Sequence[Image], wanted: Sequence[Embedding]
+) -> list[float]:
     """Return the mean cosine of swapped scenes to a face, by each judge, and the fine detail kept."""
     rows = []
-    for scene, out in zip(scenes, swapped_to(eyes, photos, scenes), strict=True):
-        mesh = eyes.maker.assessor.one_face(scene, name="scene").mesh
-        again, _score = eyes.judges.again(out, mesh)
-        cosines = [float(seen @ want) for seen, want in zip(eyes.judges.embed(out, again), wanted, strict=True)]
+    for scene, out in zip(scenes, swapped_to(bench, photos, scenes), strict=True):
+        mesh = bench.maker.assessor.one_face(scene, name="scene").mesh
+        again, _score = bench.judges.again(out, mesh)
+        cosines = [float(seen @ want) for seen, want in zip(bench.judges.embed(out, again), wanted, strict=True)]
         rows.append([*cosines, fine_detail(scene, out, mesh)])
     return [float(value) for value in np.mean(rows, axis=0)]
 
 
-def harm(eyes: Eyes) -> list[Row]:
+def harm(bench: PhotoBench) -> list[Row]:
     """Make photos worse step by step and tell what a swap to them loses of its likeness and detail."""
-    if STILLS.is_dir():
-        people = [eyes.portrait(name, read(STILLS / f"{name}.jpg"), face_px=180) for name in PEOPLE]
+    if not bench.composed:
+        people = [bench.portrait(name, read(STILLS / f"{name}.jpg"), face_px=180) for name in PEOPLE]
         scenes = [read(STILLS / f"{name}.jpg") for name in SCENES]
     else:
-        people, scenes = [eyes.portrait("hopper", hopper(), face_px=180)], [astronaut()]
+        people, scenes = [bench.portrait("hopper", hopper(), face_px=180)], [astronaut()]
     rows = []
     for fault, steps, worsen in HARM:
         print(f"{fault}: measured; likeness and detail of a swap; photos of use. Limit {LIMITS[fault].warn}")
-        for step in steps:
+        for step in steps[: bench.steps]:
             row: Row = {"harm": fault.value, "step": step}
-            rows.append(row | _harmed(eyes, fault, people, scenes, partial(_by, worsen, step)))
+            rows.append(row | _harmed(bench, fault, people, scenes, partial(_by, worsen, step)))
             numbers = " ".join(f"{value:.3f}" for value in rows[-1]["likeness"])
             print(f"  {step:>6}{rows[-1]['value']:>9.2f}   {numbers}   {rows[-1]['made']} of {len(people)}")
     return rows
@@ -71,7 +73,7 @@ def _by(worsen: Callable[[Portrait, float], Image], step: float, person: Portrai
 
 
 def _harmed(
-    eyes: Eyes,
+    bench: PhotoBench,
     fault: PhotoIssue,
     people: Sequence[Portrait],
     scenes: Sequence[Image],
@@ -80,10 +82,12 @@ def _harmed(
     values, got = [], []
     for person in people:
         image = worsen(person)
-        wanted = eyes.judges.embed(person.image, person.mesh)
+        wanted = bench.judges.embed(person.image, person.mesh)
         try:
-            values.append(eyes.coach.measure(image, eyes.maker.assessor.one_face(image, name=person.name).mesh)[fault])
-            got.append(likeness(eyes, [image], scenes, wanted))
+            values.append(
+                bench.coach.measure(image, bench.maker.assessor.one_face(image, name=person.name).mesh)[fault]
+            )
+            got.append(likeness(bench, [image], scenes, wanted))
         except FacePhotoError:
             continue  # refused: it is not counted as made
     nothing = np.full(2, np.nan)
@@ -94,33 +98,31 @@ def _harmed(
     }
 
 
-def several(eyes: Eyes) -> list[Row]:
+def several(bench: PhotoBench) -> list[Row]:
     """Compare a swap to three frames of a person with swaps to each of them alone."""
-    if not STILLS.is_dir():
-        print("no ../shared/media: nobody with several photos")
-        return []
-    scenes = [read(STILLS / f"{name}.jpg") for name in SCENES]
+    scenes = [astronaut()] if bench.composed else [read(STILLS / f"{name}.jpg") for name in SCENES]
+    hoppers = [bench.portrait("hopper", hopper(), face_px=180)] if bench.composed else []
     rows = []
     print(f"three frames of a person{'':<4} turned  most frontal alone | best alone | combined: likeness, detail")
-    for name in TALKERS:
-        row = _combined(eyes, name, scenes)
+    for name in () if bench.composed else TALKERS:
+        row = _combined(bench, name, scenes)
         if row is None:
             continue
         rows.append(row)
         turns = "/".join(f"{turn:.0f}" for turn in row["turned"])
         print(f"{name:<12}{turns:>16}  " + _ways(row))
-    for portrait in [eyes.portrait(name, read(STILLS / f"{name}.jpg"), face_px=180) for name in PEOPLE]:
-        rows.append(_blurred_and_turned(eyes, portrait, scenes))
+    for portrait in hoppers or [bench.portrait(name, read(STILLS / f"{name}.jpg"), face_px=180) for name in PEOPLE]:
+        rows.append(_blurred_and_turned(bench, portrait, scenes))
         print(f"{portrait.name:<12}{'20, blurred 0':>16}  " + _ways(rows[-1]))
     for way in ("frontal", "best", "combined"):
         print(f"{way:>10}: " + " ".join(f"{value:.4f}" for value in np.mean([row[way] for row in rows], axis=0)))
     return rows
 
 
-def _combined(eyes: Eyes, name: str, scenes: Sequence[Image]) -> Row | None:
-    film = read_film(LIVES[name], eyes.judges)
+def _combined(bench: PhotoBench, name: str, scenes: Sequence[Image]) -> Row | None:
+    film = read_film(LIVES[name], bench.judges)
     known = [(frame, mesh) for frame, mesh in zip(film.frames, film.meshes, strict=True) if mesh is not None]
-    known = [(frame, mesh) for frame, mesh in known if not _refused(eyes, frame)]
+    known = [(frame, mesh) for frame, mesh in known if not _refused(bench, frame)]
     if len(known) < 3:
         print(f"{name:<12} has no three usable frames")
         return None
@@ -130,10 +132,10 @@ def _combined(eyes: Eyes, name: str, scenes: Sequence[Image]) -> Row | None:
     chosen.sort(key=lambda look: turned_away(look[1]))
     wanted = [
         vectors / np.linalg.norm(vectors)
-        for vectors in np.mean([eyes.judges.embed(*look) for look in known[::3]], axis=0)
+        for vectors in np.mean([bench.judges.embed(*look) for look in known[::3]], axis=0)
     ]
-    alone = [likeness(eyes, [frame], scenes, wanted) for frame, _mesh in chosen]
-    vectors = np.array([eyes.dlib(*look) for look in chosen])
+    alone = [likeness(bench, [frame], scenes, wanted) for frame, _mesh in chosen]
+    vectors = np.array([bench.dlib(*look) for look in chosen])
     alike = float((vectors @ vectors.T).min())
     if alike < SAME_PERSON:
         print(f"{name:<12} is refused: the frames are {alike:.3f} alike")
@@ -143,20 +145,20 @@ def _combined(eyes: Eyes, name: str, scenes: Sequence[Image]) -> Row | None:
         "turned": [turned_away(mesh) for _frame, mesh in chosen],
         "frontal": alone[0],
         "best": max(alone, key=lambda values: values[0]),
-        "combined": likeness(eyes, [frame for frame, _mesh in chosen], scenes, wanted),
+        "combined": likeness(bench, [frame for frame, _mesh in chosen], scenes, wanted),
     }
 
 
-def _blurred_and_turned(eyes: Eyes, portrait: Portrait, scenes: Sequence[Image]) -> Row:
+def _blurred_and_turned(bench: PhotoBench, portrait: Portrait, scenes: Sequence[Image]) -> Row:
     """Combine a frontal photo that is out of focus with a sharp one that is turned."""
     photos = [soft(portrait.image, 3), seen_so(yaw=20)(portrait)]
-    wanted = eyes.judges.embed(portrait.image, portrait.mesh)
-    alone = [likeness(eyes, [photo], scenes, wanted) for photo in photos]
+    wanted = bench.judges.embed(portrait.image, portrait.mesh)
+    alone = [likeness(bench, [photo], scenes, wanted) for photo in photos]
     return {
         "several": portrait.name,
         "frontal": alone[0],
         "best": max(alone, key=lambda values: values[0]),
-        "combined": likeness(eyes, photos, scenes, wanted),
+        "combined": likeness(bench, photos, scenes, wanted),
     }
 
 
@@ -165,5 +167,5 @@ def _ways(row: Row) -> str:
     return " | ".join(" ".join(f"{value:.3f}" for value in values) for values in ways)
 
 
-def _refused(eyes: Eyes, image: Image) -> bool:
-    return any(finding.severity == "refuse" for finding in eyes.maker.assessor.assess_photo(image))
+def _refused(bench: PhotoBench, image: Image) -> bool:
+    return any(finding.severity == "refuse" for finding in bench.maker.assessor.assess_photo(image))

@@ -1,21 +1,20 @@
 """How well a swap is believed: likeness, expression, flicker, seams and cost on pairs of a clip and a photo.
 
-    python -m benchmarks.vision.swap [--pairs held-out|seen|tuning|own] [--only NAME ...] [--sheets FOLDER]
+    python -m benchmarks.vision.swap [--pairs held-out|seen|tuning|own|composed] [--only NAME ...] [--sheets FOLDER]
 
 Each frame passes through the whole pipeline. What comes out is judged by what the swap itself does not use: dlib's
 recogniser (which the pipeline uses to know people, never to swap), MobileFaceNet where its file is beside the checkout,
 and a mesh laid anew on the result. *quality* needs no reference: how natural the fine structure of the face is, over
-the live face's own; 1 is alike, below 1 is worse. `face_damage.py` tells what it sees, and that sharpening a soft film
-pleases it: read it beside *detail*. Clips and photos come from ../shared/media, or from the folder that MIEN_SHARED
-names; `swap_pairs.py` says who serves for what. Without the folder, two photos in the public domain are swapped in a
-scene made by code, which says little.
+the live face's own; 1 is alike, below 1 is worse. `research/naturalness` tells what it sees, and that sharpening a soft
+film pleases it: read it beside *detail*. Clips and photos come from ../shared/media, or from the folder that
+MIEN_SHARED names; `pairs.py` says who serves for what. Without the folder, or with `--pairs composed`, two photos in
+the public domain are swapped in a scene made by code, which says little.
 
 `--pairs own` swaps people to a frame of their own film: how alike a face stays when only its moment changes, and what
 the drawing itself costs. `--sheets` writes one picture a pair: the photo, live frames, and below each what goes out.
 Look at them.
 """
 
-import argparse
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.command import command, keep, parse
 from benchmarks.vision.films import MEDIA
 from benchmarks.vision.swap.measures import (
     FRAMES,
@@ -69,9 +69,9 @@ HIDDEN_SHARE: Final = 0.3
 Row: TypeAlias = dict[str, Any]
 
 
-def composed_film(judges: Judges) -> Film:
+def composed_film(judges: Judges, count: int) -> Film:
     """Return the scene made by code."""
-    frames = [astronaut_frame(i / 25) for i in range(FRAMES)]
+    frames = [astronaut_frame(i / 25) for i in range(count)]
     return film_of(frames, judges, 25.0)
 
 
@@ -254,10 +254,10 @@ def _write_sheet(path: Path, pair: Pair, out: Sequence[Image], row: Row) -> None
 # --- cost ------------------------------------------------------------------------------------------------------
 
 
-def cost(runtime: Runtime, name: str, face_px: int) -> Row:
+def cost(runtime: Runtime, name: str, face_px: int, count: int) -> Row:
     """Return the CPU time of swapping a face of a given size in a 720p scene made by code."""
     photo = FacePhoto.from_bytes(as_png(hopper()), name="hopper")
-    frames = [astronaut_frame(i / 30, face_px=face_px) for i in range(45)]
+    frames = [astronaut_frame(i / 30, face_px=face_px) for i in range(count)]
     film = Film(frames, Judges(VisionFactory(runtime), runtime).follow(frames[:1]), [], 30.0)
     cpu_ms = treat(runtime, film, photo).cpu_ms
     return {"cost": name, "face_px": float(np.ptp(_mesh(film, 0)[:, 0])), "cpu_ms": cpu_ms}
@@ -293,7 +293,7 @@ def line(row: Row) -> str:
     return f"{row['live']:<14}{row['photo']:<14}" + "".join(cells)
 
 
-def measure(pairs: str = "held-out", only: Sequence[str] = (), sheets: Path | None = None) -> list[Row]:
+def measure(pairs: str, only: Sequence[str], sheets: Path | None, frames: int) -> list[Row]:
     """Measure every pair, print a table, and return its rows, the mean and the worst of each column last."""
     cv2.setNumThreads(1)
     runtime = Runtime(Store(Settings().models_dir))
@@ -303,36 +303,41 @@ def measure(pairs: str = "held-out", only: Sequence[str] = (), sheets: Path | No
         + "".join(f"{n[-7:]:>8}" for n in COLUMNS)
     )
     rows = []
-    for pair in _pairs(pairs, judges, only):
+    for pair in _pairs(pairs, judges, only, frames):
         rows.append(judge(pair, judges, runtime, sheets))
         print(line(rows[-1]), flush=True)
     mean = {"live": "mean", "photo": ""} | {
         name: _mean([row.get(name, float("nan")) for row in rows]) for name in COLUMNS
     }
     print(line(mean))
-    costs = [] if only or pairs == "own" else [cost(runtime, name, px) for name, px in (("medium", 231), ("near", 374))]
+    costs = (
+        []
+        if only or pairs == "own"
+        else [cost(runtime, name, px, frames) for name, px in (("medium", 231), ("near", 374))]
+    )
     for row in costs:
         print(f"{row['cost']} face, {row['face_px']:.0f} px wide: {row['cpu_ms']:.1f} ms CPU a frame")
     return [*rows, mean, *costs]
 
 
-def _pairs(pairs: str, judges: Judges, only: Sequence[str]) -> Iterator[Pair]:
+def _pairs(pairs: str, judges: Judges, only: Sequence[str], frames: int) -> Iterator[Pair]:
     if pairs == "own" and MEDIA.is_dir():
         return (own_pair(live, judges) for live in ALONE if not only or live in only)
-    if MEDIA.is_dir():
+    if pairs in PAIRS and MEDIA.is_dir():
         return pairs_of(PAIRS[pairs], judges, only)
-    print("no ../shared/media: one pair of public-domain photos in a scene made by code, far from a real judgement")
+    print("one pair of public-domain photos in a scene made by code, far from a real judgement")
     reference = FacePhoto.from_bytes(as_png(hopper()), name="hopper")
-    return iter([Pair("composed", "hopper", composed_film(judges), reference)])
+    return iter([Pair("composed", "hopper", composed_film(judges, frames), reference)])
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", choices=(*PAIRS, "own"), default="held-out")
+    parser = command(__doc__, results="swap")
+    parser.add_argument("--pairs", choices=(*PAIRS, "own", "composed"), default="held-out")
     parser.add_argument("--only", nargs="*", default=(), help="words of the live clip or the photo")
     parser.add_argument("--sheets", type=Path, help="folder for contact sheets")
-    options = parser.parse_args()
-    measure(options.pairs, options.only, options.sheets)
+    parser.add_argument("--frames", type=int, default=FRAMES, help="of the composed scene")
+    options = parse(parser, pairs="composed", frames=12)
+    keep(options, {"rows": measure(options.pairs, options.only, options.sheets, options.frames)})
 
 
 if __name__ == "__main__":
