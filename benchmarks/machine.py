@@ -16,7 +16,7 @@ import numpy as np
 from mien.inference.card import load_cards
 
 REFERENCE_MS: Final = {"convolution": 2.9, "remap": 4.3, "copy": 0.32}
-"""What the parts take on the machine whose index is 100: two idle cores of an AMD EPYC, as in the README."""
+"""What the parts take on the machine whose index is 100: two cores of an AMD EPYC, at their best."""
 TRIES: Final = 15
 
 

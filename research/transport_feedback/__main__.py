@@ -25,7 +25,7 @@ def main() -> None:
     parser = command(__doc__, results="transport_feedback")
     parser.add_argument("--uplink", nargs="+", default=["1200", "800"], help='"free" or kbit/s')
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--seconds", type=float, default=14.0)
     options = parse(parser, uplink=["free"], runs=1, seconds=2.0)
     kinds = {"remb": remb, "transport": transport}
     keep(options, {"rows": measure(options.uplink, kinds, runs=options.runs, seconds=options.seconds)})
