@@ -1,6 +1,6 @@
 """How surely the enrolled are shown and strangers are not: false clearances, time to clearance, time to loss.
 
-    python -m benchmarks.vision.clearance [--only 'looks;clips;strangers;given;events;grimaces'] [--split held-out]
+    python -m benchmarks.vision.clearance [--only 'samples;clips;strangers;given;events;grimaces'] [--split held-out]
         [--people 48]
 
 Everything runs through the real chain: detector, tracker, mesh, alignment, recogniser, clearance. People are the stills
@@ -19,19 +19,19 @@ from benchmarks.vision.clearance.clips import CONDITIONS, clips
 from benchmarks.vision.clearance.events import events
 from benchmarks.vision.clearance.given import given
 from benchmarks.vision.clearance.grimaces import grimaces
-from benchmarks.vision.clearance.likeness import appearances, looks
+from benchmarks.vision.clearance.likeness import appearances, samples
 from benchmarks.vision.clearance.people import Bench
 from benchmarks.vision.clearance.strangers import strangers
 from benchmarks.vision.clearance.tally import Row
 
 PARTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
-    "looks": looks,
+    "samples": samples,
     "clips": clips,
     "strangers": strangers,
     "given": given,
     "events": events,
     "grimaces": grimaces,
-    "glimpses": appearances,
+    "appearances": appearances,
 }
 
 

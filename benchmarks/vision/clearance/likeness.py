@@ -30,7 +30,7 @@ VIEWS: Final = (
 )
 
 
-def looks(bench: Bench) -> Iterator[Row]:
+def samples(bench: Bench) -> Iterator[Row]:
     """Compare six views of everybody with galleries of 100, five draws; the state machine's arithmetic, no video."""
     names = sorted(bench.people)
     templates = np.stack([bench.people[name].vector for name in names])
@@ -48,7 +48,7 @@ def _of_pairs(cosine: Cosines, own: Cosines) -> Row:
     pairs = cosine[cosine > -1]
     count = len(cosine)
     return {
-        "part": "looks",
+        "part": "samples",
         "what": "pairs of different people",
         "pairs": count * (count - 1),
         "cosines": int(pairs.size),
@@ -65,7 +65,7 @@ def _against_galleries(cosine: Cosines, own: Cosines) -> Row:
     rules, rng, count = ClearanceRules(), np.random.default_rng(1), len(cosine)
     enrolled = min(ENROLLED, 2 * count // 3)
     wanted = rules.wanted(enrolled)
-    single, means, all_looks, all_strangers, kept, people = 0, 0, 0, 0, 0, 0
+    single, means, all_samples, all_strangers, kept, people = 0, 0, 0, 0, 0, 0
     for _draw in range(5):
         order = rng.permutation(count)
         inside, outside = order[:enrolled], order[enrolled:]
@@ -74,15 +74,15 @@ def _against_galleries(cosine: Cosines, own: Cosines) -> Row:
         single += int(((near[..., -1] >= wanted) & (margin >= rules.margin)).sum())
         best = cosine[outside][:, :, inside].mean(axis=1).max(axis=-1)
         means += int((best >= wanted).sum())
-        all_looks, all_strangers = all_looks + near[..., -1].size, all_strangers + len(outside)
+        all_samples, all_strangers = all_samples + near[..., -1].size, all_strangers + len(outside)
         kept += int((own[inside].mean(axis=1) >= wanted).sum())
         people += len(inside)
     return {
-        "part": "looks",
+        "part": "samples",
         "what": "strangers against 100",
-        "looks": all_looks,
-        "false single looks": single,
-        "per 10,000": rounded(1e4 * single / all_looks),
+        "samples": all_samples,
+        "false single samples": single,
+        "per 10,000": rounded(1e4 * single / all_samples),
         "strangers' means above": means,
         "of": all_strangers,
         "enrolled' means above": rounded(kept / people),
@@ -101,10 +101,10 @@ def _roi(mesh: Mesh, roll: float) -> Roi:
 
 
 def appearances(bench: Bench) -> Iterator[Row]:
-    """Compare glimpses of different people, and of one person in frames that follow each other."""
+    """Compare appearances of different people, and of one person in frames that follow each other."""
     everybody = np.stack([appearance_of(p.portrait.image, p.portrait.mesh).ravel() for p in bench.people.values()])
     pairs = (everybody @ everybody.T)[np.triu_indices(len(everybody), 1)]
-    yield {"part": "glimpses", "what": "different people", "pairs": len(pairs), "max": rounded(pairs.max())}
+    yield {"part": "appearances", "what": "different people", "pairs": len(pairs), "max": rounded(pairs.max())}
     for path in () if bench.composed else sorted((SHARED / "media" / "video_talking").glob("*.mp4")):
         likeness: list[float] = []
         tracker = FaceTracker(bench.mesh)
@@ -119,4 +119,4 @@ def appearances(bench: Bench) -> Iterator[Row]:
             likeness += [float(np.vdot(last[k], seen[k])) for k in seen.keys() & last.keys()]
             last = seen
         below = float(np.mean(np.array(likeness) < ClearanceRules().same_appearance)) if likeness else 0.0
-        yield {"part": "glimpses", "what": path.stem, "pairs": len(likeness), "below the limit": rounded(below)}
+        yield {"part": "appearances", "what": path.stem, "pairs": len(likeness), "below the limit": rounded(below)}
