@@ -61,11 +61,11 @@ models: $(VENV)/.run  ## Fetch the default models.
 web: $(WEB)/index.html  ## Build the pages.
 
 bench: $(VENV)/.test $(WEB)/index.html  ## Measure; see benchmarks/README.md.
-	$(BIN)/python benchmarks/pipeline.py
-	$(BIN)/python benchmarks/live.py
-	$(BIN)/python benchmarks/delay.py
-	$(BIN)/python benchmarks/egress.py
-	$(BIN)/python benchmarks/ingest.py
+	$(BIN)/python -m benchmarks.vision.pipeline
+	$(BIN)/python -m benchmarks.system.live
+	$(BIN)/python -m benchmarks.system.delay
+	$(BIN)/python -m benchmarks.media.egress
+	$(BIN)/python -m benchmarks.media.ingest
 
 wheel: $(VENV)/.dev $(WEB)/index.html  ## Build a wheel that carries the pages.
 	$(BIN)/pip wheel --no-deps --wheel-dir dist .

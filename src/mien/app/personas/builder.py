@@ -35,7 +35,7 @@ from mien.vision.swap.persona import Persona, persona_from_photos, reduced_photo
 from mien.vision.types import Embedding, Image, Mesh
 
 SAME_PERSON = 0.92
-"""Photos of one face are at least so alike; `benchmarks/quality_coach.py` counts who is."""
+"""Photos of one face are at least so alike; `python -m benchmarks.vision.photos` counts who is."""
 MAX_PHOTO_PIXELS = 24_000_000
 """What phones and cameras make by default."""
 _PHOTO_FORMATS = tuple(form for form in READABLE_FORMATS if form in PHOTO_FORMATS)

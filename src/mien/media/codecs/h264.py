@@ -17,7 +17,7 @@ class H264Encoder(Encoder):
 
     speeds: ClassVar[tuple[str, str]] = ("superfast", "superfast")
     """x264's `preset` for the best layer and the lower ones: ultrafast saves 2 ms and costs 2 dB, veryfast gains
-    nothing (`benchmarks/encoder.py`)."""
+    nothing (`python -m benchmarks.media.encoder`)."""
 
     def __init__(self, *, epoch: float, layer: int = 0) -> None:
         super().__init__(epoch=epoch, layer=layer)

@@ -41,7 +41,7 @@ class TreatedPlanes:
         """Return the same picture with half of each side, rounded down to even and at least 2.
 
         Plane by plane it takes a quarter of the time of halving the RGB image and converting that
-        (`benchmarks/encoder.py`).
+        (`python -m benchmarks.media.encoder`).
         """
         width, height = self.size_wh
         half_wh = (max(width // 2 & ~1, 2), max(height // 2 & ~1, 2))

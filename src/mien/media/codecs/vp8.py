@@ -21,7 +21,7 @@ class Vp8Encoder(Encoder):
 
     speeds: ClassVar[tuple[str, str]] = ("-12", "-8")
     """libvpx's `cpu-used` for the best layer and the lower ones, where 0.3 ms more buy 1.5 dB
-    (`benchmarks/encoder.py`)."""
+    (`python -m benchmarks.media.encoder`)."""
 
     def __init__(self, *, epoch: float, layer: int = 0) -> None:
         super().__init__(epoch=epoch, layer=layer)

@@ -87,8 +87,8 @@ LIMITS: Final[Mapping[PhotoIssue, Limit]] = {
     PhotoIssue.FRINGE: Limit(0.2),
     PhotoIssue.FACE_TILTED: Limit(60.0),
 }
-"""Where `benchmarks/quality_coach.py harm` shows a swap begin to lose likeness; where it cannot, as for glasses, on the
-development side of the portraits. Decision 92 has the figures."""
+"""Where `python -m benchmarks.vision.photos harm` shows a swap begin to lose likeness; where it cannot, as for
+glasses, on the development side of the portraits. Decision 92 has the figures."""
 
 
 class PhotoAssessor:

@@ -1,0 +1,1 @@
+"""The media plane by itself: encoders, what comes in, what goes out."""

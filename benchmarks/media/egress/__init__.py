@@ -1,0 +1,1 @@
+"""What a viewer costs the server, beside stock aiortc."""

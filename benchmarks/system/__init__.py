@@ -1,0 +1,1 @@
+"""Whole servers: delay, overload, bad lines, attacks, long runs."""

@@ -1,0 +1,1 @@
+"""What a live broadcast loses while the server is attacked."""

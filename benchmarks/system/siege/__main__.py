@@ -1,0 +1,239 @@
+"""What a live broadcast loses while the server is attacked. Prints one row of JSON; exit code 1 where it lost.
+
+    python -m benchmarks.system.siege [--seconds 600] [--calm 60] [--capture FILE]
+
+A recording of Chromium's packets (see delay.py) is published to a real `mien serve`, and one viewer counts pictures.
+After a calm time two attackers go for every route that the application has (tests/support/siege.py): each verb, odd
+paths, hostile heads, bodies and WebSocket messages, offers changed at random, and connections that never finish what
+they began or never read. They know the broadcast as strangers do, and have a broadcast of their own and the operator's
+token, with which they spare what is measured: they might end it by right. The broadcast must go on as before: pictures
+a second in the siege are compared with those in the calm before it, nothing may have been restarted, no request may be
+answered by a fault of ours, and no callback may hold the event loop for more than 50 ms of CPU. Attackers and server
+share the machine, so the attackers run at the lowest priority, four connections at a time each.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.command import command, keep, parse
+from benchmarks.system.delay import recorded
+from support.browser import mien_serve
+from support.live import an_offer
+from support.siege import World
+
+UP_S: Final = 60.0
+PEERS: Final = ("-m", "benchmarks.system.peers")
+OPERATOR: Final = "the-operator-of-the-siege"
+MOST_LOST: Final = 0.1
+MOST_HELD_MS: Final = 50.0
+SETTINGS: Final = {
+    "MIEN_WHIP_TOKEN": OPERATOR,
+    "MIEN_LIVE__IDLE_TIMEOUT_S": "7200",  # the attackers' own broadcast has no publisher
+    "MIEN_LOG__LEVEL": "ERROR",  # whatever is logged then is a finding
+}
+
+
+async def health(address: str, seconds: float) -> list[float]:
+    """Ask for the server's health twice a second; return how long each answer took, in seconds."""
+    took = []
+    until = time.monotonic() + seconds
+    async with httpx.AsyncClient(base_url=address, timeout=30) as client:
+        while time.monotonic() < until:
+            began = time.monotonic()
+            await client.get("/api/health")
+            took.append(time.monotonic() - began)
+            await asyncio.sleep(0.5)
+    return took
+
+
+@contextlib.contextmanager
+def running(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    """Run a command of this interpreter; end it by its pid."""
+    command = [sys.executable, *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    given_up = time.monotonic() + UP_S
+    while not true():
+        if time.monotonic() > given_up:
+            raise RuntimeError("the broadcast does not come up: this machine is too busy to measure anything")
+        time.sleep(0.2)
+
+
+def resident_mb(pid: int) -> float:
+    """Return how much memory a process has resident."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return round(int(status.partition("VmRSS:")[2].split()[0]) / 1024, 1)
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that a process has started."""
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def how_many(pid: int, kind: str) -> int:
+    """Count what a process has open (`fd`) or running (`task`)."""
+    return sum(1 for _ in Path(f"/proc/{pid}/{kind}").iterdir())
+
+
+def siege(capture: Path, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Go through calm and siege; return the figures."""
+    held, calm_s, seconds = folder / "held.json", options.calm, options.seconds
+    whole = options.warm_up + calm_s + options.ready + seconds
+    (folder / "data" / "recordings").mkdir(parents=True)
+    (folder / "data" / "recordings" / "20260101T000000Z.mp4").write_bytes(bytes(5_000_000))
+    mien = ("-m", "benchmarks.system.siege.held_serve", str(held))
+    operator = {"Authorization": f"Bearer {OPERATOR}"}
+    with (
+        mien_serve(folder / "data", settings=SETTINGS, mien=mien) as server,
+        httpx.Client(base_url=server.address, timeout=20) as client,
+    ):
+        made, own = [
+            client.post("/api/broadcasts", json={}, headers=operator).raise_for_status().json() for _ in range(2)
+        ]
+        offer = asyncio.run(an_offer("video", "audio", direction="recvonly"))
+        port = int(server.address.rpartition(":")[2])
+        world = World(port, made["id"], own["id"], own["token"], OPERATOR, offer)
+        publish = (*PEERS, "publish", server.address + made["whip_url"], made["token"], str(capture))
+
+        def counted() -> dict[str, Any]:
+            told: dict[str, Any] = client.get(f"/api/broadcasts/{made['id']}").json()
+            return told
+
+        with running(*publish, "--seconds", str(whole + UP_S)):
+            until(lambda: counted()["fps_out"] > 5)
+            with running(*PEERS, "watch", server.address + made["whep_url"], "--seconds", str(whole)) as viewer:
+                until(lambda: counted()["viewers"] == 1)
+                time.sleep(options.warm_up)
+                told = [counted()]
+                began = time.monotonic()
+                quiet = asyncio.run(health(server.address, calm_s))
+                calmed = time.monotonic()
+                told.append(counted())
+                memory = {
+                    "web": [resident_mb(server.pid)],
+                    "its workers": [sum(map(resident_mb, children(server.pid)))],
+                }
+                open_before = how_many(server.pid, "fd"), how_many(server.pid, "task")
+                attack = ("-m", "benchmarks.system.siege.attacker", json.dumps(asdict(world)), str(seconds))
+                with contextlib.ExitStack() as stack:
+                    seeds = range(1, options.attackers + 1)
+                    attackers = [stack.enter_context(running(*attack, str(seed))) for seed in seeds]
+                    for attacker in attackers:
+                        assert attacker.stdout is not None
+                        attacker.stdout.readline()
+                    besieged = time.monotonic()
+                    told.append(counted())
+                    loud = asyncio.run(health(server.address, seconds))
+                    ended = time.monotonic()
+                    told.append(counted())
+                    answers: Counter[str] = Counter()
+                    faults: list[str] = []
+                    for attacker in attackers:
+                        came = json.loads(attacker.communicate(timeout=120)[0])
+                        answers.update(came["answers"])
+                        faults += came["faults"]
+                seen = json.loads(viewer.communicate(timeout=60)[0])["pictures"]
+            time.sleep(options.settle)
+            memory["web"].append(resident_mb(server.pid))
+            memory["its workers"].append(sum(map(resident_mb, children(server.pid))))
+            open_after = how_many(server.pid, "fd"), how_many(server.pid, "task")
+        client.delete(f"/api/broadcasts/{made['id']}", headers=operator)
+    times = np.array([at for at, _height in seen])
+    before = times[(times > began) & (times < calmed)]
+    during = times[(times > besieged) & (times < ended)]
+    fps = len(before) / (calmed - began), len(during) / (ended - besieged)
+    dropped = [one["dropped"] for one in told]
+    return {
+        "path": "rtp_in_to_rtp_out, besieged",
+        "seconds": seconds,
+        "fps_calm": round(fps[0], 2),
+        "fps_besieged": round(fps[1], 2),
+        "kept": round(fps[1] / max(fps[0], 1e-9), 3),
+        "dropped_a_minute": [
+            round((dropped[1] - dropped[0]) / (calmed - began) * 60, 1),
+            round((dropped[3] - dropped[2]) / (ended - besieged) * 60, 1),
+        ],
+        "gap_max_calm_ms": _longest_ms(before),
+        "gap_max_besieged_ms": _longest_ms(during),
+        "health_p50_max_calm_ms": [round(float(f(quiet)) * 1e3, 1) for f in (np.median, np.max)],
+        "health_p50_max_besieged_ms": [round(float(f(loud)) * 1e3, 1) for f in (np.median, np.max)],
+        "rss_mb": memory,
+        "files_threads": [open_before, open_after],
+        "restarts": told[-1]["restarts"],
+        "vision_errors": told[-1]["vision_errors"],
+        "state": told[-1]["state"],
+        "load": [one["load"] for one in told],
+        **json.loads(held.read_text()),
+        "requests": sum(answers.values()),
+        "answers": dict(sorted(answers.items())),
+        "faults": faults,
+    }
+
+
+def _longest_ms(times: NDArray[np.float64]) -> int | None:
+    return round(float(np.diff(times).max()) * 1e3) if len(times) > 1 else None
+
+
+def lost(row: dict[str, Any]) -> list[str]:
+    """Return what a broadcast must not lose, and lost."""
+    failed = {
+        "its rate": row["kept"] < 1 - MOST_LOST,
+        "its process": row["restarts"] > 0 or row["state"] != "live",
+        "pictures to faults": row["vision_errors"] > 0,
+        "the event loop": max(row["held_ms"].values()) > MOST_HELD_MS,
+        "to faults of the server": bool(row["faults"]),
+    }
+    return [what for what, is_lost in failed.items() if is_lost]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = command(__doc__, results="siege")
+    parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--calm", type=float, default=60)
+    parser.add_argument("--capture", type=Path, help="a recording: taken if it is there, written if not")
+    parser.add_argument("--recording", type=float, default=24.0, help="seconds of the recording, where it is made")
+    parser.add_argument("--warm-up", type=float, default=5.0, help="seconds before the calm")
+    parser.add_argument(
+        "--ready", type=float, default=15.0, help="so long attackers may prepare; the viewer stays longer"
+    )
+    parser.add_argument(
+        "--settle", type=float, default=10.0, help="seconds after the siege, before memory is read again"
+    )
+    parser.add_argument("--attackers", type=int, default=2)
+    options = parse(parser, seconds=2.0, calm=1.0, recording=3.0, warm_up=0.5, ready=6.0, settle=0.5, attackers=1)
+    with tempfile.TemporaryDirectory() as name:
+        capture = recorded(options.capture, Path(name), options.recording)
+        row = siege(capture, options, Path(name))
+    print(json.dumps(row, indent=1))
+    keep(options, {"rows": [row]})
+    if (what := lost(row)) and not options.smoke:  # a moment's siege tells nothing of rates
+        sys.exit(f"lost: {', '.join(what)}")
+
+
+if __name__ == "__main__":
+    main()

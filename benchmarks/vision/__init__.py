@@ -1,0 +1,1 @@
+"""Analysis and rendering: what they cost, what they hide, whom they show, how a swap looks."""

@@ -1,0 +1,1 @@
+"""Who is shown, how soon, and whether a stranger ever is."""

@@ -1,0 +1,1 @@
+"""What a cover tells about the face under it."""

@@ -1,0 +1,1 @@
+"""What a mosaic leaves bare, on clips whose faces are known."""

@@ -1,0 +1,1 @@
+"""How well the photo assessor judges reference photos."""

@@ -1,0 +1,1 @@
+"""How well a swap is believed, and what it is judged by."""

@@ -1,0 +1,1 @@
+"""What the measure of a face's naturalness sees of damage done on purpose."""

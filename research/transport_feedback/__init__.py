@@ -1,0 +1,1 @@
+"""Transport-wide feedback for publishers, beside REMB."""
