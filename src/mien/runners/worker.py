@@ -14,6 +14,7 @@ from mien.app.states import BroadcastState, LiveReport
 from mien.errors import LiveError, LiveLostError, MessageError, MienError
 from mien.media.webrtc.aiortc_internals import gather_within, prepare_dtls
 from mien.memory import settle
+from mien.priority import give_way
 from mien.runners.channel import NO_CALL, Channel, Said, prepare
 from mien.runners.forms import StreamForm, digest_of, unpack_stream
 from mien.runners.local import LocalRunner
@@ -163,6 +164,7 @@ class _Worker:
 
     async def start_frames(self, spec: StreamSpec, asked: StartFrames) -> None:
         self._taken.set()
+        give_way(all_threads=True)  # single pictures come after broadcasts
         self._frames = await self._runner.start_frames(spec, form=asked.form, name=asked.name)
 
     def end(self) -> None:
