@@ -27,8 +27,9 @@ from mien.media.webrtc.aiortc_internals import gather_within
 from mien.media.webrtc.ice.network import IceNetworkSettings
 from mien.media.webrtc.peer import IceServer
 from mien.media.webrtc.sdp.parse import MAX_SDP_BYTES
-from mien.rate_limit import TokenBuckets
+from mien.rate_limit import TokenBuckets, WorkBudgets
 from mien.server import problems
+from mien.server.auth import is_known
 from mien.server.connections import ConnectionGuard, ConnectionLimits, GuardedConnection
 from mien.server.documented import ANYWHERE, answers, serve_document, with_problems_of
 from mien.server.late_models import LateModels
@@ -40,6 +41,7 @@ from mien.server.proxies import Proxies
 from mien.server.routes import broadcasts, events, frames, metrics, pages, personas, recordings, whep, whip
 from mien.server.signalling import CORS
 from mien.server.sockets import GuardedSocket, MessageBounds
+from mien.server.work import WorkLimit
 
 _OPERATORS: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _OF_SOMETHING: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
@@ -180,6 +182,8 @@ def create_app(
     own = (*LOOPBACK_NAMES, settings.host) if settings.is_local else ("*",)
     app.add_middleware(KnownHosts, hosts=settings.allowed_hosts or own)
     app.add_middleware(SameOrigin, needs_token=settings.whip_token is not None)
+    budgets = WorkBudgets(rate=settings.http.work_share_per_address, burst=settings.http.work_s_per_address)
+    app.add_middleware(WorkLimit, budgets=budgets, is_free=is_known)
     app.add_middleware(AnswerHeaders, headers_of=_headers)
     app.add_middleware(Proxies, trusted=settings.trusted_proxies)
     # The outermost: everybody else sees the paths that we know.

@@ -9,6 +9,7 @@ from typing import Final
 
 from fastapi.requests import HTTPConnection
 
+from mien.app.broadcasts.broadcasts import Broadcasts
 from mien.config import LOOPBACK_NAMES, Settings
 from mien.errors import TokenError
 from mien.server.connections import home_of
@@ -64,6 +65,18 @@ def knows_operator_token(request: HTTPConnection, token: str | None) -> bool:
     if settings.whip_token is None or token is None:
         return False
     return hmac.compare_digest(token.encode(), settings.whip_token.get_secret_value().encode())
+
+
+def is_known(request: HTTPConnection) -> bool:
+    """Tell whether a request carries the operator's token or that of a broadcast, or needs none."""
+    settings: Settings = request.app.state.settings
+    if settings.whip_token is None and _is_at_home(request, settings):
+        return True
+    token = bearer_token(request)
+    if token is None:
+        return False
+    broadcasts: Broadcasts = request.app.state.broadcasts
+    return knows_operator_token(request, token) or any(broadcast.knows(token) for broadcast in broadcasts)
 
 
 def source_of(request: HTTPConnection) -> str:
