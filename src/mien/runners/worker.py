@@ -105,7 +105,7 @@ class _Worker:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_REHEARSE_AFTER_S):
                 await self._taken.wait()
-        factory = self._eyes
+        factory = self._factory
         if not isinstance(factory, Rehearses):
             return
         try:
