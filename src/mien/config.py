@@ -219,6 +219,15 @@ class HttpSettings(BaseModel):
     offers_per_s_per_address: float = Field(
         default=4.0, gt=0, le=10_000, description="And so many a second in the long run."
     )
+    work_s_per_address: float = Field(
+        default=10.0,
+        gt=0,
+        le=10_000,
+        description="Requests of one address without a token may take so many seconds of a processor at once.",
+    )
+    work_share_per_address: float = Field(
+        default=0.2, gt=0, le=1000, description="And such a share of a processor in the long run."
+    )
 
 
 class RecordingSettings(BaseModel):

@@ -74,6 +74,42 @@ class TokenBuckets:
         return 0.0 if bucket.take(now=now) else bucket.wait_s()
 
 
+class WorkBudgets:
+    """What each key may cost, where the cost is known afterwards: who has spent more waits until it is paid off.
+
+    Args:
+        rate: What comes back each second.
+        burst: What there can be at most, and is at the beginning.
+        most: Of more keys, the one that has spent nothing for longest is forgotten.
+
+    Example:
+        >>> budgets = WorkBudgets(rate=0.5, burst=2.0)
+        >>> budgets.spend("a", 3.0, now=10.0)
+        >>> [budgets.wait_s(who, now=at) for who, at in (("a", 10.0), ("a", 11.5), ("a", 12.0), ("b", 10.0))]
+        [2.0, 0.5, 0.0, 0.0]
+    """
+
+    def __init__(self, *, rate: float, burst: float, most: int = _MOST_KEYS) -> None:
+        self._rate, self._burst, self._most = rate, burst, most
+        self._left_at: dict[str, tuple[float, float]] = {}
+
+    def wait_s(self, key: str, *, now: float) -> float:
+        """Return for how many seconds a key must wait; 0 while it is not in debt. `now` does not fall."""
+        return max(0.0, -self._left(key, now)) / self._rate
+
+    def spend(self, key: str, amount: float, *, now: float) -> None:
+        """Note what a key has cost."""
+        left = self._left(key, now) - amount
+        self._left_at.pop(key, None)
+        self._left_at[key] = left, now  # behind all others
+        if len(self._left_at) > self._most:
+            del self._left_at[next(iter(self._left_at))]
+
+    def _left(self, key: str, now: float) -> float:
+        left, at = self._left_at.get(key, (self._burst, now))
+        return min(self._burst, left + (now - at) * self._rate)
+
+
 class LogThrottle:
     """Counts what may happen with every frame, and lets the log have the 1st, 2nd, 4th, 8th and so on.
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mien.rate_limit import Backoff, LogThrottle, TokenBucket, TokenBuckets
+from mien.rate_limit import Backoff, LogThrottle, TokenBucket, TokenBuckets, WorkBudgets
 
 some = st.floats(0.1, 100)
 
@@ -59,3 +59,26 @@ def test_of_too_many_addresses_the_one_that_asked_longest_ago_is_forgotten():
     assert buckets.wait_s("c", now=0.0) == 0.0
     assert buckets.wait_s("a", now=0.0) > 0
     assert buckets.wait_s("b", now=0.0) == 0.0, "begins anew"
+
+
+def test_who_has_spent_more_than_there_is_waits_until_it_is_paid_off():
+    budgets = WorkBudgets(rate=0.5, burst=2.0)
+    budgets.spend("a", 1.5, now=0.0)
+    assert budgets.wait_s("a", now=0.0) == 0
+    budgets.spend("a", 1.5, now=0.0)
+    assert [budgets.wait_s("a", now=at) for at in (0.0, 1.0, 2.0)] == [2.0, 1.0, 0.0]
+    assert budgets.wait_s("b", now=0.0) == 0
+
+
+def test_nobody_saves_up_more_than_the_burst():
+    budgets = WorkBudgets(rate=1.0, burst=2.0)
+    budgets.spend("a", 1.0, now=0.0)
+    budgets.spend("a", 3.0, now=3600.0)
+    assert budgets.wait_s("a", now=3600.0) == 1.0
+
+
+def test_of_too_many_debtors_the_oldest_is_forgotten():
+    budgets = WorkBudgets(rate=1.0, burst=1.0, most=2)
+    for number, key in enumerate("abc"):
+        budgets.spend(key, 100.0, now=float(number))
+    assert [budgets.wait_s(key, now=3.0) > 0 for key in "abc"] == [False, True, True]

@@ -91,12 +91,37 @@ def resident_mb(pid: int) -> float:
 
 def children(pid: int) -> list[int]:
     """Return the processes that a process has started."""
-    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    started = (task / "children" for task in Path(f"/proc/{pid}/task").iterdir())  # each thread has its own
+    return [int(each) for listed in started for each in listed.read_text().split()]
+
+
+def spent_s(*pids: int) -> float:
+    """Return how much time of the processor processes took so far, with their children that have ended."""
+    ticks = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):  # a worker may end meanwhile
+            ticks += sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def how_many(pid: int, kind: str) -> int:
     """Count what a process has open (`fd`) or running (`task`)."""
     return sum(1 for _ in Path(f"/proc/{pid}/{kind}").iterdir())
+
+
+def spent_by(server: int, publisher: int, viewer: int, *attackers: int) -> dict[str, float]:
+    """Return the time of the processor that each party took so far, in seconds."""
+    return {
+        "web": spent_s(server),
+        "its workers": spent_s(*children(server)),
+        "publisher and viewer": spent_s(publisher, viewer),
+        "attackers": spent_s(*attackers),
+    }
+
+
+def cores(before: dict[str, float], after: dict[str, float], seconds: float) -> dict[str, float]:
+    """Return how many processors each party filled meanwhile."""
+    return {who: round((after[who] - took) / seconds, 3) for who, took in before.items()}
 
 
 def siege(capture: Path, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
@@ -123,16 +148,18 @@ def siege(capture: Path, options: argparse.Namespace, folder: Path) -> dict[str,
             told: dict[str, Any] = client.get(f"/api/broadcasts/{made['id']}").json()
             return told
 
-        with running(*publish, "--seconds", str(whole + UP_S)):
+        with running(*publish, "--seconds", str(whole + UP_S)) as publisher:
             until(lambda: counted()["fps_out"] > 5)
             with running(*PEERS, "watch", server.address + made["whep_url"], "--seconds", str(whole)) as viewer:
                 until(lambda: counted()["viewers"] == 1)
                 time.sleep(options.warm_up)
                 told = [counted()]
+                spent = [spent_by(server.pid, publisher.pid, viewer.pid)]
                 began = time.monotonic()
                 quiet = asyncio.run(health(server.address, calm_s))
                 calmed = time.monotonic()
                 told.append(counted())
+                spent.append(spent_by(server.pid, publisher.pid, viewer.pid))
                 memory = {
                     "web": [resident_mb(server.pid)],
                     "its workers": [sum(map(resident_mb, children(server.pid)))],
@@ -147,9 +174,12 @@ def siege(capture: Path, options: argparse.Namespace, folder: Path) -> dict[str,
                         attacker.stdout.readline()
                     besieged = time.monotonic()
                     told.append(counted())
+                    everybody = (server.pid, publisher.pid, viewer.pid, *(attacker.pid for attacker in attackers))
+                    spent.append(spent_by(*everybody))
                     loud = asyncio.run(health(server.address, seconds))
                     ended = time.monotonic()
                     told.append(counted())
+                    spent.append(spent_by(*everybody))
                     answers: Counter[str] = Counter()
                     faults: list[str] = []
                     for attacker in attackers:
@@ -181,6 +211,8 @@ def siege(capture: Path, options: argparse.Namespace, folder: Path) -> dict[str,
         "gap_max_besieged_ms": _longest_ms(during),
         "health_p50_max_calm_ms": [round(float(f(quiet)) * 1e3, 1) for f in (np.median, np.max)],
         "health_p50_max_besieged_ms": [round(float(f(loud)) * 1e3, 1) for f in (np.median, np.max)],
+        "cores_calm": cores(spent[0], spent[1], calmed - began),
+        "cores_besieged": cores(spent[2], spent[3], ended - besieged),
         "rss_mb": memory,
         "files_threads": [open_before, open_after],
         "restarts": told[-1]["restarts"],

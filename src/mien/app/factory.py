@@ -83,3 +83,7 @@ class VisionFactory:
             ModelError: A model cannot be had.
         """
         self.builder.warm_up()
+
+    def rehearse(self) -> bool:
+        """Prepare one more part of what only swaps need; return whether there was one. See `PipelineBuilder`."""
+        return self.builder.rehearse()

@@ -4,13 +4,14 @@ Here a document becomes the policy that vision draws by, and a file or a live st
 all of the app but what carries a live session.
 """
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Literal
 
 import numpy as np
 
-from mien.app.face_photos import Person
+from mien.app.face_photos import MASK_NAMES, Person
 from mien.app.files.spec import FileSpec
 from mien.app.models import ModelProvider
 from mien.app.personas.builder import PersonaBuilder, persona_of
@@ -30,7 +31,10 @@ from mien.vision.ports import Span, no_span
 from mien.vision.render.label import Label
 from mien.vision.render.mosaic import MosaicShape, MosaicStyle
 from mien.vision.render.renderer import FrameRenderer
+from mien.vision.swap.masks.builtin import builtin_mask
+from mien.vision.swap.masks.preview import SIDE, nobody
 from mien.vision.swap.persona import Persona
+from mien.vision.swap.rehearsal import rehearse_swaps
 from mien.vision.swap.swapper import MeshSwapper
 from mien.vision.types import Roi
 
@@ -42,6 +46,27 @@ LIVE_DELAY_FRAMES = 2
 """Two frames let a face that the detector finds a moment late be covered from its first frame, for 67 ms."""
 LIVE_SWAP_DELAY_FRAMES = 1
 """The whole picture is seen in every second frame: one frame of delay, and a near newcomer is never bare."""
+
+
+class Rehearsal:
+    """What is slow the first time, done before it is needed: each part once. Safe to use from any thread.
+
+    Args:
+        parts: What to do, in this order.
+    """
+
+    def __init__(self, *parts: Callable[[], object]) -> None:
+        self._left = list(parts)
+        self._lock = threading.Lock()
+
+    def advance(self) -> bool:
+        """Do the next part; return whether there was one. A part that raises is tried again by the next call."""
+        with self._lock:
+            if not self._left:
+                return False
+            self._left[0]()
+            del self._left[0]
+            return True
 
 
 class PipelineBuilder:
@@ -66,6 +91,8 @@ class PipelineBuilder:
     ) -> None:
         self._models, self._assessor, self._personas = models, assessor, personas
         self._label, self._span = label, span
+        self._swaps = Rehearsal(self._embed_nobody, lambda: rehearse_swaps(models.occlusion))
+        self._first_mask = Rehearsal(lambda: builtin_mask(MASK_NAMES[0]))
 
     def pipeline(self, spec: FileSpec, *, still: bool = False, fps: float = 0.0) -> FacePipeline:
         """Return a pipeline for a file.
@@ -98,6 +125,8 @@ class PipelineBuilder:
         spec.policy.check_people(())
         personas = {name: persona_of(face) for name, face in spec.personas.items()}
         policy = self._policy(spec.policy, personas)
+        while policy.needs_mesh and self._swaps.advance():
+            pass  # here, and not on the thread that has to treat a frame every 33 ms
         usual = LIVE_SWAP_DELAY_FRAMES if policy.needs_mesh else LIVE_DELAY_FRAMES
         delay = usual if spec.delay_frames is None else spec.delay_frames
         pace = Pace.THRIFTY if policy.needs_mesh else Pace.LIVE
@@ -151,3 +180,17 @@ class PipelineBuilder:
         blank = np.zeros((360, 640, 3), np.uint8)
         self.build(StreamSpec())(blank, at=0.0)
         self._models.landmarker(blank, Roi(320, 180, 200, 0))
+
+    def rehearse(self) -> bool:
+        """Open and run one more part that only a swap needs, so that the first swap of a stream is not late.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            ModelError: A model cannot be had.
+        """
+        return self._swaps.advance() or self._first_mask.advance()
+
+    def _embed_nobody(self) -> None:
+        self._models.embedder(np.zeros((SIDE, SIDE, 3), np.uint8), nobody())

@@ -145,6 +145,19 @@ class PipelineFactory(Protocol):
         ...
 
 
+@runtime_checkable
+class Rehearses(Protocol):
+    """A factory that can prepare what not every stream needs, part by part, while nobody waits for it."""
+
+    def rehearse(self) -> bool:
+        """Prepare one more part; return whether there was one. What was not prepared, `build` does.
+
+        Raises:
+            ModelError: A model cannot be had.
+        """
+        ...
+
+
 Role: TypeAlias = Literal["publisher", "viewer"]
 
 

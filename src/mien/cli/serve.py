@@ -88,6 +88,7 @@ def _open_runner(settings: Settings, limits: LiveLimits, ice_servers: Sequence[I
         ice_network=ice_network_of(settings.live),
         spares=settings.live.spare_workers,
         photos=photo_worker_pool(settings),
+        steps_back=True,
     )
 
 

@@ -1,7 +1,6 @@
 """`mien worker`: one live session in a process of its own. `mien serve` starts it; people have no use for it."""
 
 import faulthandler
-import gc
 import signal
 import socket
 import sys
@@ -12,6 +11,7 @@ import click
 import cv2
 
 from mien.app.factory import VisionFactory
+from mien.memory import settle
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
 from mien.runners.worker import run_worker
@@ -41,10 +41,7 @@ def worker(
     def load_models() -> VisionFactory:
         vision = VisionFactory(Runtime(Store(models_dir), providers=providers))
         vision.warm_up()
-        # What is loaded by now stays: a collection that walks through it halts every thread for 40 ms and more,
-        # and came when a viewer joined.
-        gc.collect()
-        gc.freeze()
+        settle()
         return vision
 
     run_worker(socket.socket(fileno=fd), load_models)

@@ -17,7 +17,7 @@ from mien.errors import BusyError, LiveLostError, MediaError, MediaTooCostlyErro
 from mien.media.files.image_header import check_photo_header
 from mien.runners.channel import NO_CALL, Channel, Said
 from mien.runners.messages import Failed, Photo, PhotosRead, ReadPhotos
-from mien.runners.spawning import spawn
+from mien.runners.spawning import Child, spawn
 from mien.runners.verbs import FROM_PHOTO_WORKER
 
 log = structlog.get_logger()
@@ -77,7 +77,7 @@ class _PhotoWorkerProcess:
 
     def __init__(self, command: Sequence[str]) -> None:
         self._command = command
-        self._process: asyncio.subprocess.Process
+        self._process: Child
         self._channel: Channel
 
     async def __aenter__(self) -> Self:

@@ -1,7 +1,9 @@
 """The web process's side of workers: starts them, keeps a warm one at hand, lets go of those that died."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from functools import partial
 from types import TracebackType
 from typing import Final, Self
@@ -15,11 +17,13 @@ from mien.errors import LiveLostError, MienError, ModelError, PolicyError
 from mien.media.files.frame_codec import FrameFormat
 from mien.media.webrtc.ice.network import DEFAULT_ICE_NETWORK, IceNetworkSettings
 from mien.media.webrtc.peer import IceServer
+from mien.priority import give_way
 from mien.runners.awake import AwakeClock
 from mien.runners.forms import IceNetworkForm, StreamForm
 from mien.runners.messages import Configure, Message, Start, StartFrames
 from mien.runners.photo_worker_pool import PhotoWorkerPool
 from mien.runners.remote import RemoteFrames, RemoteLive
+from mien.runners.spawning import starting_thread
 from mien.runners.worker_process import WorkerProcess
 
 log = structlog.get_logger()
@@ -38,6 +42,7 @@ class ProcessRunner:
         ice_network: Where they can be reached.
         spares: So many workers wait, models loaded, for the next broadcast.
         photos: Has photos read; None takes none.
+        steps_back: Whether the thread that opens this gives way to the workers, for good.
     """
 
     def __init__(
@@ -49,11 +54,15 @@ class ProcessRunner:
         ice_network: IceNetworkSettings = DEFAULT_ICE_NETWORK,
         spares: int = 1,
         photos: PhotoWorkerPool | None = None,
+        steps_back: bool = False,
     ) -> None:
         self._command = tuple(command)
         self._settings = Configure(limits, tuple(ice_servers), IceNetworkForm.of(ice_network))
         self._spares_wanted = spares
         self._photos = photos
+        self._steps_back = steps_back
+        self._open = contextlib.ExitStack()
+        self._starter: Executor
         self._spares: list[asyncio.Task[WorkerProcess | None]] = []
         self._workers: set[WorkerProcess] = set()
         self._clock = AwakeClock()
@@ -66,6 +75,9 @@ class ProcessRunner:
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
+        self._starter = self._open.enter_context(starting_thread())
+        if self._steps_back:
+            give_way()
         # Not of the group: deadlines of workers that are being let go count on it to the very end.
         self._ticker = asyncio.create_task(self._clock.run())
         self._keeper = self._group.create_task(self._keep_spares())
@@ -81,6 +93,7 @@ class ProcessRunner:
             await self._group.__aexit__(kind, error, trace)
         finally:
             self._ticker.cancel()
+            self._open.close()
 
     @property
     def health(self) -> tuple[RunnerHealth, str | None]:
@@ -168,7 +181,7 @@ class ProcessRunner:
 
     async def _new_worker(self) -> WorkerProcess:
         try:
-            worker = await WorkerProcess.spawn(self._command, self._clock)
+            worker = await WorkerProcess.spawn(self._command, self._clock, self._starter)
         except OSError as error:
             self._health = "broken", "processes for live sessions cannot be started"
             log.warning("worker_not_started", reason=str(error))

@@ -1,6 +1,8 @@
 """Sessions that run in a worker process, behind the same ports as those that run in this one."""
 
 import asyncio
+import time
+from typing import Final
 
 from mien.app.ports import Connected, Role, StreamSpec, TreatedStill
 from mien.app.states import LiveReport
@@ -26,6 +28,9 @@ from mien.runners.messages import (
 )
 from mien.runners.worker_process import WorkerProcess
 
+THUMBNAIL_EVERY_S: Final = 0.5
+"""Asked of the worker no more often, however many ask: it makes a new one every 2 s, and has a broadcast to carry."""
+
 
 class RemoteLive:
     """A live session in a worker process (the port `Live`)."""
@@ -34,6 +39,9 @@ class RemoteLive:
         self._worker = worker
         self._group = group
         self._ending: asyncio.Task[None] | None = None
+        self._looking = asyncio.Lock()
+        self._thumbnail: tuple[float, bytes | None] | None = None
+        self._generation = 0
 
     @property
     def report(self) -> LiveReport:
@@ -64,11 +72,26 @@ class RemoteLive:
 
     async def set_policy(self, spec: StreamSpec) -> None:
         """Treat the next picture by `spec`."""
-        await self._worker.call_with_spec(spec, SetPolicy)
+        self._forget_thumbnail()
+        try:
+            await self._worker.call_with_spec(spec, SetPolicy)
+        finally:
+            self._forget_thumbnail()
 
     async def thumbnail(self) -> bytes | None:
-        """Return a small JPEG of what viewers see."""
-        return (await self._worker.call(TakeThumbnail(), Thumbnail)).body or None
+        """Return a small JPEG of what viewers see, or have seen a moment ago by the same policy."""
+        async with self._looking:  # one asks, the others wait for its answer
+            if self._thumbnail is not None and time.monotonic() - self._thumbnail[0] < THUMBNAIL_EVERY_S:
+                return self._thumbnail[1]
+            generation, asked_at = self._generation, time.monotonic()
+            jpeg = (await self._worker.call(TakeThumbnail(), Thumbnail)).body or None
+            if generation == self._generation:
+                self._thumbnail = asked_at, jpeg
+            return jpeg
+
+    def _forget_thumbnail(self) -> None:
+        self._generation += 1
+        self._thumbnail = None
 
     async def record(self, *, on: bool) -> None:
         """Begin or end the recording of what viewers get."""

@@ -1,9 +1,12 @@
 """How worker processes are started: with a socket to the web process, and with nothing else that is secret."""
 
 import asyncio
+import contextlib
 import os
 import socket
-from collections.abc import Mapping, Sequence
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Final
 
 from mien.runners.channel import Channel, Kinds
@@ -20,6 +23,7 @@ _KEPT: Final = frozenset(
         "ORT_DISABLE_TELEMETRY",
     }
 )
+_LOOK_EVERY_S: Final = 0.02
 
 
 def clean_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -32,30 +36,79 @@ def clean_environment(environment: Mapping[str, str] = os.environ) -> dict[str, 
     return {name: value for name, value in environment.items() if name in _KEPT or name.startswith("LC_")}
 
 
+class Child:
+    """A process that was started, as the event loop sees it."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        self._process = process
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._process.pid
+
+    def kill(self) -> None:
+        """End it at once, if it has not ended."""
+        self._process.kill()
+
+    async def wait(self) -> int:
+        """Return the exit code once it has ended; negative, the signal that ended it.
+
+        Somebody waits only where the line to a process is closed, and then it ends soon.
+        """
+        while (code := self._process.poll()) is None:  # noqa: ASYNC110  # no event is had without a thread or a signal
+            await asyncio.sleep(_LOOK_EVERY_S)
+        return code
+
+
+@contextlib.contextmanager
+def starting_thread() -> Iterator[Executor]:
+    """Keep a thread from which processes are started.
+
+    A process has the priority of the thread that starts it, and none may raise its own. So this thread is made first,
+    and the event loop then gives way to whatever this one starts.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="mien-starter") as starter:
+        starter.submit(int).result()  # the thread is made here, not with the first process
+        yield starter
+
+
 async def spawn(
-    command: Sequence[str], *, hears: Kinds, **environment: str
-) -> tuple[asyncio.subprocess.Process, Channel]:
+    command: Sequence[str], *, hears: Kinds, starter: Executor | None = None, **environment: str
+) -> tuple[Child, Channel]:
     """Start a worker; the number of its socket's file descriptor is appended to `command`.
 
     Args:
         command: Starts the worker.
         hears: What the worker may say.
+        starter: Has the priority that the worker gets; by default, this thread's.
         environment: What the worker finds in its environment beside what it inherits.
 
     Raises:
         OSError: It cannot be started.
     """
     ours, theirs = socket.socketpair()
-    with theirs:
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                str(theirs.fileno()),
-                pass_fds=[theirs.fileno()],
-                stdin=asyncio.subprocess.DEVNULL,
-                env=clean_environment() | environment,
-            )
-        except BaseException:
-            ours.close()
-            raise
+    arguments, found = [*command, str(theirs.fileno())], clean_environment() | environment
+
+    def start() -> Child:
+        with theirs:
+            # The command is the caller's own.
+            return Child(subprocess.Popen(arguments, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=found))
+
+    try:
+        process = start() if starter is None else await _on(starter, start, otherwise=theirs.close)
+    except BaseException:
+        ours.close()
+        raise
     return process, await Channel.over(ours, hears=hears)
+
+
+async def _on(starter: Executor, start: Callable[[], Child], *, otherwise: Callable[[], None]) -> Child:
+    """Return what `start` returns on the thread of `starter`; where it is not begun, call `otherwise`."""
+    started = starter.submit(start)
+    try:
+        return await asyncio.wrap_future(started)
+    except asyncio.CancelledError:
+        if started.cancelled():
+            otherwise()
+        raise

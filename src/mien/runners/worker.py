@@ -1,6 +1,7 @@
 """The inside of a worker process: one live session, told what to do over a socket by the web process."""
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Callable
 from typing import Final
@@ -8,10 +9,12 @@ from typing import Final
 import structlog
 
 from mien.app.live.session import LiveSession
-from mien.app.ports import FrameSession, PipelineFactory, StreamSpec
+from mien.app.ports import FrameSession, PipelineFactory, Rehearses, StreamSpec
 from mien.app.states import BroadcastState, LiveReport
 from mien.errors import LiveError, LiveLostError, MessageError, MienError
 from mien.media.webrtc.aiortc_internals import gather_within, prepare_dtls
+from mien.memory import settle
+from mien.priority import give_way
 from mien.runners.channel import NO_CALL, Channel, Said, prepare
 from mien.runners.forms import StreamForm, digest_of, unpack_stream
 from mien.runners.local import LocalRunner
@@ -22,6 +25,8 @@ log = structlog.get_logger()
 
 REPORT_EVERY_S: Final = 0.25
 """So often a worker tells how it is; one that falls silent is taken for dead."""
+_REHEARSE_AFTER_S: Final = 1.0
+"""A worker that was started for a broadcast that is being made has its session by then."""
 _MAX_ASSETS: Final = 8
 """A policy refers to fewer."""
 
@@ -49,6 +54,7 @@ class _Worker:
         self._frames: FrameSession | None = None
         self._assets: dict[str, bytes] = {}
         self._dismissed = False
+        self._taken = asyncio.Event()
         self._channel: Channel
         self._runner: LocalRunner
         self._group: asyncio.TaskGroup
@@ -68,11 +74,13 @@ class _Worker:
                 asyncio.TaskGroup() as self._group,
             ):
                 await self._answer(first)
+                rehearsing = self._group.create_task(self._rehearse())
                 listening = self._group.create_task(self._listen())
                 while not self._is_over:
                     await asyncio.wait([listening], timeout=REPORT_EVERY_S)
                     await self._channel.send((NO_CALL, Report(self._report)))
                 listening.cancel()
+                rehearsing.cancel()
             if self._live is not None:
                 await self._live.wait()
             await self._channel.send((NO_CALL, Over()))
@@ -91,6 +99,24 @@ class _Worker:
         answer = await self._carry_out(said.message)
         if said.call != NO_CALL:
             await self._channel.send((NO_CALL, Report(self._report)), (said.call, answer))
+
+    async def _rehearse(self) -> None:
+        """Prepare, while no session has begun, what swaps need. What is left then is prepared when it is needed."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_REHEARSE_AFTER_S):
+                await self._taken.wait()
+        factory = self._factory
+        if not isinstance(factory, Rehearses):
+            return
+        try:
+            while not self._taken.is_set() and await asyncio.to_thread(factory.rehearse):
+                pass
+        except MienError as error:
+            log.warning("rehearsal_failed", code=error.code, reason=str(error))  # whoever needs it is told again
+        except Exception:
+            log.exception("rehearsal_failed")
+        if not self._taken.is_set():
+            settle()
 
     async def _carry_out(self, asked: Message) -> Message:
         try:
@@ -133,9 +159,12 @@ class _Worker:
         return spec
 
     async def start(self, spec: StreamSpec, asked: Start) -> None:
+        self._taken.set()
         self._live = await self._runner.start(spec, name=asked.name)
 
     async def start_frames(self, spec: StreamSpec, asked: StartFrames) -> None:
+        self._taken.set()
+        give_way(all_threads=True)  # single pictures come after broadcasts
         self._frames = await self._runner.start_frames(spec, form=asked.form, name=asked.name)
 
     def end(self) -> None:

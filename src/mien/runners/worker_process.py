@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Final, Self, TypeVar
 
@@ -16,7 +17,7 @@ from mien.runners.awake import AwakeClock
 from mien.runners.channel import NO_CALL, Channel, Said
 from mien.runners.forms import StreamForm, pack_stream
 from mien.runners.messages import Asset, Configure, Done, End, Failed, Message, Over, Report
-from mien.runners.spawning import spawn
+from mien.runners.spawning import Child, spawn
 from mien.runners.verbs import FROM_WORKER
 
 log = structlog.get_logger()
@@ -42,7 +43,7 @@ class WorkerProcess:
         clock: Tells how long our own loop could have heard it.
     """
 
-    def __init__(self, process: asyncio.subprocess.Process, channel: Channel, clock: AwakeClock) -> None:
+    def __init__(self, process: Child, channel: Channel, clock: AwakeClock) -> None:
         self.ended_well = False
         self.gone = asyncio.Event()
         self._process = process
@@ -56,13 +57,13 @@ class WorkerProcess:
         self._assets: set[str] = set()
 
     @classmethod
-    async def spawn(cls, command: Sequence[str], clock: AwakeClock) -> Self:
-        """Start a process.
+    async def spawn(cls, command: Sequence[str], clock: AwakeClock, starter: Executor) -> Self:
+        """Start a process on the thread of `starter`.
 
         Raises:
             OSError: It cannot be started.
         """
-        return cls(*await spawn(command, hears=FROM_WORKER), clock)
+        return cls(*await spawn(command, hears=FROM_WORKER, starter=starter), clock)
 
     @property
     def pid(self) -> int:

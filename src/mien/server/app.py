@@ -21,9 +21,10 @@ from mien.config import LOOPBACK_NAMES, LiveSettings, Settings
 from mien.media.webrtc.aiortc_internals import gather_within
 from mien.media.webrtc.ice.network import IceNetworkSettings
 from mien.media.webrtc.sdp.parse import MAX_SDP_BYTES
+from mien.rate_limit import WorkBudgets
 from mien.server import problems
 from mien.server.connections import ConnectionGuard, ConnectionLimits, GuardedConnection
-from mien.server.dependencies import Services
+from mien.server.dependencies import Services, is_known
 from mien.server.documented import ANYWHERE, answers, serve_document, with_problems_of
 from mien.server.guards import GuardedRoute, requires
 from mien.server.middleware import AnswerHeaders, BodyBounds, BodyLimit
@@ -34,6 +35,7 @@ from mien.server.routes import broadcasts, events, frames, metrics, pages, perso
 from mien.server.services import RunnerOpener, open_services
 from mien.server.signalling import CORS
 from mien.server.sockets import GuardedSocket, MessageBounds
+from mien.server.work import WorkLimit
 
 _OPERATORS: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _OF_SOMETHING: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
@@ -163,6 +165,8 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
     own = (*LOOPBACK_NAMES, settings.host) if settings.is_local else ("*",)
     app.add_middleware(KnownHosts, hosts=settings.allowed_hosts or own)
     app.add_middleware(SameOrigin, needs_token=settings.whip_token is not None)
+    budgets = WorkBudgets(rate=settings.http.work_share_per_address, burst=settings.http.work_s_per_address)
+    app.add_middleware(WorkLimit, budgets=budgets, is_free=is_known)
     app.add_middleware(AnswerHeaders, headers_of=_headers)
     app.add_middleware(Proxies, trusted=settings.trusted_proxies)
     # The outermost: everybody else sees the paths that we know.

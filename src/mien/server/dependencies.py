@@ -77,6 +77,13 @@ def principal_of(connection: HTTPConnection, token: str | None) -> Principal:
     return identify(connection, token, settings=services.settings, by_token=services.broadcasts.by_token)
 
 
+def is_known(connection: HTTPConnection) -> bool:
+    """Tell whether a request shows the operator's token or that of a broadcast, or needs none."""
+    principal = principal_of(connection, bearer_token(connection))
+    needs_none = principal.is_local and not services_of(connection).server.has_token
+    return principal.is_operator or principal.broadcast_id is not None or needs_none
+
+
 def _part(get: Callable[[Services], object]) -> Callable[[HTTPConnection], Awaitable[object]]:
     async def part(connection: HTTPConnection) -> object:  # a coroutine: FastAPI runs plain functions on a thread
         return get(services_of(connection))

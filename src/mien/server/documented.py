@@ -57,6 +57,7 @@ ANYWHERE: Final = (
     HTTPStatus.FORBIDDEN,
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.TOO_MANY_REQUESTS,
 )
 """What any route may answer. A 500 is a fault of ours, not a part of the contract."""
 
