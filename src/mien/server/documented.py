@@ -95,8 +95,9 @@ def with_problems_of(openapi: Callable[[], dict[str, Any]]) -> Callable[[], dict
 
 
 def _order_by(path: str, parameters: list[dict[str, Any]]) -> None:
-    """Let the parameters of a path come in its own order; FastAPI names those last that a dependency reads."""
-    parameters.sort(key=lambda parameter: path.find(f"{{{parameter['name']}}}"))
+    """Let the parameters of a path come first, in its own order; FastAPI names those last that a dependency reads."""
+    places = [name.partition("}")[0] for name in path.split("{")[1:]]
+    parameters.sort(key=lambda one: places.index(one["name"]) if one["in"] == "path" else len(places))
 
 
 _REF: Final = {"$ref": f"#/components/schemas/{Problem.__name__}"}
