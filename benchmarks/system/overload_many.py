@@ -163,7 +163,7 @@ def main() -> None:
     parser.add_argument("--rest", type=float, default=20)
     parser.add_argument("--photo", action="store_true", help="lend photos first")
     parser.add_argument("--settle", type=float, default=8.0, help="seconds before anything is counted")
-    options = parse(parser, broadcasts=[1], seconds=2.0, rest=0.0, settle=1.0)
+    options = parse(parser, broadcasts=[1], seconds=1.2, rest=0.0, settle=0.5)
     cv2.setNumThreads(1)
     clip, rows = encoded_clip(), []
     for number in options.broadcasts:

@@ -130,7 +130,8 @@ def main() -> None:
     parser.add_argument(
         "--recording", type=float, default=CLIP_S - 5, help="seconds of the recording, where it is made"
     )
-    options = parse(parser, minutes=WARM_UP + 3, minute=1.0, recording=3.0)
+    parser.add_argument("--settle", type=float, default=5.0, help="seconds before the first row")
+    options = parse(parser, minutes=WARM_UP + 3, minute=0.6, recording=3.0, settle=1.0)
     if options.minutes < WARM_UP + 3:
         parser.error(f"a slope needs {WARM_UP + 3} minutes")
     with ExitStack() as stack:
@@ -150,7 +151,7 @@ def main() -> None:
         heard: list[tuple[float, float]] = []
         events = f"{server.address.replace('http', 'ws', 1)}/api/broadcasts/{made['id']}/events"
         threading.Thread(target=listen, args=(events, heard), daemon=True).start()
-        time.sleep(5)
+        time.sleep(options.settle)
         rows = []
         for row in minutes(server.pid, options.minutes, options.minute, heard):
             rows.append(row)

@@ -49,7 +49,8 @@ def planned(paths: list[str], viewers: list[int], repeats: int, seconds: float) 
         for path in paths
         if path != "relay" or number <= RELAY_LIMIT
     ]
-    return runs + [("relay", RELAY_LIMIT, seconds)] * (repeats if "relay" in paths else 0)
+    wanted = "relay" in paths and max(viewers) >= RELAY_LIMIT
+    return runs + [("relay", RELAY_LIMIT, seconds)] * (repeats if wanted else 0)
 
 
 def measure(path: str, viewers: int, seconds: float, pictures_file: str, settle_s: float) -> Row:

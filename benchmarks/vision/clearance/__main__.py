@@ -69,8 +69,8 @@ def main() -> None:
     parser.add_argument("--people", type=int, help="play so many people in each condition of the clips, not all")
     parser.add_argument("--frames", type=int, help="watch so many of each clip, not all")
     parser.add_argument("--composed", action="store_true", help="two public-domain photos alone, as without ../shared")
-    smoke = [part for part in PARTS if part not in {"clips", "given"}] + [f"clips:{next(iter(CONDITIONS))}"]
-    options = parse(parser, only=";".join(smoke), frames=4, composed=True)
+    smoke = ["samples", f"clips:{next(iter(CONDITIONS))}", "strangers:shouting", "events", "grimaces", "appearances"]
+    options = parse(parser, only=";".join(smoke), frames=3, composed=True)
     bench = Bench(development=options.split == "development", composed=options.composed, frames=options.frames)
     keep(options, {"rows": measure(bench, options.only.split(";"), people=options.people)})
 

@@ -59,7 +59,7 @@ def made_worse(bench: PhotoBench) -> list[Row]:
     photos = held_out(bench)
     print(f"{len(photos)} photos made worse\n{'':<16}{'':<20}{'should':>8}{'named':>8}{'other':>8}")
     rows = []
-    for fault, how, should, worsen in WORSE:
+    for fault, how, should, worsen in WORSE[: bench.kinds]:
         said = [bench.codes(worsen(photo)) for photo in photos]
         named = sum(fault in codes for codes in said)
         others = sum(bool(codes - {fault}) for codes in said)
@@ -121,10 +121,11 @@ def main() -> None:
     parser.add_argument("--composed", action="store_true", help="two public-domain photos alone, as without ../shared")
     parser.add_argument("--photos", type=int, default=24, help="so many are made worse by code")
     parser.add_argument("--steps", type=int, help="so many of each kind of harm; all, if not told")
-    options = parse(parser, composed=True, photos=1, steps=1)
+    parser.add_argument("--kinds", type=int, help="so many kinds of spoiling and of harm; all, if not told")
+    options = parse(parser, composed=True, photos=1, kinds=5, steps=1)
     if unknown := set(options.names) - set(MEASURES):
         parser.error(f"no such measure: {' '.join(sorted(unknown))}")
-    bench = PhotoBench(composed=options.composed, photos=options.photos, steps=options.steps)
+    bench = PhotoBench(composed=options.composed, photos=options.photos, kinds=options.kinds, steps=options.steps)
     keep(options, {"rows": measure(bench, options.names)})
 
 

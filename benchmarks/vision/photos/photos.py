@@ -45,15 +45,19 @@ LABELLED: Final[dict[str, tuple[PhotoIssue, ...]]] = {
 class PhotoBench:
     """Everything that looks at photos here."""
 
-    def __init__(self, *, composed: bool = False, photos: int = 24, steps: int | None = None) -> None:
+    def __init__(
+        self, *, composed: bool = False, photos: int = 24, kinds: int | None = None, steps: int | None = None
+    ) -> None:
         """Open the networks.
 
         Args:
             composed: Takes two public-domain photos alone, as without ../shared.
             photos: So many are made worse by code.
+            kinds: So many kinds of spoiling and of harm; all, if None.
             steps: So many of each kind of harm, the mildest first; all, if None.
         """
-        self.composed, self.photos, self.steps = composed or not REAL.is_dir(), photos, steps
+        self.composed, self.photos = composed or not REAL.is_dir(), photos
+        self.kinds, self.steps = kinds, steps
         self.runtime = Runtime(Store(Settings().models_dir))
         self.maker = VisionFactory(self.runtime)
         self.coach = PhotoAssessor(self.runtime.open("face-occlusion"))

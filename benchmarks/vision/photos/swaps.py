@@ -58,7 +58,7 @@ def harm(bench: PhotoBench) -> list[Row]:
     else:
         people, scenes = [bench.portrait("hopper", hopper(), face_px=180)], [astronaut()]
     rows = []
-    for fault, steps, worsen in HARM:
+    for fault, steps, worsen in HARM[: bench.kinds]:
         print(f"{fault}: measured; likeness and detail of a swap; photos of use. Limit {LIMITS[fault].warn}")
         for step in steps[: bench.steps]:
             row: Row = {"harm": fault.value, "step": step}
