@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -210,6 +210,27 @@ def screen(page: Scripted, selector: str = "video") -> Image | None:
         return None
     with PIL.Image.open(io.BytesIO(base64.b64decode(data))) as picture:
         return np.asarray(picture.convert("RGB"), np.uint8)
+
+
+_COARSE: Final = 5
+
+
+def screens_that_show(
+    page: Scripted, wanted: Callable[[Image], object], *, count: int, every_s: float = 0.4, within_s: float = 90.0
+) -> tuple[list[Image], list[Image]]:
+    """Look at a video until `count` of its pictures are as wanted, or the time is over; return these and the others.
+
+    The first pictures are coarse, so they are among the others. On a busy machine a broadcast may show the slate.
+    """
+    until = time.monotonic() + within_s
+    shown: list[Image] = []
+    others: list[Image] = []
+    while len(shown) < count and time.monotonic() < until:
+        image = screen(page)
+        if image is not None:
+            (shown if len(others) >= _COARSE and wanted(image) else others).append(image)
+        time.sleep(every_s)
+    return shown, others
 
 
 def audio(page: Scripted, *, seconds: float = 3.0) -> NDArray[np.float32]:
