@@ -233,9 +233,9 @@ def siege(capture: Path, calm_s: float, seconds: float, folder: Path) -> dict[st
                 calmed = time.monotonic()
                 told.append(counted())
                 spent.append(spent_by(server.pid, publisher.pid, viewer.pid))
-                memory = {
+                memory: dict[str, list[Any]] = {
                     "web": [resident_mb(server.pid)],
-                    "its workers": [sum(map(resident_mb, children(server.pid)))],
+                    "its workers": [{pid: resident_mb(pid) for pid in children(server.pid)}],
                 }
                 open_before = how_many(server.pid, "fd"), how_many(server.pid, "task")
                 attackers = [
@@ -263,7 +263,7 @@ def siege(capture: Path, calm_s: float, seconds: float, folder: Path) -> dict[st
                 seen = json.loads(viewer.communicate(timeout=60)[0])["pictures"]
             time.sleep(SETTLE_S)
             memory["web"].append(resident_mb(server.pid))
-            memory["its workers"].append(sum(map(resident_mb, children(server.pid))))
+            memory["its workers"].append({pid: resident_mb(pid) for pid in children(server.pid)})
             open_after = how_many(server.pid, "fd"), how_many(server.pid, "task")
         client.delete(f"/api/broadcasts/{made['id']}", headers=operator)
     times = np.array([at for at, _height in seen])

@@ -27,6 +27,7 @@ from mien.media.webrtc.aiortc_internals import gather_within
 from mien.media.webrtc.ice.network import IceNetworkSettings
 from mien.media.webrtc.peer import IceServer
 from mien.media.webrtc.sdp.parse import MAX_SDP_BYTES
+from mien.memory import hand_back_regularly
 from mien.rate_limit import TokenBuckets, WorkBudgets
 from mien.server import problems
 from mien.server.auth import is_known
@@ -131,6 +132,7 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
             _running(references.watch_over()),
+            _running(hand_back_regularly()),
             open_runner(_limits(settings), _ice_servers(settings)) as app.state.runner,
             Broadcasts(
                 app.state.runner,
