@@ -1,8 +1,12 @@
 """Memory of a process that stays for long: what was needed once goes back, and what stays is not walked through."""
 
+import asyncio
 import ctypes
 import gc
 import sys
+from typing import Final
+
+HAND_BACK_EVERY_S: Final = 60.0
 
 
 def settle() -> None:
@@ -26,3 +30,14 @@ def hand_back_free() -> bool:
         return False
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
     return trim is not None and bool(trim(0))
+
+
+async def hand_back_regularly(every_s: float = HAND_BACK_EVERY_S) -> None:
+    """Hand back what is free from time to time, until cancelled.
+
+    A siege of every route leaves 60 MB free between what the process holds. To hand them back takes up to 35 ms, in
+    which whoever wants memory waits; done again, hardly anything.
+    """
+    while True:
+        await asyncio.sleep(every_s)
+        await asyncio.to_thread(hand_back_free)

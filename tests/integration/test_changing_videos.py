@@ -1,16 +1,20 @@
 """Videos that change midway or say much around the picture: what is kept, what is mended, and what is said."""
 
+import io
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+import PIL.Image
 import pytest
 from av.stream import Disposition
 
 from mien.app.files.treat import TreatReport, treat_file
 from mien.errors import MediaError
+from mien.media.files.images import is_still
+from mien.media.files.video_reader import VideoImage, VideoReader
 from mien.vision.types import Image, TreatedFrame
 from support.clips import Keep, decode, frame_index
 from support.muxing import Audio, Film, mux
@@ -258,6 +262,26 @@ def test_a_raw_stream_plays_at_the_rate_it_says(tmp_path, codec, form, rate):
     assert [frame.time for frame in frames] == pytest.approx([n / rate for n in range(8)], abs=0.001)
     assert [frame_index(f.to_ndarray(format="rgb24")) for f in frames] == list(range(8))
     assert report.notes == ()
+
+
+@pytest.mark.parametrize("suffix", [".mjpeg", ".mjpg"])
+@pytest.mark.parametrize(("orientation", "turns"), [(None, 0), (1, 0), (3, 2), (6, 3), (8, 1)])
+def test_a_raw_stream_of_camera_jpegs_is_a_film_that_stands_upright(tmp_path, suffix, orientation, turns):
+    shown = np.zeros((64, 96, 3), np.uint8)
+    shown[:32, :48], shown[32:, 48:] = (220, 30, 30), (30, 30, 220)
+    exif = PIL.Image.Exif()
+    if orientation is not None:
+        exif[0x0112] = orientation
+    one = io.BytesIO()
+    PIL.Image.fromarray(shown).save(one, "JPEG", quality=95, subsampling=0, exif=exif)
+    source = tmp_path / f"in{suffix}"
+    source.write_bytes(one.getvalue() * 4)  # JFIF first, as most write it
+    assert not is_still(source)
+    with VideoReader(source) as film:
+        frames = [piece.image for piece in film if isinstance(piece, VideoImage)]
+    assert len(frames) == 4
+    upright = np.rot90(shown, turns)
+    assert all(frame.shape == upright.shape and np.abs(frame - upright.astype(float)).mean() < 6 for frame in frames)
 
 
 def test_a_raw_stream_that_says_no_rate_gets_one_and_a_note(tmp_path):

@@ -65,6 +65,15 @@ def test_a_taken_port_ends_the_command_in_one_line_that_names_a_free_one(tmp_pat
             listener.close()
 
 
+def test_a_data_folder_that_cannot_be_written_ends_the_command_in_one_line_that_names_the_setting(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    ended = serve(tmp_path / "file" / "data", "--port", "0")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith(f"error[settings]: {tmp_path / 'file' / 'data'} cannot be written: ")
+    assert "MIEN_DATA_DIR" in line
+
+
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "999.1.1.1", "", "a b", "x" * 70, "http://127.0.0.1"])
 def test_what_is_no_address_is_said_to_be_none(host):
     assert "127.0.0.1" in refusal(host)

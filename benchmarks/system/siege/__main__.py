@@ -160,9 +160,9 @@ def siege(capture: Path, options: argparse.Namespace, folder: Path) -> dict[str,
                 calmed = time.monotonic()
                 told.append(counted())
                 spent.append(spent_by(server.pid, publisher.pid, viewer.pid))
-                memory = {
+                memory: dict[str, list[Any]] = {
                     "web": [resident_mb(server.pid)],
-                    "its workers": [sum(map(resident_mb, children(server.pid)))],
+                    "its workers": [{pid: resident_mb(pid) for pid in children(server.pid)}],
                 }
                 open_before = how_many(server.pid, "fd"), how_many(server.pid, "task")
                 attack = ("-m", "benchmarks.system.siege.attacker", json.dumps(asdict(world)), str(seconds))
@@ -189,7 +189,7 @@ def siege(capture: Path, options: argparse.Namespace, folder: Path) -> dict[str,
                 seen = json.loads(viewer.communicate(timeout=60)[0])["pictures"]
             time.sleep(options.settle)
             memory["web"].append(resident_mb(server.pid))
-            memory["its workers"].append(sum(map(resident_mb, children(server.pid))))
+            memory["its workers"].append({pid: resident_mb(pid) for pid in children(server.pid)})
             open_after = how_many(server.pid, "fd"), how_many(server.pid, "task")
         client.delete(f"/api/broadcasts/{made['id']}", headers=operator)
     times = np.array([at for at, _height in seen])

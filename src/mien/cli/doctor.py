@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -15,7 +14,7 @@ from typing import Literal
 import click
 
 from mien.cli.listening import cautions, open_listeners
-from mien.cli.settings import read_settings
+from mien.cli.settings import read_settings, unwritable
 from mien.config import Settings
 from mien.errors import AddressError, MienError
 
@@ -177,18 +176,14 @@ def _pages(_settings: Settings) -> Iterator[Finding]:
 
 def _folders(settings: Settings) -> Iterator[Finding]:
     for use, folder in (("consent records", settings.data_dir), ("model cache", settings.models_dir)):
-        existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
-        try:
-            with tempfile.TemporaryFile(dir=existing):
-                pass
-        except OSError as error:
-            variable = "MIEN_DATA_DIR" if folder == settings.data_dir else "MIEN_MODELS_DIR"
+        variable = "MIEN_DATA_DIR" if folder == settings.data_dir else "MIEN_MODELS_DIR"
+        if (reason := unwritable(folder)) is not None:
             mend = f"export {variable}=/a/folder/of/yours"
-            yield Finding(use, "missing", f"{folder} cannot be written: {error.strerror}", mend, vital=True)
+            yield Finding(use, "missing", f"{folder} cannot be written: {reason}", mend, vital=True)
             continue
+        existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
         free_gb = shutil.disk_usage(existing).free / 1e9
         if free_gb < 1:
-            variable = "MIEN_DATA_DIR" if folder == settings.data_dir else "MIEN_MODELS_DIR"
             mend = f"free some space, or export {variable}=/a/folder/on/another/disk"
             yield Finding(use, "slow", f"{folder}: only {free_gb:.1f} GB free", mend)
         else:

@@ -13,7 +13,7 @@ import uvicorn
 from mien.app.ports import PipelineFactory
 from mien.app.states import LiveLimits
 from mien.cli.listening import cautions, open_listeners, url_of
-from mien.cli.settings import read_settings
+from mien.cli.settings import check_data_folder, read_settings
 from mien.config import Settings
 from mien.media.webrtc.peer import IceServer
 from mien.runners import PhotoWorkerPool, ProcessRunner
@@ -37,7 +37,9 @@ def serve(host: str | None, port: int | None, root_path: str | None) -> None:
     Everything else is set in the environment: MIEN_WHIP_TOKEN, MIEN_LIVE__MAX_BROADCASTS and so on.
     """
     settings = read_settings(host=host, port=port, root_path=root_path)
-    listeners = open_listeners(settings.host, settings.port)  # first of all: nothing else may be said if this fails
+    # First of all: nothing else may be said if these fail.
+    check_data_folder(settings.data_dir)
+    listeners = open_listeners(settings.host, settings.port)
     _keep_to_ourselves()
     set_up_logging(level=settings.log.level, form=settings.log.form)
     app = create_app(

@@ -2,7 +2,9 @@
 
 import difflib
 import os
+import tempfile
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Final
 
 from pydantic import BaseModel, ValidationError
@@ -26,6 +28,26 @@ def read_settings(**arguments: object) -> Settings:
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise SettingsError(f"settings cannot be used: {faults}") from error
+
+
+def check_data_folder(folder: Path) -> None:
+    """Let a folder pass in which declarations of consent and recordings can be kept.
+
+    Raises:
+        SettingsError: Nothing can be written there, or it cannot be made.
+    """
+    if (reason := unwritable(folder)) is not None:
+        raise SettingsError(f"{folder} cannot be written: {reason}; export MIEN_DATA_DIR=/a/folder/of/yours")
+
+
+def unwritable(folder: Path) -> str | None:
+    """Return why nothing can be written to a folder, or to the nearest above it that is there; None where it can."""
+    try:
+        existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+        with tempfile.TemporaryFile(dir=existing):
+            return None
+    except OSError as error:
+        return error.strerror or str(error)
 
 
 def _check_names(variables: Iterable[str]) -> None:

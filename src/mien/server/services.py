@@ -18,6 +18,7 @@ from mien.media.address_policy import Targets
 from mien.media.codecs.encoded import VideoCodec
 from mien.media.recording.recorder import RecordingLimits
 from mien.media.webrtc.peer import IceServer
+from mien.memory import hand_back_regularly
 from mien.rate_limit import TokenBuckets
 from mien.server.dependencies import Services
 from mien.server.late_models import LateModels
@@ -50,6 +51,7 @@ async def open_services(
     )
     async with (
         _running(personas.watch_over()),
+        _running(hand_back_regularly()),
         open_runner(limits_of(settings), configured_ice_servers(settings)) as runner,
         _broadcasts(settings, runner, personas) as broadcasts,
     ):

@@ -19,10 +19,11 @@ from av.subtitles.stream import SubtitleStream
 
 from mien.errors import MediaError, MediaTruncatedError
 from mien.media.files.frame_times import is_raw
-from mien.media.files.kinds import check_supported, may_be_film, read_head
+from mien.media.files.kinds import check_supported, is_motion_jpeg, may_be_film, read_head
 
 # Demuxers named one by one: FFmpeg also has formats that are lists of other files or addresses.
 _DEMUXERS = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,mxf,ivf,gif,nut,h264,hevc,mjpeg,m4v,mpegvideo,obu,dv,yuv4mpegpipe"
+_JPEG = b"\xff\xd8\xff"
 _NO_FILM = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 _OWN_CLOCKS = frozenset({"mpegts", "mpeg"})
 _LEAP, _LONG_LEAP = Fraction(10), Fraction(1800)
@@ -101,6 +102,8 @@ def open_video(path: Path) -> InputContainer:
         return av.open(
             f"file:{path}",
             mode="r",
+            # FFmpeg takes what begins like JFIF for a folder of pictures, which is no kind that is read.
+            format="mjpeg" if is_motion_jpeg(path.name) and head.startswith(_JPEG) else None,
             metadata_errors="replace",
             container_options={"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"},
         )

@@ -22,7 +22,7 @@ from mien.errors import (
     OutputError,
 )
 from mien.media.files.heif import HeifImage, decode_heif
-from mien.media.files.kinds import check_supported, is_heif, may_be_film, read_head
+from mien.media.files.kinds import check_supported, is_heif, is_motion_jpeg, may_be_film, read_head
 from mien.vision.types import Image, TreatedFrame
 
 MAX_IMAGE_PIXELS = 80_000_000
@@ -49,8 +49,6 @@ WRITABLE_SUFFIXES = MappingProxyType(
     }
 )
 _READABLE_SUFFIXES = frozenset({*WRITABLE_SUFFIXES, ".gif", ".jp2", ".ppm", ".pgm", ".heic", ".heif", ".hif"})
-_FILM_SUFFIXES = frozenset({".mjpeg", ".mjpg"})
-"""Raw streams that begin like a single picture."""
 _SAVE_OPTIONS: MappingProxyType[str, dict[str, Any]] = MappingProxyType(
     {
         # 4:4:4, because the label's thin strokes and the edges of mosaic cells bleed in 4:2:0.
@@ -114,7 +112,7 @@ def is_still(path: Path) -> bool:
     check_supported(head, path)
     if is_heif(head):
         return True
-    if path.suffix.lower() in _FILM_SUFFIXES:
+    if is_motion_jpeg(path.name):
         return False
     try:
         with Pillow.open(path, formats=_for_pillow(READABLE_FORMATS)) as opened:

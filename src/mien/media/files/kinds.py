@@ -124,6 +124,11 @@ def is_heif(head: bytes) -> bool:
     return bool(named) or (head[8:12] in {b"mif1", b"msf1"} and not brands & _AVIF)
 
 
+def is_motion_jpeg(name: str) -> bool:
+    """Say whether a file is called a raw stream of JPEGs: it begins like a single picture, and its name alone tells."""
+    return name.lower().endswith((".mjpeg", ".mjpg"))
+
+
 def may_be_film(head: bytes) -> bool:
     """Say whether a file begins like a video."""
     if head[4:8] == b"ftyp":

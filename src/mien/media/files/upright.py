@@ -40,10 +40,20 @@ def square_pixels(width: int, height: int, shape: Fraction) -> tuple[int, int]:
 
 def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
     """Return the nine numbers that say how a frame is turned, or None."""
-    for data in cast("Iterable[SideData]", frame.side_data):  # the stubs call this mapping one of strings
+    try:
+        said = list(cast("Iterable[SideData]", frame.side_data))  # the stubs call this mapping one of strings
+    except ValueError:  # PyAV reads none where FFmpeg has a kind that PyAV does not know, such as EXIF
+        return _matrix_of(frame.rotation) if frame.rotation else None
+    for data in said:
         if data.type == SideDataType.DISPLAYMATRIX:
             return tuple(int(value) for value in np.frombuffer(memoryview(data), np.int32))
     return None
+
+
+def _matrix_of(degrees: float) -> tuple[int, ...]:
+    """Return the matrix of a turn, anticlockwise."""
+    sine, cosine = (round(part(np.radians(degrees)) * 2**16) for part in (np.sin, np.cos))
+    return (cosine, -sine, 0, sine, cosine, 0, 0, 0, 2**30)
 
 
 def is_transposed(matrix: tuple[int, ...] | None) -> bool:
