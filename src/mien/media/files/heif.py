@@ -123,7 +123,7 @@ def _decode(data: bytes, meta: _Meta, name: str, max_pixels: int) -> HeifImage:
         raise MediaTooLargeError(f"{name} has {width}x{height} pixels, at most {max_pixels} are read")
     tiles = _Tiles(data, meta, name, max_pixels)
     if primary.kind == b"grid":
-        image = _depacketize(
+        image = _assembled(
             tiles, _payload(data, meta, meta.primary), meta.tiles.get(meta.primary, []), (width, height)
         )
     elif primary.kind in {b"hvc1", b"hev1"}:
@@ -155,7 +155,7 @@ def _size(meta: _Meta, item: int) -> tuple[int, int]:
     return width, height
 
 
-def _depacketize(tiles: _Tiles, grid: bytes, numbers: list[int], size_wh: tuple[int, int]) -> Image:
+def _assembled(tiles: _Tiles, grid: bytes, numbers: list[int], size_wh: tuple[int, int]) -> Image:
     """Put a grid of tiles together."""
     reader = _Reader(grid)
     reader.take(1)
@@ -312,7 +312,7 @@ def _read_meta(data: bytes) -> _Meta:
             case b"iloc":
                 _read_places(content, meta)
             case b"iref":
-                _read_persona_store(content, meta)
+                _read_references(content, meta)
             case b"iprp":
                 _read_properties(content, meta)
             case b"idat":
@@ -352,7 +352,7 @@ def _read_places(content: bytes, meta: _Meta) -> None:
                 raise _Broken("an item lies in too many pieces")
 
 
-def _read_persona_store(content: bytes, meta: _Meta) -> None:
+def _read_references(content: bytes, meta: _Meta) -> None:
     reader = _Reader(content)
     wide = 4 if reader.number(4) >> 24 else 2
     for kind, body in _boxes(reader.rest()):
