@@ -29,7 +29,7 @@ class Pipeline(Protocol):
 
 @runtime_checkable
 class WorksAhead(Protocol):
-    """A pipeline that can use the time until the next picture comes."""
+    """A pipeline that can use the time until the next frame comes."""
 
     def work_ahead(self) -> None:
         """Do now what the next call would have to do."""
@@ -128,8 +128,8 @@ class PipelineFactory(Protocol):
         """Read photo files of one face as a persona. Their number and sizes were checked; nothing else was.
 
         Raises:
-            MediaError: A file is not a picture that can be used.
-            FacePhotoError: A picture cannot serve as a face; it carries what was found in every photo.
+            MediaError: A file is not a photo that can be used.
+            FacePhotoError: A photo cannot serve as a face; it carries what was found in every photo.
             DifferentPeopleError: They do not show one person; it carries the same.
         """
         ...
@@ -237,7 +237,7 @@ class Live(Protocol):
         ...
 
     async def set_policy(self, spec: StreamSpec) -> None:
-        """Treat the next picture by `spec`. When this returns, no picture of the old one follows.
+        """Treat the next frame by `spec`. When this returns, no frame of the old one follows.
 
         Raises:
             PersonaError: There is no such persona.
@@ -290,11 +290,11 @@ class Live(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TreatedStill:
-    """A treated picture of a frame session.
+    """A treated frame of a frame session.
 
     Attributes:
         data: A JPEG or WebP file.
-        at: The time that was given with the picture it was made of.
+        at: The time that was given with the frame it was made of.
     """
 
     data: bytes
@@ -302,10 +302,10 @@ class TreatedStill:
 
 
 class FrameSession(Protocol):
-    """One client's pictures, treated one after the other, wherever that happens."""
+    """One client's frames, treated one after the other, wherever that happens."""
 
     async def treat(self, frame: bytes, *, at: float) -> TreatedStill | None:
-        """Take a JPEG or WebP picture captured at `at` seconds; return one to show, or None while the delay fills.
+        """Take a JPEG or WebP frame captured at `at` seconds; return one to show, or None while the delay fills.
 
         Raises:
             MediaError: It cannot be read.
@@ -315,7 +315,7 @@ class FrameSession(Protocol):
         ...
 
     async def set_policy(self, spec: StreamSpec) -> None:
-        """Treat the next picture by `spec`.
+        """Treat the next frame by `spec`.
 
         Raises:
             PersonaError: There is no such persona.
@@ -345,7 +345,7 @@ class Runner(Protocol):
         """Return a session that waits for its publisher.
 
         Args:
-            spec: How its pictures are treated at first.
+            spec: How its frames are treated at first.
             name: For the log.
 
         Raises:
@@ -368,7 +368,7 @@ class Runner(Protocol):
         ...
 
     async def start_frames(self, spec: StreamSpec, *, form: FrameFormat, name: str) -> FrameSession:
-        """Return a session that treats single pictures.
+        """Return a session that treats single frames.
 
         Args:
             spec: How they are treated at first.

@@ -1,9 +1,9 @@
-"""A live session: one publisher's pictures and sound, treated, encoded once, sent to every viewer.
+"""A live session: one publisher's frames and audio, treated, encoded once, sent to every viewer.
 
     publisher ─► Ingest ─► newest frame ─► VisionThread ─► newest treated ─► EncoderThread ─► LiveOutput
-                 sound ──────────── waits as long as the picture takes ───────────────────────┘
+                 audio ──────────── waits as long as the frame takes ─────────────────────────┘
 
-What comes after the treated picture is `LiveOutput`'s. Pictures get there only through the encoder thread, which
+What comes after the treated frame is `LiveOutput`'s. Frames get there only through the encoder thread, which
 knows treated frames and the slate.
 """
 
@@ -47,7 +47,7 @@ class LiveSession:
     """Carries one broadcast (the port `Live`). `run` does everything and owns every task; the other methods feed it.
 
     Args:
-        spec: How pictures are treated at first.
+        spec: How frames are treated at first.
         build: Makes pipelines; called off the event loop, also when one hangs.
         limits: Waits and bounds.
         ice_servers: For all peer connections.
@@ -225,12 +225,12 @@ class LiveSession:
             raise NoSuchSessionError(_GONE)
         return self._peers[session_id]
 
-    # Pictures -----------------------------------------------------------------------------------------------
+    # Frames -----------------------------------------------------------------------------------------------
 
     async def set_policy(self, spec: StreamSpec) -> None:
-        """Treat the next picture by `spec`. When this returns, no picture of the old one follows.
+        """Treat the next frame by `spec`. When this returns, no frame of the old one follows.
 
-        A picture that has been under treatment for longer than the waiting time is cut off.
+        A frame that has been under treatment for longer than the waiting time is cut off.
 
         Raises:
             PersonaError: There is no such persona.

@@ -123,9 +123,7 @@ def _decode(data: bytes, meta: _Meta, name: str, max_pixels: int) -> HeifImage:
         raise MediaTooLargeError(f"{name} has {width}x{height} pixels, at most {max_pixels} are read")
     tiles = _Tiles(data, meta, name, max_pixels)
     if primary.kind == b"grid":
-        image = _assembled(
-            tiles, _payload(data, meta, meta.primary), meta.tiles.get(meta.primary, []), (width, height)
-        )
+        image = _assembled(tiles, _payload(data, meta, meta.primary), meta.tiles.get(meta.primary, []), (width, height))
     elif primary.kind in {b"hvc1", b"hev1"}:
         image = tiles(meta.primary)
     else:

@@ -54,7 +54,7 @@ class Feedback(Protocol):
         ...
 
     def wants_keyframe(self) -> None:
-        """Note a request for a picture complete in itself."""
+        """Note a request for a frame complete in itself."""
         ...
 
     def on_loss(self, fraction: float, highest: int) -> None:

@@ -33,7 +33,7 @@ _HTTP_TIMEOUT_S: Final = 10.0
 _MAX_REDIRECTS: Final = 3
 _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 30.0
-_LONGEST_WISH_S: Final = 300.0
+_LONGEST_RETRY_AFTER_S: Final = 300.0
 _SETTLED_S: Final = 10.0
 """A session that lasted so long was a good one: the next attempt comes soon."""
 _REDIRECTS: Final = {HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.PERMANENT_REDIRECT}
@@ -91,12 +91,12 @@ class WhipPush:
     Args:
         url: The server's WHIP endpoint; hostile until it was looked up.
         token: Bearer token for it, or None. It follows redirects, as the far end decides who serves it.
-        fan_out: Gives the pictures and the sound, while a line stands.
+        fan_out: Gives the frames and the audio, while a line stands.
         codec: As in `Subscriber`.
         bit_rates: As in `Subscriber`.
         want_keyframe: As in `Subscriber`.
         epoch: As in `Subscriber`.
-        audio: Whether there is sound.
+        audio: Whether there is audio.
         targets: Which addresses may be reached.
         ice_servers: For a machine that cannot reach the far end directly.
         first_pause_s: Wait after the first failure; each further one doubles it.
@@ -218,9 +218,9 @@ class WhipPush:
             self._resent += sent.resent
             await session.close()
 
-    def _pause_s(self, failures: int, wished_s: float | None) -> float:
+    def _pause_s(self, failures: int, retry_after_s: float | None) -> float:
         pause_s = self._backoff.pause_s(failures, chance=random.random())  # noqa: S311  # no secret
-        return max(pause_s, min(wished_s or 0.0, _LONGEST_WISH_S))
+        return max(pause_s, min(retry_after_s or 0.0, _LONGEST_RETRY_AFTER_S))
 
 
 class _Session(Subscriber):

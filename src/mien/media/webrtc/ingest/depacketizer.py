@@ -66,7 +66,7 @@ class Piece:
         data: Its share of the encoded frame.
         begins: Whether nothing of the frame can come before it.
         begins_key: Whether a key frame begins with it.
-        is_key: Whether it holds some of a key frame's picture.
+        is_key: Whether it holds some of a key frame.
         continues: Whether its first unit began in the packet before.
         goes_on: Whether its last unit ends in a later packet.
     """
@@ -180,7 +180,7 @@ class Depacketizer:
     """Puts the packets of one media track together into frames.
 
     A hole is asked for at once, and again after a round trip. When it stays, the frames that build on it are
-    dropped and a key frame is asked for: a picture with a hole is never handed on.
+    dropped and a key frame is asked for: a frame with a hole is never handed on.
 
     Args:
         payload_types: The codec of each payload type.

@@ -153,7 +153,7 @@ def read_offer(text: str, *, direction: str) -> Offer:
 
 
 def _choose(description: Description, group: Sequence[str], direction: str) -> dict[str, Section]:
-    """Return the sections to take: the first video that can be, and the first sound that is bundled with it."""
+    """Return the sections to take: the first video that can be, and the first audio that is bundled with it."""
     taken: dict[str, Section] = {}
     reasons: dict[str, str] = {}
     for kind in ("video", "audio"):
@@ -278,7 +278,7 @@ def _normal(
     """Return a section in the form that aiortc takes, of known words only."""
     pairs: list[tuple[str, str | None]] = [("mid", mid), (direction_of(description, section), None), ("rtcp-mux", None)]
     pairs += transport.lines()
-    # aiortc's estimate, which it makes of send times, follows what comes. Where a still picture needs little, browsers
+    # aiortc's estimate, which it makes of send times, follows what comes. Where a still frame needs little, browsers
     # switch the larger layers off for it and never on again; without it they go by the loss that we report.
     known = _EXTENSIONS - {SEND_TIME} if direction == "sendonly" and _is_simulcast(section) else _EXTENSIONS
     for number, uri in extensions_of(description, section, known):
