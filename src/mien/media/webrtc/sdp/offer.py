@@ -5,7 +5,7 @@ each section, one transport is named in all of them, and nothing that was not un
 """
 
 import re
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -126,17 +126,8 @@ def read_offer(text: str, *, direction: str) -> Offer:
     others = [each for each in description.sections if each not in kept and (each.first("mid") or "-") in group]
     transport = transport_of(description, [*bundled, *(others if video.first("mid") in group else [])])
     formats = {section.kind: _spoken(section, direction) for section in kept}
-    names = {each.kind: each.first("mid") or f"-{number}" for number, each in enumerate(kept)}
-    normal = Description(
-        [Attribute("ice-lite")] * transport.is_lite
-        + [Attribute("group", " ".join(["BUNDLE", *names.values()]))] * (len(kept) > 1),
-        [
-            _normal(description, section, formats[section.kind], transport, names[section.kind], direction)
-            for section in kept
-        ],
-    )
     return Offer(
-        text=write_description(normal),
+        text=write_description(_normal_description(description, kept, formats, transport, direction)),
         kinds=tuple(section.kind for section in kept),
         sections=tuple(
             _as_offered(description, section, formats[section.kind] if section in kept else None, direction)
@@ -149,6 +140,25 @@ def read_offer(text: str, *, direction: str) -> Offer:
         octets=len(text),
         is_dtls_client=transport.setup == "active",
         parameter_sets=next((each.parameter_sets for each in formats["video"] if each.parameter_sets), ""),
+    )
+
+
+def _normal_description(
+    description: Description,
+    kept: Sequence[Section],
+    formats: Mapping[str, Sequence[Format]],
+    transport: Transport,
+    direction: str,
+) -> Description:
+    """Return what is taken of an offer, written anew."""
+    names = {each.kind: each.first("mid") or f"-{number}" for number, each in enumerate(kept)}
+    return Description(
+        [Attribute("ice-lite")] * transport.is_lite
+        + [Attribute("group", " ".join(["BUNDLE", *names.values()]))] * (len(kept) > 1),
+        [
+            _normal(description, section, formats[section.kind], transport, names[section.kind], direction)
+            for section in kept
+        ],
     )
 
 
