@@ -66,21 +66,18 @@ def file_spec(
     if not (mosaic or swap_to or show or swap_only):
         raise PolicyError(_NOTHING_TO_DO)
     _check_swap(swap_to, swap_only, shape)
-    names_of((*show, *swap_only))
+    people = (*show, *swap_only)
+    names_of(people)
     hidden = _mosaic(mosaic_style, mosaic_shape)
     rules = [_rule(person, ShowTreatment()) for person in show]
     everyone: Treatment = hidden
     if swap_to is not None:
-        swap = _swap(swap_to, shape, hidden)
-        if swap_only:
-            rules += [_rule(person, swap) for person in swap_only]
-        elif mosaic:
-            rules.append(Rule(subject=PrimarySubject(), treatment=swap))
-        else:
-            everyone = swap
+        everyone = _swap(swap_to, shape, hidden)
+    if swap_to is not None and (swap_only or mosaic):
+        rules += _rules_of_some(swap_only, everyone)
+        everyone = hidden
     rules.append(Rule(subject=EveryoneSubject(), treatment=everyone))
-    policy = PolicyDocument(rules=tuple(rules))
-    return FileSpec(policy, (*show, *swap_only), _personas(swap_to), delay_frames, label)
+    return FileSpec(PolicyDocument(rules=tuple(rules)), people, _personas(swap_to), delay_frames, label)
 
 
 def _check_swap(
@@ -92,6 +89,11 @@ def _check_swap(
         raise PolicyError("shape belongs to a swap, but there is no swap-to")
     if shape is not None and not 0 <= shape <= 1:
         raise PolicyError(f"shape must be between 0 and 1, got {shape}")
+
+
+def _rules_of_some(people: Sequence[Person], swap: Treatment) -> list[Rule]:
+    """Return the rules that swap some: these people, or whoever is primary where nobody is named."""
+    return [_rule(person, swap) for person in people] or [Rule(subject=PrimarySubject(), treatment=swap)]
 
 
 def _swap(swap_to: FacePhoto | Person | BuiltInMask, shape: float | None, hidden: MosaicTreatment) -> SwapTreatment:

@@ -1,6 +1,7 @@
 """The private parts of aiortc, aioice and pylibsrtp that we lean on, all here; the pinned 1.16 has no public way.
 
-`tests/integration/test_aiortc_internals.py` notices when one of them changes.
+`tests/integration/test_aiortc_internals.py` notices when one of them changes. It may import `ice` and the plain parts
+of `webrtc`: `packets` and `feedback`.
 """
 
 from mien.media.webrtc.aiortc_internals.checks import allow_checks
