@@ -27,7 +27,7 @@ from benchmarks.vision.films import MEDIA, read_video
 from benchmarks.vision.portraits import View
 from mien.media.files.images import decode_image
 from mien.vision.analysis.analyzer import AnalyzerParts, FaceAnalyzer
-from mien.vision.analysis.tiles import Pace
+from mien.vision.analysis.tile_schedule import Pace
 from mien.vision.analysis.tracker import FaceTracker
 from mien.vision.pipeline import FacePipeline
 from mien.vision.policy import Policy, Swap, Treatment

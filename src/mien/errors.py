@@ -177,12 +177,12 @@ class TargetError(InputError):
 
 @dataclass(frozen=True, slots=True)
 class PhotoFinding:
-    """Something about a photo of a face that whoever gave it can change. `vision.coach` finds them.
+    """Something about a photo of a face that whoever gave it can change. `vision.photos.quality` finds them.
 
     Attributes:
-        code: Stable name, as in `vision.coach.Fault`.
+        code: Stable name, as in `vision.photos.quality.PhotoIssue`.
         severity: "refuse" where the photo cannot serve, "warn" where a better one would serve better.
-        value: What was measured; `vision.coach.Coach.measure` says in which unit.
+        value: What was measured; `PhotoAssessor.measure` says in which unit.
         limit: The value that it passed.
     """
 

@@ -119,7 +119,7 @@ async def test_a_sender_taken_over_tells_its_terms_its_feedback_and_says_our_rep
         await receiver._send_rtcp_nack(terms.ssrc, [5, 6, 30])
         remb = RtcpPsfbPacket(15, 1, 0, fci=pack_remb_fci(512_000, [terms.ssrc]))
         await receiver.transport._send_rtp(bytes(remb))
-        await until(lambda: {"wants_keyframe", "on_nack", "lost"} <= set(feedback.heard_of))
+        await until(lambda: {"wants_keyframe", "on_nack", "on_loss"} <= set(feedback.heard_of))
         await until(lambda: round_trip_s(sender) is not None)
         await until(lambda: feedback.heard_of.get("round_trip"))
         assert 0 <= feedback.heard_of["round_trip"][0][0] < 1
@@ -129,8 +129,8 @@ async def test_a_sender_taken_over_tells_its_terms_its_feedback_and_says_our_rep
         await until(lambda: len(notes.reports) >= told + 2)
         assert feedback.heard_of["wants_keyframe"] == [()]
         assert feedback.heard_of["on_nack"] == [([5, 6, 30],)]
-        assert feedback.heard_of["estimated"] == [(512_000,)]
-        assert feedback.heard_of["lost"][0][0] == 0.0
+        assert feedback.heard_of["on_estimate"] == [(512_000,)]
+        assert feedback.heard_of["on_loss"][0][0] == 0.0
         assert notes.reports[0] == ("video", 0x83AA7E80_12345678 / (1 << 32), 4711)
         assert 0 <= round_trip_s(sender) < 10
         statistics = await sender.getStats()

@@ -6,7 +6,7 @@ from mien.app.models import DETECTOR, FINDER
 from mien.vision.analysis.analyzer import AnalyzerParts, FaceAnalyzer
 from mien.vision.analysis.detector import CenterFaceDetector, YuNetDetector
 from mien.vision.analysis.redetection import RoiRedetector
-from mien.vision.analysis.tiles import TiledDetector
+from mien.vision.analysis.tiled_detector import TiledDetector
 from mien.vision.analysis.tracker import FaceTracker
 from support.scenes import astronaut_frames
 

@@ -36,12 +36,12 @@ async def test_a_server_that_cannot_keep_up_says_so_and_says_when_it_can_again(t
         async with connect(f"{url}/api/broadcasts/{live.made['id']}/events") as events:
             switch.set("vision is slow")
             said = await until_told(live, {"overloaded"})
-            assert "reduced_picture" in {one["load"] for one in said}  # something was given up before
+            assert "reduced_quality" in {one["load"] for one in said}  # something was given up before
             async with asyncio.timeout(30):
                 while json.loads(await events.recv())["load"] != "overloaded":
                     pass
             switch.set()
-            recovered = await until_told(live, {"ok", "reduced_picture"})
+            recovered = await until_told(live, {"ok", "reduced_quality"})
         assert recovered[-1]["state"] == "live"
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from mien.vision.analysis.detector import CenterFaceDetector
 from mien.vision.analysis.landmarks import MeshLandmarker, roi_of_detection
-from mien.vision.analysis.tiles import Tile, TiledDetector
+from mien.vision.analysis.tiled_detector import TiledDetector
+from mien.vision.analysis.tiles import Tile
 from mien.vision.mesh.regions import inner, openings
 from mien.vision.mesh.texture_map import unwrap
 from mien.vision.swap.occlusion import FINE_SIDE, LearntOcclusion

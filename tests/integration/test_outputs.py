@@ -115,7 +115,7 @@ async def test_a_thumbnail_shows_what_viewers_see(where, tmp_path):
         made = (await client.post("/api/broadcasts", json={})).json()
         (listed,) = (await client.get("/api/broadcasts")).json()
         missing = await client.get(listed["thumbnail_url"])
-        assert (missing.status_code, missing.json()["code"]) == (404, "live.no_picture")
+        assert (missing.status_code, missing.json()["code"]) == (404, "live.no_frame")
         session = await publish(client, made["whip_url"], Camera(size_wh=(640, 480)), token=made["token"])
 
         async def ask():

@@ -23,7 +23,8 @@ from mien.registry.runtime import Runtime
 from mien.registry.store import Store
 from mien.vision.analysis.detector import CenterFaceDetector
 from mien.vision.analysis.landmarks import MeshLandmarker
-from mien.vision.analysis.tiles import Tile, TiledDetector
+from mien.vision.analysis.tiled_detector import TiledDetector
+from mien.vision.analysis.tiles import Tile
 from mien.vision.analysis.tracker import FaceTracker
 from mien.vision.mesh.regions import inner, openings, shrink
 from mien.vision.mesh.texture_map import flatten, unwrap

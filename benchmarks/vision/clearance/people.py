@@ -23,7 +23,7 @@ from mien.vision.analysis.detector import CenterFaceDetector
 from mien.vision.analysis.embedder import DlibEmbedder, Gallery
 from mien.vision.analysis.landmarks import MeshLandmarker
 from mien.vision.analysis.redetection import RoiRedetector
-from mien.vision.analysis.tiles import TiledDetector
+from mien.vision.analysis.tiled_detector import TiledDetector
 from mien.vision.analysis.tracker import FaceTracker
 from mien.vision.pipeline import FacePipeline
 from mien.vision.policy import Policy, Show, Treatment

@@ -14,7 +14,7 @@ from mien.vision.analysis.detector import EXPECTED, SURE, CenterFaceDetector, Yu
 from mien.vision.analysis.embedder import DlibEmbedder
 from mien.vision.analysis.landmarks import MeshLandmarker
 from mien.vision.analysis.redetection import FaceCheck, RoiRedetector
-from mien.vision.analysis.tiles import TiledDetector
+from mien.vision.analysis.tiled_detector import TiledDetector
 from mien.vision.types import Net
 
 FINDER, DETECTOR, MESH, EMBEDDER, OCCLUSION = "yunet", "centerface", "face-mesh", "dlib-face", "face-occlusion"

@@ -23,7 +23,7 @@ from mien.app.ports import StreamSpec
 from mien.vision.analysis.analyzer import AnalyzerParts, FaceAnalyzer
 from mien.vision.analysis.clearance import STILL, ClearanceRules
 from mien.vision.analysis.embedder import Gallery
-from mien.vision.analysis.tiles import Pace
+from mien.vision.analysis.tile_schedule import Pace
 from mien.vision.analysis.tracker import FaceTracker
 from mien.vision.pipeline import FacePipeline
 from mien.vision.policy import Mosaic, Policy, Show, Swap, Treatment

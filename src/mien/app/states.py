@@ -16,7 +16,7 @@ class BroadcastState(StrEnum):
     WAITING = "waiting"
     """Nobody publishes; viewers see the slate."""
     LIVE = "live"
-    """Treated pictures go out."""
+    """Treated frames go out."""
     PAUSED = "paused"
     """Somebody publishes, but nothing safe has come for a while; viewers see the slate."""
     RESTARTING = "restarting"
@@ -30,12 +30,12 @@ class Load(StrEnum):
 
     OK = "ok"
     """Nothing."""
-    REDUCED_FRAME_RATE = "reduced_picture"
-    """It treats a smaller picture, or fewer pictures a second."""
+    REDUCED_QUALITY = "reduced_quality"
+    """It treats a smaller frame, or fewer frames a second."""
     NO_SWAP = "no_swap"
     """Besides, every face gets a mosaic instead of a persona."""
     OVERLOADED = "overloaded"
-    """Even so the picture stops, or comes too rarely to be a video."""
+    """Even so the video stops, or comes too rarely to be a video."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,13 @@ class LiveLimits:
     """How long a live session waits, and how much it takes.
 
     Attributes:
-        slate_after_s: The last safe picture stays up this long when no new one comes.
+        slate_after_s: The last safe frame stays up this long when no new one comes.
         hang_after_s: A pipeline that takes longer for one frame is given up.
-        publisher_timeout_s: A publisher who sends no picture for so long is gone.
+        publisher_timeout_s: A publisher who sends no frame for so long is gone.
         viewer_grace_s: Viewers see the slate this long after the publisher left, then they are closed.
         max_viewers: More viewers are refused.
-        max_pixels: Larger pictures are not looked at.
-        shed_load: Whether quality is given up where the machine is too slow; otherwise only pictures are dropped.
+        max_pixels: Larger frames are not looked at.
+        shed_load: Whether quality is given up where the machine is too slow; otherwise only frames are dropped.
         start_kbps: Bit rate a browser is told to begin with.
         max_kbps: Bit rate a browser is told not to exceed.
         codecs: In which a broadcast may be sent, the preferred one first.
@@ -82,11 +82,11 @@ class LiveCounts:
     """What a live session has counted since it began. Counts of several sessions add up.
 
     Attributes:
-        frames_in: Decoded pictures.
-        frames_out: Treated pictures.
-        dropped: Pictures that were replaced by newer ones before anybody looked.
-        vision_errors: Pictures whose treatment failed; none of them left.
-        delays: Treated pictures by delay, from arrival to being encoded, in the classes of `DELAY_BOUNDS_S`.
+        frames_in: Decoded frames.
+        frames_out: Treated frames.
+        dropped: Frames that were replaced by newer ones before anybody looked.
+        vision_errors: Frames whose treatment failed; none of them left.
+        delays: Treated frames by delay, from arrival to being encoded, in the classes of `DELAY_BOUNDS_S`.
         delay_sum_s: Sum of these delays.
     """
 
@@ -114,7 +114,7 @@ class RecordingReport:
 
     Attributes:
         files: Names of its files so far.
-        dropped: Pictures that were left out because the disk was slow or full.
+        dropped: Frames that were left out because the disk was slow or full.
         ended: Why it ended by itself: "size" or "time"; None while it goes on.
     """
 
@@ -147,13 +147,13 @@ class LiveStats:
     """The numbers of a live session over the last seconds.
 
     Attributes:
-        fps_in: Decoded pictures a second.
-        fps_out: Treated pictures a second.
-        vision_ms: Median time of the treatment; None before the first picture.
-        server_delay_ms: Median time from a picture's arrival to its being encoded; None before the first.
-        faces: How many faces have which treatment, in the last picture.
+        fps_in: Decoded frames a second.
+        fps_out: Treated frames a second.
+        vision_ms: Median time of the treatment; None before the first frame.
+        server_delay_ms: Median time from a frame's arrival to its being encoded; None before the first.
+        faces: How many faces have which treatment, in the last frame.
         viewers: Connected viewers, without the broadcaster's own.
-        size_wh: Size of the last treated picture.
+        size_wh: Size of the last treated frame.
         load: Whether it keeps up, and what it has given up to do so.
         codec: In which the broadcast is sent; None before anybody wanted it.
         layers: How many viewers get which size; "0" is the full one.

@@ -1,4 +1,8 @@
-"""The command line: the verbs of the API, no logic of its own."""
+"""The command line: the verbs of the API, no logic of its own.
+
+One file for each command; it reads options, puts parts together and prints. It may import everything below it, and does
+so late where that takes long.
+"""
 
 import importlib
 import sys

@@ -21,7 +21,7 @@ _VIDEO_RANGE: Final = {0, 1}
 
 
 def to_image(frame: av.VideoFrame, *, max_pixels: int) -> Image:
-    """Return the picture of a decoded video frame as RGB.
+    """Return the image of a decoded video frame as RGB.
 
     Raises:
         MediaTooLargeError: The frame has more than `max_pixels` pixels.

@@ -17,11 +17,11 @@ QUALITY: Final = 70
 class ThumbnailMaker:
     """Keeps the newest treated frame that was shown, and makes a JPEG of it when somebody asks.
 
-    Nothing is made while nobody asks, and at most one picture in `every_s` however many do. All methods may be
+    Nothing is made while nobody asks, and at most one JPEG in `every_s` however many do. All methods may be
     called from any thread; only `latest` does work, about 2 ms for a 720p frame.
 
     Args:
-        every_s: How old a picture may be before a newer one is made.
+        every_s: How old a JPEG may be before a newer one is made.
     """
 
     def __init__(self, *, every_s: float = 2.0) -> None:
@@ -36,14 +36,14 @@ class ThumbnailMaker:
         """Take the frame that is shown now; never waits.
 
         Raises:
-            TypeError: `treated` is not a `TreatedFrame`; no other picture may leave.
+            TypeError: `treated` is not a `TreatedFrame`; no other frame may leave.
         """
         if not isinstance(treated, TreatedFrame):
             raise TypeError(f"only a TreatedFrame may be shown, got {type(treated).__name__}")
         self._newest = treated
 
     def forget(self) -> None:
-        """Have no picture until the next frame: a consent that was taken back takes its pictures with it."""
+        """Have no image until the next frame: a consent that was taken back takes its images with it."""
         with self._lock:
             self._newest = self._made_of = self._jpeg = None
 

@@ -84,7 +84,7 @@ class LocalRunner:
         return await asyncio.to_thread(lambda: self._factory().read_reference(photos))
 
     async def start_frames(self, spec: StreamSpec, *, form: FrameFormat, name: str) -> LocalFrameSession:  # noqa: ARG002  # the port's
-        """Return a session that treats single pictures.
+        """Return a session that treats single frames.
 
         Raises:
             PersonaError: There is no such persona.

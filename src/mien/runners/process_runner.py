@@ -127,7 +127,7 @@ class ProcessRunner:
         return await self._photos.read(photos)
 
     async def start_frames(self, spec: StreamSpec, *, form: FrameFormat, name: str) -> RemoteFrames:
-        """Return a session that treats single pictures, in a process of its own.
+        """Return a session that treats single frames, in a process of its own.
 
         Raises:
             PersonaError: There is no such persona.

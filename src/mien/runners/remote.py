@@ -71,7 +71,7 @@ class RemoteLive:
         await self._worker.call(ClosePeer(session_id), Done)
 
     async def set_policy(self, spec: StreamSpec) -> None:
-        """Treat the next picture by `spec`."""
+        """Treat the next frame by `spec`."""
         self._forget_thumbnail()
         try:
             await self._worker.call_with_spec(spec, SetPolicy)
@@ -130,12 +130,12 @@ class RemoteFrames:
         self._ending: asyncio.Task[None] | None = None
 
     async def treat(self, frame: bytes, *, at: float) -> TreatedStill | None:
-        """Take a picture; return one to show, or None while the delay fills."""
+        """Take a frame; return one to show, or None while the delay fills."""
         still = await self._worker.call(Treat(at, frame), Still)
         return None if still.at is None else TreatedStill(still.body, still.at)
 
     async def set_policy(self, spec: StreamSpec) -> None:
-        """Treat the next picture by `spec`."""
+        """Treat the next frame by `spec`."""
         await self._worker.call_with_spec(spec, SetPolicy)
 
     def end(self) -> None:

@@ -25,7 +25,7 @@ log = structlog.get_logger()
 _SILENT_S: Final = 10.0
 """A worker reports four times a second; one that says nothing for so long hangs."""
 _QUIET_S: Final = 1.5
-"""From then on nobody is told that it is live: whatever it does, no picture is known to leave."""
+"""From then on nobody is told that it is live: whatever it does, no frame is known to leave."""
 _CALL_S: Final = 30.0
 _WARM_UP_S: Final = 120.0
 _LEAVE_S: Final = 6.0

@@ -1,5 +1,6 @@
-"""HTTP: who asks (`auth`), whether they may (`guards`), what routes work with (`dependencies`), what errors become.
+"""The ASGI edge: HTTP and WebSockets in, calls of `app` out, and the pages.
 
-It may import everything below it: `storage`, `runners`, `app`, and what they rest on. Only `app.py` and `services.py`
-put parts together.
+`auth` tells who asks, `guards` whether they may before a body is read, `dependencies` what routes work with, and
+`problems` alone turns errors into answers. Only `app` and `services` put parts together. It may import `storage`,
+`app` and what lies below; the runner is given to it.
 """

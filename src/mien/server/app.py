@@ -212,8 +212,8 @@ def _body_bounds(path: str, settings: Settings) -> BodyBounds:
 
 
 def _message_bounds(path: str, settings: Settings) -> MessageBounds:
-    takes_pictures = path.rstrip("/").endswith(frames.PATH)  # below whatever prefix
-    largest = settings.frames.max_bytes + _WS_OVERHEAD_BYTES if takes_pictures else _MAX_JSON_BYTES
+    takes_frames = path.rstrip("/").endswith(frames.PATH)  # below whatever prefix
+    largest = settings.frames.max_bytes + _WS_OVERHEAD_BYTES if takes_frames else _MAX_JSON_BYTES
     return MessageBounds(_MAX_JSON_BYTES, max(largest, _MAX_JSON_BYTES))
 
 

@@ -10,7 +10,7 @@ from mien.app.broadcasts.broadcast import Broadcast
 from mien.app.states import BroadcastState, LiveReport
 from mien.server.schemas import BroadcastOut
 
-_LOOK_EVERY_S: Final = 0.25
+_POLL_EVERY_S: Final = 0.25
 """As often as a live session reports."""
 _NUMBERS_EVERY_S: Final = 1.0
 
@@ -42,26 +42,26 @@ class Views:
     Everybody looks when an interval begins, so whoever is first looks for the others, and nobody sees what is old.
 
     Args:
-        look: Returns the broadcast as it is, or as a report says.
+        view: Returns the broadcast as it is, or as a report says.
     """
 
-    def __init__(self, look: Callable[[LiveReport | None], View]) -> None:
-        self._look = look
+    def __init__(self, view: Callable[[LiveReport | None], View]) -> None:
+        self._view_of = view
         self._interval: int | None = None
         self._view: View
         self._ended: View | None = None
 
     def at(self, now: float) -> View:
         """Return the view of the interval that `now` is in."""
-        interval = int(now / _LOOK_EVERY_S)
+        interval = int(now / _POLL_EVERY_S)
         if interval != self._interval:
-            self._interval, self._view = interval, self._look(None)
+            self._interval, self._view = interval, self._view_of(None)
         return self._view
 
     def ended(self) -> View:
         """Return the last view of all."""
         if self._ended is None:
-            self._ended = self._look(LiveReport(BroadcastState.ENDED))
+            self._ended = self._view_of(LiveReport(BroadcastState.ENDED))
         return self._ended
 
     def forget(self) -> None:
@@ -71,7 +71,7 @@ class Views:
     @staticmethod
     def until_next_s(now: float) -> float:
         """Return the time to the next interval."""
-        return (int(now / _LOOK_EVERY_S) + 1) * _LOOK_EVERY_S - now
+        return (int(now / _POLL_EVERY_S) + 1) * _POLL_EVERY_S - now
 
 
 class Listeners:
@@ -107,8 +107,8 @@ class News:
 
     def is_new(self, view: View, *, at: float) -> bool:
         """Whether to tell `view` at `at` seconds; then it counts as told."""
-        # A little early beats a whole look late.
-        is_due = at - self._told_at > _NUMBERS_EVERY_S - _LOOK_EVERY_S / 2
+        # A little early beats a whole poll late.
+        is_due = at - self._told_at > _NUMBERS_EVERY_S - _POLL_EVERY_S / 2
         if view.facts == self._told and not is_due:
             return False
         self._told, self._told_at = view.facts, at

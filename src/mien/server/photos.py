@@ -1,4 +1,4 @@
-"""What the coach found in photos, as JSON."""
+"""What was found in photos, as JSON."""
 
 from collections.abc import Iterable
 from typing import Literal

@@ -19,7 +19,7 @@ DelayFrames = Annotated[
     Field(
         ge=0,
         le=MAX_LIVE_DELAY_FRAMES,
-        description="For so many frames a picture waits, so that a face found late is hidden from its first frame; "
+        description="A frame waits for so many later ones, so that a face found late is hidden from its first frame; "
         "null lets the server choose what the treatment needs.",
     ),
 ]
@@ -74,7 +74,7 @@ class CreatedOut(BaseModel):
 class RecordingOut(BaseModel):
     """How a recording fares."""
 
-    dropped: int = Field(description="Pictures left out because the disk was slow or full.")
+    dropped: int = Field(description="Frames left out because the disk was slow or full.")
     ended: str | None = Field(description="Why it ended by itself: `size` or `time`.")
 
 
@@ -89,19 +89,19 @@ class BroadcastOut(BaseModel):
         description="Who gets which treatment. A persona of photos is `reference` alone: its id is its owner's, and "
         "shown only to who asks with the broadcast's token."
     )
-    delay_frames: int | None = Field(description="For so many frames a picture waits; null where the server chooses.")
-    fps_in: float = Field(description="Pictures that come in, a second.")
-    fps_out: float = Field(description="Treated pictures, a second.")
-    dropped: int = Field(description="Pictures replaced by newer ones before they were treated or sent.")
+    delay_frames: int | None = Field(description="A frame waits for so many later ones; null where the server chooses.")
+    fps_in: float = Field(description="Frames that come in, a second.")
+    fps_out: float = Field(description="Treated frames, a second.")
+    dropped: int = Field(description="Frames replaced by newer ones before they were treated or sent.")
     vision_ms: float | None = Field(description="Median time of the treatment.")
-    server_delay_ms: float | None = Field(description="Median time from a picture's arrival to its being encoded.")
-    vision_errors: int = Field(description="Pictures whose treatment failed; none of them was sent.")
-    faces: dict[str, int] = Field(description="Faces in the last picture, by treatment.")
+    server_delay_ms: float | None = Field(description="Median time from a frame's arrival to its being encoded.")
+    vision_errors: int = Field(description="Frames whose treatment failed; none of them was sent.")
+    faces: dict[str, int] = Field(description="Faces in the last frame, by treatment.")
     viewers: int = Field(description="Connected viewers.")
-    size: tuple[int, int] | None = Field(description="Width and height of the last treated picture.")
+    size: tuple[int, int] | None = Field(description="Width and height of the last treated frame.")
     load: Load = Field(
-        description="Whether the server keeps up: `ok`; `reduced_picture`, it treats a smaller picture, or fewer; "
-        "`no_swap`, besides every face gets a mosaic; `overloaded`, even so the picture stops or comes too rarely."
+        description="Whether the server keeps up: `ok`; `reduced_quality`, it treats smaller frames, or fewer; "
+        "`no_swap`, besides every face gets a mosaic; `overloaded`, even so the video stops or comes too rarely."
     )
     codec: str | None = Field(description="Video codec; null before anybody wanted it.")
     layers: dict[str, int] = Field(description="Viewers by the size they get; 0 is the full one.")

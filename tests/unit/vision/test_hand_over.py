@@ -5,7 +5,7 @@ import pytest
 
 from mien.errors import ShapeError
 from mien.vision.analysis.analyzer import AnalyzerParts, FaceAnalyzer
-from mien.vision.analysis.tiles import Pace, moving
+from mien.vision.analysis.tile_schedule import Pace, moving
 from mien.vision.analysis.tracker import FaceTracker
 from mien.vision.pipeline import FacePipeline
 from mien.vision.policy import Policy, Swap

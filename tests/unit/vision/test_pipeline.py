@@ -9,7 +9,7 @@ from mien.vision.analysis.analyzer import AnalyzerParts, FaceAnalyzer
 from mien.vision.analysis.candidates import CandidateReview
 from mien.vision.analysis.clearance import ClearanceRules
 from mien.vision.analysis.embedder import Gallery
-from mien.vision.analysis.tiles import moving
+from mien.vision.analysis.tile_schedule import moving
 from mien.vision.analysis.tracker import FaceTracker
 from mien.vision.pipeline import FacePipeline
 from mien.vision.policy import Policy, Show, Swap

@@ -66,7 +66,7 @@ export const en = {
   },
 
   load: {
-    reduced_picture: {
+    reduced_quality: {
       what: "The server is short of time.",
       more: "It sends a smaller picture and fewer frames, so that the picture goes on.",
     },

@@ -66,7 +66,7 @@ export const ko: Words = {
   },
 
   load: {
-    reduced_picture: {
+    reduced_quality: {
       what: "서버에 여유가 없어요.",
       more: "화면이 끊기지 않도록 더 작은 화면을 더 적은 프레임으로 보내고 있어요.",
     },

@@ -224,15 +224,15 @@ class Broadcasts:
 
     async def _take_off(self, broadcast: Broadcast, persona_id: str) -> None:
         async with broadcast.changing:
-            wished = broadcast.spec.policy
-            if persona_id not in wished.personas:
+            policy = broadcast.spec.policy
+            if persona_id not in policy.personas:
                 return
             # First what a session that is started again begins with: this one may be breaking just now.
-            broadcast.spec = replace(broadcast.spec, policy=wished.without_swaps(persona_id))
+            broadcast.spec = replace(broadcast.spec, policy=policy.without_swaps(persona_id))
             try:
                 broadcast.stream = self._stream_of(broadcast.spec)
             except PersonaError:  # another photo was withdrawn as well
-                broadcast.spec = replace(broadcast.spec, policy=wished.without_swaps())
+                broadcast.spec = replace(broadcast.spec, policy=policy.without_swaps())
                 broadcast.stream = self._stream_of(broadcast.spec)
             broadcast.hold.move_to(broadcast.spec.policy.personas)
             try:

@@ -24,6 +24,10 @@ from mien.vision.render.mosaic import MosaicShape, MosaicStyle
 PHOTO_PERSONA = REFERENCE_PREFIX + "photo"
 """What a policy made of options calls the photos to swap to."""
 MAX_POLICY_BYTES = 2**20
+_NOTHING_TO_DO = (
+    "nothing to do: choose mosaic (hide everybody), swap-to (a photo or mask:volto, mask:marble, mask:painted), "
+    "show (leave these people as they are, hide the rest), or a combination"
+)
 
 
 def file_spec(
@@ -60,32 +64,41 @@ def file_spec(
         'mask:volto'
     """
     if not (mosaic or swap_to or show or swap_only):
-        raise PolicyError(
-            "nothing to do: choose mosaic (hide everybody), swap-to (a photo or mask:volto, mask:marble, "
-            "mask:painted), show (leave these people as they are, hide the rest), or a combination"
-        )
+        raise PolicyError(_NOTHING_TO_DO)
+    _check_swap(swap_to, swap_only, shape)
+    people = (*show, *swap_only)
+    names_of(people)
+    hidden = _mosaic(mosaic_style, mosaic_shape)
+    rules = [_rule(person, ShowTreatment()) for person in show]
+    everyone: Treatment = hidden
+    if swap_to is not None:
+        everyone = _swap(swap_to, shape, hidden)
+    if swap_to is not None and (swap_only or mosaic):
+        rules += _rules_of_some(swap_only, everyone)
+        everyone = hidden
+    rules.append(Rule(subject=EveryoneSubject(), treatment=everyone))
+    return FileSpec(PolicyDocument(rules=tuple(rules)), people, _personas(swap_to), delay_frames, label)
+
+
+def _check_swap(
+    swap_to: FacePhoto | Person | BuiltInMask | None, swap_only: Sequence[Person], shape: float | None
+) -> None:
     if swap_only and swap_to is None:
         raise PolicyError("swap-only names whom to swap, but swap-to does not say into what")
     if shape is not None and swap_to is None:
         raise PolicyError("shape belongs to a swap, but there is no swap-to")
     if shape is not None and not 0 <= shape <= 1:
         raise PolicyError(f"shape must be between 0 and 1, got {shape}")
-    names_of((*show, *swap_only))
-    hidden = _mosaic(mosaic_style, mosaic_shape)
-    rules = [_rule(person, ShowTreatment()) for person in show]
-    everyone: Treatment = hidden
-    if swap_to is not None:
-        persona = MASK_PREFIX + swap_to.name if isinstance(swap_to, BuiltInMask) else PHOTO_PERSONA
-        swap = SwapTreatment(persona=persona, face_shape=shape, fallback=hidden)
-        if swap_only:
-            rules += [_rule(person, swap) for person in swap_only]
-        elif mosaic:
-            rules.append(Rule(subject=PrimarySubject(), treatment=swap))
-        else:
-            everyone = swap
-    rules.append(Rule(subject=EveryoneSubject(), treatment=everyone))
-    policy = PolicyDocument(rules=tuple(rules))
-    return FileSpec(policy, (*show, *swap_only), _personas(swap_to), delay_frames, label)
+
+
+def _rules_of_some(people: Sequence[Person], swap: Treatment) -> list[Rule]:
+    """Return the rules that swap some: these people, or whoever is primary where nobody is named."""
+    return [_rule(person, swap) for person in people] or [Rule(subject=PrimarySubject(), treatment=swap)]
+
+
+def _swap(swap_to: FacePhoto | Person | BuiltInMask, shape: float | None, hidden: MosaicTreatment) -> SwapTreatment:
+    persona = MASK_PREFIX + swap_to.name if isinstance(swap_to, BuiltInMask) else PHOTO_PERSONA
+    return SwapTreatment(persona=persona, face_shape=shape, fallback=hidden)
 
 
 def _personas(swap_to: FacePhoto | Person | BuiltInMask | None) -> dict[str, Person]:

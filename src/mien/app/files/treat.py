@@ -22,7 +22,8 @@ from mien.media.files.images import (
     still_format,
 )
 from mien.media.files.prefetch import ReadAhead, WriteBehind
-from mien.media.files.video_reader import MAX_FRAME_PIXELS, CarriedPacket, VideoImage, VideoReader
+from mien.media.files.video_frames import MAX_FRAME_PIXELS, CarriedPacket, VideoImage
+from mien.media.files.video_reader import VideoReader
 from mien.media.files.video_writer import VideoWriter
 from mien.vision.types import Image, TreatedFrame
 

@@ -1,4 +1,4 @@
-"""One client's exchange of single pictures: the newest first, never faster than allowed, one at a time."""
+"""One client's exchange of single frames: the newest first, never faster than allowed, one at a time."""
 
 import time
 from collections.abc import Callable
@@ -8,21 +8,21 @@ from mien.media.meters import RateMeter
 
 
 class Waiting(NamedTuple):
-    """A picture that nobody has looked at yet.
+    """A frame that nobody has looked at yet.
 
     Attributes:
         number: The client's own name for it.
-        picture: A JPEG or WebP file, unread.
+        frame: A JPEG or WebP file, unread.
         at: When it came.
     """
 
     number: int
-    picture: bytes
+    frame: bytes
     at: float
 
 
 class FrameSlot:
-    """Holds the newest picture of one client; drops and counts what is older.
+    """Holds the newest frame of one client; drops and counts what is older.
 
     A client may send as fast as it likes: the slot is read no faster than allowed, and what it sent last is never
     lost, so that who waits for an answer gets one.
@@ -32,13 +32,13 @@ class FrameSlot:
         now: Clock in seconds.
 
     Attributes:
-        dropped: Pictures that nobody looked at.
+        dropped: Frames that nobody looked at.
         incoming: Counts those that came.
 
     Example:
         >>> slot = FrameSlot(max_fps=10, now=iter([0.0, 0.0, 0.0, 0.0, 0.06]).__next__)
         >>> for number in (1, 2, 3):
-        ...     slot.put(number, b"picture")
+        ...     slot.put(number, b"frame")
         >>> slot.take().number, slot.dropped, round(slot.pause_s, 2)
         (3, 2, 0.04)
     """
@@ -51,16 +51,16 @@ class FrameSlot:
         self._next_at = 0.0
         self._waiting: Waiting | None = None
 
-    def put(self, number: int, picture: bytes) -> None:
-        """Leave a picture in the place of the one before."""
+    def put(self, number: int, frame: bytes) -> None:
+        """Leave a frame in the place of the one before."""
         now = self._now()
         self.incoming.tick(now)
         if self._waiting is not None:
             self.dropped += 1
-        self._waiting = Waiting(number, picture, now)
+        self._waiting = Waiting(number, frame, now)
 
     def take(self) -> Waiting | None:
-        """Return the newest picture and forget it."""
+        """Return the newest frame and forget it."""
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
             # Counted from when it was due, not from now: a late reader catches up, within one interval.

@@ -1,4 +1,4 @@
-"""Single pictures, treated one after the other, for clients that cannot do WebRTC."""
+"""Single frames, treated one after the other, for clients that cannot do WebRTC."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,13 +14,13 @@ log = structlog.get_logger()
 
 
 class LocalFrameSession:
-    """Treats one client's pictures in this process (the port `FrameSession`).
+    """Treats one client's frames in this process (the port `FrameSession`).
 
     Args:
         spec: How they are treated at first.
         build: Makes pipelines; called off the event loop.
-        form: In which form treated pictures come back.
-        max_pixels: Larger pictures are refused.
+        form: In which form treated frames come back.
+        max_pixels: Larger frames are refused.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class LocalFrameSession:
         self._pipeline = await asyncio.to_thread(self._build, self._spec)
 
     async def treat(self, frame: bytes, *, at: float) -> TreatedStill | None:
-        """Take a JPEG or WebP picture; return one to show, or None while the delay fills.
+        """Take a JPEG or WebP frame; return one to show, or None while the delay fills.
 
         Raises:
             MediaError: It cannot be read.
@@ -60,7 +60,7 @@ class LocalFrameSession:
             return await asyncio.to_thread(self._treat, frame, at)
 
     async def set_policy(self, spec: StreamSpec) -> None:
-        """Treat the next picture by `spec`.
+        """Treat the next frame by `spec`.
 
         Raises:
             PersonaError: There is no such persona.
@@ -82,7 +82,7 @@ class LocalFrameSession:
             treated = self._pipeline(image, at=at)
             if treated is None:
                 return None
-            # The encoder takes nothing but a TreatedFrame: whatever a pipeline returns, no camera picture leaves.
+            # The encoder takes nothing but a TreatedFrame: whatever a pipeline returns, no camera frame leaves.
             return TreatedStill(encode_frame(treated, self._form), treated.at)
         except MienError:
             raise

@@ -1,4 +1,4 @@
-"""The way of sound through a live session: it waits as long as the picture takes, then goes to everybody."""
+"""The way of audio through a live session: it waits as long as the frame takes, then goes to everybody."""
 
 import asyncio
 import time
@@ -12,16 +12,16 @@ from mien.media.webrtc.ingest.audio import AudioClock, CapturedAudio
 _QUEUE: Final = 250
 """Five seconds of 20 ms packets; no treatment takes longer."""
 LEAD_S: Final = 0.1
-"""By so much sound leaves before its picture. A browser holds sound some 60 ms longer than pictures, against
-jitter and for its audio device, and then makes the picture wait: for half a minute its delay grows."""
+"""By so much audio leaves before its frame. A browser holds audio some 60 ms longer than frames, against
+jitter and for its audio device, and then makes the frame wait: for half a minute its delay grows."""
 
 
 class AudioLine:
-    """Delays sound by the picture's own delay less a lead, so that lips match; the packets stay as they are.
+    """Delays audio by the frame's own delay less a lead, so that lips match; the packets stay as they are.
 
     Args:
-        epoch: The capture time, in seconds, that becomes presentation time zero; the pictures' too.
-        delay_s: Tells how long a picture takes from capture to leaving, just now.
+        epoch: The capture time, in seconds, that becomes presentation time zero; the frames' too.
+        delay_s: Tells how long a frame takes from capture to leaving, just now.
         wanted: Tells whether anybody listens.
         push: Takes the packets.
     """

@@ -19,12 +19,12 @@ from mien.vision.types import TreatedFrame
 log = structlog.get_logger()
 
 REPEAT_S: Final = 0.2
-"""Without news the present picture is sent again at this interval, for late joiners and impatient players."""
+"""Without news the present frame is sent again at this interval, for late joiners and impatient players."""
 _FIRST_SIZE_WH: Final = (640, 360)
 _LEAST_SIDE: Final = 16
-"""Of a slate; the pictures of a camera may be too small for any codec."""
+"""Of a slate; the frames of a camera may be too small for any codec."""
 _SMOOTHING: Final = 0.05
-"""Weight of the newest delay; the smoothed delay follows in about a second, so that sound does not wobble."""
+"""Weight of the newest delay; the smoothed delay follows in about a second, so that audio does not wobble."""
 
 
 class Tap(Protocol):
@@ -40,10 +40,10 @@ class Tap(Protocol):
 class EncoderThread:
     """Sends the newest treated frame; in want of one, the last; in want of that, the slate.
 
-    This is the only place from which pictures leave, and it knows no other source than `treated`.
+    This is the only place from which frames leave, and it knows no other source than `treated`.
 
     Args:
-        emit: Called on this thread with every picture of every layer that has an audience.
+        emit: Called on this thread with every frame of every layer that has an audience.
         epoch: Capture time that becomes presentation time zero.
         slate_after_s: How long the last frame stays up when no new one comes.
         codec: Of the broadcast, unless `use_codec` says otherwise.
@@ -100,7 +100,7 @@ class EncoderThread:
         self._hurry()
 
     def want_keyframe(self, layer: int) -> None:
-        """Make the next picture of a layer one that can be decoded by itself."""
+        """Make the next frame of a layer one that can be decoded by itself."""
         self._layer_encoders.want_keyframe(layer)
         self._hurry()
 
@@ -110,7 +110,7 @@ class EncoderThread:
 
     @property
     def errors(self) -> int:
-        """So many pictures could not be encoded."""
+        """So many frames could not be encoded."""
         return self._failures.times
 
     @property
@@ -120,7 +120,7 @@ class EncoderThread:
 
     @property
     def flows(self) -> bool:
-        """Whether treated pictures go out: the slate is not up, and encoding has not failed or hung for as long."""
+        """Whether treated frames go out: the slate is not up, and encoding has not failed or hung for as long."""
         now = time.monotonic()
         stuck_since = min(now if at is None else at for at in (self._failing_since, self._busy_since))
         return not self.on_slate and now - stuck_since <= self._slate_after_s
@@ -128,8 +128,8 @@ class EncoderThread:
     def forget(self, *, at_once: bool = True) -> None:
         """Show the slate until a new frame comes.
 
-        When this returns, no picture made of a frame from before is emitted any more, and none is in a tap. The
-        first picture after it is a keyframe, so that nothing shines through.
+        When this returns, no frame made of a frame from before is emitted any more, and none is in a tap. The
+        first frame after it is a keyframe, so that nothing shines through.
 
         Args:
             at_once: False gives a new frame the time of a repetition to come before the slate goes up.

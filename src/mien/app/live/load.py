@@ -10,15 +10,15 @@ from mien.app.states import Load
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """How much a live session does for each picture.
+    """How much a live session does for each frame.
 
     How thoroughly faces are looked for is no part of it: a slow machine shows less, it never hides less. In a smaller
-    picture the detector sees smaller faces, and so do viewers: they get that very picture.
+    frame the detector sees smaller faces, and so do viewers: they get that very frame.
 
     Attributes:
         knows_rarely: People are recognised more rarely.
-        long_side: Longest side of the picture that is treated and sent, in pixels; None takes it as it comes.
-        max_fps: More pictures a second are not treated; None treats all.
+        long_side: Longest side of the frame that is treated and sent, in pixels; None takes it as it comes.
+        max_fps: More frames a second are not treated; None treats all.
         swaps: Personas are drawn; otherwise who would get one gets a mosaic.
     """
 
@@ -37,27 +37,27 @@ LADDER: Final = (
     Quality(knows_rarely=True, long_side=640, max_fps=10.0),
     Quality(knows_rarely=True, long_side=640, max_fps=10.0, swaps=False),
 )
-"""The best first. A browser has been told to send fewer pictures, down to 15 a second, before the second is needed."""
+"""The best first. A browser has been told to send fewer frames, down to 15 a second, before the second is needed."""
 
 _ENOUGH_FPS: Final = 12.0
-"""Whoever gets so many a second sees a video; then a whole picture is worth more than all of its frames."""
+"""Whoever gets so many a second sees a video; then a frame in full size is worth more than all of them."""
 _LEAST_FPS: Final = 5.0
-"""Above so many a persona is worth more than the frames that a mosaic would bring, and the picture does not stop."""
+"""Above so many a persona is worth more than the frames that a mosaic would bring, and the video does not stop."""
 _KEEPS_UP: Final = 0.85
 """Less than this share of what arrives (or may be treated) is short of time."""
 _RARE: Final = 1 / 3
 """Below this share of what is enough, several steps are taken at once."""
 STEPS_AT_ONCE: Final = 3
-"""To the smallest picture without the one between: each size that a picture gets is searched all over once."""
+"""To the smallest frame without the one between: each size that a frame gets is searched all over once."""
 _WINDOW_S: Final = 2.0
 _FULL: Final = 0.8
 """A window is judged when so much of it is known."""
 _FIRST_S: Final = 5.0
 """In its first seconds a broadcast is short of time for reasons that pass: pages load, everything is searched once."""
 _SETTLE_S: Final = 1.0
-"""A step is not judged by what it costs itself: a picture of another size is searched all over."""
+"""A step is not judged by what it costs itself: a frame of another size is searched all over."""
 _BUSY: Final = 0.6
-"""Below this share of the time it is not work that holds pictures up, but the network or an error."""
+"""Below this share of the time it is not work that holds frames up, but the network or an error."""
 _SPARE: Final = 0.5
 """A step back up is tried when treatment needs no more than this share of the time."""
 _CALM_S: Final = 8.0
@@ -80,7 +80,7 @@ class LoadShedder:
 
     Attributes:
         step: Of the ladder.
-        long_side: Longest side of the publisher's pictures, in pixels; 0 while that is not known.
+        long_side: Longest side of the publisher's frames, in pixels; 0 while that is not known.
         swaps: Whether the broadcast wants personas drawn.
     """
 
@@ -97,7 +97,7 @@ class LoadShedder:
 
     @property
     def quality(self) -> Quality:
-        """What may be done for each picture now."""
+        """What may be done for each frame now."""
         return LADDER[self.step]
 
     @property
@@ -109,15 +109,15 @@ class LoadShedder:
         if self.swaps and not quality.swaps:
             return Load.NO_SWAP
         smaller = quality.long_side is not None and self.long_side > quality.long_side
-        return Load.REDUCED_FRAME_RATE if smaller or quality.max_fps is not None else Load.OK
+        return Load.REDUCED_QUALITY if smaller or quality.max_fps is not None else Load.OK
 
     def observe(self, now: float, *, arrived: int, left: int, busy_s: float) -> None:
         """Take in the counts so far, and take a step if one is due.
 
         Args:
             now: Seconds.
-            arrived: Pictures to be treated.
-            left: Treated pictures that went out.
+            arrived: Frames to be treated.
+            left: Treated frames that went out.
             busy_s: Seconds that were spent on treating, or on encoding where that took longer.
         """
         if self._settled_at is None:
@@ -178,7 +178,7 @@ class LoadShedder:
 
     @property
     def _enough_fps(self) -> float:
-        """With how many pictures a second nothing more is given up."""
+        """With how many frames a second nothing more is given up."""
         return _ENOUGH_FPS if any(LADDER[step].swaps for step in self._below()) else _LEAST_FPS
 
     def _below(self) -> list[int]:

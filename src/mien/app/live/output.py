@@ -1,4 +1,4 @@
-"""Where treated pictures and sound of a live session go: viewers, recording, thumbnail, servers elsewhere."""
+"""Where treated frames and audio of a live session go: viewers, recording, thumbnail, servers elsewhere."""
 
 import asyncio
 import secrets
@@ -44,7 +44,7 @@ _MAX_PUSHES: Final = 4
 class LiveOutput:
     """Encodes once and gives it to everybody. Lives on the event loop.
 
-    The encoder thread is the only source of pictures here, and it knows treated frames and the slate alone.
+    The encoder thread is the only source of frames here, and it knows treated frames and the slate alone.
 
     Args:
         epoch: The monotonic time that presentation times count from.
@@ -72,7 +72,7 @@ class LiveOutput:
     # Media --------------------------------------------------------------------------------------------------
 
     def push_audio(self, audio: EncodedAudio) -> None:
-        """Give a piece of sound to everybody."""
+        """Give a piece of audio to everybody."""
         self._fan_out.push_audio(audio)
         if self._recorder is not None:
             self._recorder.put_audio(audio)
@@ -83,9 +83,9 @@ class LiveOutput:
         return len(self._fan_out) > 0 or self._recorder is not None
 
     def _emit(self, frame: EncodedFrame) -> None:
-        """Take a picture from the encoder thread."""
+        """Take a frame from the encoder thread."""
         recorder = self._recorder
-        # What comes before the first treated picture is a slate of another size: nobody wants a file of it.
+        # What comes before the first treated frame is a slate of another size: nobody wants a file of it.
         if recorder is not None and frame.layer == 0 and self.encoder.size_wh is not None:
             recorder.put_frame(frame)
         self._loop.call_soon_threadsafe(self._fan_out.push_frame, frame)

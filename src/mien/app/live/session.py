@@ -1,53 +1,46 @@
-"""A live session: one publisher's pictures and sound, treated, encoded once, sent to every viewer.
+"""A live session: one publisher's frames and audio, treated, encoded once, sent to every viewer.
 
     publisher ─► Ingest ─► newest frame ─► VisionThread ─► newest treated ─► EncoderThread ─► LiveOutput
-                 sound ──────────── waits as long as the picture takes ───────────────────────┘
+                 audio ──────────── waits as long as the frame takes ─────────────────────────┘
 
-What comes after the treated picture is `LiveOutput`'s. Pictures get there only through the encoder thread, which
+What comes after the treated frame is `LiveOutput`'s. Frames get there only through the encoder thread, which
 knows treated frames and the slate.
 """
 
 import asyncio
-import secrets
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import av
 import structlog
 
-from mien.app.broadcasts.seats import CONNECT_WITHIN_S
 from mien.app.live.audio_line import AudioLine
 from mien.app.live.encoder_thread import EncoderThread
 from mien.app.live.output import LiveOutput
+from mien.app.live.peers import Peers
+from mien.app.live.stats import stats_of
 from mien.app.live.treating import Treating
 from mien.app.ports import Connected, Pipeline, Role, StreamSpec
-from mien.app.states import BroadcastState, LiveCounts, LiveLimits, LiveReport, LiveStats, Load
-from mien.errors import (
-    BroadcastTakenError,
-    LiveError,
-    LiveLostError,
-    NoSuchSessionError,
-    PolicyError,
-)
+from mien.app.states import BroadcastState, LiveLimits, LiveReport, LiveStats, Load
+from mien.errors import BroadcastTakenError, LiveError, LiveLostError, PolicyError
 from mien.media.meters import RateMeter
 from mien.media.webrtc.egress.fan_out import Viewer
 from mien.media.webrtc.ingest.publisher import Ingest
-from mien.media.webrtc.peer import CONNECT_TIMEOUT_S, IceServer, Peer
+from mien.media.webrtc.peer import IceServer, Peer
 from mien.media.webrtc.sdp.parse import Fragment, Offer
 
 log = structlog.get_logger()
 
 _HOUSEKEEPING_S: Final = 0.25
-_GONE: Final = "there is no such session; it may have ended"
 
 
 class LiveSession:
     """Carries one broadcast (the port `Live`). `run` does everything and owns every task; the other methods feed it.
 
     Args:
-        spec: How pictures are treated at first.
+        spec: How frames are treated at first.
         build: Makes pipelines; called off the event loop, also when one hangs.
         limits: Waits and bounds.
         ice_servers: For all peer connections.
@@ -65,7 +58,7 @@ class LiveSession:
         self._limits = limits
         self._ice_servers = ice_servers
         self._epoch = time.monotonic()
-        self._peers: dict[str, Peer] = {}
+        self._peers = Peers(see_off=self._see_off, check_open=self._check_open)
         self._publisher: Ingest | None = None
         self._idle_since = self._epoch
         self._left_at: float | None = None
@@ -106,13 +99,13 @@ class LiveSession:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
+                self._peers.start(group)
                 self._treating.start(self._encoder, group)
                 watchdog = group.create_task(self._watchdog())
                 self._ready.set()
                 await self._ending.wait()
                 watchdog.cancel()
-                for peer in self._peers.values():
-                    peer.leave()
+                self._peers.leave()
                 await self._output.close()
         finally:
             self._ending.set()
@@ -167,7 +160,7 @@ class LiveSession:
         self._output.publisher_takes(offer)
         self._last_frame_at = time.monotonic()  # a grace to connect in
         try:
-            return await self._connect(ingest, partial(self._serve_publisher, ingest))
+            return await self._peers.connect(ingest, partial(self._serve_publisher, ingest))
         except BaseException:
             self._see_off(ingest)
             raise
@@ -188,7 +181,7 @@ class LiveSession:
         self._check_open()
         viewer = self._output.add_viewer(offer, is_audience=is_audience, source=source)
         try:
-            return await self._connect(viewer, partial(self._serve_viewer, viewer))
+            return await self._peers.connect(viewer, partial(self._serve_viewer, viewer))
         except BaseException:
             self._see_off(viewer)
             raise
@@ -199,8 +192,7 @@ class LiveSession:
         Raises:
             NoSuchSessionError: There is no such session of that role.
         """
-        if not isinstance(self._peer(session_id), Ingest if role == "publisher" else Viewer):
-            raise NoSuchSessionError(_GONE)
+        self._peers.check(session_id, role)
 
     async def trickle(self, session_id: str, fragment: Fragment) -> None:
         """Add a peer's late ICE candidates.
@@ -210,7 +202,7 @@ class LiveSession:
             IceRestartError: The fragment has other ICE credentials.
             SdpError: It cannot be used.
         """
-        await self._peer(session_id).trickle(fragment)
+        await self._peers.get(session_id).trickle(fragment)
 
     async def close_peer(self, session_id: str) -> None:
         """End one peer's session.
@@ -218,19 +210,14 @@ class LiveSession:
         Raises:
             NoSuchSessionError: There is no such session.
         """
-        self._peer(session_id).leave()
+        self._peers.get(session_id).leave()
 
-    def _peer(self, session_id: str) -> Peer:
-        if session_id not in self._peers:
-            raise NoSuchSessionError(_GONE)
-        return self._peers[session_id]
-
-    # Pictures -----------------------------------------------------------------------------------------------
+    # Frames -----------------------------------------------------------------------------------------------
 
     async def set_policy(self, spec: StreamSpec) -> None:
-        """Treat the next picture by `spec`. When this returns, no picture of the old one follows.
+        """Treat the next frame by `spec`. When this returns, no frame of the old one follows.
 
-        A picture that has been under treatment for longer than the waiting time is cut off.
+        A frame that has been under treatment for longer than the waiting time is cut off.
 
         Raises:
             PersonaError: There is no such persona.
@@ -292,29 +279,14 @@ class LiveSession:
 
     def _stats(self) -> LiveStats:
         now = time.monotonic()
-        encoder, treating, output = self._encoder, self._treating, self._output
         late = 0 if self._publisher is None else self._publisher.dropped
-        return LiveStats(
-            fps_in=round(self._in.rate(now), 1),
-            fps_out=round(encoder.out.rate(now), 1),
-            vision_ms=treating.vision_ms,
-            server_delay_ms=encoder.delays.median_ms,
-            faces=dict(encoder.counts),
-            viewers=output.viewers,
-            size_wh=encoder.size_wh,
+        return stats_of(
+            now,
+            arrived=self._in,
+            dropped=self._dropped_before + late,
+            treating=self._treating,
+            output=self._output,
             load=self._load(now),
-            codec=output.codec,
-            layers=output.layers,
-            recording=output.recording,
-            pushes=output.pushes,
-            counts=LiveCounts(
-                frames_in=self._in.total,
-                frames_out=encoder.out.total,
-                dropped=self._dropped_before + late + treating.dropped + encoder.treated.dropped,
-                vision_errors=treating.errors,
-                delays=tuple(encoder.delay_histogram.counts),
-                delay_sum_s=encoder.delay_histogram.sum_s,
-            ),
         )
 
     def _load(self, now: float) -> Load:
@@ -333,36 +305,6 @@ class LiveSession:
 
     def _frame_age(self) -> float:
         return time.monotonic() - self._last_frame_at
-
-    async def _connect(self, peer: Peer, body: Callable[[], Coroutine[Any, Any, object]]) -> Connected:
-        answer = await peer.answer()
-        if self._ending.is_set():
-            await peer.close()
-            self._check_open()
-        session_id = secrets.token_urlsafe(16)
-        self._peers[session_id] = peer
-        self._group.create_task(self._serve(session_id, peer, body))
-        return Connected(session_id, answer)
-
-    async def _serve(self, session_id: str, peer: Peer, body: Callable[[], Coroutine[Any, Any, object]]) -> None:
-        """See one peer through to its end. Nothing that goes wrong here concerns the others."""
-        role = "publisher" if isinstance(peer, Ingest) else "viewer"
-        began = time.monotonic()
-        try:
-            async with asyncio.timeout(CONNECT_TIMEOUT_S if role == "publisher" else CONNECT_WITHIN_S):
-                await peer.settled.wait()
-            if not peer.gone.is_set():
-                log.info("peer_connected", role=role, setup_ms=round((time.monotonic() - began) * 1000))
-                await body()
-        except TimeoutError:
-            log.info("peer_never_connected", role=role)
-        except Exception:
-            log.exception("peer_failed", role=role)
-        finally:
-            self._peers.pop(session_id, None)
-            self._see_off(peer)
-            await peer.close()
-            log.info("peer_left", role=role, lasted_s=round(time.monotonic() - began, 1))
 
     def _see_off(self, peer: Peer) -> None:
         if isinstance(peer, Viewer):

@@ -1,4 +1,4 @@
-"""How pictures of a live session are treated: by which policy, by which pipeline, and how well that can be afforded."""
+"""How frames of a live session are treated: by which policy, by which pipeline, and how well that can be afforded."""
 
 import asyncio
 import math
@@ -21,7 +21,7 @@ log = structlog.get_logger()
 _THREAD_TIMEOUT_S: Final = 2.0
 _REPLACE_TIMEOUT_S: Final = 2.0
 _EARLY: Final = 0.8
-"""A picture may come so much before its time, in shares of the interval, and is treated: cameras are not exact."""
+"""A frame may come so much before its time, in shares of the interval, and is treated: cameras are not exact."""
 _MAX_HUNG: Final = 3
 """So many pipelines may hang at once and are replaced; each holds a thread. With more the slate stays."""
 
@@ -30,7 +30,7 @@ class Treating:
     """Owns the vision thread of a live session. Lives on the event loop, but for `put`.
 
     Args:
-        spec: How pictures are treated at first.
+        spec: How frames are treated at first.
         build: Makes pipelines; called off the event loop, also when one hangs.
         limits: Waits and bounds.
 
@@ -79,12 +79,12 @@ class Treating:
         if not await asyncio.to_thread(self._vision.join, timeout_s=_THREAD_TIMEOUT_S):
             log.error("vision_thread_abandoned")
 
-    # Pictures -----------------------------------------------------------------------------------------------
+    # Frames -----------------------------------------------------------------------------------------------
 
     def put(self, frame: av.VideoFrame, at: float) -> None:
-        """Take a decoded picture; one that comes sooner than can be afforded is dropped.
+        """Take a decoded frame; one that comes sooner than can be afforded is dropped.
 
-        May be called from one other thread. It only counts, and leaves the picture in the vision thread's mailbox.
+        May be called from one other thread. It only counts, and leaves the frame in the vision thread's mailbox.
         """
         most = self._shedder.quality.max_fps
         if most is not None and at - self._put_at < _EARLY / most:
@@ -96,12 +96,12 @@ class Treating:
         self._vision.frames.put((frame, at))
 
     def forget(self) -> None:
-        """Hand on nothing that is made of the pictures so far."""
+        """Hand on nothing that is made of the frames so far."""
         self._vision.forget()
         self._shedder.begin_anew()
 
     async def set_policy(self, spec: StreamSpec) -> None:
-        """Treat the next picture by `spec`. When this returns, no picture of the old one follows.
+        """Treat the next frame by `spec`. When this returns, no frame of the old one follows.
 
         Raises:
             PersonaError: There is no such persona.
@@ -116,18 +116,18 @@ class Treating:
             self.spec = spec
             self._shedder.swaps = spec.policy.swaps
             await self._put_to_work(pipeline)
-            self._encoder.forget(at_once=False)  # a picture of the old policy is not repeated either
+            self._encoder.forget(at_once=False)  # a frame of the old policy is not repeated either
 
     # Figures ------------------------------------------------------------------------------------------------
 
     @property
     def vision_ms(self) -> float | None:
-        """Median time of the treatment; None before the first picture."""
+        """Median time of the treatment; None before the first frame."""
         return self._vision.durations.median_ms
 
     @property
     def dropped(self) -> int:
-        """How many pictures were replaced by newer ones, or not afforded."""
+        """How many frames were replaced by newer ones, or not afforded."""
         return self._dropped_before + self._skipped + self._vision.frames.dropped
 
     @property
@@ -140,7 +140,7 @@ class Treating:
 
         Args:
             is_paused: Viewers see the slate.
-            is_fed: Pictures come in all the same.
+            is_fed: Frames come in all the same.
         """
         encoder = self._encoder
         if is_paused and is_fed and encoder.on_slate and encoder.out.total > 0 and not self._vision.failing:
@@ -154,7 +154,7 @@ class Treating:
 
         Args:
             now: Seconds, of the monotonic clock.
-            lost: How many of the publisher's pictures never got here; None where nobody publishes.
+            lost: How many of the publisher's frames never got here; None where nobody publishes.
         """
         self._replace_if_hung(now)
         if lost is None or not self._limits.shed_load:

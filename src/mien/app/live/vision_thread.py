@@ -1,4 +1,4 @@
-"""The thread that treats pictures: newest first, one at a time, and nothing passes on an error."""
+"""The thread that treats frames: newest first, one at a time, and nothing passes on an error."""
 
 import contextlib
 import math
@@ -25,18 +25,18 @@ _STALE_S: Final = 3.0
 
 
 class VisionThread:
-    """Runs pictures through one pipeline at a time and hands on what it returns.
+    """Runs frames through one pipeline at a time and hands on what it returns.
 
-    A picture whose treatment raises is dropped and counted. A thread that hangs cannot be stopped from
+    A frame whose treatment raises is dropped and counted. A thread that hangs cannot be stopped from
     outside, so `retire` cuts it off instead: whatever it still returns goes nowhere.
 
     Args:
         pipeline: The first pipeline.
         sink: Called on this thread with every treated frame.
-        max_pixels: Larger pictures are refused.
+        max_pixels: Larger frames are refused.
 
     Attributes:
-        frames: Where pictures come in; the newest waits.
+        frames: Where frames come in; the newest waits.
         durations: Of the last treatments.
         spent_s: Seconds that all treatments took.
         failing: The last one failed.
@@ -63,11 +63,11 @@ class VisionThread:
         self._thread.start()
 
     def spend(self, quality: Quality) -> None:
-        """Do so much for each picture from the next one on. Its rate is the sender's matter."""
+        """Do so much for each frame from the next one on. Its rate is the sender's matter."""
         self._quality = quality
 
     def replace(self, pipeline: Pipeline) -> threading.Event:
-        """Use `pipeline` from the next picture on; the event is set when the old one is done."""
+        """Use `pipeline` from the next frame on; the event is set when the old one is done."""
         done = threading.Event()
         with self._gate:
             if self._next is not None:
@@ -77,7 +77,7 @@ class VisionThread:
         return done
 
     def forget(self) -> None:
-        """Hand on nothing that is made of the pictures so far, not even of those in the pipeline's delay line."""
+        """Hand on nothing that is made of the frames so far, not even of those in the pipeline's delay line."""
         with self._gate:
             self._generation += 1
             self.frames.clear()
@@ -90,16 +90,16 @@ class VisionThread:
 
     @property
     def pipeline(self) -> Pipeline:
-        """The pipeline that treats pictures now."""
+        """The pipeline that treats frames now."""
         return self._pipeline
 
     def busy_s(self, now: float) -> float:
-        """Return for how long the present picture has been under treatment."""
+        """Return for how long the present frame has been under treatment."""
         since = self._busy_since
         return 0.0 if since is None else now - since
 
     def retire(self) -> None:
-        """Hand on nothing any more, and end when the present picture is done."""
+        """Hand on nothing any more, and end when the present frame is done."""
         with self._gate:
             self.retired = True
             if self._next is not None:
@@ -128,7 +128,7 @@ class VisionThread:
             self._next = None
             done.set()
         if isinstance(self._pipeline, TakesOver):
-            # Without, its first picture is searched all over: that takes as long as ten others.
+            # Without, its first frame is searched all over: that takes as long as ten others.
             try:
                 self._pipeline.take_over(old, in_scene=True)
             except Exception as error:  # noqa: BLE001  # then it searches, as without
@@ -168,7 +168,7 @@ class VisionThread:
         return image if self._quality.long_side is None else shrunk(image, self._quality.long_side)
 
     def _work_ahead(self) -> None:
-        """Use the time until the next picture. What fails here fails again when it is needed, and is counted then."""
+        """Use the time until the next frame. What fails here fails again when it is needed, and is counted then."""
         if not self.retired and self.frames.is_empty and isinstance(self._pipeline, WorksAhead):
             self._busy_since = began = time.monotonic()
             with contextlib.suppress(Exception):

@@ -1,4 +1,4 @@
-"""What to say about a photo that could be better, in both languages.
+"""Photos of faces: the one face in each, what could be better about it, and how to say so in both languages.
 
-It may import `vision.photos`.
+It may import `app.models`, `app.face_photos` and `vision`.
 """

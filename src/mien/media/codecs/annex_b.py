@@ -13,11 +13,11 @@ _SPS, _PPS, _SLICES = 7, 8, range(1, 6)
 
 
 def parameter_sets_first(frame: bytes) -> bytes:
-    r"""Move the parameter sets of one picture before its first slice, each once.
+    r"""Move the parameter sets of one frame before its first slice, each once.
 
     GStreamer's payloader repeats them before every slice of a key frame (`config-interval=-1`). A parameter set
-    after a slice begins a new picture (ITU-T H.264, 7.4.1.2.3), so FFmpeg's decoder takes the first slice for a
-    damaged picture.
+    after a slice begins a new frame (ITU-T H.264, 7.4.1.2.3), so FFmpeg's decoder takes the first slice for a
+    damaged frame.
 
     Example:
         >>> sps, pps, idr = b"\0\0\0\1\x67A", b"\0\0\0\1\x68B", b"\0\0\0\1\x65C"

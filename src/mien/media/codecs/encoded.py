@@ -19,7 +19,7 @@ class VideoCodec(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EncodedFrame:
-    """One treated picture of one layer.
+    """One treated frame of one layer.
 
     Attributes:
         data: A VP8 frame, or H.264 NAL units with start codes (Annex B).

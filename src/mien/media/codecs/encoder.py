@@ -15,7 +15,7 @@ VIDEO_TIME_BASE: Final = Fraction(1, VIDEO_CLOCK_RATE)
 NOMINAL_FPS: Final = 30
 """Codecs are opened for this frame rate."""
 MAX_SHARE: Final = 3.0
-"""Below a third of the nominal frame rate pictures do not get more bits, or a pause would end in a burst."""
+"""Below a third of the nominal frame rate frames do not get more bits, or a pause would end in a burst."""
 NEVER: Final = 1_000_000
 """A distance between keyframes that is never reached: they come when a viewer or the recorder asks."""
 
@@ -26,14 +26,14 @@ _VIDEO_RANGE: Final = 1
 
 
 class Encoder(ABC):
-    """Turns treated pictures of one layer into encoded ones, each at once and in order.
+    """Turns treated frames of one layer into encoded ones, each at once and in order.
 
-    The codec is opened for the size of the first picture and again whenever the size changes; the first picture
-    after that is a keyframe. Presentation times only rise, whatever the pictures' times do.
+    The codec is opened for the size of the first frame and again whenever the size changes; the first frame
+    after that is a keyframe. Presentation times only rise, whatever the frames' times do.
 
     Args:
         epoch: The capture time, in seconds, that becomes presentation time zero.
-        layer: Written on every encoded picture.
+        layer: Written on every encoded frame.
     """
 
     def __init__(self, *, epoch: float, layer: int = 0) -> None:
@@ -46,33 +46,33 @@ class Encoder(ABC):
 
     @property
     def size_wh(self) -> tuple[int, int] | None:
-        """Width and height of the encoded picture; None before the first."""
+        """Width and height of the encoded frame; None before the first."""
         return (self._context.width, self._context.height) if self._context else None
 
     def limit_rate(self, bit_rate: int | None) -> None:
-        """Stay below `bit_rate` from the next picture on, or at the size's own rate again with None.
+        """Stay below `bit_rate` from the next frame on, or at the size's own rate again with None.
 
         No keyframe is made for it.
         """
         self._limit = bit_rate
 
     def reset(self) -> None:
-        """Open the codec anew for the next picture, which then is a keyframe."""
+        """Open the codec anew for the next frame, which then is a keyframe."""
         self._context = None
 
     def encode(self, planes: TreatedPlanes, *, at: float, keyframe: bool = False) -> EncodedFrame | None:
-        """Encode one picture to show at `at` seconds.
+        """Encode one frame to show at `at` seconds.
 
         Args:
-            planes: The picture.
+            planes: The frame.
             at: The time it stands for.
-            keyframe: Make it a picture that can be decoded by itself.
+            keyframe: Make it a frame that can be decoded by itself.
 
         Returns:
-            The encoded picture; None if the codec left it out.
+            The encoded frame; None if the codec left it out.
 
         Raises:
-            TypeError: `planes` is no `TreatedPlanes`; no other picture may leave.
+            TypeError: `planes` is no `TreatedPlanes`; no other frame may leave.
         """
         if not isinstance(planes, TreatedPlanes):
             raise TypeError(f"only TreatedPlanes may be encoded, got {type(planes).__name__}")
@@ -92,9 +92,9 @@ class Encoder(ABC):
         return EncodedFrame(b"".join(map(bytes, packets)), pts, packets[0].is_keyframe, self._layer)
 
     def _share(self, pts: int, full_rate: int) -> float:
-        """Return how many bits this picture is worth, over those of one at the nominal frame and full bit rate.
+        """Return how many bits this frame is worth, over those of one at the nominal frame and full bit rate.
 
-        Pictures come unevenly; a smoothed interval between them keeps the quality steady.
+        Frames come unevenly; a smoothed interval between them keeps the quality steady.
         """
         if self._last_pts >= 0:
             interval = min(pts - self._last_pts, MAX_SHARE * _NOMINAL_TICKS)
@@ -104,7 +104,7 @@ class Encoder(ABC):
 
     @abstractmethod
     def _open(self, size_wh: tuple[int, int], bit_rate: int) -> VideoCodecContext:
-        """Return a context that gives each picture out at once."""
+        """Return a context that gives each frame out at once."""
 
     @abstractmethod
     def _pace(self, context: VideoCodecContext, frame: av.VideoFrame, share: float) -> None:
@@ -112,14 +112,14 @@ class Encoder(ABC):
 
 
 def bit_rate_of(size_wh: tuple[int, int], layer: int) -> int:
-    """Return the bits a second that a picture of this size is worth on this layer.
+    """Return the bits a second that a frame of this size is worth on this layer.
 
     Example:
         >>> bit_rate_of((1280, 720), 0), bit_rate_of((640, 360), 1)
         (2027520, 400896)
     """
     # 2 Mbit/s at 1280 x 720 is what browsers' own choices and research into them call good. The lower layers
-    # are for lines that carry little: 0.4 Mbit/s beside sound and headers goes through 0.6 Mbit/s.
+    # are for lines that carry little: 0.4 Mbit/s beside audio and headers goes through 0.6 Mbit/s.
     bits_per_pixel, least, most = (2.2, 250_000, 4_000_000) if layer == 0 else (1.74, 80_000, 1_000_000)
     return int(min(max(size_wh[0] * size_wh[1] * bits_per_pixel, least), most))
 

@@ -13,7 +13,7 @@ _STEP: Final = 0.05
 
 
 class H264Encoder(Encoder):
-    """H.264 in Annex B, with SPS and PPS before every keyframe, and each keyframe an IDR picture."""
+    """H.264 in Annex B, with SPS and PPS before every keyframe, and each keyframe an IDR frame."""
 
     speeds: ClassVar[tuple[str, str]] = ("superfast", "superfast")
     """x264's `preset` for the best layer and the lower ones: ultrafast saves 2 ms and costs 2 dB, veryfast gains
@@ -38,12 +38,12 @@ class H264Encoder(Encoder):
             "bufsize": str(bit_rate // 4),
             "x264-params": f"scenecut=0:keyint={NEVER}",  # a cut costs what the buffer allows, not a keyframe
         }
-        context.open()  # with the rate above; `_pace` brings it down before the first picture
+        context.open()  # with the rate above; `_pace` brings it down before the first frame
         self._full_rate = bit_rate
         return context
 
     def _pace(self, context: VideoCodecContext, frame: av.VideoFrame, share: float) -> None:
-        # x264 told to heed the times of pictures holds each back until it knows the next. So it counts them
+        # x264 told to heed the times of frames holds each back until it knows the next. So it counts them
         # at the nominal rate, and the bit rate is what follows the clock.
         self._number += 1
         frame.pts = self._number * VIDEO_CLOCK_RATE // NOMINAL_FPS

@@ -20,7 +20,7 @@ KEYFRAME_GAP_S: Final = 0.25
 _ENCODERS: Final[dict[VideoCodec, type[Encoder]]] = {VideoCodec.VP8: Vp8Encoder, VideoCodec.H264: H264Encoder}
 _OVERLOADED: Final = 0.9
 _RELAXED: Final = 0.75
-"""Shares of the time between two pictures that encoding them may take. Two, lest it flutters."""
+"""Shares of the time between two frames that encoding them may take. Two, lest it flutters."""
 _SMOOTHING: Final = 0.1
 
 
@@ -52,7 +52,7 @@ class LayerEncoders:
         self._lock = threading.Lock()
 
     def set_audience(self, layers: frozenset[int]) -> None:
-        """Say which layers are watched. The first picture of one that was not is a keyframe.
+        """Say which layers are watched. The first frame of one that was not is a keyframe.
 
         Raises:
             ValueError: There is no such layer.
@@ -64,12 +64,12 @@ class LayerEncoders:
             self._audience = layers
 
     def want_keyframe(self, layer: int) -> None:
-        """Make the next picture of a layer one that can be decoded by itself, or one soon after it if need be."""
+        """Make the next frame of a layer one that can be decoded by itself, or one soon after it if need be."""
         with self._lock:
             self._wanted.add(layer)
 
     def want_fresh_start(self) -> None:
-        """Make the very next picture of every layer a keyframe: nothing of what was before can be seen in it."""
+        """Make the very next frame of every layer a keyframe: nothing of what was before can be seen in it."""
         with self._lock:
             self._want_at_once(frozenset(range(LAYERS)))
 
@@ -78,13 +78,13 @@ class LayerEncoders:
         self._encoders[layer].limit_rate(bit_rate)
 
     def encode(self, treated: TreatedFrame, *, at: float) -> Iterator[EncodedFrame]:
-        """Yield `treated`, to show at `at` seconds, as a picture of each layer, the best first.
+        """Yield `treated`, to show at `at` seconds, as a frame of each layer, the best first.
 
-        Each picture can be sent before the next one is encoded. If a layer fails, it begins anew with the next
+        Each frame can be sent before the next one is encoded. If a layer fails, it begins anew with the next
         frame, the others go on, and the error is raised after them.
 
         Raises:
-            TypeError: `treated` is not a `TreatedFrame`; no other picture may leave.
+            TypeError: `treated` is not a `TreatedFrame`; no other frame may leave.
             ShapeError: The frame holds no usable image.
         """
         audience = self._audience

@@ -15,7 +15,7 @@ class TreatedPlanes:
         treated: The frame.
 
     Raises:
-        TypeError: `treated` is not a `TreatedFrame`; no other picture may leave.
+        TypeError: `treated` is not a `TreatedFrame`; no other frame may leave.
         ShapeError: The frame holds no usable image.
 
     Attributes:
@@ -38,7 +38,7 @@ class TreatedPlanes:
         return width, rows * 2 // 3
 
     def halved(self) -> "TreatedPlanes":
-        """Return the same picture with half of each side, rounded down to even and at least 2.
+        """Return the same frame with half of each side, rounded down to even and at least 2.
 
         Plane by plane it takes a quarter of the time of halving the RGB image and converting that
         (`python -m benchmarks.media.encoder`).

@@ -15,7 +15,7 @@ class Vp8Encoder(Encoder):
     """VP8, at a constant rate.
 
     libvpx through FFmpeg takes its rate once, when it is opened, and a keyframe at every change of rate would
-    cost more than the change saves. But it deals out its bits by the duration of the pictures. So it gets a
+    cost more than the change saves. But it deals out its bits by the duration of the frames. So it gets a
     clock of its own, which runs slower by as much as the rate shall be lower.
     """
 

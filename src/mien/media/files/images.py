@@ -171,14 +171,7 @@ def decode_still(
         return _checked(decode_heif(data, name=name, max_pixels=max_pixels))
     try:
         with Pillow.open(io.BytesIO(data), formats=_for_pillow(formats)) as opened:
-            width, height = opened.size
-            if width * height > max_pixels:
-                raise MediaTooLargeError(f"{name} has {width}x{height} pixels, at most {max_pixels} are read")
-            # The further pictures of an MPO are a stereo pair or a preview; it still counts as one picture.
-            if getattr(opened, "n_frames", 1) > 1 and opened.format != "MPO":
-                raise MediaError(
-                    f"{name} is animated or has several pages; make a video or single pictures of it first"
-                )
+            _check_opened(opened, name, max_pixels)
             opened.load()
             return _upright_rgb(opened)
     except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning) as error:
@@ -191,6 +184,16 @@ def decode_still(
         if "truncated" in str(error).lower():
             raise MediaTruncatedError(f"{name} ends too early: {error}") from error
         raise MediaError(f"{name} cannot be decoded: {error}") from error
+
+
+def _check_opened(opened: Pillow.Image, name: str, max_pixels: int) -> None:
+    """Let a picture pass of which no pixel is decoded yet."""
+    width, height = opened.size
+    if width * height > max_pixels:
+        raise MediaTooLargeError(f"{name} has {width}x{height} pixels, at most {max_pixels} are read")
+    # The further pictures of an MPO are a stereo pair or a preview; it still counts as one picture.
+    if getattr(opened, "n_frames", 1) > 1 and opened.format != "MPO":
+        raise MediaError(f"{name} is animated or has several pages; make a video or single pictures of it first")
 
 
 def read_still(path: Path, *, max_pixels: int = DEFAULT_IMAGE_PIXELS) -> StillImage:

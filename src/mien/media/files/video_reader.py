@@ -4,11 +4,10 @@ from __future__ import annotations  # av.Packet takes a type only in its stubs
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self, TypeAlias, cast
+from typing import Any, Self, cast
 
 import av
 from av.audio.stream import AudioStream
@@ -34,79 +33,18 @@ from mien.media.files.timeline import Timeline
 from mien.media.files.upright import (
     display_matrix,
     fitted_size,
-    is_right_angle,
     is_transposed,
     plausible_shape,
-    square_pixels,
     turn,
     with_bars,
 )
+from mien.media.files.video_frames import MAX_FRAME_PIXELS, CarriedPacket, FrameForm, VideoImage, VideoInfo, notes_about
 from mien.vision.types import Image
 
-MAX_FRAME_PIXELS = 8192 * 4320
 _END_SLACK_S = 0.5
 _MAX_UNTIMED = 16
 _END_SHARE, _END_BYTES = 0.75, 2**16
 """Where reading ends before this share of a file, something lies behind it; indexes are smaller."""
-
-CarriedPacket: TypeAlias = "av.Packet[Any]"
-"""A packet of sound or subtitles, as it came."""
-
-
-@dataclass(frozen=True, slots=True)
-class VideoImage:
-    """One frame as a viewer would see it.
-
-    Attributes:
-        image: Upright, square pixels.
-        pts: Time in units of the video's time base.
-        at: The same time in seconds.
-        duration: In units of the time base; 0 where the file does not say.
-        cut: Nothing known about the frames before holds for this one: the picture changed its size or turned, or the
-            file's clock jumped.
-    """
-
-    image: Image
-    pts: int
-    at: float
-    duration: int
-    cut: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class VideoInfo:
-    """What is known of a video once its first frame is decoded.
-
-    Attributes:
-        size_wh: Of the upright picture, in square pixels.
-        time_base: Unit of the time stamps, in seconds.
-        rate: Frames per second, on average or nominally.
-        colour: Of the file's frames.
-        frames: How many frames there should be, or None.
-    """
-
-    size_wh: tuple[int, int]
-    time_base: Fraction
-    rate: Fraction
-    colour: Colour
-    frames: int | None
-
-
-class _Form(NamedTuple):
-    """What decides how a coded frame lies in the picture; where it changes, the film begins anew."""
-
-    size_wh: tuple[int, int]
-    pixel_shape: Fraction
-    matrix: tuple[int, ...] | None
-
-    @property
-    def square_wh(self) -> tuple[int, int]:
-        return square_pixels(*self.size_wh, self.pixel_shape)
-
-    @property
-    def upright_wh(self) -> tuple[int, int]:
-        width, height = self.square_wh
-        return (height, width) if is_transposed(self.matrix) else (width, height)
 
 
 class VideoReader:
@@ -195,9 +133,9 @@ class VideoReader:
         self._packets = self._timeline(self._container.demux(self._film, *self.audio, *self.subtitles))
         self._rgb = ToRgb()
         self._shape_is_coded = has_no_shape(self._container)
-        self._first: _Form | None = None
-        self._form: _Form | None = None
-        self._changes: list[_Form] = []
+        self._first: FrameForm | None = None
+        self._form: FrameForm | None = None
+        self._changes: list[FrameForm] = []
         self._colour: Colour | None = None
         self._first_codec_shape: Fraction | None = None
         self._last_s = 0.0
@@ -324,13 +262,13 @@ class VideoReader:
 
     def _see(self, frame: av.VideoFrame) -> VideoImage:
         colour = colour_of(frame)
-        form = _Form((frame.width, frame.height), self._pixel_shape(), display_matrix(frame))
+        form = FrameForm((frame.width, frame.height), self._pixel_shape(), display_matrix(frame))
         cut = self._form is not None and form != self._form
         if self._first is None:
             self._check_size(frame.width, frame.height)
             self._check_size(*form.square_wh)
             self._first, self._colour = form, colour
-            self._note_about_first(frame, colour, form)
+            self._notes += notes_about(frame, colour, form)
         elif cut:
             self._changes.append(form)
         self._form = form
@@ -342,7 +280,7 @@ class VideoReader:
             cut = True
         return VideoImage(image, pts, at, frame.duration or 0, cut)
 
-    def _upright(self, frame: av.VideoFrame, colour: Colour, form: _Form, frame_wh: tuple[int, int]) -> Image:
+    def _upright(self, frame: av.VideoFrame, colour: Colour, form: FrameForm, frame_wh: tuple[int, int]) -> Image:
         width, height = form.upright_wh if form.upright_wh == frame_wh else fitted_size(form.upright_wh, frame_wh)
         coded_wh = (height, width) if is_transposed(form.matrix) else (width, height)
         try:
@@ -364,15 +302,3 @@ class VideoReader:
         if self._shape_is_coded or coded != self._first_codec_shape:
             return plausible_shape(coded)
         return plausible_shape(self._film.sample_aspect_ratio)
-
-    def _note_about_first(self, frame: av.VideoFrame, colour: Colour, form: _Form) -> None:
-        if colour.is_hdr:
-            self._notes.append("HDR was brought down to standard range (BT.709)")
-        elif any(component.bits > 8 for component in frame.format.components):
-            self._notes.append("more than 8 bits per colour became 8")
-        if frame.interlaced_frame:
-            self._notes.append("the video is interlaced and was treated as it is, both fields at once")
-        if form.square_wh != form.size_wh:
-            self._notes.append("oblong pixels became square ones")
-        if form.matrix is not None and not is_right_angle(form.matrix):
-            self._notes.append("the file asks for a turn by an odd angle; the nearest quarter turn was taken")

@@ -22,7 +22,7 @@ from mien.media.files.atomic import explain
 from mien.media.files.audio_tracks import Converted, Copied, describe, may_hide_an_image
 from mien.media.files.containers import CONTAINERS, H264, check_video_suffix
 from mien.media.files.demuxing import AudioKind, Chapter
-from mien.media.files.video_reader import CarriedPacket, VideoInfo
+from mien.media.files.video_frames import CarriedPacket, VideoInfo
 from mien.vision.types import Image, TreatedFrame
 
 

@@ -1,4 +1,4 @@
 """Recordings of treated broadcasts: packets as viewers got them, in files that survive a crash.
 
-It may import `media.codecs` and `media.files`.
+Frames are muxed, never decoded. It may import `media.codecs` and `media.files`.
 """

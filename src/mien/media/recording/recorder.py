@@ -34,7 +34,7 @@ _ASK_AGAIN_S: Final = 0.5
 _RETRY_S: Final = 5.0
 """So long after the disk refused, another file is begun."""
 _AUDIO_KEPT: Final = 150
-"""Sound runs ahead of its picture; three seconds of it wait for the keyframe that begins a file."""
+"""Audio runs ahead of its frame; three seconds of it wait for the keyframe that begins a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class RecordingLimits:
 
     Attributes:
         max_bytes: Of all its files together; None for no limit.
-        max_s: From the first picture to the last; None for no limit.
-        queue_bytes: What may wait for a slow disk before pictures are left out.
+        max_s: From the first frame to the last; None for no limit.
+        queue_bytes: What may wait for a slow disk before frames are left out.
     """
 
     max_bytes: int | None = None
@@ -53,17 +53,17 @@ class RecordingLimits:
 
 
 class Recorder:
-    """Writes the pictures of layer 0 and the sound of one broadcast to files, on a thread of its own.
+    """Writes the frames of layer 0 and the audio of one broadcast to files, on a thread of its own.
 
     `put_frame` and `put_audio` never wait and may be called from any thread. A file begins at a keyframe, and
-    another one when the pictures change their size or the disk takes things again after it did not. While the disk
+    another one when the frames change their size or the disk takes things again after it did not. While the disk
     is slow or full, what comes up to the next keyframe is left out, counted and logged.
 
     Args:
         folder: Where the files shall lie; it must exist.
         name: Of the first file, without its suffix; the others are called `name-2`, `name-3` and so on.
-        codec: Of the pictures.
-        audio: Whether the files shall have a track for sound.
+        codec: Of the frames.
+        audio: Whether the files shall have a track for audio.
         want_keyframe: Called when a keyframe is due, at the beginning and then every two seconds.
         limits: When it ends, and how far it may lag.
 
@@ -71,7 +71,7 @@ class Recorder:
         OutputError: `name` is no plain name, or there is no such folder.
 
     Attributes:
-        dropped: Pictures that were left out since the first keyframe.
+        dropped: Frames that were left out since the first keyframe.
         ended: Why the recording ended by itself: "size" or "time"; None while it goes on.
     """
 
@@ -122,7 +122,7 @@ class Recorder:
 
     @property
     def gaps(self) -> int:
-        """How often pictures were left out."""
+        """How often frames were left out."""
         return self._gaps.times
 
     @property
@@ -131,7 +131,7 @@ class Recorder:
         return tuple(self._files)
 
     def put_frame(self, frame: EncodedFrame) -> None:
-        """Record a picture; those of other layers than the best are not wanted."""
+        """Record a frame; those of other layers than the best are not wanted."""
         if frame.layer != 0:
             return
         with self._changed:
@@ -154,7 +154,7 @@ class Recorder:
         self._want_keyframe()
 
     def put_audio(self, audio: EncodedAudio) -> None:
-        """Record a packet of sound."""
+        """Record a packet of audio."""
         with self._changed:
             if self._closing or self.ended or not self._with_audio:
                 return

@@ -22,7 +22,7 @@ def recover(folder: Path) -> list[Path]:
     """Make proper files of the `*.part` that recorders left in a folder when their process was ended.
 
     Files of recorders that live, in whatever process, are not touched. Of a file that ends in the middle of a
-    fragment the whole fragments are kept. One without a single picture is removed.
+    fragment the whole fragments are kept. One without a single frame is removed.
 
     Returns:
         The files that there are now, in alphabetical order.
@@ -63,11 +63,11 @@ def _recover(part: Path, target: Path) -> bool:
 
 
 class _NothingThereError(Exception):
-    """A file holds no picture."""
+    """A file holds no frame."""
 
 
 def _copy_whole_packets(source: Path, target: Path, suffix: str) -> int:
-    """Copy every packet that is whole, and return the number of pictures.
+    """Copy every packet that is whole, and return the number of frames.
 
     Raises:
         _NothingThereError: There is none.

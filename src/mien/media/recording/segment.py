@@ -1,4 +1,4 @@
-"""One file of a recording: pictures and sound muxed as they were encoded, H.264 into MP4 and VP8 into WebM."""
+"""One file of a recording: frames and audio muxed as they were encoded, H.264 into MP4 and VP8 into WebM."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class FileKind:
     options: dict[str, str]
 
 
-# A fragment is written out when the next one begins; if sound is missing, pictures do not wait for it.
+# A fragment is written out when the next one begins; if audio is missing, frames do not wait for it.
 _AT_ONCE: Final = {"flush_packets": "1", "max_interleave_delta": "500000"}
 FILE_KINDS: Final = {
     # `hybrid_fragmented`: on a regular close the fragments become one plain MP4 with an index.
@@ -47,10 +47,10 @@ class Segment:
 
     Args:
         path: What it shall be called at the end.
-        codec: Of the pictures.
-        keyframe: The first picture; its time becomes zero.
+        codec: Of the frames.
+        keyframe: The first frame; its time becomes zero.
         shape: As `shape_of` tells of it.
-        audio: Whether there is a track for sound.
+        audio: Whether there is a track for audio.
     """
 
     def __init__(self, path: Path, codec: VideoCodec, keyframe: EncodedFrame, shape: bytes, *, audio: bool) -> None:
@@ -83,11 +83,11 @@ class Segment:
         return self._file.whole
 
     def add_frame(self, frame: EncodedFrame) -> None:
-        """Append a picture."""
+        """Append a frame."""
         self._add(self._video, frame.data, frame.pts - self._zero_pts, is_keyframe=frame.is_keyframe)
 
     def add_audio(self, audio: EncodedAudio) -> None:
-        """Append a packet of sound, unless it is from before the first picture."""
+        """Append a packet of audio, unless it is from before the first frame."""
         pts = audio.pts - self._zero_pts * AUDIO_CLOCK_RATE // VIDEO_CLOCK_RATE
         if self._audio is not None and pts >= 0:
             self._add(self._audio, audio.data, pts, is_keyframe=True)
@@ -112,7 +112,7 @@ class Segment:
     def _add(self, stream: Stream, data: bytes, pts: int, *, is_keyframe: bool) -> None:
         last = self._last.get(stream.index)
         if last is not None and pts <= last:
-            return  # sound that the network brought out of order; muxers take times that rise only
+            return  # audio that the network brought out of order; muxers take times that rise only
         packet: av.Packet[Any] = av.Packet(data)
         packet.stream = stream
         packet.time_base = _VIDEO_TIME_BASE if stream is self._video else _AUDIO_TIME_BASE
@@ -139,7 +139,7 @@ def shape_of(codec: VideoCodec, keyframe: bytes) -> bytes:
 
 
 def _size_wh(codec: str, keyframe: bytes) -> tuple[int, int]:
-    """Return width and height of an encoded picture, as its decoder says."""
+    """Return width and height of an encoded frame, as its decoder says."""
     decoder = cast("av.VideoCodecContext", av.CodecContext.create(codec, "r"))
     frames = [*decoder.decode(av.Packet(keyframe)), *decoder.decode(None)]
     return frames[0].width, frames[0].height

@@ -1,4 +1,4 @@
-"""Pictures and sound cut into RTP packets, once for all viewers.
+"""Frames and audio cut into RTP packets, once for all viewers.
 
     EncodedFrame ─► Packetiser ─► PackedFrame ─► Departure ─► Template, one for each Layout
                       cut              shared        a slice,      what viewers of one
@@ -39,13 +39,13 @@ Ancillary: TypeAlias = list[tuple[int, int, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class PackedFrame:
-    """A picture, or a piece of sound, as RTP payloads. Shared by all viewers and never changed.
+    """A frame, or a piece of audio, as RTP payloads. Shared by all viewers and never changed.
 
     Attributes:
         payloads: In order of sending. Those of VP8 leave room for a picture id.
         pts: As of what was packed.
         is_keyframe: Whether a viewer can start here.
-        layer: As of the picture.
+        layer: As of the frame.
         marks_end: Whether the last packet carries the RTP marker.
         has_picture_id: Whether the payloads leave that room.
         octets: Bytes of all payloads.
@@ -71,10 +71,10 @@ class PackedFrame:
 
 
 class Packetiser:
-    """Cuts the pictures of one broadcast.
+    """Cuts the frames of one broadcast.
 
     Args:
-        codec: Of all its pictures.
+        codec: Of all its frames.
     """
 
     def __init__(self, codec: VideoCodec) -> None:
@@ -82,7 +82,7 @@ class Packetiser:
         self._parameter_sets: dict[int, list[bytes]] = {}
 
     def packetise(self, frame: EncodedFrame) -> PackedFrame:
-        """Cut a picture; one of no bytes gives no payloads."""
+        """Cut a frame; one of no bytes gives no payloads."""
         if self.codec is VideoCodec.VP8:
             payloads = _cut_vp8(frame.data)
         else:

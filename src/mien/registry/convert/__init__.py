@@ -1,4 +1,8 @@
-"""Weights in, ONNX out: the same bytes on every machine, so that a digest means something."""
+"""Weights in, ONNX out: the same bytes on every machine, so that a digest means something.
+
+One file for each format that weights come in. They are strangers' files and are read, never run. It may import
+`inference.card` and `errors`.
+"""
 
 from collections.abc import Callable, Mapping
 

@@ -1,4 +1,4 @@
 """WHIP, WHEP, the JSON API, the WebSockets and the pages: each route parses, calls one method of `app`, and answers.
 
-Routes import what of `app` they call and what of `server` they share, never each other, no storage and no runner.
+Routes may import what of `app` they call and what of `server` they share; never each other, no storage and no runner.
 """

@@ -107,7 +107,7 @@ async def thumbnail(broadcast: BroadcastDep) -> Response:
     """Show a small JPEG of what viewers see just now."""
     jpeg = await broadcast.live.thumbnail()
     if jpeg is None:
-        raise HttpError(HTTPStatus.NOT_FOUND, "there is nothing to see yet", code="live.no_picture")
+        raise HttpError(HTTPStatus.NOT_FOUND, "there is nothing to see yet", code="live.no_frame")
     return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
 

@@ -1,8 +1,8 @@
-"""`/ws/frames`: single pictures in, treated pictures out, for clients that cannot do WebRTC.
+"""`/ws/frames`: single frames in, treated frames out, for clients that cannot do WebRTC.
 
 The client sends JSON once (`FramesIn`), then binary messages: eight bytes of a number of its own, big-endian, and a
-JPEG or WebP picture. For each picture that was treated it gets a binary message back: the number of the picture it
-was made of, and the treated picture. Pictures that nobody had time for are dropped and counted. Further JSON
+JPEG or WebP frame. For each frame that was treated it gets a binary message back: the number of the frame it
+was made of, and the treated frame. Frames that nobody had time for are dropped and counted. Further JSON
 messages change the policy.
 """
 
@@ -48,8 +48,8 @@ router = APIRouter()
 
 PATH: Final = "/ws/frames"
 _NUMBER: Final = struct.Struct("!Q")
-_MAX_WISH_LETTERS: Final = 16 * 1024
-"""A message may be as large as a picture, but JSON of that size would take the event loop a second."""
+_MAX_POLICY_LETTERS: Final = 16 * 1024
+"""A message may be as large as a frame, but JSON of that size would take the event loop a second."""
 _STATS_EVERY_S: Final = 1.0
 _SEND_TIMEOUT_S: Final = 5.0
 _CLOSE_CODES: Final[dict[type[Exception], int]] = {
@@ -59,7 +59,7 @@ _CLOSE_CODES: Final[dict[type[Exception], int]] = {
 
 
 class FramesIn(BaseModel):
-    """What a client wants done with its pictures."""
+    """What a client wants done with its frames."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -72,7 +72,7 @@ class FramesIn(BaseModel):
 @router.websocket(PATH)
 @requires(Action.TREAT_FRAMES, token_follows=True)
 async def frames(socket: WebSocket, services: ServicesDep) -> None:
-    """Carry one client's exchange of pictures."""
+    """Carry one client's exchange of frames."""
     await socket.accept()
     try:
         async with asyncio.TaskGroup() as group:
@@ -132,7 +132,7 @@ class _Exchange:
                 yield session
             finally:
                 session.end()
-                log.info("frame_session_ended", pictures=self._out.total, dropped=self._slot.dropped)
+                log.info("frame_session_ended", frames=self._out.total, dropped=self._slot.dropped)
 
     @contextlib.contextmanager
     def _holding_nothing_afterwards(self) -> Iterator[None]:
@@ -165,8 +165,10 @@ class _Exchange:
     async def _read_spec(self, message: str | bytes) -> FramesIn:
         if isinstance(message, bytes):
             raise InputError("the first message must be JSON that says what to do with the pictures")
-        if len(message) > _MAX_WISH_LETTERS:
-            raise InputError(f"what to do with the pictures is said in {_MAX_WISH_LETTERS} letters, got {len(message)}")
+        if len(message) > _MAX_POLICY_LETTERS:
+            raise InputError(
+                f"what to do with the pictures is said in {_MAX_POLICY_LETTERS} letters, got {len(message)}"
+            )
         return FramesIn.model_validate_json(message)
 
     async def _take(self, message: str | bytes, session: FrameSession) -> None:
@@ -202,10 +204,10 @@ class _Exchange:
         try:
             # The worker decodes; what its header gives away need not even get there.
             check_photo_header(
-                waiting.picture, name="frame", max_pixels=self._settings.live.max_pixels, formats=FRAME_FORMATS
+                waiting.frame, name="frame", max_pixels=self._settings.live.max_pixels, formats=FRAME_FORMATS
             )
             async with asyncio.timeout(self._settings.live.hang_after_s):
-                treated = await session.treat(waiting.picture, at=waiting.at)
+                treated = await session.treat(waiting.frame, at=waiting.at)
         except TimeoutError:
             raise LiveLostError("a picture took too long") from None
         except LiveLostError:

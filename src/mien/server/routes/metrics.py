@@ -27,10 +27,10 @@ from mien.server.guards import GuardedRoute, requires
 router = APIRouter(tags=["health"], route_class=GuardedRoute)
 
 _COUNTERS: Final = {
-    "frames_in": "Pictures that publishers sent and that were decoded.",
-    "frames_out": "Treated pictures.",
-    "dropped": "Pictures replaced by newer ones before anybody looked.",
-    "vision_errors": "Pictures whose treatment failed; none of them was sent.",
+    "frames_in": "Frames that publishers sent and that were decoded.",
+    "frames_out": "Treated frames.",
+    "dropped": "Frames replaced by newer ones before anybody looked.",
+    "vision_errors": "Frames whose treatment failed; none of them was sent.",
 }
 
 
@@ -83,7 +83,7 @@ class _LiveCollector:
         bounds = [*map(str, DELAY_BOUNDS_S), "+Inf"]
         yield HistogramMetricFamily(
             "mien_server_delay_seconds",
-            "From a picture's arrival to its being encoded.",
+            "From a frame's arrival to its being encoded.",
             buckets=list(zip(bounds, accumulate(counts.delays), strict=True)),
             sum_value=counts.delay_sum_s,
         )

@@ -18,7 +18,8 @@ from mien.vision.analysis.primary import LargestInStill, PrimaryFace, PrimaryPer
 from mien.vision.analysis.recognition import Enrolled, Recognition
 from mien.vision.analysis.redetection import roll_of
 from mien.vision.analysis.scene_search import SceneSearch
-from mien.vision.analysis.tiles import Pace, Tile
+from mien.vision.analysis.tile_schedule import Pace
+from mien.vision.analysis.tiles import Tile
 from mien.vision.analysis.tracker import FaceTrack, FaceTracker
 from mien.vision.frame_analysis import Amendment, FrameAnalysis, Scene, Subjects, WaitingFrame
 from mien.vision.ports import Embedder, RoiRedetection, Span, no_span

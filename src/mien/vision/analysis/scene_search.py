@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from mien.vision.analysis.cuts import CutDetector
-from mien.vision.analysis.tiles import Pace, Tile, TileSchedule, moving, thorough
+from mien.vision.analysis.tile_schedule import Pace, TileSchedule, moving
+from mien.vision.analysis.tiles import Tile, thorough
 from mien.vision.analysis.tracker import HOLD_S
 from mien.vision.frame_analysis import Scene
 from mien.vision.types import Box, Image

@@ -1,4 +1,4 @@
-"""The coach: what about a photo of a face makes a worse persona, measured, and from where on it counts."""
+"""Photo quality: what about a photo of a face makes a worse persona, measured, and from where on it counts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -82,14 +82,14 @@ def test_a_machine_that_shows_a_video_gives_up_nothing(cost_s):
 
 def test_a_machine_that_is_somewhat_slow_sends_a_smaller_picture_and_goes_on():
     machine = Machine(0.09).run(30)
-    assert machine.shedder.load is Load.REDUCED_FRAME_RATE
+    assert machine.shedder.load is Load.REDUCED_QUALITY
     assert machine.shedder.quality.swaps
     assert machine.fps_out >= 12
 
 
 def test_a_slow_machine_gives_up_the_swap_last():
     machine = Machine(0.25).run(40)
-    assert machine.shedder.load is Load.REDUCED_FRAME_RATE  # six pictures a second with the persona are left
+    assert machine.shedder.load is Load.REDUCED_QUALITY  # six pictures a second with the persona are left
     machine = Machine(0.35).run(40)
     assert machine.shedder.quality == LADDER[-1]
     assert machine.shedder.load is Load.NO_SWAP

@@ -4,18 +4,9 @@ import numpy as np
 import pytest
 
 from mien.vision.analysis.detector import CenterFaceDetector
-from mien.vision.analysis.tiles import (
-    LOAN,
-    NEWCOMER_COST,
-    Pace,
-    Tile,
-    TiledDetector,
-    TileSchedule,
-    moving,
-    near_tile,
-    overlapping_parts,
-    thorough,
-)
+from mien.vision.analysis.tile_schedule import LOAN, NEWCOMER_COST, Pace, TileSchedule, moving
+from mien.vision.analysis.tiled_detector import TiledDetector
+from mien.vision.analysis.tiles import Tile, near_tile, overlapping_parts, thorough
 from mien.vision.types import Detection
 from support.networks import one_peak
 

@@ -1,4 +1,4 @@
-"""Whether a line carries more than what is sent, found out before a better picture depends on it.
+"""Whether a line carries more than what is sent, found out before a better frame depends on it.
 
 What fills the line up meanwhile are packets that the far end has already, sent again: it counts their bytes and
 throws them away. The rate rises in small steps, so that a line which is too narrow only ever gets a little too much for
@@ -108,7 +108,7 @@ class Probe:
     def room(self, octets: int, *, now: float) -> float:
         """Return how many bytes may be added now.
 
-        Pictures and answered requests come first: what they take is taken from here.
+        Frames and answered requests come first: what they take is taken from here.
 
         Args:
             octets: All that was sent so far, what was added included.
@@ -165,7 +165,7 @@ class Probe:
             self._refuse()
 
     def on_loss(self, fraction: float, packets: int, *, now: float) -> None:
-        """Note the share of `packets` that got lost, be they pictures' or added ones."""
+        """Note the share of `packets` that got lost, be they frames' or added ones."""
         self._last_report_at = now
         self._lost += fraction * packets
         self._packets += packets

@@ -79,7 +79,7 @@ class Viewer(Subscriber, Peer):
 
 @dataclass(slots=True)
 class _Leaving:
-    """A picture whose first slices have left."""
+    """A frame whose first slices have left."""
 
     frame: PackedFrame
     slices: deque[tuple[int, int]]
@@ -90,7 +90,7 @@ class FanOut:
     """All subscribers of one broadcast. Lives on the event loop.
 
     Args:
-        codec: Of the broadcast's pictures.
+        codec: Of the broadcast's frames.
         set_audience: Called with the layers that somebody gets or waits for, whenever they change.
         silence_timeout_s: An subscriber whose far end reports nothing for so long is let go.
         clock: Tells the monotonic time.
@@ -117,7 +117,7 @@ class FanOut:
         self._ticked_at = 0.0
 
     def use_codec(self, codec: VideoCodec) -> None:
-        """Cut pictures of another codec from now on; only before the first subscriber comes."""
+        """Cut frames of another codec from now on; only before the first subscriber comes."""
         self._packetiser = Packetiser(codec)
 
     def __len__(self) -> int:
@@ -141,7 +141,7 @@ class FanOut:
         self._count_audience()
 
     def push_frame(self, encoded: EncodedFrame) -> None:
-        """Send a picture to the viewers of its layer; a large one in slices, the last before the next picture."""
+        """Send a frame to the viewers of its layer; a large one in slices, the last before the next frame."""
         if not self._subscribers:
             return
         now = self._clock()
@@ -157,7 +157,7 @@ class FanOut:
         self._tick(now)
 
     def push_audio(self, audio: EncodedAudio) -> None:
-        """Send a piece of sound to every subscriber."""
+        """Send a piece of audio to every subscriber."""
         now = self._clock()
         batch = PacketBatch(pack_audio(audio), 0, 1, stamp(now))
         for subscriber in self._subscribers:
@@ -186,7 +186,7 @@ class FanOut:
         self._schedule()
 
     def _finish(self, layer: int | None) -> None:
-        """Send what is left of the last picture of `layer`; of all layers at None, where viewers may change theirs."""
+        """Send what is left of the last frame of `layer`; of all layers at None, where viewers may change theirs."""
         for leaving in tuple(self._leaving.values()):
             while leaving.slices and layer in {None, leaving.frame.layer}:
                 self._send_slice(leaving)

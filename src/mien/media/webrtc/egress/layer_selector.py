@@ -15,7 +15,7 @@ _LOSSY: Final = 0.1
 """Google's congestion control (draft-ietf-rmcat-gcc-02, 6) slows down above it, and holds above the next."""
 _UNREST: Final = 0.05
 _UNREST_PACKETS: Final = 2.5
-"""Two of the twenty packets that a small picture's half second has are no sign: one in fifty got lost, by chance."""
+"""Two of the twenty packets that a small frame's half second has are no sign: one in fifty got lost, by chance."""
 _LOSSY_S: Final = 1.5
 _FLOODED: Final = 0.5
 """When most packets get lost, nothing is seen at all and waiting for certainty is no use."""

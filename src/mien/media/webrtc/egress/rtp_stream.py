@@ -11,7 +11,7 @@ from mien.media.webrtc.packets import PackedFrame, PacketBatch, layout
 from mien.rate_limit import TokenBucket
 
 HISTORY_S: Final = 1.5
-"""A retransmission later than that comes after the player gave up on the picture."""
+"""A retransmission later than that comes after the player gave up on the frame."""
 _DEFAULT_RTT_S: Final = 0.1
 _MIN_RTT_S: Final = 0.01
 """Two requests within one jitter of the line mean one loss."""
@@ -121,7 +121,7 @@ class RtpStream:
         )
 
     def _begin(self, frame: PackedFrame, now: float) -> None:
-        # Two layers of one picture bear one time; a player takes packets of one timestamp for one picture.
+        # Two layers of one frame bear one time; a player takes packets of one timestamp for one frame.
         self._last_pts = pts = max(frame.pts, self._last_pts + 1)
         self._now = sent = _Sent(frame, self._next, (self._origin + pts) % _WORD, self._picture_id, now)
         count = len(frame.payloads)
@@ -218,8 +218,8 @@ class RtpStream:
     def report(self, now: float) -> StreamReport:
         """Return what a sender report says at `now`.
 
-        Presentation times are capture times, so the instant on the stream's clock is simply what a picture
-        captured now would bear: pictures and sound stay together whatever either's treatment takes.
+        Presentation times are capture times, so the instant on the stream's clock is simply what a frame
+        captured now would bear: frames and audio stay together whatever either's treatment takes.
         """
         return StreamReport(
             int((_NTP_ORIGIN_S + now) * _WORD),

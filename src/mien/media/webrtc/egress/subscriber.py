@@ -69,12 +69,12 @@ class SubscriberStats:
     """The numbers of one subscriber.
 
     Attributes:
-        packets: Sent, of pictures and sound, without retransmissions.
+        packets: Sent, of frames and audio, without retransmissions.
         octets: Of their payload.
         resent: Retransmissions.
         padded: Packets that probes sent.
         dropped: Packets that the kernel or the transport did not take.
-        layer: What goes out; None before the first picture.
+        layer: What goes out; None before the first frame.
         estimate: What the far end believes its line carries, bits a second; None if it does not say.
         loss: The share of packets lost, as last reported.
         rtt_s: Round trip time; None before the first report.
@@ -143,7 +143,7 @@ class Subscriber(ABC):
     """Sends a broadcast over one peer connection, on the layer that its line carries.
 
     Args:
-        codec: Of the broadcast's pictures.
+        codec: Of the broadcast's frames.
         bit_rates: Of its layers, best first, in bits a second.
         want_keyframe: Called with a layer when the far end cannot go on without a keyframe of it.
         epoch: The monotonic time that presentation times count from.
@@ -154,7 +154,7 @@ class Subscriber(ABC):
         layer: What goes out.
         layer_selector: Tells what should go out.
         last_report_at: When the far end last reported anything; None before it could.
-        begun: Called when pictures can go out.
+        begun: Called when frames can go out.
     """
 
     gone: asyncio.Event
@@ -235,7 +235,7 @@ class Subscriber(ABC):
     # Media --------------------------------------------------------------------------------------------------
 
     def start(self, frame: PackedFrame, now: float) -> bool:
-        """Return whether this picture goes out; it then must get all its slices."""
+        """Return whether this frame goes out; it then must get all its slices."""
         if self._frames is None:
             return False
         wanted = self.layer_selector.layer
@@ -249,12 +249,12 @@ class Subscriber(ABC):
         return self._in_step and frame.layer == self.layer
 
     def send_frame(self, batch: PacketBatch, now: float) -> None:
-        """Send a slice of a picture that goes out."""
+        """Send a slice of a frame that goes out."""
         if self._frames is not None:
             self._frames.send(batch, now=now)
 
     def send_audio(self, batch: PacketBatch, now: float) -> None:
-        """Send a piece of sound."""
+        """Send a piece of audio."""
         if self._audio_packets is not None:
             self._audio_packets.send(batch, now=now)
 
@@ -279,7 +279,7 @@ class Subscriber(ABC):
         return self.layer_selector.probe is not None and self._frames is not None
 
     def fill(self, now: float) -> None:
-        """Send what a probe wants on the line beside the pictures, a few packets at most."""
+        """Send what a probe wants on the line beside the frames, a few packets at most."""
         probe, stream = self.layer_selector.probe, self._frames
         if probe is None or stream is None:
             return

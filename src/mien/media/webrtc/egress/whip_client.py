@@ -4,50 +4,32 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from http import HTTPStatus
-from importlib.metadata import version
 from typing import Any, Final
-from urllib.parse import urljoin, urlsplit
 
-import httpx
 import structlog
 from aiortc import RTCSessionDescription
 
 from mien.errors import PushLostError, PushRefusedError, SdpError, TargetError
-from mien.media.address_policy import Target, Targets
+from mien.media.address_policy import Targets
 from mien.media.codecs.encoded import VideoCodec
 from mien.media.webrtc.aiortc_internals import allow_checks, harden
 from mien.media.webrtc.egress.fan_out import FanOut
 from mien.media.webrtc.egress.subscriber import Subscriber, SubscriberStats
+from mien.media.webrtc.egress.whip_signalling import signalled
 from mien.media.webrtc.peer import CONNECT_TIMEOUT_S, IceServer, close_connection, open_connection
-from mien.media.webrtc.sdp.parse import MAX_SDP_BYTES, read_answer, read_off_loop
+from mien.media.webrtc.sdp.parse import read_answer, read_off_loop
 from mien.rate_limit import Backoff
 
 log = structlog.get_logger()
 
-_HTTP_TIMEOUT_S: Final = 10.0
-_MAX_REDIRECTS: Final = 3
 _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 30.0
-_LONGEST_WISH_S: Final = 300.0
+_LONGEST_RETRY_AFTER_S: Final = 300.0
 _SETTLED_S: Final = 10.0
 """A session that lasted so long was a good one: the next attempt comes soon."""
-_REDIRECTS: Final = {HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.PERMANENT_REDIRECT}
-_HOPELESS: Final = {
-    HTTPStatus.BAD_REQUEST,
-    HTTPStatus.UNAUTHORIZED,
-    HTTPStatus.FORBIDDEN,
-    HTTPStatus.METHOD_NOT_ALLOWED,
-    HTTPStatus.NOT_ACCEPTABLE,
-    HTTPStatus.GONE,
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    HTTPStatus.UNPROCESSABLE_ENTITY,
-}
-"""Asking again would get the same answer. 404 is not among them: the far end may not have begun yet."""
 
 
 class PushState(StrEnum):
@@ -91,12 +73,12 @@ class WhipPush:
     Args:
         url: The server's WHIP endpoint; hostile until it was looked up.
         token: Bearer token for it, or None. It follows redirects, as the far end decides who serves it.
-        fan_out: Gives the pictures and the sound, while a line stands.
+        fan_out: Gives the frames and the audio, while a line stands.
         codec: As in `Subscriber`.
         bit_rates: As in `Subscriber`.
         want_keyframe: As in `Subscriber`.
         epoch: As in `Subscriber`.
-        audio: Whether there is sound.
+        audio: Whether there is audio.
         targets: Which addresses may be reached.
         ice_servers: For a machine that cannot reach the far end directly.
         first_pause_s: Wait after the first failure; each further one doubles it.
@@ -201,7 +183,7 @@ class WhipPush:
         )
         try:
             offer = await session.offer()
-            async with _signalled(self._url, self._token, offer, self._targets) as answer:
+            async with signalled(self._url, self._token, offer, self._targets) as answer:
                 await session.connect(answer, self._targets)
                 self._session, self._state, self._trouble = session, PushState.LIVE, None
                 self._fan_out.add(session)
@@ -218,9 +200,9 @@ class WhipPush:
             self._resent += sent.resent
             await session.close()
 
-    def _pause_s(self, failures: int, wished_s: float | None) -> float:
+    def _pause_s(self, failures: int, retry_after_s: float | None) -> float:
         pause_s = self._backoff.pause_s(failures, chance=random.random())  # noqa: S311  # no secret
-        return max(pause_s, min(wished_s or 0.0, _LONGEST_WISH_S))
+        return max(pause_s, min(retry_after_s or 0.0, _LONGEST_RETRY_AFTER_S))
 
 
 class _Session(Subscriber):
@@ -298,83 +280,6 @@ class _Session(Subscriber):
             self.gone.set()
         if self._connection.connectionState in {"connected", "failed", "closed"}:
             self._settled.set()
-
-
-@asynccontextmanager
-async def _signalled(url: str, token: str | None, offer: str, targets: Targets) -> AsyncIterator[str]:
-    """Make a session at the far end; yield its answer; delete the session in the end.
-
-    Raises:
-        TargetError: A URL on the way may not be reached.
-        PushRefusedError: The far end will not have us.
-        PushLostError: It cannot be reached, or has no room just now.
-    """
-    headers = {"User-Agent": f"mien/{version('mien')}", "Accept": "application/sdp"}
-    headers |= {"Authorization": f"Bearer {token}"} if token else {}
-    # No proxy of the environment: it would look the name up once more, and elsewhere.
-    async with httpx.AsyncClient(timeout=_HTTP_TIMEOUT_S, headers=headers, trust_env=False) as client:
-        location, answer = await _post(client, url, offer, targets)
-        try:
-            yield answer
-        finally:
-            # A server that cannot be told any more notices by itself.
-            with contextlib.suppress(TargetError, PushLostError, PushRefusedError):
-                await _ask(client, "DELETE", await targets.look_up(location))
-
-
-async def _post(client: httpx.AsyncClient, url: str, offer: str, targets: Targets) -> tuple[str, str]:
-    """Return the session's URL and the answer."""
-    for _ in range(_MAX_REDIRECTS + 1):
-        response, text = await _ask(client, "POST", await targets.look_up(url), offer)
-        status = response.status_code
-        location = response.headers.get("location", "")
-        if status in _REDIRECTS and location:
-            url = _joined(url, location)
-            continue
-        if status in _HOPELESS:
-            raise PushRefusedError(f"the far end refuses the broadcast: it answers {status}")
-        if status != HTTPStatus.CREATED:
-            raise PushLostError(f"the far end answers {status}", retry_after_s=_retry_after_s(response))
-        if not location:
-            raise PushRefusedError("the far end names no session in its answer")
-        return _joined(url, location), text
-    raise PushRefusedError(f"the far end redirects more than {_MAX_REDIRECTS} times")
-
-
-async def _ask(
-    client: httpx.AsyncClient, verb: str, target: Target, body: str | None = None
-) -> tuple[httpx.Response, str]:
-    """Ask the very address that was looked up, under the name it was asked for."""
-    # Not compressed: what is small on the line must not become large here.
-    headers = {"Host": target.authority, "Accept-Encoding": "identity"}
-    headers |= {"Content-Type": "application/sdp"} if body is not None else {}
-    read = bytearray()
-    try:
-        async with (
-            asyncio.timeout(_HTTP_TIMEOUT_S),
-            client.stream(
-                verb, target.pinned, content=body, headers=headers, extensions={"sni_hostname": target.host}
-            ) as response,
-        ):
-            async for chunk in response.aiter_raw():
-                read += chunk
-                if len(read) > MAX_SDP_BYTES:
-                    raise PushRefusedError(f"the far end's answer has more than {MAX_SDP_BYTES} bytes")
-    except (httpx.HTTPError, TimeoutError) as error:
-        raise PushLostError(f"the far end cannot be reached: {type(error).__name__}") from error
-    return response, read.decode(errors="replace")
-
-
-def _joined(url: str, location: str) -> str:
-    joined = urljoin(url, location)
-    if urlsplit(url).scheme == "https" and urlsplit(joined).scheme != "https":
-        raise PushRefusedError("the far end leads from https to http, where the token could be read")
-    return joined
-
-
-def _retry_after_s(response: httpx.Response) -> float | None:
-    text = response.headers.get("retry-after", "")
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else None
 
 
 async def _first_of(*waits: Any) -> None:

@@ -1,4 +1,4 @@
-"""Sound: Opus packets, put in order and given their place in the broadcast's time. Nothing is decoded."""
+"""Audio: Opus packets, put in order and given their place in the broadcast's time. Nothing is decoded."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -107,7 +107,7 @@ class AudioReorderer:
 
 
 class AudioClock:
-    """Gives sound its presentation times: as even as the publisher's own count, and near the capture times.
+    """Gives audio its presentation times: as even as the publisher's own count, and near the capture times.
 
     A listener's buffer takes packets that do not join exactly for a loss and covers it up, audibly. So a
     publisher's count is shifted as a whole and the shift stays, until the capture times have been more than

@@ -1,4 +1,4 @@
-"""The thread that decodes: every frame in its order, and what comes out is the newest picture."""
+"""The thread that decodes: every frame in its order, and what comes out is the newest frame."""
 
 import threading
 from collections import deque
@@ -29,13 +29,13 @@ class DecoderThread:
     """Decodes one publisher's frames as they come.
 
     A frame builds on the one before, so none can be left out: when the thread is late by a second it goes on
-    at the newest key frame, and when a frame is broken it waits for the next one. Pictures that the decoder
+    at the newest key frame, and when a frame is broken it waits for the next one. Frames that the decoder
     itself calls damaged go nowhere.
 
     Args:
-        sink: Called on this thread with each picture and its capture time.
+        sink: Called on this thread with each frame and its capture time.
         ask_for_keyframe: Called, on any thread, when nothing can be decoded before the next key frame.
-        max_pixels: Larger pictures are refused before memory is taken for them.
+        max_pixels: Larger frames are refused before memory is taken for them.
         parameter_sets: As in `ParameterSets`.
 
     Attributes:
@@ -137,7 +137,7 @@ class DecoderThread:
 def _open(codec: VideoCodec, max_pixels: int) -> VideoCodecContext:
     context: VideoCodecContext = av.CodecContext.create(_DECODERS[codec], "r")
     context.thread_count = 1  # more would hold frames back, one per thread
-    context.flags |= Flags.low_delay  # hand on a picture with its own packet, whatever order a profile allows
-    # Decoders round sizes up to whole blocks and more; the picture itself is measured when it is there.
+    context.flags |= Flags.low_delay  # hand on a frame with its own packet, whatever order a profile allows
+    # Decoders round sizes up to whole blocks and more; the frame itself is measured when it is there.
     context.options = {"max_pixels": str(max_pixels * 5 // 4)}
     return context

@@ -1,4 +1,4 @@
-"""How large the picture of an encoded key frame is, without decoding it."""
+"""How large an encoded key frame is, without decoding it."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Ingest: a publisher's peer connection, from which pictures and sound come with their capture time.
+"""Ingest: a publisher's peer connection, from which frames and audio come with their capture time.
 
 packets ─► Depacketizer ─► whole frames ─► DecoderThread ─► `sink`
        └─► AudioReorderer ─► Opus packets, undecoded ─────► `audio`
@@ -44,8 +44,8 @@ class Ingest(Peer):
         ice_servers: To find each other.
         start_kbps: Bit rate at which a browser begins.
         max_kbps: Its highest bit rate.
-        max_pixels: Larger pictures are refused.
-        sink: Called on the decoder's thread with each picture and its capture time, which rises; no more once `leave`
+        max_pixels: Larger frames are refused.
+        sink: Called on the decoder's thread with each frame and its capture time, which rises; no more once `leave`
             has returned. It must be quick: the next frame waits for it.
     """
 
@@ -82,14 +82,14 @@ class Ingest(Peer):
 
     @property
     def dropped(self) -> int:
-        """Pictures that came and were not handed on: broken or late."""
+        """Frames that came and were not handed on: broken or late."""
         return self._depacketizer.dropped + self._decoder.dropped + self._decoder.errors
 
     async def answer(self) -> str:
         """Return the SDP answer with the hint that makes a browser begin at full quality.
 
         Raises:
-            SdpError: The offer has neither VP8 nor H.264, or sound that is not Opus.
+            SdpError: The offer has neither VP8 nor H.264, or audio that is not Opus.
         """
         answer = await super().answer()
         for kind, transceiver in self._transceivers.items():
@@ -109,7 +109,7 @@ class Ingest(Peer):
         return with_start_bitrate(answer, start_kbps=self._start_kbps, max_kbps=self._max_kbps)
 
     async def audio(self) -> AsyncIterator[CapturedAudio]:
-        """Yield Opus packets in order until the publisher stops; none without sound."""
+        """Yield Opus packets in order until the publisher stops; none without audio."""
         while not self.gone.is_set():
             await self._audio_came.wait()
             self._audio_came.clear()
@@ -157,7 +157,7 @@ class Ingest(Peer):
         return self._last_at
 
     def _sink(self, picture: av.VideoFrame, at: float) -> None:
-        with self._gate:  # so that no picture passes once `leave` has returned
+        with self._gate:  # so that no frame passes once `leave` has returned
             if not self._has_left:
                 self._sink_frame(picture, at)
 
@@ -165,7 +165,7 @@ class Ingest(Peer):
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to ask
             self._loop.call_soon_threadsafe(self._depacketizer.start_over)
 
-    # Sound ----------------------------------------------------------------------------------------------------
+    # Audio ----------------------------------------------------------------------------------------------------
 
     def _take_audio(self, packet: RtpPacket) -> None:
         for turn, ticks in self._audio_order.add(packet):

@@ -1,4 +1,4 @@
-"""Simulcast: one picture that comes in several sizes, of which the largest goes on."""
+"""Simulcast: one frame that comes in several sizes, of which the largest goes on."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

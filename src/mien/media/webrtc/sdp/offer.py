@@ -5,7 +5,7 @@ each section, one transport is named in all of them, and nothing that was not un
 """
 
 import re
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -126,17 +126,8 @@ def read_offer(text: str, *, direction: str) -> Offer:
     others = [each for each in description.sections if each not in kept and (each.first("mid") or "-") in group]
     transport = transport_of(description, [*bundled, *(others if video.first("mid") in group else [])])
     formats = {section.kind: _spoken(section, direction) for section in kept}
-    names = {each.kind: each.first("mid") or f"-{number}" for number, each in enumerate(kept)}
-    normal = Description(
-        [Attribute("ice-lite")] * transport.is_lite
-        + [Attribute("group", " ".join(["BUNDLE", *names.values()]))] * (len(kept) > 1),
-        [
-            _normal(description, section, formats[section.kind], transport, names[section.kind], direction)
-            for section in kept
-        ],
-    )
     return Offer(
-        text=write_description(normal),
+        text=write_description(_normal_description(description, kept, formats, transport, direction)),
         kinds=tuple(section.kind for section in kept),
         sections=tuple(
             _as_offered(description, section, formats[section.kind] if section in kept else None, direction)
@@ -152,8 +143,27 @@ def read_offer(text: str, *, direction: str) -> Offer:
     )
 
 
+def _normal_description(
+    description: Description,
+    kept: Sequence[Section],
+    formats: Mapping[str, Sequence[Format]],
+    transport: Transport,
+    direction: str,
+) -> Description:
+    """Return what is taken of an offer, written anew."""
+    names = {each.kind: each.first("mid") or f"-{number}" for number, each in enumerate(kept)}
+    return Description(
+        [Attribute("ice-lite")] * transport.is_lite
+        + [Attribute("group", " ".join(["BUNDLE", *names.values()]))] * (len(kept) > 1),
+        [
+            _normal(description, section, formats[section.kind], transport, names[section.kind], direction)
+            for section in kept
+        ],
+    )
+
+
 def _choose(description: Description, group: Sequence[str], direction: str) -> dict[str, Section]:
-    """Return the sections to take: the first video that can be, and the first sound that is bundled with it."""
+    """Return the sections to take: the first video that can be, and the first audio that is bundled with it."""
     taken: dict[str, Section] = {}
     reasons: dict[str, str] = {}
     for kind in ("video", "audio"):
@@ -278,7 +288,7 @@ def _normal(
     """Return a section in the form that aiortc takes, of known words only."""
     pairs: list[tuple[str, str | None]] = [("mid", mid), (direction_of(description, section), None), ("rtcp-mux", None)]
     pairs += transport.lines()
-    # aiortc's estimate, which it makes of send times, follows what comes. Where a still picture needs little, browsers
+    # aiortc's estimate, which it makes of send times, follows what comes. Where a still frame needs little, browsers
     # switch the larger layers off for it and never on again; without it they go by the loss that we report.
     known = _EXTENSIONS - {SEND_TIME} if direction == "sendonly" and _is_simulcast(section) else _EXTENSIONS
     for number, uri in extensions_of(description, section, known):

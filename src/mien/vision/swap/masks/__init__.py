@@ -1,4 +1,4 @@
-"""The built-in masks: personas that are nobody's face, drawn by code.
+"""The built-in masks: personas that are nobody's face, drawn by code on a flat board and laid on the mesh.
 
-They may import what `vision.swap` may.
+They need nobody's consent. They may import what `vision.swap` may.
 """

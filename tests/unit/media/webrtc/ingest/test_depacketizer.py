@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mien.media.codecs.encoded import VideoCodec
-from mien.media.webrtc.ingest.depacketizer import MAX_FRAME_BYTES, Depacketizer, h264_piece, vp8_piece
+from mien.media.webrtc.ingest.depacketizer import MAX_FRAME_BYTES, Depacketizer
+from mien.media.webrtc.ingest.payloads import h264_piece, vp8_piece
 from support.rtp import PAYLOAD_TYPES, decoded, encode, flat, gstreamer_payloads, packets_of
 
 CODECS = list(VideoCodec)

@@ -1,162 +1,13 @@
-"""The small ports through which sessions reach the outside; adapters live in `storage`, `media` and `vision`."""
+"""The ports to live sessions and sessions of single frames, and to what runs them."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
 
-from mien.app.policy.document import PolicyDocument
+from mien.app.ports.pipelines import ReferenceFace, StreamSpec
 from mien.app.states import LiveReport
-from mien.errors import PhotoFinding
 from mien.media.files.frame_codec import FrameFormat
 from mien.media.webrtc.sdp.parse import Fragment, Offer
-from mien.vision.types import Image, TreatedFrame
-
-
-class Pipeline(Protocol):
-    """What a live session or a file job asks of vision. `vision.pipeline.FacePipeline` is the real one.
-
-    One pipeline serves one stream of frames, from one thread at a time, in the order of capture.
-    """
-
-    def __call__(self, image: Image, *, at: float) -> TreatedFrame | None:
-        """Take the frame captured at `at` seconds; return the frame to send, or None while the delay fills."""
-        ...
-
-    def flush(self) -> Iterator[TreatedFrame]:
-        """Return the frames that the delay line still holds, oldest first."""
-        ...
-
-
-@runtime_checkable
-class WorksAhead(Protocol):
-    """A pipeline that can use the time until the next picture comes."""
-
-    def work_ahead(self) -> None:
-        """Do now what the next call would have to do."""
-        ...
-
-
-@runtime_checkable
-class SavesTime(Protocol):
-    """A pipeline that can do without what is pleasant but not needed to hide anybody."""
-
-    def save_time(self, *, on: bool) -> None:
-        """Recognise people more rarely, or as often as usual. Faces are looked for as before."""
-        ...
-
-
-@runtime_checkable
-class TakesOver(Protocol):
-    """A pipeline that knows something which outlives a change of the policy."""
-
-    def take_over(self, previous: object, *, in_scene: bool) -> None:
-        """Learn it from the pipeline that treated the stream so far. Frames leave by this one's own policy.
-
-        Args:
-            previous: That pipeline.
-            in_scene: It treats nothing any more, so this one goes on in the middle of its scene, with the frames that
-                wait; False where it hangs, and may still change what it holds.
-        """
-        ...
-
-
-class ReferenceFace(Protocol):
-    """Photos of one face that were read and found usable as a persona. What it holds is the factory's own business."""
-
-    @property
-    def findings(self) -> tuple[tuple[PhotoFinding, ...], ...]:
-        """What could be better about each photo that was handed in, in their order."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class PersonaCard:
-    """A face that can be swapped in, as a page shows it.
-
-    Attributes:
-        id: "mask:volto", or "reference:" and an id.
-        kind: "mask" for a built-in mask, "reference" for a photo.
-        title_en: English name.
-        title_ko: Korean name.
-    """
-
-    id: str
-    kind: Literal["mask", "reference"]
-    title_en: str
-    title_ko: str
-
-
-MAX_LIVE_DELAY_FRAMES: Final = 6
-"""A fifth of a second: more is no longer live."""
-
-
-@dataclass(frozen=True, slots=True)
-class StreamSpec:
-    """How the frames of one live stream are treated.
-
-    Attributes:
-        policy: Who gets which treatment.
-        personas: The references that the policy names, by id, as `read_reference` accepted them.
-        delay_frames: For so many frames a frame waits, so that a face found late is hidden from its first frame;
-            None lets the factory choose what the policy needs.
-    """
-
-    policy: PolicyDocument = field(default_factory=PolicyDocument)
-    personas: Mapping[str, ReferenceFace] = field(default_factory=dict)
-    delay_frames: int | None = None
-
-
-class PipelineFactory(Protocol):
-    """Makes pipelines and personas for live sessions.
-
-    Every method may take long and is called off the event loop, from any thread.
-    """
-
-    def personas(self) -> Sequence[PersonaCard]:
-        """Return the built-in personas."""
-        ...
-
-    def persona_preview(self, persona_id: str) -> bytes:
-        """Return a JPEG that shows a built-in persona.
-
-        Raises:
-            PersonaError: There is no such persona.
-        """
-        ...
-
-    def read_reference(self, photos: Sequence[bytes]) -> ReferenceFace:
-        """Read photo files of one face as a persona. Their number and sizes were checked; nothing else was.
-
-        Raises:
-            MediaError: A file is not a picture that can be used.
-            FacePhotoError: A picture cannot serve as a face; it carries what was found in every photo.
-            DifferentPeopleError: They do not show one person; it carries the same.
-        """
-        ...
-
-    def build(self, spec: StreamSpec) -> Pipeline:
-        """Return a new pipeline, for one live session alone.
-
-        Raises:
-            PersonaError: There is no such persona.
-            PolicyError: The policy cannot be followed.
-            ModelError: A model cannot be had.
-        """
-        ...
-
-
-@runtime_checkable
-class Rehearses(Protocol):
-    """A factory that can prepare what not every stream needs, part by part, while nobody waits for it."""
-
-    def rehearse(self) -> bool:
-        """Prepare one more part; return whether there was one. What was not prepared, `build` does.
-
-        Raises:
-            ModelError: A model cannot be had.
-        """
-        ...
-
 
 Role: TypeAlias = Literal["publisher", "viewer"]
 
@@ -237,7 +88,7 @@ class Live(Protocol):
         ...
 
     async def set_policy(self, spec: StreamSpec) -> None:
-        """Treat the next picture by `spec`. When this returns, no picture of the old one follows.
+        """Treat the next frame by `spec`. When this returns, no frame of the old one follows.
 
         Raises:
             PersonaError: There is no such persona.
@@ -290,11 +141,11 @@ class Live(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TreatedStill:
-    """A treated picture of a frame session.
+    """A treated frame of a frame session.
 
     Attributes:
         data: A JPEG or WebP file.
-        at: The time that was given with the picture it was made of.
+        at: The time that was given with the frame it was made of.
     """
 
     data: bytes
@@ -302,10 +153,10 @@ class TreatedStill:
 
 
 class FrameSession(Protocol):
-    """One client's pictures, treated one after the other, wherever that happens."""
+    """One client's frames, treated one after the other, wherever that happens."""
 
     async def treat(self, frame: bytes, *, at: float) -> TreatedStill | None:
-        """Take a JPEG or WebP picture captured at `at` seconds; return one to show, or None while the delay fills.
+        """Take a JPEG or WebP frame captured at `at` seconds; return one to show, or None while the delay fills.
 
         Raises:
             MediaError: It cannot be read.
@@ -315,7 +166,7 @@ class FrameSession(Protocol):
         ...
 
     async def set_policy(self, spec: StreamSpec) -> None:
-        """Treat the next picture by `spec`.
+        """Treat the next frame by `spec`.
 
         Raises:
             PersonaError: There is no such persona.
@@ -345,7 +196,7 @@ class Runner(Protocol):
         """Return a session that waits for its publisher.
 
         Args:
-            spec: How its pictures are treated at first.
+            spec: How its frames are treated at first.
             name: For the log.
 
         Raises:
@@ -368,7 +219,7 @@ class Runner(Protocol):
         ...
 
     async def start_frames(self, spec: StreamSpec, *, form: FrameFormat, name: str) -> FrameSession:
-        """Return a session that treats single pictures.
+        """Return a session that treats single frames.
 
         Args:
             spec: How they are treated at first.
