@@ -16,6 +16,7 @@ from mien.registry.runtime import Runtime
 from mien.registry.store import Store
 from mien.runners.worker import run_worker
 from mien.telemetry import set_up_logging
+from mien.tracing import span
 
 _SWITCH_INTERVAL_S = 0.0005
 """CPython lets a thread keep the interpreter for 5 ms when others want it: many times a treatment's small steps."""
@@ -39,7 +40,7 @@ def worker(
     cv2.setNumThreads(1)  # stages run side by side already; a pool of OpenCV's own costs memory and gains nothing
 
     def load_models() -> VisionFactory:
-        vision = VisionFactory(Runtime(Store(models_dir), providers=providers))
+        vision = VisionFactory(Runtime(Store(models_dir), providers=providers), span=span)
         vision.warm_up()
         settle()
         return vision

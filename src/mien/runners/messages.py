@@ -28,6 +28,7 @@ from mien.runners.checks import (
     need,
 )
 from mien.runners.forms import IceNetworkForm, StreamForm
+from mien.tracing import MAX_S
 
 MAX_FILE_BYTES: Final = 72 * 2**20
 """The largest photo that a setting allows, and some room."""
@@ -163,6 +164,17 @@ class TakeThumbnail(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class Trace(Message):
+    """Records what each thread of the worker does; answered by `Traced`."""
+
+    kind: ClassVar = "trace"
+    seconds: float
+
+    def __post_init__(self) -> None:
+        need(0 < self.seconds <= MAX_S, "it is too long")
+
+
+@dataclass(frozen=True, slots=True)
 class Record(Message):
     """Begin or end the recording."""
 
@@ -256,6 +268,15 @@ class Thumbnail(Message):
 
     def __post_init__(self) -> None:
         need(not self.body or self.body.startswith(b"\xff\xd8"), "it is no JPEG")
+
+
+@dataclass(frozen=True, slots=True)
+class Traced(Message):
+    """A trace: JSON in Chrome's trace format."""
+
+    kind: ClassVar = "traced"
+    max_body: ClassVar = 4 * 2**20
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ from mien.runners.messages import (
     StopPush,
     TakeThumbnail,
     Thumbnail,
+    Trace,
+    Traced,
     Treat,
     Trickle,
     Watch,
@@ -92,6 +94,10 @@ class RemoteLive:
     def _forget_thumbnail(self) -> None:
         self._generation += 1
         self._thumbnail = None
+
+    async def trace(self, seconds: float) -> bytes:
+        """Record what each thread of the worker does."""
+        return (await self._worker.call(Trace(seconds), Traced)).body
 
     async def record(self, *, on: bool) -> None:
         """Begin or end the recording of what viewers get."""

@@ -35,6 +35,8 @@ from mien.runners.messages import (
     StopPush,
     TakeThumbnail,
     Thumbnail,
+    Trace,
+    Traced,
     Treat,
     Trickle,
     Watch,
@@ -142,6 +144,10 @@ async def _take_thumbnail(host: Host, _asked: TakeThumbnail) -> Message:
     return Thumbnail(await host.live.thumbnail() or b"")
 
 
+async def _trace(host: Host, asked: Trace) -> Message:
+    return Traced(await host.live.trace(asked.seconds))
+
+
 async def _record(host: Host, asked: Record) -> Message:
     await host.live.record(on=asked.on)
     return Done()
@@ -178,6 +184,7 @@ VERBS: Final[dict[type[Message], Callable[[Host, Any], Awaitable[Message]]]] = {
     Trickle: _trickle,
     ClosePeer: _close_peer,
     TakeThumbnail: _take_thumbnail,
+    Trace: _trace,
     Record: _record,
     Push: _push,
     StopPush: _stop_push,
@@ -187,7 +194,7 @@ VERBS: Final[dict[type[Message], Callable[[Host, Any], Awaitable[Message]]]] = {
 
 TO_WORKER: Final[Kinds] = kinds_of(VERBS)
 FROM_WORKER: Final[Kinds] = kinds_of(
-    (Done, PeerAnswer, Thumbnail, PushBegun, Still, Failed, Report, Over),
+    (Done, PeerAnswer, Thumbnail, Traced, PushBegun, Still, Failed, Report, Over),
 )
 TO_PHOTO_WORKER: Final[Kinds] = kinds_of((ReadPhotos, Photo))
 FROM_PHOTO_WORKER: Final[Kinds] = kinds_of((PhotosRead, Failed))

@@ -8,6 +8,7 @@ knows treated frames and the slate.
 """
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -16,6 +17,7 @@ from typing import Final
 import av
 import structlog
 
+from mien import tracing
 from mien.app.live.audio_line import AudioLine
 from mien.app.live.encoder_thread import EncoderThread
 from mien.app.live.output import LiveOutput
@@ -233,6 +235,15 @@ class LiveSession:
     async def thumbnail(self) -> bytes | None:
         """Return a small JPEG of what viewers see; None when there is nothing to see."""
         return await self._output.thumbnail()
+
+    async def trace(self, seconds: float) -> bytes:
+        """Record for so long what each thread of this process does; return JSON in Chrome's trace format.
+
+        Raises:
+            BusyError: A trace is being recorded already.
+        """
+        self._check_open()
+        return json.dumps(await tracing.record(seconds, process="mien worker")).encode()
 
     async def record(self, *, on: bool) -> None:
         """Begin or end the recording of what viewers get.

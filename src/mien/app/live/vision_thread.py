@@ -16,6 +16,7 @@ from mien.media.frames import shrunk, to_image
 from mien.media.meters import DurationMeter
 from mien.media.newest import Newest
 from mien.rate_limit import LogThrottle
+from mien.tracing import span
 from mien.vision.types import Image, TreatedFrame
 
 log = structlog.get_logger()
@@ -141,7 +142,10 @@ class VisionThread:
                 for _stale in self._pipeline.flush():
                     pass
             self._begun, self._last_at = generation, at
-            treated = self._pipeline(self._frame(frame), at=at)
+            with span("frame to RGB"):
+                image = self._frame(frame)
+            with span("treat"):
+                treated = self._pipeline(image, at=at)
         except Exception as error:  # noqa: BLE001  # whatever breaks in there, viewers keep the last safe picture
             self._count(error)
             self.failing = True
@@ -171,7 +175,7 @@ class VisionThread:
         """Use the time until the next frame. What fails here fails again when it is needed, and is counted then."""
         if not self.retired and self.frames.is_empty and isinstance(self._pipeline, WorksAhead):
             self._busy_since = began = time.monotonic()
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(Exception), span("work ahead"):
                 self._pipeline.work_ahead()
             self._busy_since = None
             self.spent_s += time.monotonic() - began

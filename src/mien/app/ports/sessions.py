@@ -101,6 +101,14 @@ class Live(Protocol):
         """Return a small JPEG of what viewers see; None when there is nothing to see."""
         ...
 
+    async def trace(self, seconds: float) -> bytes:
+        """Record for so long what each thread of the session's process does; return JSON in Chrome's trace format.
+
+        Raises:
+            BusyError: A trace is being recorded already.
+        """
+        ...
+
     async def record(self, *, on: bool) -> None:
         """Begin or end the recording of what viewers get.
 

@@ -10,6 +10,7 @@ from mien.media.codecs.encoder import NOMINAL_FPS, Encoder
 from mien.media.codecs.h264 import H264Encoder
 from mien.media.codecs.planes import TreatedPlanes
 from mien.media.codecs.vp8 import Vp8Encoder
+from mien.tracing import span
 from mien.vision.types import TreatedFrame
 
 LAYERS: Final = 2
@@ -18,6 +19,7 @@ KEYFRAME_GAP_S: Final = 0.25
 """Keyframe requests closer together than this are answered by one keyframe."""
 
 _ENCODERS: Final[dict[VideoCodec, type[Encoder]]] = {VideoCodec.VP8: Vp8Encoder, VideoCodec.H264: H264Encoder}
+_ENCODE: Final = tuple(f"encode layer {layer}" for layer in range(LAYERS))
 _OVERLOADED: Final = 0.9
 _RELAXED: Final = 0.75
 """Shares of the time between two frames that encoding them may take. Two, lest it flutters."""
@@ -91,16 +93,19 @@ class LayerEncoders:
         if not audience:
             return
         began = self._begin()
-        planes, level = TreatedPlanes(treated), 0
+        with span("RGB to I420"):
+            planes, level = TreatedPlanes(treated), 0
         failed: Exception | None = None
         best = True
         for layer in sorted(audience):
             if not best and self.overloaded and self._odd:
                 continue
             while level < layer:
-                planes, level = planes.halved(), level + 1
+                with span("halve"):
+                    planes, level = planes.halved(), level + 1
             try:
-                frame = self._encoders[layer].encode(planes, at=at, keyframe=self._is_keyframe_due(layer, began))
+                with span(_ENCODE[layer]):
+                    frame = self._encoders[layer].encode(planes, at=at, keyframe=self._is_keyframe_due(layer, began))
             except Exception as error:  # noqa: BLE001  # the other layers go on; raised below
                 self._encoders[layer].reset()
                 failed = failed or error

@@ -22,6 +22,7 @@ from mien.media.webrtc.egress.subscriber import Subscriber
 from mien.media.webrtc.packets import PackedFrame, PacketBatch, Packetiser, pack_audio
 from mien.media.webrtc.peer import IceServer, Peer
 from mien.media.webrtc.sdp.parse import Offer
+from mien.tracing import span
 
 log = structlog.get_logger()
 
@@ -145,7 +146,8 @@ class FanOut:
         if not self._subscribers:
             return
         now = self._clock()
-        frame = self._packetiser.packetise(encoded)
+        with span("packetise"):
+            frame = self._packetiser.packetise(encoded)
         if not frame.payloads:
             return
         self._finish(None if frame.is_keyframe else frame.layer)
@@ -160,8 +162,9 @@ class FanOut:
         """Send a piece of audio to every subscriber."""
         now = self._clock()
         batch = PacketBatch(pack_audio(audio), 0, 1, stamp(now))
-        for subscriber in self._subscribers:
-            subscriber.send_audio(batch, now)
+        with span("protect and send audio"):
+            for subscriber in self._subscribers:
+                subscriber.send_audio(batch, now)
         self._tick(now)
 
     # Pace ---------------------------------------------------------------------------------------------------
@@ -170,8 +173,9 @@ class FanOut:
         now = self._clock()
         first, end = leaving.slices.popleft()
         batch = PacketBatch(leaving.frame, first, end, stamp(now))
-        for subscriber in leaving.subscribers:
-            subscriber.send_frame(batch, now)
+        with span("protect and send"):
+            for subscriber in leaving.subscribers:
+                subscriber.send_frame(batch, now)
         if not leaving.slices:
             del self._leaving[leaving.frame.layer]
 

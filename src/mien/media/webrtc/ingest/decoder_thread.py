@@ -15,6 +15,7 @@ from mien.media.codecs.annex_b import ParameterSets
 from mien.media.codecs.encoded import VideoCodec
 from mien.media.webrtc.ingest.depacketizer import ReceivedFrame
 from mien.rate_limit import LogThrottle
+from mien.tracing import span
 
 log = structlog.get_logger()
 
@@ -114,7 +115,9 @@ class DecoderThread:
             self._context = _open(frame.codec, self._max_pixels)
         packet = av.Packet(data)
         packet.pts, packet.time_base = round(at / _MICROSECOND), _MICROSECOND
-        for picture in self._context.decode(packet):
+        with span("decode"):
+            pictures = self._context.decode(packet)
+        for picture in pictures:
             if picture.is_corrupt:
                 raise ValueError("the picture is damaged")
             if picture.width * picture.height > self._max_pixels:

@@ -28,6 +28,7 @@ from mien.media.webrtc.ingest.depacketizer import Depacketizer, ReceivedFrame
 from mien.media.webrtc.ingest.simulcast import SimulcastSelector
 from mien.media.webrtc.peer import CLOCK_RATES, IceServer, Peer
 from mien.media.webrtc.sdp.parse import Offer, with_start_bitrate
+from mien.tracing import span
 
 log = structlog.get_logger()
 
@@ -139,7 +140,9 @@ class Ingest(Peer):
 
     def _take_video(self, packet: RtpPacket) -> RtcpFeedback:
         now = time.monotonic()
-        for frame in self._depacketizer.add(packet, now):
+        with span("depacketise"):
+            frames = self._depacketizer.add(packet, now)
+        for frame in frames:
             self._decoder.put(frame, self._rising(self._clock.captured("video", frame.timestamp)))
         return self._depacketizer.feedback(now)
 
