@@ -6,6 +6,7 @@ up. Only stages have names in it: no picture, address or id.
 """
 
 import asyncio
+import json
 import threading
 import time
 from collections import defaultdict
@@ -85,6 +86,11 @@ async def record(seconds: float, *, process: str) -> dict[str, Any]:
     finally:
         _recording = None
     return _document(recording, process)
+
+
+async def record_json(seconds: float, *, process: str) -> bytes:
+    """Do the same; return the document as JSON."""
+    return json.dumps(await record(seconds, process=process), separators=(",", ":")).encode()
 
 
 # Threads ------------------------------------------------------------------------------------------------------------

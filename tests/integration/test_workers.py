@@ -1,36 +1,22 @@
 """Live sessions in processes of their own: what dies takes nothing else down, and comes back."""
 
 import asyncio
-import contextlib
 import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-import httpx
 import pytest
 
 from mien.app.ports import StreamSpec
 from mien.app.states import LiveLimits
 from mien.errors import LiveLostError
 from mien.runners import ProcessRunner
-from support.live import Camera, Watcher, publish, serving, sharpness, watching
-from support.pipelines import SmallFactory
+from support.live import Camera, Watcher, publish, sharpness, watching
 from support.policies import plain, swapping
+from support.serving_workers import make, serving_with_workers
 from support.worker import COMMAND, worker_pids
-
-
-@contextlib.asynccontextmanager
-async def serving_with_workers(
-    *, spares: int = 0, command: Sequence[str] = COMMAND, **settings: object
-) -> AsyncIterator[httpx.AsyncClient]:
-    def open_runner(limits: LiveLimits, ice_servers: object) -> ProcessRunner:
-        return ProcessRunner(command, limits=limits, ice_servers=ice_servers, spares=spares)
-
-    async with serving(SmallFactory(), open_runner=open_runner, **settings) as client:
-        yield client
 
 
 async def settles(true, *, timeout_s: float = 30.0) -> bool:
@@ -38,12 +24,6 @@ async def settles(true, *, timeout_s: float = 30.0) -> bool:
     while not true() and time.monotonic() < until:  # noqa: ASYNC110  # processes end without an event
         await asyncio.sleep(0.05)
     return true()
-
-
-async def make(client, **spec):
-    response = await client.post("/api/broadcasts", json=spec)
-    assert response.status_code == 201, response.text
-    return response.json()
 
 
 async def show(client, made):

@@ -18,13 +18,12 @@ class Principal:
     """Who makes a request, by what it shows.
 
     Attributes:
-        is_operator: The request shows the operator's token.
-        is_local: It surely comes from this machine, and from no page of another site.
+        is_operator: The request shows the operator's token; where none is set, it surely comes from this machine, and
+            from no page of another site.
         broadcast_id: It shows the token of this broadcast.
     """
 
     is_operator: bool = False
-    is_local: bool = False
     broadcast_id: str | None = None
 
 
@@ -85,6 +84,7 @@ class Action(StrEnum):
     READ_RECORDINGS = "read recordings"
     DELETE_RECORDINGS = "delete recordings"
     READ_METRICS = "read metrics"
+    TRACE = "trace a broadcast's process"
     WATCH = "watch"
     PREVIEW = "watch as the broadcaster"
     SEE_REFERENCES = "see which photos a broadcast wears"
@@ -99,9 +99,9 @@ class Who(Enum):
     """Who may do it. The words are those of the reference."""
 
     EVERYBODY = "everybody"
-    OPERATOR = "the operator; where no token is set, everybody on this machine"
+    OPERATOR = "the operator"
     OWNER = "its owner; everybody where nobody owns it"
-    OWNER_OR_OPERATOR = "its owner, or who shows the operator's token; everybody where nobody owns it"
+    OWNER_OR_OPERATOR = "its owner, or the operator; everybody where nobody owns it"
     PROVEN_OWNER = "its owner; nobody where nobody owns it"
 
 
@@ -137,6 +137,7 @@ RULES: Final[Mapping[Action, Rule]] = {
     Action.READ_RECORDINGS: Rule(About.SERVER, Who.OPERATOR),
     Action.DELETE_RECORDINGS: Rule(About.SERVER, Who.OPERATOR),
     Action.READ_METRICS: Rule(About.SERVER, Who.OPERATOR),
+    Action.TRACE: Rule(About.SERVER, Who.OPERATOR),  # it costs time, and shows how the whole process fares
     Action.WATCH: Rule(About.BROADCAST, Who.EVERYBODY),  # its id is unguessable: who knows it may
     Action.PREVIEW: Rule(About.BROADCAST, Who.PROVEN_OWNER),
     Action.SEE_REFERENCES: Rule(About.BROADCAST, Who.PROVEN_OWNER),
@@ -186,10 +187,9 @@ def _check_operator(principal: Principal, server: Server) -> None:
         return
     if server.has_token:
         raise TokenError("this needs the operator's bearer token")
-    if not principal.is_local:
-        raise TokenNotSetError(
-            "this server can be reached from beyond its own machine, so it needs MIEN_WHIP_TOKEN to be set"
-        )
+    raise TokenNotSetError(
+        "this server can be reached from beyond its own machine, so it needs MIEN_WHIP_TOKEN to be set"
+    )
 
 
 def _check_owner(principal: Principal, who: Who, broadcast: OwnedBroadcast) -> None:

@@ -20,6 +20,7 @@ _COMMANDS = {
     "serve": ("mien.cli.serve", "serve", "Serve the pages, the API, WHIP and WHEP."),
     "worker": ("mien.cli.worker", "worker", ""),  # for `mien serve` alone
     "photo-worker": ("mien.cli.photo_worker", "photo_worker", ""),  # likewise
+    "trace": ("mien.cli.trace", "trace", "Record what each thread of a broadcast does, and sum it up."),
     "treat": ("mien.cli.treat", "treat", "Swap, hide or show the faces in a picture or a video."),
 }
 

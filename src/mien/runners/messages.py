@@ -2,7 +2,8 @@
 
 A worker decodes what strangers send, so what it says is checked like a stranger's; so is what it hears. A field that
 is missing, too many, of another type or out of its range is refused (see `channel`, and `checks` for the ranges). A new
-message is a class here; one that asks for something has a line in `verbs.VERBS` as well.
+message is a class here; one that asks for something has a line in `verbs.VERBS` as well. What photo workers hear and
+say is in `photo_messages`.
 """
 
 from dataclasses import dataclass
@@ -18,7 +19,6 @@ from mien.media.files.frame_codec import FrameFormat
 from mien.media.webrtc.peer import IceServer
 from mien.media.webrtc.sdp.parse import MAX_SDP_BYTES, Fragment, Offer
 from mien.runners.checks import (
-    MAX_PHOTOS,
     MAX_TEXT,
     check_candidates,
     check_findings,
@@ -216,26 +216,6 @@ class End(Message):
     kind: ClassVar = "end"
 
 
-@dataclass(frozen=True, slots=True)
-class ReadPhotos(Message):
-    """Read so many photos of one face, which follow."""
-
-    kind: ClassVar = "read_photos"
-    count: int
-
-    def __post_init__(self) -> None:
-        need(0 < self.count <= MAX_PHOTOS, f"there are 1 to {MAX_PHOTOS} photos")
-
-
-@dataclass(frozen=True, slots=True)
-class Photo(Message):
-    """One of them."""
-
-    kind: ClassVar = "photo"
-    max_body: ClassVar = MAX_FILE_BYTES
-    body: bytes = b""
-
-
 # From a worker --------------------------------------------------------------------------------------------------
 
 
@@ -351,16 +331,3 @@ class Over(Message):
     """The worker did what it was for, and ends."""
 
     kind: ClassVar = "over"
-
-
-@dataclass(frozen=True, slots=True)
-class PhotosRead(Message):
-    """The persona that photos were read as, packed, and what was found in each."""
-
-    kind: ClassVar = "photos_read"
-    max_body: ClassVar = MAX_PERSONA_BYTES
-    findings: tuple[tuple[PhotoFinding, ...], ...]
-    body: bytes = b""
-
-    def __post_init__(self) -> None:
-        check_findings(self.findings)

@@ -14,7 +14,8 @@ from mien.app.personas.file import pack_persona
 from mien.app.ports import PipelineFactory
 from mien.errors import LiveLostError, MediaError, MediaTooCostlyError, MessageError, MienError
 from mien.runners.channel import NO_CALL, Channel
-from mien.runners.messages import Failed, Message, Photo, PhotosRead, ReadPhotos
+from mien.runners.messages import Failed, Message
+from mien.runners.photo_messages import Photo, PhotosRead, ReadPhotos
 from mien.runners.verbs import TO_PHOTO_WORKER
 
 log = structlog.get_logger()

@@ -16,7 +16,8 @@ from mien.app.personas.file import PackedReference
 from mien.errors import BusyError, LiveLostError, MediaError, MediaTooCostlyError, MessageError
 from mien.media.files.image_header import check_photo_header
 from mien.runners.channel import NO_CALL, Channel, Said
-from mien.runners.messages import Failed, Photo, PhotosRead, ReadPhotos
+from mien.runners.messages import Failed
+from mien.runners.photo_messages import Photo, PhotosRead, ReadPhotos
 from mien.runners.spawning import Child, spawn
 from mien.runners.verbs import FROM_PHOTO_WORKER
 

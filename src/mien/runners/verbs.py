@@ -20,12 +20,9 @@ from mien.runners.messages import (
     Message,
     Over,
     PeerAnswer,
-    Photo,
-    PhotosRead,
     Publish,
     Push,
     PushBegun,
-    ReadPhotos,
     Record,
     Report,
     SetPolicy,
@@ -41,6 +38,7 @@ from mien.runners.messages import (
     Trickle,
     Watch,
 )
+from mien.runners.photo_messages import Photo, PhotosRead, ReadPhotos
 
 
 class Host(Protocol):

@@ -42,8 +42,7 @@ def identify(
     """
     broadcast = by_token(token) if token else None
     return Principal(
-        is_operator=_is_operators(token, settings),
-        is_local=_is_local(request, settings),
+        is_operator=_is_operators(token, settings) if settings.whip_token is not None else _is_local(request, settings),
         broadcast_id=broadcast.id if broadcast else None,
     )
 

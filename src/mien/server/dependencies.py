@@ -78,10 +78,9 @@ def principal_of(connection: HTTPConnection, token: str | None) -> Principal:
 
 
 def is_known(connection: HTTPConnection) -> bool:
-    """Tell whether a request shows the operator's token or that of a broadcast, or needs none."""
+    """Tell whether the operator or the broadcaster of a broadcast makes a request."""
     principal = principal_of(connection, bearer_token(connection))
-    needs_none = principal.is_local and not services_of(connection).server.has_token
-    return principal.is_operator or principal.broadcast_id is not None or needs_none
+    return principal.is_operator or principal.broadcast_id is not None
 
 
 def _part(get: Callable[[Services], object]) -> Callable[[HTTPConnection], Awaitable[object]]:

@@ -16,16 +16,13 @@ class Somewhere:
 
 PRINCIPALS = {
     "anonymous": ANONYMOUS,
-    "local": Principal(is_local=True),
     "operator": Principal(is_operator=True),
-    "local operator": Principal(is_operator=True, is_local=True),
     "broadcaster": Principal(broadcast_id="mine"),
-    "local broadcaster": Principal(is_local=True, broadcast_id="mine"),
 }
 EVERYBODY = frozenset(PRINCIPALS)
 NOBODY = frozenset()
-OPERATORS = frozenset({"operator", "local operator"})
-BROADCASTERS = frozenset({"broadcaster", "local broadcaster"})
+OPERATORS = frozenset({"operator"})
+BROADCASTERS = frozenset({"broadcaster"})
 
 GUARDED, OPEN = Server(has_token=True), Server(has_token=False)
 MINE, OTHER = Somewhere("mine", Owner.TOKEN), Somewhere("other", Owner.TOKEN)
@@ -40,8 +37,7 @@ BROADCASTS = {
 
 ON_SERVERS = {
     Who.EVERYBODY: {GUARDED: EVERYBODY, OPEN: EVERYBODY},
-    # Without a token nobody can show one, but the table holds even so.
-    Who.OPERATOR: {GUARDED: OPERATORS, OPEN: OPERATORS | {"local", "local broadcaster"}},
+    Who.OPERATOR: {GUARDED: OPERATORS, OPEN: OPERATORS},
 }
 ON_BROADCASTS = {
     Who.EVERYBODY: {MINE: EVERYBODY, OTHER: EVERYBODY, OPERATORS_OWN: EVERYBODY, NOBODYS: EVERYBODY},
@@ -66,6 +62,7 @@ WHO = {
     Action.READ_RECORDINGS: Who.OPERATOR,
     Action.DELETE_RECORDINGS: Who.OPERATOR,
     Action.READ_METRICS: Who.OPERATOR,
+    Action.TRACE: Who.OPERATOR,
     Action.WATCH: Who.EVERYBODY,
     Action.PREVIEW: Who.PROVEN_OWNER,
     Action.SEE_REFERENCES: Who.PROVEN_OWNER,

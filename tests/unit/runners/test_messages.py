@@ -36,11 +36,9 @@ from mien.runners.messages import (
     Done,
     Failed,
     PeerAnswer,
-    PhotosRead,
     Publish,
     Push,
     PushBegun,
-    ReadPhotos,
     Report,
     SetPolicy,
     Still,
@@ -51,6 +49,7 @@ from mien.runners.messages import (
     Trickle,
     Watch,
 )
+from mien.runners.photo_messages import PhotosRead, ReadPhotos
 from mien.runners.verbs import FROM_PHOTO_WORKER, FROM_WORKER, TO_PHOTO_WORKER, TO_WORKER, VERBS
 from mien.runners.worker import _Worker
 from mien.runners.worker_process import WorkerProcess

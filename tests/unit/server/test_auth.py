@@ -40,21 +40,22 @@ def test_the_token_of_a_header(header, token):
 @pytest.mark.parametrize(
     ("token", "shown"),
     [
-        pytest.param(OPERATOR, Principal(is_operator=True, is_local=True), id="the operator's"),
-        pytest.param(Kept.token, Principal(is_local=True, broadcast_id="mine"), id="a broadcast's"),
-        pytest.param("wrong", Principal(is_local=True), id="nobody's"),
-        pytest.param("ü" * 20, Principal(is_local=True), id="no ASCII"),
-        pytest.param("", Principal(is_local=True), id="empty"),
-        pytest.param(None, Principal(is_local=True), id="none"),
+        pytest.param(OPERATOR, Principal(is_operator=True), id="the operator's"),
+        pytest.param(Kept.token, Principal(broadcast_id="mine"), id="a broadcast's"),
+        pytest.param("wrong", Principal(), id="nobody's"),
+        pytest.param("ü" * 20, Principal(), id="no ASCII"),
+        pytest.param("", Principal(), id="empty"),
+        pytest.param(None, Principal(), id="none"),
     ],
 )
 def test_whose_token_it_is(token, shown):
     assert seen(request(), token, whip_token=OPERATOR) == shown
 
 
-def test_nobody_is_the_operator_of_a_server_without_a_token():
-    assert not seen(request(), OPERATOR).is_operator
-    assert not seen(request(), "").is_operator
+@pytest.mark.parametrize("token", [None, "", "whatever"])
+def test_whoever_asks_from_this_machine_is_the_operator_of_a_server_without_a_token(token):
+    assert seen(request(), token) == Principal(is_operator=True)
+    assert seen(request(), token, whip_token=OPERATOR) == Principal()
 
 
 @pytest.mark.parametrize(
@@ -68,5 +69,5 @@ def test_nobody_is_the_operator_of_a_server_without_a_token():
         pytest.param(Request({"type": "http", "scheme": "http", "headers": []}), {}, id="nobody knows from where"),
     ],
 )
-def test_what_may_come_from_elsewhere_is_not_local(asked, settings):
+def test_what_may_come_from_elsewhere_is_not_the_operators(asked, settings):
     assert seen(asked, **settings) == Principal()

@@ -3,12 +3,10 @@
     publisher ─► Ingest ─► newest frame ─► VisionThread ─► newest treated ─► EncoderThread ─► LiveOutput
                  audio ──────────── waits as long as the frame takes ─────────────────────────┘
 
-What comes after the treated frame is `LiveOutput`'s. Frames get there only through the encoder thread, which
-knows treated frames and the slate.
+Frames get to `LiveOutput` only through the encoder thread, which knows treated frames and the slate.
 """
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -147,7 +145,7 @@ class LiveSession:
         self._check_open()
         previous = self._publisher
         if previous is not None and not previous.gone.is_set():
-            if self._frame_age() < self._limits.slate_after_s:
+            if time.monotonic() - self._last_frame_at < self._limits.slate_after_s:
                 raise BroadcastTakenError("somebody is live in this broadcast already")
             previous.leave()  # it fell silent; the new one has the same token
         ingest = Ingest(
@@ -230,20 +228,13 @@ class LiveSession:
         await self._treating.set_policy(spec)
         self._check_open()
 
-    # What goes out beside viewers ---------------------------------------------------------------------------
-
     async def thumbnail(self) -> bytes | None:
         """Return a small JPEG of what viewers see; None when there is nothing to see."""
         return await self._output.thumbnail()
 
     async def trace(self, seconds: float) -> bytes:
-        """Record for so long what each thread of this process does; return JSON in Chrome's trace format.
-
-        Raises:
-            BusyError: A trace is being recorded already.
-        """
-        self._check_open()
-        return json.dumps(await tracing.record(seconds, process="mien worker")).encode()
+        """Record what each thread of this process does (`tracing.record_json`)."""
+        return await tracing.record_json(seconds, process="mien worker")
 
     async def record(self, *, on: bool) -> None:
         """Begin or end the recording of what viewers get.
@@ -313,9 +304,6 @@ class LiveSession:
             raise LiveLostError("the live session broke; it is being started again")
         if self._ending.is_set():
             raise LiveError("the broadcast is over")
-
-    def _frame_age(self) -> float:
-        return time.monotonic() - self._last_frame_at
 
     def _see_off(self, peer: Peer) -> None:
         if isinstance(peer, Viewer):

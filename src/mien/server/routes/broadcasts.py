@@ -2,9 +2,9 @@
 
 from dataclasses import asdict
 from http import HTTPStatus
-from typing import Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from mien.app.access import Action, authorize, may
@@ -14,11 +14,16 @@ from mien.server.dependencies import BroadcastDep, BroadcastsDep, PrincipalDep, 
 from mien.server.guards import GuardedRoute, requires
 from mien.server.problems import HttpError
 from mien.server.schemas import BroadcastIn, BroadcastOut, BroadcastPatch, CreatedOut, PushIn, PushOut, completed
+from mien.tracing import MAX_S
 
 router = APIRouter(prefix="/api/broadcasts", tags=["broadcasts"], route_class=GuardedRoute)
 
 _PLAIN_TEXT: Final = "text/plain"
 _MAX_TOKEN_BYTES: Final = 1024
+_JSON: Final = "application/json"
+_A_TRACE: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"description": "A document of Chrome's trace format.", "content": {_JSON: {"schema": {"type": "object"}}}}
+}
 
 
 @router.post("", status_code=HTTPStatus.CREATED)
@@ -109,6 +114,13 @@ async def thumbnail(broadcast: BroadcastDep) -> Response:
     if jpeg is None:
         raise HttpError(HTTPStatus.NOT_FOUND, "there is nothing to see yet", code="live.no_frame")
     return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
+
+
+@router.post("/{broadcast_id}/trace", response_class=Response, responses=_A_TRACE)
+@requires(Action.TRACE)
+async def trace(broadcast: BroadcastDep, seconds: Annotated[float, Query(gt=0, le=MAX_S)] = 1.0) -> Response:
+    """Record for some seconds what each thread of a broadcast's process does, with the operator's token."""
+    return Response(await broadcast.live.trace(seconds), media_type=_JSON, headers={"Cache-Control": "no-store"})
 
 
 @router.post("/{broadcast_id}/pushes", status_code=HTTPStatus.CREATED)
