@@ -114,13 +114,13 @@ class DecoderThread:
             self._context = _open(frame.codec, self._max_pixels)
         packet = av.Packet(data)
         packet.pts, packet.time_base = round(at / _MICROSECOND), _MICROSECOND
-        for picture in self._context.decode(packet):
-            if picture.is_corrupt:
+        for decoded in self._context.decode(packet):
+            if decoded.is_corrupt:
                 raise ValueError("the picture is damaged")
-            if picture.width * picture.height > self._max_pixels:
-                raise ValueError(f"a picture may have {self._max_pixels} pixels, got {picture.width}x{picture.height}")
-            if picture.pts is not None and not self._closed:
-                self._sink(picture, float(picture.pts * _MICROSECOND))
+            if decoded.width * decoded.height > self._max_pixels:
+                raise ValueError(f"a picture may have {self._max_pixels} pixels, got {decoded.width}x{decoded.height}")
+            if decoded.pts is not None and not self._closed:
+                self._sink(decoded, float(decoded.pts * _MICROSECOND))
 
     def _wait_for_keyframe(self, error: Exception) -> None:
         if self._failures.count():
