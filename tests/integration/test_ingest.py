@@ -164,7 +164,7 @@ async def test_a_publisher_sends_what_it_offers_first(feedback):
 async def test_nothing_is_handed_on_once_a_publisher_was_let_go():
     async with publishing(publisher(Camera(fps=30.0))) as ingest:
         handed_on = []
-        hand_on, ingest._sink_frame = ingest._sink_frame, lambda frame, at: (handed_on.append(at), hand_on(frame, at))
+        hand_on, ingest._sink = ingest._sink, lambda frame, at: (handed_on.append(at), hand_on(frame, at))
         async for _ in ingest.video():
             if len(handed_on) >= 3:
                 break

@@ -44,7 +44,7 @@ def test_a_converted_network_agrees_with_its_makers_runtime(card_id, runtime):
     if runtime.store.state(card_id) is not State.READY:
         pytest.skip(f"{card_id} is no default model and is not here; run: mien models pull {card_id}")
     net = runtime.open(card_id)
-    contract = net.card.picture
+    contract = net.card.image_input
     frame = draw_waves(*(contract.size_wh or (96, 64))).astype(np.float32)
     batch = ((frame - np.float32(contract.mean)) / np.float32(contract.scale)).transpose(2, 0, 1)[None]
     answers = net(np.ascontiguousarray(batch))

@@ -37,7 +37,7 @@ class Read:
     findings: tuple[tuple[PhotoFinding, ...], ...]
 
 
-class Eyes:
+class Factory:
     """Decodes photos and finds the same face in each."""
 
     def read_reference(self, photos: Sequence[bytes]) -> Read:
@@ -61,4 +61,4 @@ if __name__ == "__main__":
     *_, memory, cpu, fd = sys.argv
     confine(PhotoLimits(int(memory), int(cpu)))
     set_up_logging(form="json")
-    run_photo_worker(socket.socket(fileno=int(fd)), Eyes)  # type: ignore[arg-type]  # all that is asked of it here
+    run_photo_worker(socket.socket(fileno=int(fd)), Factory)  # type: ignore[arg-type]  # all that is asked of it here

@@ -178,8 +178,8 @@ class Card(_Part):
         return self.inputs if self.input is None else (self.input, *self.inputs)
 
     @property
-    def picture(self) -> InputContract:
-        """Return the picture that it takes, for what knows networks of one picture alone.
+    def image_input(self) -> InputContract:
+        """Return the image that it takes, for what knows networks of one image alone.
 
         Raises:
             CardError: It takes something else, or more.

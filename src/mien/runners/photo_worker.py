@@ -69,7 +69,7 @@ async def _serve(connected: socket.socket, load_models: Callable[[], PipelineFac
         photos = await _photos(channel)
         await channel.send((NO_CALL, _answer(photos, load_models)))
     except LiveLostError as error:
-        log.info("worker_alone", reason=str(error))  # the web process went away
+        log.info("web_process_gone", reason=str(error))  # the web process went away
     finally:
         await channel.close()
 

@@ -106,7 +106,7 @@ class _PhotoWorkerProcess:
             await self._channel.send((NO_CALL, ReadPhotos(len(photos))), *((NO_CALL, Photo(photo)) for photo in photos))
             return _reference(await self._channel.receive(), len(photos))
         except MessageError as error:
-            log.warning("photo_worker_spoke_nonsense", reason=str(error))
+            log.warning("photo_worker_protocol_error", reason=str(error))
             raise MediaError("the photo cannot be read") from None
         except LiveLostError:
             code = await self._process.wait()

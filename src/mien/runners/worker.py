@@ -85,9 +85,9 @@ class _Worker:
                 await self._live.wait()
             await self._channel.send((NO_CALL, Over()))
         except* MessageError as errors:
-            log.warning("web_process_spoke_nonsense", reason=str(errors.exceptions[0]))
+            log.warning("web_process_protocol_error", reason=str(errors.exceptions[0]))
         except* LiveLostError:
-            log.info("worker_alone")  # the web process went away, or the session broke: nothing is left to do
+            log.info("web_process_gone")  # the web process went away, or the session broke: nothing is left to do
         finally:
             await self._channel.close()
 

@@ -92,7 +92,7 @@ class WorkerProcess:
                     said = await self._channel.receive()
                 self._take(said)
         except MessageError as error:
-            log.warning("worker_spoke_nonsense", worker_pid=self.pid, reason=str(error))
+            log.warning("worker_protocol_error", worker_pid=self.pid, reason=str(error))
             self.kill()  # whoever speaks there, it is not what was started
         except LiveLostError:
             pass

@@ -1,4 +1,4 @@
-"""Adapters that keep what must outlive the process: the ledger of consent, and later SQL.
+"""Adapters that keep what must outlive the process: the ledger of consent and recordings, and later SQL.
 
-Each implements a port of `app.ports`. It may import `app.ports` and `errors`.
+Each implements a port of `app.repositories`. It may import that, and `errors`.
 """

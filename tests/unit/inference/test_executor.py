@@ -100,7 +100,7 @@ def test_a_network_of_two_inputs_cannot_be_called_with_one_batch():
     with pytest.raises(ShapeError, match="got one batch without a name"):
         load_network(NETWORK, CARD)(pixels().astype(np.float32))
     with pytest.raises(CardError, match="not one picture"):
-        _ = CARD.picture
+        _ = CARD.image_input
 
 
 def test_arrays_reach_the_executor_as_they_are():
@@ -210,7 +210,12 @@ def test_cards_of_before_say_what_they_said():
     values = card_values(small_network(), [https_source("https://127.0.0.1:9/small.onnx", b"x")])
     assert set(values["input"]) == {"layout", "colour", "stride", "mean", "scale"}, "a card from before"
     card = small_card(small_network())
-    assert (card.picture.name, card.picture.dtype, card.picture.shape) == ("input", "float32", ("N", 3, "H", "W"))
+    image = card.image_input
+    assert (image.name, image.dtype, image.shape) == (
+        "input",
+        "float32",
+        ("N", 3, "H", "W"),
+    )
     assert [each.name for each in card.takes] == ["input"]
 
 

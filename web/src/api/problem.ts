@@ -1,10 +1,10 @@
-import type { Words } from "../i18n/en";
+import type { Messages } from "../i18n/en";
 import type { components } from "./schema";
 
 /** What the server found in a photo. */
 export type PhotoFindings = components["schemas"]["PhotoOut"];
 
-export type ProblemCode = keyof Words["problems"];
+export type ProblemCode = keyof Messages["problems"];
 
 /**
  * Something the server refused (RFC 9457), or a failure to reach it at all.
@@ -36,11 +36,11 @@ export class Problem extends Error {
   }
 
   /** Say it in the page's language; a code we have no words for is said in those of its nearest parent. */
-  say(words: Words): string {
+  say(messages: Messages): string {
     for (let code = this.code; code !== ""; code = parent(code)) {
-      if (isKnown(code, words)) return words.problems[code];
+      if (isKnown(code, messages)) return messages.problems[code];
     }
-    return this.status === 422 || this.status === 400 ? words.problems.invalid : words.problems.unknown;
+    return this.status === 422 || this.status === 400 ? messages.problems.invalid : messages.problems.unknown;
   }
 
   static async fromResponse(response: Response): Promise<Problem> {
@@ -76,6 +76,6 @@ function parent(code: string): string {
   return code.slice(0, Math.max(0, code.lastIndexOf(".")));
 }
 
-function isKnown(code: string, words: Words): code is ProblemCode {
-  return Object.hasOwn(words.problems, code);
+function isKnown(code: string, messages: Messages): code is ProblemCode {
+  return Object.hasOwn(messages.problems, code);
 }

@@ -1,7 +1,7 @@
-import type { Words } from "./en";
+import type { Messages } from "./en";
 
 /** 모든 문장의 한국어. `en.ts`와 열쇠가 같아야 컴파일된다. */
-export const ko: Words = {
+export const ko: Messages = {
   languageName: "한국어",
   appLine: "다른 얼굴로, 또는 얼굴 없이 라이브.",
   appMore: "mien은 화면이 시청자에게 닿기 전에, 이 서버에서 모든 얼굴을 바꾸거나 가려요.",

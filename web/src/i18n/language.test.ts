@@ -28,15 +28,15 @@ describe("Language", () => {
   it("tells its listeners about a change", () => {
     const language = new Language(["en"]);
     const heard: string[] = [];
-    language.onChange(() => heard.push(language.words.goLive));
+    language.onChange(() => heard.push(language.messages.goLive));
     language.choose("ko");
     expect(heard).toEqual([ko.goLive]);
   });
 });
 
 describe("the dictionaries", () => {
-  const sentences = (words: object, path = ""): [string, unknown][] =>
-    Object.entries(words).flatMap(([key, value]) =>
+  const sentences = (messages: object, path = ""): [string, unknown][] =>
+    Object.entries(messages).flatMap(([key, value]) =>
       typeof value === "object" && value !== null
         ? sentences(value, `${path}${key}.`)
         : [[`${path}${key}`, value] as [string, unknown]],

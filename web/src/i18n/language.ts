@@ -1,7 +1,7 @@
-import { en, type Words } from "./en";
+import { en, type Messages } from "./en";
 import { ko } from "./ko";
 
-const DICTIONARIES = { en, ko } satisfies Record<string, Words>;
+const DICTIONARIES = { en, ko } satisfies Record<string, Messages>;
 const STORED_AS = "mien.language";
 
 export type LanguageCode = keyof typeof DICTIONARIES;
@@ -24,7 +24,7 @@ export class Language {
     return this.chosen;
   }
 
-  get words(): Words {
+  get messages(): Messages {
     return DICTIONARIES[this.chosen];
   }
 

@@ -19,7 +19,7 @@ export class BroadcastCard {
     language: Language,
   ) {
     const { view } = this;
-    const words = () => language.words;
+    const messages = () => language.messages;
     const treatment = () => treatmentOf(this.broadcast.policy);
     const art = (kind: "swap" | "mosaic", name: "mask" | "mosaic") =>
       view.el("span", { class: "wrap", hidden: () => treatment() !== kind }, icon(name));
@@ -41,15 +41,15 @@ export class BroadcastCard {
             hidden: () => !this.hasPicture,
             on: { load: () => this.loaded(true), error: () => this.loaded(false) },
           }),
-          view.el("span", { class: "badge badge-live" }, () => words().viewer.live),
+          view.el("span", { class: "badge badge-live" }, () => messages().viewer.live),
         ),
-        view.el("strong", { class: "card-title" }, () => this.broadcast.title || words().untitled),
+        view.el("strong", { class: "card-title" }, () => this.broadcast.title || messages().untitled),
         view.el(
           "span",
           { class: "card-facts" },
           alteredBadge(view, language),
-          view.el("span", {}, () => words().treatment[treatment()]),
-          view.el("span", {}, () => words().viewers(this.broadcast.viewers)),
+          view.el("span", {}, () => messages().treatment[treatment()]),
+          view.el("span", {}, () => messages().viewers(this.broadcast.viewers)),
         ),
       ),
     );

@@ -39,7 +39,7 @@ export class DevicePicker {
       "div",
       { class: "self-view", hidden: () => !this.showsSelf || options.camera.stream === null },
       this.mirror,
-      this.view.el("span", { class: "badge" }, icon("eye"), () => this.words.setup.selfViewBadge),
+      this.view.el("span", { class: "badge" }, icon("eye"), () => this.messages.setup.selfViewBadge),
     );
     options.camera.onChange(() => void this.update());
   }
@@ -82,7 +82,7 @@ export class DevicePicker {
   }
 
   refresh(): void {
-    const { setup } = this.words;
+    const { setup } = this.messages;
     const option = (value: string, text: string) => this.view.el("option", { value }, text);
     const named = (device: MediaDeviceInfo, fallback: string) =>
       option(device.deviceId, device.label || fallback);
@@ -104,13 +104,13 @@ export class DevicePicker {
     this.view.refresh();
   }
 
-  private get words() {
-    return this.options.language.words;
+  private get messages() {
+    return this.options.language.messages;
   }
 
   private fields(): HTMLElement {
     const { view } = this;
-    const setup = () => this.words.setup;
+    const setup = () => this.messages.setup;
     const field = (label: () => string, control: HTMLElement) =>
       view.el(
         "label",

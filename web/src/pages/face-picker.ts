@@ -68,7 +68,7 @@ export class FacePicker {
     this.element = this.view.el(
       "fieldset",
       { class: "panel" },
-      this.view.el("legend", {}, () => this.words.face.heading),
+      this.view.el("legend", {}, () => this.messages.face.heading),
       this.kinds(),
       this.maskChoice(),
       this.photoChoice(),
@@ -89,7 +89,7 @@ export class FacePicker {
   /** What is missing for a policy, in words; null when nothing is. */
   get missing(): string | null {
     if (this.policy !== null) return null;
-    return this.kind === "mask" ? this.words.face.needsMask : this.words.face.needsPhoto;
+    return this.kind === "mask" ? this.messages.face.needsMask : this.messages.face.needsPhoto;
   }
 
   async load(): Promise<void> {
@@ -135,8 +135,8 @@ export class FacePicker {
     );
   }
 
-  private get words() {
-    return this.options.language.words;
+  private get messages() {
+    return this.options.language.messages;
   }
 
   private change(apply: () => void): void {
@@ -159,8 +159,8 @@ export class FacePicker {
           on: { change: () => this.change(() => (this.kind = kind)) },
         }),
         icon(kind),
-        view.el("strong", {}, () => this.words.face[kind]),
-        view.el("span", {}, () => this.words.face[`${kind}More`]),
+        view.el("strong", {}, () => this.messages.face[kind]),
+        view.el("span", {}, () => this.messages.face[`${kind}More`]),
       );
     return view.el("div", { class: "kinds" }, choice("mask"), choice("photo"), choice("mosaic"));
   }
@@ -169,17 +169,17 @@ export class FacePicker {
     const { view } = this;
     return view.el(
       "div",
-      { role: "group", "aria-label": () => this.words.face.masks, hidden: () => this.kind !== "mask" },
+      { role: "group", "aria-label": () => this.messages.face.masks, hidden: () => this.kind !== "mask" },
       this.cards,
       view.el(
         "p",
         { class: "problem", role: "alert", hidden: () => !this.masksFailed },
-        () => this.words.face.masksFailed,
+        () => this.messages.face.masksFailed,
         " ",
         view.el(
           "button",
           { type: "button", class: "link", on: { click: () => void this.load() } },
-          () => this.words.retry,
+          () => this.messages.retry,
         ),
       ),
     );
@@ -199,8 +199,8 @@ export class FacePicker {
       this.view.el(
         "span",
         {},
-        () => this.words.face.everybody,
-        this.view.el("small", {}, () => this.words.face.everybodyMore),
+        () => this.messages.face.everybody,
+        this.view.el("small", {}, () => this.messages.face.everybodyMore),
       ),
     );
   }
@@ -208,7 +208,7 @@ export class FacePicker {
   /** Offered beside a swap too: whoever is in doubt gets a mosaic, whatever is chosen. */
   private mosaicChoice(): HTMLElement {
     const { view } = this;
-    const words = () => this.words.face;
+    const messages = () => this.messages.face;
     const select = <T extends string>(
       name: string,
       label: () => string,
@@ -228,7 +228,7 @@ export class FacePicker {
                 this.change(() => choose(((target as HTMLSelectElement).value || null) as T | null)),
             },
           },
-          view.el("option", { value: "" }, () => words().serverChoice),
+          view.el("option", { value: "" }, () => messages().serverChoice),
           ...options.map(([value, text]) => view.el("option", { value }, text)),
         ),
       );
@@ -237,14 +237,14 @@ export class FacePicker {
       { class: "mosaic-choice" },
       select(
         "mosaic-style",
-        () => words().mosaicStyle,
-        STYLES.map((style) => [style, () => words().mosaicStyles[style]] as const),
+        () => messages().mosaicStyle,
+        STYLES.map((style) => [style, () => messages().mosaicStyles[style]] as const),
         (style) => (this.look = { ...this.look, style }),
       ),
       select(
         "mosaic-shape",
-        () => words().mosaicShape,
-        SHAPES.map((shape) => [shape, () => words().mosaicShapes[shape]] as const),
+        () => messages().mosaicShape,
+        SHAPES.map((shape) => [shape, () => messages().mosaicShapes[shape]] as const),
         (shape) => (this.look = { ...this.look, shape }),
       ),
     );
@@ -252,7 +252,7 @@ export class FacePicker {
 
   private photoChoice(): HTMLElement {
     const { view } = this;
-    const words = () => this.words.face;
+    const messages = () => this.messages.face;
     const count = () => this.photos.length;
     const isReady = () => this.state.kind === "ready";
     const isUploading = () => this.state.kind === "uploading";
@@ -261,7 +261,7 @@ export class FacePicker {
       { class: "photo", hidden: () => this.kind !== "photo" },
       view.el(
         "div",
-        { role: "group", "aria-label": () => words().photos, hidden: () => count() === 0 },
+        { role: "group", "aria-label": () => messages().photos, hidden: () => count() === 0 },
         this.list,
       ),
       view.el(
@@ -293,13 +293,13 @@ export class FacePicker {
           },
         }),
         icon("photo"),
-        view.el("strong", {}, () => (count() === 0 ? words().drop : words().add)),
+        view.el("strong", {}, () => (count() === 0 ? messages().drop : messages().add)),
         view.el("span", {}, () =>
-          count() === 0 ? words().dropMore(MOST_PHOTOS) : words().addMore(MOST_PHOTOS - count()),
+          count() === 0 ? messages().dropMore(MOST_PHOTOS) : messages().addMore(MOST_PHOTOS - count()),
         ),
       ),
       view.el("p", { class: "quiet", role: "status", hidden: () => !this.tooMany }, () =>
-        words().full(MOST_PHOTOS),
+        messages().full(MOST_PHOTOS),
       ),
       view.el(
         "p",
@@ -320,12 +320,12 @@ export class FacePicker {
               change: ({ target }) => this.change(() => (this.agreed = (target as HTMLInputElement).checked)),
             },
           }),
-          view.el("span", {}, () => words().agree),
+          view.el("span", {}, () => messages().agree),
         ),
         view.el(
           "label",
           { class: "field" },
-          view.el("span", {}, () => words().declaredBy),
+          view.el("span", {}, () => messages().declaredBy),
           view.el("input", {
             type: "text",
             name: "declared-by",
@@ -336,7 +336,7 @@ export class FacePicker {
                 this.change(() => (this.declaredBy = (target as HTMLInputElement).value)),
             },
           }),
-          view.el("small", {}, () => words().declaredByHint),
+          view.el("small", {}, () => messages().declaredByHint),
         ),
         view.el(
           "button",
@@ -348,23 +348,23 @@ export class FacePicker {
             on: { click: () => void this.upload() },
           },
           view.el("span", { class: "spinner", hidden: () => !isUploading() }),
-          () => (isUploading() ? words().uploading(count()) : words().upload(count())),
+          () => (isUploading() ? messages().uploading(count()) : messages().upload(count())),
         ),
       ),
       view.el("p", { class: "done", role: "status", hidden: () => !isReady() }, icon("check"), () =>
-        words().ready(count()),
+        messages().ready(count()),
       ),
       view.el(
         "p",
         { class: "quiet", hidden: () => !isReady() || this.photos.every(isGood) },
-        () => words().couldBeBetter,
+        () => messages().couldBeBetter,
       ),
     );
   }
 
   private showPhotos(): void {
     const { code } = this.options.language;
-    const { face } = this.words;
+    const { face } = this.messages;
     const { view } = this;
     const advice = (found: PhotoFindings) =>
       found.findings.map(({ severity, advice }) =>
@@ -409,7 +409,7 @@ export class FacePicker {
     const { problem } = this.state;
     // With several photos the code is that of the first bad one; beside each stands what is wrong with it.
     const isOfOne = problem.photos.length > 1 && problem.code !== "photo.different_people";
-    return isOfOne ? this.words.face.someRefused : problem.say(this.words);
+    return isOfOne ? this.messages.face.someRefused : problem.say(this.messages);
   }
 
   private drag(event: DragEvent, over: boolean): void {

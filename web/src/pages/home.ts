@@ -62,14 +62,14 @@ export class HomePage {
 
   private main(): HTMLElement {
     const { view } = this;
-    const words = () => this.language.words;
+    const messages = () => this.language.messages;
     const pillar = (name: "swap" | "mosaic" | "label", iconName: IconName) =>
       view.el(
         "li",
         {},
         icon(iconName),
-        view.el("strong", {}, () => words().pillars[name]),
-        view.el("span", {}, () => words().pillars[`${name}More`]),
+        view.el("strong", {}, () => messages().pillars[name]),
+        view.el("span", {}, () => messages().pillars[`${name}More`]),
       );
     return view.el(
       "main",
@@ -78,13 +78,13 @@ export class HomePage {
         "section",
         { class: "hero" },
         this.masks,
-        view.el("h1", {}, () => words().appLine),
-        view.el("p", { class: "lead" }, () => words().appMore),
+        view.el("h1", {}, () => messages().appLine),
+        view.el("p", { class: "lead" }, () => messages().appMore),
         view.el(
           "a",
           { class: "button primary large", href: below("/live") },
           icon("camera"),
-          () => words().goLive,
+          () => messages().goLive,
         ),
         view.el(
           "ul",
@@ -97,7 +97,7 @@ export class HomePage {
       view.el(
         "section",
         { class: "now", "aria-labelledby": "now" },
-        view.el("h2", { id: "now" }, () => words().liveNow),
+        view.el("h2", { id: "now" }, () => messages().liveNow),
         view.el("p", { class: "quiet", role: "status", hidden: () => this.notice() === "" }, () =>
           this.notice(),
         ),
@@ -108,8 +108,8 @@ export class HomePage {
             hidden: () => !(this.state.kind === "listed" && this.state.broadcasts.length === 0),
           },
           icon("eye"),
-          view.el("strong", {}, () => words().nobodyLive),
-          view.el("span", {}, () => words().nobodyLiveMore),
+          view.el("strong", {}, () => messages().nobodyLive),
+          view.el("span", {}, () => messages().nobodyLiveMore),
         ),
         this.list,
       ),
@@ -119,9 +119,9 @@ export class HomePage {
   private notice(): string {
     switch (this.state.kind) {
       case "loading":
-        return this.language.words.loading;
+        return this.language.messages.loading;
       case "unreachable":
-        return this.language.words.listFailed;
+        return this.language.messages.listFailed;
       case "listed":
         return "";
     }
@@ -129,7 +129,7 @@ export class HomePage {
 
   private render(): void {
     this.view.refresh();
-    document.title = `mien · ${this.language.words.appLine}`;
+    document.title = `mien · ${this.language.messages.appLine}`;
     // While the server cannot be reached, what was last known stays.
     if (this.state.kind === "listed") this.show(this.state.broadcasts);
   }

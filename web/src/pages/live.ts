@@ -59,7 +59,7 @@ export class LivePage {
     this.video = this.view.el("video", {
       autoplay: true,
       playsinline: true,
-      "aria-label": () => this.language.words.stage.preview,
+      "aria-label": () => this.language.messages.stage.preview,
       on: { playing: () => this.update(() => (this.playing = true)) },
     });
     this.video.muted = true;
@@ -118,8 +118,8 @@ export class LivePage {
 
   private update(change: () => void): void {
     change();
-    const { words } = this.language;
-    document.title = `${this.isOnAir ? words.stage.onAir : words.goLive} · mien`;
+    const { messages } = this.language;
+    document.title = `${this.isOnAir ? messages.stage.onAir : messages.goLive} · mien`;
     this.view.refresh();
     this.faces.refresh();
     this.devices.refresh();
@@ -235,11 +235,11 @@ export class LivePage {
   private async changeOnAir(): Promise<void> {
     const { policy } = this.faces;
     if (policy === null) return;
-    this.update(() => (this.note = this.language.words.face.changing));
+    this.update(() => (this.note = this.language.messages.face.changing));
     try {
       await this.broadcaster.change(policy);
       this.update(() => {
-        this.note = this.language.words.face.changed;
+        this.note = this.language.messages.face.changed;
         this.changeProblem = null;
       });
     } catch (error) {
@@ -318,7 +318,7 @@ export class LivePage {
       view.el(
         "form",
         { class: "live-setup", on: { submit: (event) => event.preventDefault() } },
-        view.el("h1", {}, () => this.language.words.setup[this.isOnAir ? "headingLive" : "heading"]),
+        view.el("h1", {}, () => this.language.messages.setup[this.isOnAir ? "headingLive" : "heading"]),
         this.faces.element,
         this.devices.element,
         this.titleField(),
@@ -331,7 +331,7 @@ export class LivePage {
 
   private stage(): HTMLElement {
     const { view } = this;
-    const words = () => this.language.words;
+    const messages = () => this.language.messages;
     return view.el(
       "div",
       { class: "stage", "data-fault": () => this.fault.isShown },
@@ -351,13 +351,13 @@ export class LivePage {
             hidden: () => this.state.kind !== "camera-lost",
             on: { click: () => void this.devices.use(null) },
           },
-          () => words().camera.otherCamera,
+          () => messages().camera.otherCamera,
         ),
       ),
       view.el(
         "p",
         { class: "stage-caption", hidden: () => this.notice() !== null },
-        () => words().stage.preview,
+        () => messages().stage.preview,
       ),
       this.devices.selfView,
       this.fault.element,
@@ -367,7 +367,7 @@ export class LivePage {
   /** What is said of the picture, beside it: the picture itself is full of what viewers see. */
   private stageBar(): HTMLElement {
     const { view } = this;
-    const words = () => this.language.words;
+    const messages = () => this.language.messages;
     return view.el(
       "div",
       { class: "stage-bar", hidden: () => !this.isOnAir },
@@ -377,7 +377,7 @@ export class LivePage {
           class: () => `badge ${this.isPaused ? "badge-paused" : "badge-live"}`,
           hidden: () => this.state.kind !== "live",
         },
-        () => (this.isPaused ? words().stage.pausedBadge : words().stage.onAir),
+        () => (this.isPaused ? messages().stage.pausedBadge : messages().stage.onAir),
       ),
       view.el("span", { class: "badge" }, () => this.onAirFor()),
       view.el(
@@ -397,20 +397,20 @@ export class LivePage {
   private loadNote(): HTMLElement {
     const { view } = this;
     const load = () => (this.state.kind === "live" ? (this.seen?.load ?? "ok") : "ok");
-    const words = () => {
+    const messages = () => {
       const now = load();
-      return now === "ok" ? null : this.language.words.load[now];
+      return now === "ok" ? null : this.language.messages.load[now];
     };
     return view.el(
       "div",
       { class: "load-note panel", role: "status", "data-load": load, hidden: () => load() === "ok" },
-      view.el("strong", {}, () => words()?.what),
-      view.el("span", {}, () => words()?.more),
+      view.el("strong", {}, () => messages()?.what),
+      view.el("span", {}, () => messages()?.more),
     );
   }
 
   private notice(): { what: string; more: string } | null {
-    const { stage } = this.language.words;
+    const { stage } = this.language.messages;
     switch (this.state.kind) {
       case "idle":
       case "failed":
@@ -422,7 +422,7 @@ export class LivePage {
       case "reconnecting":
         return {
           what: stage.reconnecting,
-          more: `${sayRetry(this.state, this.language.words)} ${stage.reconnectingMore}`,
+          more: `${sayRetry(this.state, this.language.messages)} ${stage.reconnectingMore}`,
         };
       case "camera-lost":
         return { what: stage.cameraLost, more: stage.cameraLostMore };
@@ -446,7 +446,7 @@ export class LivePage {
   /** What the server and the browser measure: four numbers, and all of them on a tap. */
   private statsBar(): HTMLElement {
     const { view } = this;
-    const words = () => this.language.words.stats;
+    const messages = () => this.language.messages.stats;
     const figure = (
       name: string,
       label: () => string,
@@ -462,38 +462,38 @@ export class LivePage {
     const numbers = () => (this.state.kind === "reconnecting" ? null : this.seen);
     const count = (value: number | undefined) => (value === undefined ? "–" : String(value));
     const rate = (value: number | undefined) =>
-      value === undefined ? "–" : words().perSecond(Math.round(value));
-    const ms = (value: number | null | undefined) => (value == null ? "–" : words().ms(Math.round(value)));
+      value === undefined ? "–" : messages().perSecond(Math.round(value));
+    const ms = (value: number | null | undefined) => (value == null ? "–" : messages().ms(Math.round(value)));
     const delay = () => ms(this.stats?.delayMs);
     const down = () => this.stats?.down;
     const toggle = () => this.update(() => (this.showsDetails = !this.showsDetails));
-    const detailsLabel = () => (this.showsDetails ? words().less : words().more);
+    const detailsLabel = () => (this.showsDetails ? messages().less : messages().more);
     return view.el(
       "section",
-      { class: "stats", "aria-label": () => words().heading, hidden: () => !this.isOnAir },
+      { class: "stats", "aria-label": () => messages().heading, hidden: () => !this.isOnAir },
       view.el(
         "dl",
         { class: "stats-strip", on: { click: toggle } }, // the button beside it says so to everybody
         // The preview is a viewer to the server, but not to the person.
         figure(
           "viewers",
-          () => words().viewers,
+          () => messages().viewers,
           () => count(numbers()?.viewers),
         ),
         figure(
           "fps",
-          () => words().fps,
+          () => messages().fps,
           () => rate(numbers()?.fps_out),
         ),
         figure(
           "delay",
-          () => words().delay,
+          () => messages().delay,
           delay,
-          () => words().delayMore,
+          () => messages().delayMore,
         ),
         figure(
           "faces",
-          () => words().faces,
+          () => messages().faces,
           () => this.countFaces(numbers()),
         ),
       ),
@@ -515,52 +515,52 @@ export class LivePage {
         { class: "stats-details", hidden: () => !this.showsDetails },
         figure(
           "fps-in",
-          () => words().fpsIn,
+          () => messages().fpsIn,
           () => rate(numbers()?.fps_in),
         ),
         figure(
           "dropped",
-          () => words().dropped,
+          () => messages().dropped,
           () => count(numbers()?.dropped),
         ),
         figure(
           "size",
-          () => words().size,
+          () => messages().size,
           () => numbers()?.size?.join(" × ") ?? "–",
         ),
         figure(
           "vision",
-          () => words().vision,
+          () => messages().vision,
           () => ms(numbers()?.vision_ms),
         ),
         figure(
           "server",
-          () => words().server,
+          () => messages().server,
           () => ms(numbers()?.server_delay_ms),
         ),
         figure(
           "round-trip",
-          () => words().roundTrip,
+          () => messages().roundTrip,
           () => ms(down()?.roundTripMs),
         ),
         figure(
           "lost",
-          () => words().lost,
+          () => messages().lost,
           () => count(down()?.lostPackets),
         ),
         figure(
           "layers",
-          () => words().layers,
+          () => messages().layers,
           () => this.countReduced(numbers()),
         ),
         figure(
           "codec",
-          () => words().codec,
+          () => messages().codec,
           () => numbers()?.codec ?? null,
         ),
         figure(
           "recording",
-          () => words().recording,
+          () => messages().recording,
           () => this.sayRecording(numbers()),
         ),
       ),
@@ -568,7 +568,7 @@ export class LivePage {
   }
 
   private countFaces(numbers: Broadcast | null): string {
-    const { stats } = this.language.words;
+    const { stats } = this.language.messages;
     if (numbers === null) return "–";
     const { faces } = numbers;
     const counted = (["swap", "mosaic", "show"] as const).filter((name) => (faces[name] ?? 0) > 0);
@@ -583,14 +583,14 @@ export class LivePage {
   }
 
   private sayRecording(numbers: Broadcast | null): string | null {
-    const { stats } = this.language.words;
+    const { stats } = this.language.messages;
     if (numbers === null || !numbers.record) return null;
     return numbers.recording?.ended == null ? stats.recordingOn : stats.recordingEnded;
   }
 
   private share(): HTMLElement {
     const { view } = this;
-    const words = () => this.language.words.share;
+    const messages = () => this.language.messages.share;
     const link = () =>
       this.isOnAir && "broadcast" in this.state
         ? new URL(below(this.state.broadcast.watch_url), location.href).href
@@ -606,13 +606,13 @@ export class LivePage {
       name: "link",
       readonly: true,
       value: link,
-      "aria-label": () => words().heading,
+      "aria-label": () => messages().heading,
       on: { focus: () => field.select() },
     });
     return view.el(
       "div",
       { class: "share panel", hidden: () => !this.isOnAir },
-      view.el("strong", {}, () => words().heading),
+      view.el("strong", {}, () => messages().heading),
       view.el(
         "div",
         { class: "share-row" },
@@ -627,7 +627,7 @@ export class LivePage {
             on: { click: () => void copy() },
           },
           icon("copy"),
-          () => (copied ? words().copied : words().copy),
+          () => (copied ? messages().copied : messages().copy),
         ),
         view.el(
           "button",
@@ -638,13 +638,15 @@ export class LivePage {
             on: { click: () => void navigator.share({ url: link() }).catch(() => undefined) },
           },
           icon("share"),
-          () => words().send,
+          () => messages().send,
         ),
       ),
       view.el(
         "div",
         { class: "share-row" },
-        view.el("span", { class: "grow" }, () => (this.isRecorded ? words().recorded : words().recordMore)),
+        view.el("span", { class: "grow" }, () =>
+          this.isRecorded ? messages().recorded : messages().recordMore,
+        ),
         view.el(
           "button",
           {
@@ -655,7 +657,7 @@ export class LivePage {
             disabled: () => this.seen === null,
             on: { click: () => void this.record() },
           },
-          () => (this.isRecorded ? words().recordStop : words().record),
+          () => (this.isRecorded ? messages().recordStop : messages().record),
         ),
       ),
     );
@@ -663,7 +665,7 @@ export class LivePage {
 
   private titleField(): HTMLElement {
     const { view } = this;
-    const setup = () => this.language.words.setup;
+    const setup = () => this.language.messages.setup;
     return view.el(
       "div",
       { class: "panel", hidden: () => this.isOnAir },
@@ -694,7 +696,7 @@ export class LivePage {
 
   private codeField(): HTMLElement {
     const { view } = this;
-    const setup = () => this.language.words.setup;
+    const setup = () => this.language.messages.setup;
     return view.el(
       "div",
       { class: "panel", hidden: () => !this.needsCode || this.isOnAir },
@@ -720,7 +722,7 @@ export class LivePage {
 
   private action(): HTMLElement {
     const { view } = this;
-    const words = () => this.language.words;
+    const messages = () => this.language.messages;
     const stops = () => this.isOnAir || this.isBusy;
     return view.el(
       "div",
@@ -742,20 +744,20 @@ export class LivePage {
           class: () => `button large ${stops() ? "stop" : "primary"}`,
           disabled: () => this.state.kind === "stopping" || (!stops() && this.faces.missing !== null),
         },
-        () => (this.isOnAir ? words().stop : this.isBusy ? words().cancel : words().goLive),
+        () => (this.isOnAir ? messages().stop : this.isBusy ? messages().cancel : messages().goLive),
       ),
     );
   }
 
   private problem(): string {
     if (this.state.kind === "failed" && this.state.error instanceof Problem) {
-      return this.state.error.say(this.language.words);
+      return this.state.error.say(this.language.messages);
     }
-    return this.changeProblem?.say(this.language.words) ?? "";
+    return this.changeProblem?.say(this.language.messages) ?? "";
   }
 
   private hint(): string {
-    const { camera } = this.language.words;
+    const { camera } = this.language.messages;
     return (
       this.note || (this.isBusy ? "" : (this.faces.missing ?? (this.devices.isSilent ? camera.silent : "")))
     );

@@ -22,7 +22,7 @@ export class StageFault {
 
   constructor(private readonly language: Language) {
     const { view } = this;
-    const words = () => language.words;
+    const messages = () => language.messages;
     const way = (
       name: string,
       kind: string,
@@ -62,21 +62,21 @@ export class StageFault {
           "fault-retry",
           "primary",
           () => this.error?.isWorthARetry ?? false,
-          () => words().retry,
+          () => messages().retry,
           ({ retry }) => retry(),
         ),
         way(
           "fault-other",
           "",
           () => (this.error?.isOfThisCamera ?? false) && this.ways?.otherCamera != null,
-          () => words().camera.otherCamera,
+          () => messages().camera.otherCamera,
           ({ otherCamera }) => otherCamera?.(),
         ),
         way(
           "fault-silent",
           "",
           () => this.error?.isOfMicrophone ?? false,
-          () => words().camera.without,
+          () => messages().camera.without,
           ({ silently }) => silently(),
         ),
       ),
@@ -107,6 +107,6 @@ export class StageFault {
   }
 
   private get said() {
-    return this.error?.say(this.language.words) ?? null;
+    return this.error?.say(this.language.messages) ?? null;
   }
 }

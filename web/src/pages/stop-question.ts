@@ -21,26 +21,26 @@ export class StopQuestion {
 
   constructor(options: StopQuestionOptions) {
     const { view } = this;
-    const words = () => options.language.words.stopAsk;
+    const messages = () => options.language.messages.stopAsk;
     const watching = () => options.watching() ?? 0;
     const button = (name: string, kind: string, label: () => string, click: () => void) =>
       view.el("button", { type: "button", name, class: `button ${kind}`, on: { click } }, label);
     this.stay = button(
       "stay",
       "primary",
-      () => words().stay,
+      () => messages().stay,
       () => this.close(),
     );
     this.element = view.el(
       "dialog",
       { class: "stop-question", "aria-labelledby": "stop-heading", "aria-describedby": "stop-more" },
-      view.el("h2", { id: "stop-heading" }, () => words().heading),
+      view.el("h2", { id: "stop-heading" }, () => messages().heading),
       view.el(
         "p",
         { id: "stop-more" },
-        () => words().more,
+        () => messages().more,
         " ",
-        () => (watching() > 0 ? words().watching(watching()) : ""),
+        () => (watching() > 0 ? messages().watching(watching()) : ""),
       ),
       view.el(
         "div",
@@ -49,7 +49,7 @@ export class StopQuestion {
         button(
           "end",
           "stop",
-          () => words().end,
+          () => messages().end,
           () => {
             this.close();
             options.end();

@@ -34,7 +34,7 @@ export class WatchPage {
     this.video = this.view.el("video", {
       autoplay: true,
       playsinline: true,
-      "aria-label": () => this.language.words.viewer.title,
+      "aria-label": () => this.language.messages.viewer.title,
       on: {
         playing: () => this.update(() => (this.playing = true)),
         volumechange: () => this.update(() => undefined),
@@ -73,7 +73,7 @@ export class WatchPage {
 
   private update(change: () => void): void {
     change();
-    document.title = `${this.title || this.language.words.viewer.title} · mien`;
+    document.title = `${this.title || this.language.messages.viewer.title} · mien`;
     this.view.refresh();
   }
 
@@ -104,7 +104,7 @@ export class WatchPage {
 
   private main(): HTMLElement {
     const { view } = this;
-    const words = () => this.language.words;
+    const messages = () => this.language.messages;
     const control = (
       name: "info" | "fullscreen",
       pressed: () => boolean,
@@ -132,7 +132,7 @@ export class WatchPage {
         soundOff.toggleAttribute("hidden", !muted);
       },
     );
-    const muteLabel = () => (this.video.muted ? words().viewer.unmute : words().viewer.mute);
+    const muteLabel = () => (this.video.muted ? messages().viewer.unmute : messages().viewer.mute);
 
     this.stage.append(
       this.video,
@@ -145,7 +145,7 @@ export class WatchPage {
         view.el(
           "a",
           { class: "button", href: below("/"), hidden: () => this.state.kind !== "ended" },
-          () => words().viewer.others,
+          () => messages().viewer.others,
         ),
         view.el(
           "button",
@@ -155,7 +155,7 @@ export class WatchPage {
             hidden: () => this.state.kind !== "failed",
             on: { click: () => location.reload() },
           },
-          () => words().retry,
+          () => messages().retry,
         ),
       ),
       view.el(
@@ -167,7 +167,7 @@ export class WatchPage {
           on: { click: () => this.unmute() },
         },
         icon("sound"),
-        () => (this.blocked ? words().viewer.play : words().viewer.sound),
+        () => (this.blocked ? messages().viewer.play : messages().viewer.sound),
       ),
       view.el(
         "div",
@@ -188,13 +188,14 @@ export class WatchPage {
         control(
           "info",
           () => this.showsStats,
-          () => words().viewer.info,
+          () => messages().viewer.info,
           () => this.update(() => (this.showsStats = !this.showsStats)),
         ),
         control(
           "fullscreen",
           () => document.fullscreenElement !== null,
-          () => (document.fullscreenElement ? words().viewer.leaveFullscreen : words().viewer.fullscreen),
+          () =>
+            document.fullscreenElement ? messages().viewer.leaveFullscreen : messages().viewer.fullscreen,
           () => void this.toggleFullscreen(),
         ),
       ),
@@ -210,45 +211,45 @@ export class WatchPage {
         view.el(
           "div",
           { class: "stage-bar", hidden: () => !this.isLive },
-          view.el("span", { class: "badge badge-live" }, () => words().viewer.live),
+          view.el("span", { class: "badge badge-live" }, () => messages().viewer.live),
           alteredBadge(view, this.language),
         ),
-        view.el("h1", {}, () => this.title || words().untitled),
+        view.el("h1", {}, () => this.title || messages().untitled),
         view.el("p", { class: "quiet", hidden: () => this.audience() === "" }, () => this.audience()),
-        view.el("p", { class: "quiet" }, () => words().alteredMore),
+        view.el("p", { class: "quiet" }, () => messages().alteredMore),
       ),
     );
   }
 
   private statsPanel(): HTMLElement {
     const { view } = this;
-    const words = () => this.language.words.stats;
+    const messages = () => this.language.messages.stats;
     const row = (label: () => string, value: () => string) => [
       view.el("dt", {}, label),
       view.el("dd", {}, value),
     ];
-    const ms = (value: number | null | undefined) => (value == null ? "–" : words().ms(Math.round(value)));
+    const ms = (value: number | null | undefined) => (value == null ? "–" : messages().ms(Math.round(value)));
     return view.el(
       "dl",
       {
         class: "stage-stats",
-        "aria-label": () => words().heading,
+        "aria-label": () => messages().heading,
         hidden: () => !(this.showsStats && this.isOpen),
       },
       row(
-        () => words().fps,
-        () => (this.stats?.fps == null ? "–" : words().perSecond(Math.round(this.stats.fps))),
+        () => messages().fps,
+        () => (this.stats?.fps == null ? "–" : messages().perSecond(Math.round(this.stats.fps))),
       ),
       row(
-        () => words().size,
+        () => messages().size,
         () => this.stats?.size ?? "–",
       ),
       row(
-        () => words().roundTrip,
+        () => messages().roundTrip,
         () => ms(this.stats?.roundTripMs),
       ),
       row(
-        () => words().lost,
+        () => messages().lost,
         () => String(this.stats?.lostPackets ?? "–"),
       ),
     );
@@ -274,12 +275,12 @@ export class WatchPage {
   }
 
   private audience(): string {
-    return "broadcast" in this.state ? this.language.words.viewers(this.state.broadcast.viewers) : "";
+    return "broadcast" in this.state ? this.language.messages.viewers(this.state.broadcast.viewers) : "";
   }
 
   /** What stands over the picture; null where the picture speaks for itself. */
   private notice(): { what: string; more: string } | null {
-    const { viewer } = this.language.words;
+    const { viewer } = this.language.messages;
     const { state } = this;
     switch (state.kind) {
       case "connecting":
@@ -295,9 +296,9 @@ export class WatchPage {
       case "ended":
         return { what: viewer.ended, more: viewer.endedMore };
       case "failed":
-        return { what: viewer.failed, more: state.problem.say(this.language.words) };
+        return { what: viewer.failed, more: state.problem.say(this.language.messages) };
       case "reconnecting":
-        return { what: viewer.reconnecting, more: sayRetry(state, this.language.words) };
+        return { what: viewer.reconnecting, more: sayRetry(state, this.language.messages) };
       case "live":
         return this.playing || this.blocked ? null : { what: viewer.connecting, more: "" };
     }

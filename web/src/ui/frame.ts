@@ -5,7 +5,7 @@ import type { View } from "./view";
 
 /** What stands around every page: the name that leads home, the language switch, and `main`. */
 export function frame(view: View, language: Language, main: HTMLElement): HTMLElement[] {
-  const words = () => language.words;
+  const messages = () => language.messages;
   const choices = language.all.map(({ code, name }) =>
     view.el(
       "button",
@@ -25,11 +25,11 @@ export function frame(view: View, language: Language, main: HTMLElement): HTMLEl
     { class: "top" },
     view.el(
       "a",
-      { class: "wordmark", href: below("/"), "aria-label": () => `mien, ${words().home}` },
+      { class: "wordmark", href: below("/"), "aria-label": () => `mien, ${messages().home}` },
       logo,
       "mien",
     ),
-    view.el("div", { class: "languages", role: "group", "aria-label": () => words().language }, choices),
+    view.el("div", { class: "languages", role: "group", "aria-label": () => messages().language }, choices),
   );
   return [header, main];
 }
@@ -38,7 +38,7 @@ export function frame(view: View, language: Language, main: HTMLElement): HTMLEl
 export function alteredBadge(view: View, language: Language): HTMLElement {
   return view.el(
     "span",
-    { class: "badge badge-altered", title: () => language.words.alteredMore },
-    () => language.words.altered,
+    { class: "badge badge-altered", title: () => language.messages.alteredMore },
+    () => language.messages.altered,
   );
 }

@@ -22,7 +22,7 @@ export type IconName = keyof typeof PATHS;
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** Make an icon. It is decoration: whatever it stands beside must say the same in words. */
+/** Make an icon. It is decoration: whatever it stands beside must say the same in messages. */
 export function icon(name: IconName): SVGSVGElement {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", "0 0 24 24");

@@ -126,8 +126,8 @@ describe("Camera", () => {
     "microphoneBusy",
     "microphoneFailed",
   ])("says %s and what helps in both languages", (fault) => {
-    for (const words of [en, ko]) {
-      const { what, advice } = new CameraError(fault).say(words, "firefox");
+    for (const messages of [en, ko]) {
+      const { what, advice } = new CameraError(fault).say(messages, "firefox");
       expect(what).not.toBe("");
       expect(advice).not.toBe("");
       expect(what).not.toBe(advice);

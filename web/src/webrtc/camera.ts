@@ -1,4 +1,4 @@
-import type { Words } from "../i18n/en";
+import type { Messages } from "../i18n/en";
 import { type BrowserKind, browserKind } from "./browser-kind";
 
 /** Why the camera or the microphone could not be had; each has a sentence and an advice in both languages. */
@@ -43,11 +43,11 @@ export class CameraError extends Error {
     return !["insecure", "unsupported", "forbidden"].includes(this.fault);
   }
 
-  say({ camera }: Words, browser: BrowserKind = browserKind()): { what: string; advice: string } {
+  say({ camera }: Messages, browser: BrowserKind = browserKind()): { what: string; advice: string } {
     return { what: camera[this.fault], advice: this.advice(camera, browser) };
   }
 
-  private advice(camera: Words["camera"], browser: BrowserKind): string {
+  private advice(camera: Messages["camera"], browser: BrowserKind): string {
     switch (this.fault) {
       case "denied":
         return camera.allowIn[browser];

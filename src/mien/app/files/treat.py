@@ -163,9 +163,9 @@ def _treat_frame(
     source: Path, target: Path, make_pipeline: MakePipeline, *, overwrite: bool, limits: FileLimits
 ) -> TreatReport:
     started = time.monotonic()
-    picture = read_still(source, max_pixels=limits.image_pixels)
-    frame = _treat_still(make_pipeline(still=True, fps=0.0), picture.image)
-    data = encode_still(frame, suffix=target.suffix, icc_profile=picture.icc_profile)
+    still = read_still(source, max_pixels=limits.image_pixels)
+    frame = _treat_still(make_pipeline(still=True, fps=0.0), still.image)
+    data = encode_still(frame, suffix=target.suffix, icc_profile=still.icc_profile)
     with new_file(target, overwrite=overwrite) as part:
         part.write_bytes(data)
     tally = _Tally()
@@ -178,7 +178,7 @@ def _treat_frame(
         size_wh=(frame.image.shape[1], frame.image.shape[0]),
         seconds=0.0,
         elapsed_s=time.monotonic() - started,
-        notes=(*picture.notes, *tally.notes()),
+        notes=(*still.notes, *tally.notes()),
         recognised=frozenset(tally.recognised),
     )
 

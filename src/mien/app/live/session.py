@@ -320,7 +320,7 @@ class LiveSession:
         if self._output.may_stay(viewer):
             await viewer.gone.wait()
         else:
-            log.info("viewer_was_one_too_many")
+            log.info("viewer_over_limit")
 
     async def _serve_publisher(self, ingest: Ingest) -> None:
         async with asyncio.TaskGroup() as group:

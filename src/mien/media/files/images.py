@@ -253,11 +253,11 @@ def still_format(suffix: str) -> str:
         raise OutputError(f"pictures are written as {known}, not {suffix or 'a name without suffix'!r}") from None
 
 
-def _checked(picture: HeifImage) -> StillImage:
-    profile = _rgb_profile(picture.icc_profile)
-    lost = picture.icc_profile and profile is None
-    notes = (*picture.notes, *(["the colour profile was unusable and is left out"] if lost else []))
-    return StillImage(picture.image, profile, notes)
+def _checked(still: HeifImage) -> StillImage:
+    profile = _rgb_profile(still.icc_profile)
+    lost = still.icc_profile and profile is None
+    notes = (*still.notes, *(["the colour profile was unusable and is left out"] if lost else []))
+    return StillImage(still.image, profile, notes)
 
 
 def _for_pillow(formats: Sequence[str]) -> tuple[str, ...]:
@@ -313,18 +313,18 @@ def _rgb_profile(icc: bytes | None) -> bytes | None:
     return icc if profile.profile.xcolor_space.strip() == "RGB" else None
 
 
-def _to_srgb(picture: Pillow.Image, icc: bytes | None) -> Pillow.Image:
+def _to_srgb(still: Pillow.Image, icc: bytes | None) -> Pillow.Image:
     """Convert grey, palette, CMYK and Lab pixels, by their own profile where it fits."""
-    if icc and len(icc) <= MAX_ICC_BYTES and picture.mode in {"L", "CMYK", "LAB"}:
+    if icc and len(icc) <= MAX_ICC_BYTES and still.mode in {"L", "CMYK", "LAB"}:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(icc))
             srgb = ImageCms.createProfile("sRGB")
-            converted = ImageCms.profileToProfile(picture, source, srgb, outputMode="RGB")
+            converted = ImageCms.profileToProfile(still, source, srgb, outputMode="RGB")
         except (OSError, ValueError, ImageCms.PyCMSError):
             converted = None  # the profile is for other pixels than these; fall back to the plain formula
         if converted is not None:
             return converted
-    return picture.convert("RGB")
+    return still.convert("RGB")
 
 
 def _names(formats: Sequence[str]) -> str:

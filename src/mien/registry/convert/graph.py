@@ -70,7 +70,7 @@ class Graph:
         graph = helper.make_graph(
             self._nodes,
             card.id,
-            [tensor_info(card.picture.name, card.picture.shape)],
+            [tensor_info(card.image_input.name, card.image_input.shape)],
             [tensor_info(promised.name, promised.shape) for promised in card.outputs],
             self._constants,
         )

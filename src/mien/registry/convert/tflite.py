@@ -56,7 +56,7 @@ class _Conversion:
         if len(inputs) != 1 or len(self._shape(inputs[0])) != 4:
             raise ConversionError(f"{self._card.id}: wanted one input of four axes, got {len(inputs)} inputs")
         self._read_constants()
-        self._tensors[inputs[0]] = self._card.picture.name
+        self._tensors[inputs[0]] = self._card.image_input.name
         for index in range(self._file.OperatorsLength()):
             self._convert_operator(self._file.Operators(index))
         return self._graph.close(self._card, self._outputs())

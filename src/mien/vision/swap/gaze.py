@@ -153,12 +153,12 @@ def with_shut_lids(mesh: Mesh, shut: NDArray[np.float32]) -> Mesh:
 def eye_frame(mesh: Mesh, ring: Indices, eye_px: float) -> Affine:
     """Return the way into an upright picture of an eye, `eye_px` from corner to corner and `SPAN_WH` of that large."""
     corners = np.asarray(mesh[[ring[0], ring[len(ring) // 2]], :2], np.float32)
-    middle = np.array(picture_wh(eye_px), np.float32) / 2 - 0.5
+    middle = np.array(crop_wh(eye_px), np.float32) / 2 - 0.5
     half = np.array([eye_px / 2, 0], np.float32)
     return fit_similarity(corners, np.stack([middle - half, middle + half]).astype(np.float32))
 
 
-def picture_wh(eye_px: float) -> tuple[int, int]:
+def crop_wh(eye_px: float) -> tuple[int, int]:
     """Return the size of that picture in pixels."""
     return round(SPAN_WH[0] * eye_px), round(SPAN_WH[1] * eye_px)
 
@@ -182,15 +182,15 @@ def find_iris(image: Image, mesh: Mesh, ring: Indices, *, radius: float = IRIS) 
     """
     if float(np.linalg.norm(mesh[ring[len(ring) // 2], :2] - mesh[ring[0], :2])) < _FEWEST_PX_WIDE:
         return _NO_IRIS
-    way, size_wh = eye_frame(mesh, ring, EYE_PX), picture_wh(EYE_PX)
+    way, size_wh = eye_frame(mesh, ring, EYE_PX), crop_wh(EYE_PX)
     # Irises of any colour are dark in red; the white is not.
     drawn = cv2.warpAffine(image, way, size_wh, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    picture = np.asarray(drawn, np.uint8)
-    red = picture[..., 0]
+    crop = np.asarray(drawn, np.uint8)
+    red = crop[..., 0]
     lids = mesh[ring, :2] @ way[:, :2].T + way[:, 2]
     inside = opening(lids, size_wh)
     middle = lids.mean(axis=0)
-    values = picture[inside > 0.5]
+    values = crop[inside > 0.5]
     if len(values) < _FEWEST_PX:
         return _NO_IRIS
     ranked = np.sort(values, axis=0)  # a tenth of the time of two percentiles
@@ -207,7 +207,7 @@ def find_iris(image: Image, mesh: Mesh, ring: Indices, *, radius: float = IRIS) 
     y, x = (int(i) for i in np.unravel_index(int(np.argmax(wanted)), wanted.shape))
     peak = np.array([_peak(wanted[y], x), _peak(wanted[:, x], y)], np.float32)
     distinct = float(score[y, x]) * _on_skin(red, inside, lids, peak, radius)
-    return Iris((peak - middle) / np.float32(EYE_PX), distinct, _white(picture, inside, peak, radius, white))
+    return Iris((peak - middle) / np.float32(EYE_PX), distinct, _white(crop, inside, peak, radius, white))
 
 
 _FEWEST_PX: Final = 16
@@ -229,11 +229,11 @@ def _on_skin(red: NDArray[np.uint8], inside: Matte, lids: Points, peak: Points, 
 
 
 def _white(
-    picture: Image, inside: Matte, peak: NDArray[np.float32], radius: float, lightest: NDArray[np.float32]
+    crop: Image, inside: Matte, peak: NDArray[np.float32], radius: float, lightest: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Return the level of the white beside an iris; `lightest`, where too little of it shows."""
-    y, x = np.ogrid[: picture.shape[0], : picture.shape[1]]
-    beside = picture[(np.hypot(x - peak[0], y - peak[1]) > 1.15 * radius * EYE_PX) & (inside > 0.9)]
+    y, x = np.ogrid[: crop.shape[0], : crop.shape[1]]
+    beside = crop[(np.hypot(x - peak[0], y - peak[1]) > 1.15 * radius * EYE_PX) & (inside > 0.9)]
     if len(beside) < _FEWEST_PX:
         return lightest
     ranked = np.sort(beside, axis=0)
@@ -261,7 +261,7 @@ def _disc(radius_px: float) -> NDArray[np.float32]:
 @cache
 def _usual() -> NDArray[np.float32]:
     """Return how usual each place of an iris is, 0.5 to 1."""
-    width, height = picture_wh(EYE_PX)
+    width, height = crop_wh(EYE_PX)
     y, x = np.mgrid[:height, :width]
     across, along = ((x - width / 2 + 0.5) / EYE_PX, (y - height / 2 + 0.5) / EYE_PX)
     squares = np.square(across / _USUAL[0]) + np.square(along / _USUAL[1])

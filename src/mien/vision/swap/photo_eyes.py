@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mien.vision.mesh.geometry import bounds
 from mien.vision.mesh.regions import ramp
 from mien.vision.mesh.topology import EYE_LEFT, EYE_RIGHT, UV, Indices
-from mien.vision.swap.gaze import EYES, Gaze, Iris, eye_frame, find_iris, opening, picture_wh
+from mien.vision.swap.gaze import EYES, Gaze, Iris, crop_wh, eye_frame, find_iris, opening
 from mien.vision.types import Image, Matte, Mesh
 
 EYE_PX: Final = 64
@@ -106,14 +106,14 @@ def _best_iris(image: Image, mesh: Mesh, ring: Indices) -> tuple[Iris, float]:
 
 
 def _read_eye(image: Image, mesh: Mesh, ring: Indices, iris: Iris, share: float) -> PhotoEye | None:
-    way, size_wh = eye_frame(mesh, ring, EYE_PX), picture_wh(EYE_PX)
-    picture = _upright(image, way, size_wh)
+    way, size_wh = eye_frame(mesh, ring, EYE_PX), crop_wh(EYE_PX)
+    crop = _upright(image, way, size_wh)
     lids = mesh[ring, :2] @ way[:, :2].T + way[:, 2]
     centre = lids.mean(axis=0) + iris.place * EYE_PX
     radius = share * EYE_PX
     # Next to the lids there are lashes and their shadow.
     inside = np.asarray(cv2.erode(opening(lids, size_wh), np.ones((5, 3), np.uint8)), np.float32)
-    white, whole = _white(picture, inside, centre, radius), _whole_iris(picture, inside, centre, radius)
+    white, whole = _white(crop, inside, centre, radius), _whole_iris(crop, inside, centre, radius)
     return None if whole is None else PhotoEye(white, whole, iris.white)
 
 
@@ -126,17 +126,15 @@ def _upright(image: Image, way: NDArray[np.float32], size_wh: tuple[int, int]) -
     return np.asarray(drawn, np.float32)
 
 
-def _white(
-    picture: NDArray[np.float32], inside: Matte, centre: NDArray[np.float32], radius: float
-) -> NDArray[np.float32]:
+def _white(crop: NDArray[np.float32], inside: Matte, centre: NDArray[np.float32], radius: float) -> NDArray[np.float32]:
     """Return the white of an eye, spread over the whole picture."""
-    y, x = np.ogrid[: picture.shape[0], : picture.shape[1]]
+    y, x = np.ogrid[: crop.shape[0], : crop.shape[1]]
     away = np.asarray(np.hypot(x - centre[0], y - centre[1]) / radius, np.float32)
     known = inside * ramp(away, 1.05, 1.25)
-    white, sure = np.zeros_like(picture), np.zeros((*known.shape, 1), np.float32)
+    white, sure = np.zeros_like(crop), np.zeros((*known.shape, 1), np.float32)
     for sigma in (1.2, 3.0, 8.0, 30.0):
         weight = cv2.GaussianBlur(known, (0, 0), sigma)[..., None]
-        near = cv2.GaussianBlur(picture * known[..., None], (0, 0), sigma) / np.maximum(weight, 1e-5)
+        near = cv2.GaussianBlur(crop * known[..., None], (0, 0), sigma) / np.maximum(weight, 1e-5)
         share = (1 - sure) * ramp(np.asarray(weight, np.float32), 0.02, 0.3)
         white += share * near
         sure += share
@@ -144,7 +142,7 @@ def _white(
 
 
 def _whole_iris(
-    picture: NDArray[np.float32], inside: Matte, centre: NDArray[np.float32], radius: float
+    crop: NDArray[np.float32], inside: Matte, centre: NDArray[np.float32], radius: float
 ) -> NDArray[np.float32] | None:
     """Return the iris with the part that the lids hide, and without the glints of the photo's lamps.
 
@@ -152,7 +150,7 @@ def _whole_iris(
     """
     reach = radius * (1 + _RIM)
     place = (float(centre[0]), float(centre[1]))
-    drawn = cv2.warpPolar(picture, (_STEPS, _TURNS), place, reach, _POLAR)
+    drawn = cv2.warpPolar(crop, (_STEPS, _TURNS), place, reach, _POLAR)
     rings = np.asarray(drawn, np.float32)
     seen = cv2.warpPolar(inside, (_STEPS, _TURNS), place, reach, _POLAR) > 0.6
     usual = np.stack([_usual(rings[:, step], seen[:, step]) for step in range(_STEPS)])
@@ -167,15 +165,15 @@ def _whole_iris(
     mirrored = rings[(-np.arange(_TURNS)) % _TURNS], plain[(-np.arange(_TURNS)) % _TURNS]
     filled = np.where(plain[..., None], rings, np.where(mirrored[1][..., None], mirrored[0], usual[None]))
     filled = cv2.GaussianBlur(np.tile(filled, (3, 1, 1)), (1, 5), 0, sigmaY=1.0)[_TURNS : 2 * _TURNS]
-    middle = ((picture.shape[1] - 1) / 2, (picture.shape[0] - 1) / 2)
+    middle = ((crop.shape[1] - 1) / 2, (crop.shape[0] - 1) / 2)
     whole = cv2.warpPolar(
         np.ascontiguousarray(filled, np.float32),
-        picture.shape[1::-1],
+        crop.shape[1::-1],
         middle,
         reach,
         _POLAR | cv2.WARP_INVERSE_MAP,
     )
-    y, x = np.ogrid[: picture.shape[0], : picture.shape[1]]
+    y, x = np.ogrid[: crop.shape[0], : crop.shape[1]]
     distance = np.asarray(np.hypot(x - middle[0], y - middle[1]) / radius, np.float32)
     return np.dstack([whole, ramp(distance, 1 + _RIM, 1 - _RIM)]).astype(np.float32)
 

@@ -39,8 +39,8 @@ _PULL: Final = _pull_hz()
 class _Seen:
     """What is kept of the last frame: the face upright and in grey, the way into that picture, and the calm mesh."""
 
-    picture: NDArray[np.uint8]
-    to_picture: Affine
+    crop: NDArray[np.uint8]
+    to_crop: Affine
     mesh: Mesh
 
 
@@ -68,27 +68,27 @@ class LandmarkStabiliser:
             mesh: The network's landmarks in it.
             dt: Seconds since the last call.
         """
-        picture, to_picture = _upright(image, mesh)
+        crop, to_crop = _upright(image, mesh)
         if self._last is None:
             calm = mesh.astype(np.float32)
         else:
-            carried = self._carry(self._last, picture, to_picture)
+            carried = self._carry(self._last, crop, to_crop)
             stray = np.linalg.norm((mesh - carried)[:, :2], axis=1, keepdims=True) / max(mesh_size(mesh), 1e-3)
             pull = share(_PULL * (1 + np.square(stray / _TREMOR)), dt)
             calm = (carried + pull * (mesh - carried)).astype(np.float32)
         self._at += dt
         calm[:, 2] = self._depth(mesh[:, 2], at=self._at, unit=mesh_size(mesh))
-        self._last = _Seen(picture, to_picture, calm)
+        self._last = _Seen(crop, to_crop, calm)
         return calm.copy()
 
-    def _carry(self, last: _Seen, picture: NDArray[np.uint8], to_picture: Affine) -> Mesh:
+    def _carry(self, last: _Seen, crop: NDArray[np.uint8], to_crop: Affine) -> Mesh:
         """Move landmarks of the last frame as the picture moved."""
-        flow = self._flow.calc(last.picture, picture, None)  # type: ignore[call-overload]  # None lets OpenCV allocate
-        before = last.mesh[:, :2] @ last.to_picture[:, :2].T + last.to_picture[:, 2]
+        flow = self._flow.calc(last.crop, crop, None)  # type: ignore[call-overload]  # None lets OpenCV allocate
+        before = last.mesh[:, :2] @ last.to_crop[:, :2].T + last.to_crop[:, 2]
         moves = cv2.remap(
             flow, before[None, :, 0], before[None, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
-        back = cv2.invertAffineTransform(to_picture)
+        back = cv2.invertAffineTransform(to_crop)
         carried = last.mesh.copy()
         carried[:, :2] = (before + moves[0]) @ back[:, :2].T + back[:, 2]
         return carried
@@ -105,9 +105,9 @@ def _upright(image: Image, mesh: Mesh) -> tuple[NDArray[np.uint8], Affine]:
     if (factor := 1.6 * SIDE / max(grey.shape)) < 1:
         width, height = np.maximum(np.round(factor * large_wh), 1).astype(int)
         grey = scaled(np.asarray(grey, np.uint8), int(width), int(height))
-    to_picture = fit_similarity(mesh[STEADY, :2], _PLACE)
+    to_crop = fit_similarity(mesh[STEADY, :2], _PLACE)
     across, down = large_wh / grey.shape[::-1]
     from_part = np.array([[across, 0, x0 + 0.5 * across - 0.5], [0, down, y0 + 0.5 * down - 0.5], [0, 0, 1]])
-    way = (np.vstack([to_picture, [0, 0, 1]]) @ from_part)[:2]
+    way = (np.vstack([to_crop, [0, 0, 1]]) @ from_part)[:2]
     upright = cv2.warpAffine(grey, way, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(upright, np.uint8), to_picture
+    return np.asarray(upright, np.uint8), to_crop

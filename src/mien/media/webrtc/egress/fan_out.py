@@ -222,7 +222,7 @@ class FanOut:
             if silent_s and since > _STALL_S:
                 subscriber.last_report_at = now  # what came while this process stood still has not been read yet
             elif silent_s > self._silence_timeout_s and not subscriber.may_be_silent:
-                log.info("far_end_fell_silent", silent_s=round(silent_s, 1))
+                log.info("subscriber_silent", silent_s=round(silent_s, 1))
                 subscriber.leave()
             if subscriber.gone.is_set():
                 self.discard(subscriber)

@@ -209,7 +209,7 @@ class Subscriber(ABC):
 
     def _begin_frames(self, terms: StreamTerms) -> None:
         if terms.mime_type != f"video/{self.codec}".lower():
-            log.warning("far_end_without_codec", codec=self.codec)
+            log.warning("subscriber_without_codec", codec=self.codec)
             self.leave()
             return
         self._frames = self._streams["video"] = RtpStream(

@@ -116,14 +116,14 @@ class DecoderThread:
         packet = av.Packet(data)
         packet.pts, packet.time_base = round(at / _MICROSECOND), _MICROSECOND
         with span("decode"):
-            pictures = self._context.decode(packet)
-        for picture in pictures:
-            if picture.is_corrupt:
+            frames = self._context.decode(packet)
+        for decoded in frames:
+            if decoded.is_corrupt:
                 raise ValueError("the picture is damaged")
-            if picture.width * picture.height > self._max_pixels:
-                raise ValueError(f"a picture may have {self._max_pixels} pixels, got {picture.width}x{picture.height}")
-            if picture.pts is not None and not self._closed:
-                self._sink(picture, float(picture.pts * _MICROSECOND))
+            if decoded.width * decoded.height > self._max_pixels:
+                raise ValueError(f"a picture may have {self._max_pixels} pixels, got {decoded.width}x{decoded.height}")
+            if decoded.pts is not None and not self._closed:
+                self._sink(decoded, float(decoded.pts * _MICROSECOND))
 
     def _wait_for_keyframe(self, error: Exception) -> None:
         if self._failures.count():

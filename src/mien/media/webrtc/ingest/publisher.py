@@ -67,11 +67,11 @@ class Ingest(Peer):
         self._start_kbps = start_kbps
         self._max_kbps = max_kbps
         self._depacketizer: Depacketizer | SimulcastSelector = Depacketizer({})
-        self._sink_frame = sink
+        self._sink = sink
         self._gate = threading.Lock()
         self._has_left = False
         self._decoder = DecoderThread(
-            sink=self._sink,
+            sink=self._pass_on,
             ask_for_keyframe=self._start_over,
             max_pixels=max_pixels,
             parameter_sets=offer.parameter_sets,
@@ -159,10 +159,10 @@ class Ingest(Peer):
         self._last_at = max(at, self._last_at + 1e-3)
         return self._last_at
 
-    def _sink(self, picture: av.VideoFrame, at: float) -> None:
+    def _pass_on(self, frame: av.VideoFrame, at: float) -> None:
         with self._gate:  # so that no frame passes once `leave` has returned
             if not self._has_left:
-                self._sink_frame(picture, at)
+                self._sink(frame, at)
 
     def _start_over(self) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to ask

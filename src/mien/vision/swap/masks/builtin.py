@@ -11,7 +11,7 @@ from mien.errors import PersonaError
 from mien.vision.mesh.regions import ramp
 from mien.vision.mesh.topology import EYE_LEFT, EYE_RIGHT, LIPS
 from mien.vision.swap.masks import canvas as board
-from mien.vision.swap.masks.canvas import Colour, Picture, spot
+from mien.vision.swap.masks.canvas import Colour, Painting, spot
 from mien.vision.swap.masks.light import Finish
 from mien.vision.swap.persona import Persona
 from mien.vision.types import Matte
@@ -41,13 +41,13 @@ def builtin_mask(name: str) -> Persona:
     """
     if name not in _DESIGNS:
         raise PersonaError(f"there is no mask {name!r}; there are {', '.join(sorted(_DESIGNS))}")
-    picture, finish = _DESIGNS[name]()
-    picture, matte = _cut(picture)
-    texture = np.clip(board.to_texture(picture, SIDE) * 255, 0, 255).astype(np.uint8)
+    painting, finish = _DESIGNS[name]()
+    painting, matte = _cut(painting)
+    texture = np.clip(board.to_texture(painting, SIDE) * 255, 0, 255).astype(np.uint8)
     return Persona(name, texture, board.to_texture(matte, SIDE), finish)
 
 
-def _cut(picture: Picture) -> tuple[Picture, Matte]:
+def _cut(painting: Painting) -> tuple[Painting, Matte]:
     """Cut the outline and the openings, and let the edges throw their shadow on what lies behind."""
     edge = board.distance(board.fill(board.outline(EDGE)))
     eyes = board.distance(board.union(board.fill(board.ring_of(EYE_LEFT)), board.fill(board.ring_of(EYE_RIGHT))))
@@ -55,10 +55,10 @@ def _cut(picture: Picture) -> tuple[Picture, Matte]:
     around = 0.45 * ramp(edge, 0.07, 0.0)
     within = 0.8 * ramp(eyes, -0.05, 0.02)
     matte = np.maximum(solid, np.clip(np.where(edge > 0, around, within), 0, 1))
-    return board.paint(board.plain(_SHADOW), picture, solid), matte.astype(np.float32)
+    return board.paint(board.plain(_SHADOW), painting, solid), matte.astype(np.float32)
 
 
-def _gilded(under: Picture, matte: Matte, height: NDArray[np.float32]) -> Picture:
+def _gilded(under: Painting, matte: Matte, height: NDArray[np.float32]) -> Painting:
     """Lay gold leaf: bright where the relief catches light, deep where it turns away, a little worn."""
     light = board.relief_light(height, 0.03)
     gold = board.paint(board.plain(_GOLD), _GOLD_LIGHT, np.clip((light - 1) * 2.4, 0, 1))
@@ -67,9 +67,9 @@ def _gilded(under: Picture, matte: Matte, height: NDArray[np.float32]) -> Pictur
     return board.paint(under, gold, matte * (0.6 + 0.4 * wear))
 
 
-def _carved(picture: Picture, height: NDArray[np.float32], depth: float) -> Picture:
+def _carved(painting: Painting, height: NDArray[np.float32], depth: float) -> Painting:
     """Light a relief cut into a material, or raised from it."""
-    return np.asarray(picture * board.relief_light(height, depth)[..., None], np.float32)
+    return np.asarray(painting * board.relief_light(height, depth)[..., None], np.float32)
 
 
 def _rim(outer: float, inner: float) -> Matte:
@@ -94,7 +94,7 @@ def _lips() -> Matte:
 # --- volto: a white Venetian full-face mask with gilded scrolls -------------------------------------------------
 
 
-def _volto() -> tuple[Picture, Finish]:
+def _volto() -> tuple[Painting, Finish]:
     cloud = board.grain(3, 2.2) * 0.012 + board.grain(4, 40.0) * 0.008
     clay = np.asarray(board.plain((0.965, 0.945, 0.905)) + cloud[..., None], np.float32)
     blush = board.blur(board.both_sides(board.fill(board.circle((-0.62, 0.5), 0.2))), 0.11)
@@ -148,7 +148,7 @@ def _lily() -> Matte:
 # --- marble: the face of a statue, veined stone ------------------------------------------------------------------
 
 
-def _marble() -> tuple[Picture, Finish]:
+def _marble() -> tuple[Painting, Finish]:
     right, down = board.noise(11, 1.0, 4) * 0.10, board.noise(12, 1.0, 4) * 0.10
     cloud = board.bend(board.noise(13, 0.9), right, down)
     stone = board.paint(board.plain((0.945, 0.93, 0.905)), (0.70, 0.715, 0.735), 0.7 * ramp(cloud, -0.2, 2.2))
@@ -199,16 +199,16 @@ _INDIGO: Final[Colour] = (0.10, 0.20, 0.48)
 _OCHRE: Final[Colour] = (0.90, 0.66, 0.20)
 
 
-def _painted() -> tuple[Picture, Finish]:
+def _painted() -> tuple[Painting, Finish]:
     brushed = board.grain(31, 6.0, stretch=(1.0, 5.0)) * 0.022 + board.grain(32, 50.0) * 0.012
-    picture = np.asarray(board.plain(_WHITEWASH) + brushed[..., None], np.float32)
-    height = np.zeros(picture.shape[:2], np.float32)
+    painting = np.asarray(board.plain(_WHITEWASH) + brushed[..., None], np.float32)
+    height = np.zeros(painting.shape[:2], np.float32)
     for colour, matte in [*_eaves(), *_painted_face()]:
-        picture = board.paint(
-            picture, np.asarray(board.plain(colour) * (1 + 2.5 * brushed[..., None]), np.float32), matte
+        painting = board.paint(
+            painting, np.asarray(board.plain(colour) * (1 + 2.5 * brushed[..., None]), np.float32), matte
         )
         height = height * (1 - 0.8 * matte) + 0.5 * board.blur(matte, 0.004)
-    return _carved(picture, height, 0.012), Finish(gloss=0.14, hardness=16, shade=0.50)
+    return _carved(painting, height, 0.012), Finish(gloss=0.14, hardness=16, shade=0.50)
 
 
 def _eaves() -> list[tuple[Colour, Matte]]:
@@ -267,7 +267,7 @@ def _bud() -> list[tuple[Colour, Matte]]:
     ]
 
 
-_DESIGNS: Final[dict[str, Callable[[], tuple[Picture, Finish]]]] = {
+_DESIGNS: Final[dict[str, Callable[[], tuple[Painting, Finish]]]] = {
     "volto": _volto,
     "marble": _marble,
     "painted": _painted,

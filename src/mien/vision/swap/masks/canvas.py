@@ -22,7 +22,7 @@ from mien.vision.types import Matte, Mesh
 Colour: TypeAlias = tuple[float, float, float]
 Curve: TypeAlias = NDArray[np.float32]
 """(N, 2) points in eyes."""
-Picture: TypeAlias = NDArray[np.float32]
+Painting: TypeAlias = NDArray[np.float32]
 """(BOARD, BOARD, 3) RGB 0 to 1."""
 
 BOARD: Final = 1024
@@ -156,12 +156,12 @@ def blur(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma * _PX), np.float32)
 
 
-def plain(colour: Colour) -> Picture:
+def plain(colour: Colour) -> Painting:
     """Return a board of one colour."""
     return np.full((BOARD, BOARD, 3), colour, np.float32)
 
 
-def paint(under: Picture, colour: Colour | Picture, matte: Matte) -> Picture:
+def paint(under: Painting, colour: Colour | Painting, matte: Matte) -> Painting:
     """Lay a colour over a picture."""
     cover = matte[..., None]
     return np.asarray(under * (1 - cover) + np.asarray(colour, np.float32) * cover, np.float32)
