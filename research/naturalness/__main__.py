@@ -36,7 +36,7 @@ from mien.registry.store import Store
 from mien.vision.analysis.embedder import DlibEmbedder
 from mien.vision.mesh.alignment import crop_aligned, five_landmarks
 from mien.vision.types import Image, Mesh, Net
-from research.naturalness.damage import DAMAGE, HARMLESS, Face, width_of
+from research.naturalness.damage import DAMAGE, HARMLESS, Face, cut_out, resized, width_of
 
 STEPS: Final = 5
 MIDDLE: Final = 3
@@ -60,20 +60,6 @@ def portraits(paths: Sequence[Path], judges: Judges) -> Iterator[Face]:
         (mesh,) = judges.follow([image])
         if mesh is not None and width_of(mesh) >= WIDTHS[2]:
             yield image, mesh
-
-
-def resized(image: Image, mesh: Mesh, width_px: float) -> Face:
-    """Return the face smaller, with some of what is around it."""
-    scale = width_px / width_of(mesh)
-    small = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
-    return _cut(small, (mesh * scale).astype(np.float32))
-
-
-def _cut(image: Image, mesh: Mesh) -> Face:
-    margin = 0.3 * width_of(mesh)
-    x0, y0 = np.maximum(mesh[:, :2].min(axis=0) - margin, 0).astype(int)
-    x1, y1 = np.minimum(mesh[:, :2].max(axis=0) + margin, image.shape[1::-1]).astype(int)
-    return np.ascontiguousarray(image[y0:y1, x0:x1]), (mesh - np.array([x0, y0, 0])).astype(np.float32)
 
 
 def fit(judges: Judges) -> Naturalness:
@@ -106,7 +92,7 @@ def filmed_faces(judges: Judges) -> Iterator[Face]:
         for i in FRAMES_OF_A_FILM:
             mesh = film.meshes[i]
             if mesh is not None:
-                yield _cut(film.frames[i], mesh)
+                yield cut_out(film.frames[i], mesh)
 
 
 # --- measures, all better when higher --------------------------------------------------------------------------------

@@ -137,3 +137,21 @@ HARMLESS: Final[dict[str, Callable[[Image, Mesh], Face]]] = {
     "darker": relit(1.3),
     "lighter": relit(0.8),
 }
+
+
+# --- faces as large as they are measured ---------------------------------------------------------------------------
+
+
+def resized(image: Image, mesh: Mesh, width_px: float) -> Face:
+    """Return the face smaller, with some of what is around it."""
+    scale = width_px / width_of(mesh)
+    small = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+    return cut_out(small, (mesh * scale).astype(np.float32))
+
+
+def cut_out(image: Image, mesh: Mesh) -> Face:
+    """Return a face with some of what is around it."""
+    margin = 0.3 * width_of(mesh)
+    x0, y0 = np.maximum(mesh[:, :2].min(axis=0) - margin, 0).astype(int)
+    x1, y1 = np.minimum(mesh[:, :2].max(axis=0) + margin, image.shape[1::-1]).astype(int)
+    return np.ascontiguousarray(image[y0:y1, x0:x1]), (mesh - np.array([x0, y0, 0])).astype(np.float32)

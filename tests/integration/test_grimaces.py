@@ -1,34 +1,25 @@
 """An enrolled person who shouts and turns stays shown; a stranger who takes their place meanwhile is hidden."""
 
-import importlib
-from pathlib import Path
-
 import pytest
 
+from benchmarks.vision.clearance.heads import Mover, background
+from benchmarks.vision.grimaces import grimacing
+from benchmarks.vision.portraits import View, cut_portrait, turned
 from mien.app.face_photos import FacePhoto, Person
 from mien.app.files.options import file_spec
 from mien.vision.analysis.landmarks import gape_of_mesh, yaw_of_mesh
 from support.photos import as_png, astronaut, hopper
 
 pytestmark = pytest.mark.models
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 FPS = 20
 WHOLE = (0, 0, 1280, 720)
 
 
 @pytest.fixture(scope="module")
-def scenes():
-    """Return the benchmarks' modules that set portraits in motion."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(BENCHMARKS)
-        yield {name: importlib.import_module(name) for name in ("grimaces", "know_heads", "portraits")}
-
-
-@pytest.fixture(scope="module")
-def portraits(factory, scenes):
+def portraits(factory):
     photos = {"alice": astronaut(), "grace": hopper()}
     return {
-        name: scenes["portraits"].cut_portrait(name, photo, factory.assessor.one_face(photo, name=name).mesh)
+        name: cut_portrait(name, photo, factory.assessor.one_face(photo, name=name).mesh)
         for name, photo in photos.items()
     }
 
@@ -40,13 +31,13 @@ def pipeline(factory):
 
 
 @pytest.fixture
-def counts(pipeline, scenes):
+def counts(pipeline):
     """Return what treats one frame for each mover, all in the same place, and tells what the faces got."""
 
     def play(movers):
         out = []
         for i, mover in enumerate(movers):
-            frame = scenes["know_heads"].background()
+            frame = background()
             mover.draw(frame, (640, 360), WHOLE, i)
             out.append(pipeline(frame, at=i / FPS).counts)
         return out
@@ -55,22 +46,22 @@ def counts(pipeline, scenes):
 
 
 @pytest.fixture
-def heads(scenes, portraits):
+def heads(portraits):
     """Return what makes a head for each width of the mouth, turned by degrees."""
 
     def make(name, *wide, yaw=0.0):
-        posed = scenes["portraits"].turned(portraits[name], yaw=yaw, pitch=0)
-        look = scenes["portraits"].Tile(face_px=130, noise=2, jpeg=85)
-        wider = [scenes["grimaces"].grimacing(posed, mouth=mouth, squint=2 * mouth) for mouth in wide]
-        return [scenes["know_heads"].Mover(portrait, look, seed=1) for portrait in wider]
+        posed = turned(portraits[name], yaw=yaw, pitch=0)
+        look = View(face_px=130, noise=2, jpeg=85)
+        wider = [grimacing(posed, mouth=mouth, squint=2 * mouth) for mouth in wide]
+        return [Mover(portrait, look, seed=1) for portrait in wider]
 
     return make
 
 
-def test_composed_grimaces_are_grimaces_and_turned_heads_are_turned(factory, scenes, portraits):
+def test_composed_grimaces_are_grimaces_and_turned_heads_are_turned(factory, portraits):
     alice = portraits["alice"]
-    wide = scenes["grimaces"].grimacing(alice, mouth=0.14)
-    aside = scenes["portraits"].turned(alice, yaw=-30, pitch=0)
+    wide = grimacing(alice, mouth=0.14)
+    aside = turned(alice, yaw=-30, pitch=0)
     meshes = [factory.assessor.one_face(portrait.image, name="portrait").mesh for portrait in (alice, wide, aside)]
     assert [gape_of_mesh(mesh) > 0.18 for mesh in meshes] == [False, True, False]
     assert [yaw_of_mesh(mesh) > 0.45 for mesh in meshes] == [False, False, True]

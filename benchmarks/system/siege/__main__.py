@@ -23,7 +23,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from benchmarks.command import command, keep, parse
 from benchmarks.system.delay import recorded
-from support.browser import mien_serve
+from support.browser import Server, mien_serve
 from support.live import an_offer
 from support.siege import World
 
@@ -124,10 +124,88 @@ def cores(before: dict[str, float], after: dict[str, float], seconds: float) -> 
     return {who: round((after[who] - took) / seconds, 3) for who, took in before.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of the broadcast: when it was, what was told before and after it, and how long answers took.
+
+    `began` and `ended` are of `time.monotonic`; `health_s` are seconds; `cores` is how many processors who filled.
+    """
+
+    began: float
+    ended: float
+    told: tuple[dict[str, Any], dict[str, Any]]
+    health_s: list[float]
+    cores: dict[str, float]
+
+    def figures(self, name: str, times: NDArray[np.float64]) -> dict[str, Any]:
+        """Return the figures of this stretch, each with its name; `times` are of all pictures that the viewer got."""
+        mine = times[(times > self.began) & (times < self.ended)]
+        return {
+            f"fps_{name}": round(len(mine) / (self.ended - self.began), 2),
+            f"gap_max_{name}_ms": round(float(np.diff(mine).max()) * 1e3) if len(mine) > 1 else None,
+            f"health_p50_max_{name}_ms": [round(float(f(self.health_s)) * 1e3, 1) for f in (np.median, np.max)],
+            f"cores_{name}": self.cores,
+        }
+
+    def dropped_a_minute(self) -> float:
+        """Return how many frames the server dropped a minute."""
+        before, after = (int(one["dropped"]) for one in self.told)
+        return round((after - before) / (self.ended - self.began) * 60, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The broadcast that must not notice, and the server that carries it."""
+
+    server: Server
+    client: httpx.Client
+    made: dict[str, Any]
+
+    def told(self) -> dict[str, Any]:
+        """Return what the server says of it."""
+        told: dict[str, Any] = self.client.get(f"/api/broadcasts/{self.made['id']}").json()
+        return told
+
+    def stretch(self, seconds: float, publisher: int, viewer: int, *attackers: int) -> Stretch:
+        """Let it go on for so long; the others are processes whose share of the machine is told."""
+        everybody = (self.server.pid, publisher, viewer, *attackers)
+        before, spent, began = self.told(), spent_by(*everybody), time.monotonic()
+        health_s = asyncio.run(health(self.server.address, seconds))
+        ended = time.monotonic()
+        told, filled = (before, self.told()), cores(spent, spent_by(*everybody), ended - began)
+        return Stretch(began, ended, told, health_s, filled)
+
+    def usage(self) -> dict[str, Any]:
+        """Return what the server's processes hold: memory in MB, files, threads."""
+        pid = self.server.pid
+        workers = {worker: resident_mb(worker) for worker in children(pid)}
+        return {"web": resident_mb(pid), "its workers": workers, "open": (how_many(pid, "fd"), how_many(pid, "task"))}
+
+
+def besiege(
+    broadcast: Watched, world: World, attackers: int, seconds: float, *peers: int
+) -> tuple[Stretch, Counter[str], list[str]]:
+    """Attack for `seconds`; return the stretch, how often which answer came, and what the server was at fault for."""
+    attack = ("-m", "benchmarks.system.siege.attacker", json.dumps(asdict(world)), str(seconds))
+    answers: Counter[str] = Counter()
+    faults: list[str] = []
+    with contextlib.ExitStack() as stack:
+        hands = [stack.enter_context(running(*attack, str(seed))) for seed in range(1, attackers + 1)]
+        for hand in hands:
+            assert hand.stdout is not None
+            hand.stdout.readline()  # it is ready
+        stretch = broadcast.stretch(seconds, *peers, *(hand.pid for hand in hands))
+        for hand in hands:
+            came = json.loads(hand.communicate(timeout=120)[0])
+            answers.update(came["answers"])
+            faults += came["faults"]
+    return stretch, answers, faults
+
+
 def siege(capture: Path, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Go through calm and siege; return the figures."""
-    held, calm_s, seconds = folder / "held.json", options.calm, options.seconds
-    whole = options.warm_up + calm_s + options.ready + seconds
+    held = folder / "held.json"
+    whole = options.warm_up + options.calm + options.ready + options.seconds
     (folder / "data" / "recordings").mkdir(parents=True)
     (folder / "data" / "recordings" / "20260101T000000Z.mp4").write_bytes(bytes(5_000_000))
     mien = ("-m", "benchmarks.system.siege.held_serve", str(held))
@@ -139,86 +217,30 @@ def siege(capture: Path, options: argparse.Namespace, folder: Path) -> dict[str,
         made, own = [
             client.post("/api/broadcasts", json={}, headers=operator).raise_for_status().json() for _ in range(2)
         ]
+        broadcast = Watched(server, client, made)
         offer = asyncio.run(an_offer("video", "audio", direction="recvonly"))
         port = int(server.address.rpartition(":")[2])
         world = World(port, made["id"], own["id"], own["token"], OPERATOR, offer)
         publish = (*PEERS, "publish", server.address + made["whip_url"], made["token"], str(capture))
-
-        def counted() -> dict[str, Any]:
-            told: dict[str, Any] = client.get(f"/api/broadcasts/{made['id']}").json()
-            return told
-
+        watch = (*PEERS, "watch", server.address + made["whep_url"])
         with running(*publish, "--seconds", str(whole + UP_S)) as publisher:
-            until(lambda: counted()["fps_out"] > 5)
-            with running(*PEERS, "watch", server.address + made["whep_url"], "--seconds", str(whole)) as viewer:
-                until(lambda: counted()["viewers"] == 1)
+            until(lambda: broadcast.told()["fps_out"] > 5)
+            with running(*watch, "--seconds", str(whole)) as viewer:
+                until(lambda: broadcast.told()["viewers"] == 1)
                 time.sleep(options.warm_up)
-                told = [counted()]
-                spent = [spent_by(server.pid, publisher.pid, viewer.pid)]
-                began = time.monotonic()
-                quiet = asyncio.run(health(server.address, calm_s))
-                calmed = time.monotonic()
-                told.append(counted())
-                spent.append(spent_by(server.pid, publisher.pid, viewer.pid))
-                memory: dict[str, list[Any]] = {
-                    "web": [resident_mb(server.pid)],
-                    "its workers": [{pid: resident_mb(pid) for pid in children(server.pid)}],
-                }
-                open_before = how_many(server.pid, "fd"), how_many(server.pid, "task")
-                attack = ("-m", "benchmarks.system.siege.attacker", json.dumps(asdict(world)), str(seconds))
-                with contextlib.ExitStack() as stack:
-                    seeds = range(1, options.attackers + 1)
-                    attackers = [stack.enter_context(running(*attack, str(seed))) for seed in seeds]
-                    for attacker in attackers:
-                        assert attacker.stdout is not None
-                        attacker.stdout.readline()
-                    besieged = time.monotonic()
-                    told.append(counted())
-                    everybody = (server.pid, publisher.pid, viewer.pid, *(attacker.pid for attacker in attackers))
-                    spent.append(spent_by(*everybody))
-                    loud = asyncio.run(health(server.address, seconds))
-                    ended = time.monotonic()
-                    told.append(counted())
-                    spent.append(spent_by(*everybody))
-                    answers: Counter[str] = Counter()
-                    faults: list[str] = []
-                    for attacker in attackers:
-                        came = json.loads(attacker.communicate(timeout=120)[0])
-                        answers.update(came["answers"])
-                        faults += came["faults"]
+                peers = publisher.pid, viewer.pid
+                calm, before = broadcast.stretch(options.calm, *peers), broadcast.usage()
+                loud, answers, faults = besiege(broadcast, world, options.attackers, options.seconds, *peers)
                 seen = json.loads(viewer.communicate(timeout=60)[0])["pictures"]
             time.sleep(options.settle)
-            memory["web"].append(resident_mb(server.pid))
-            memory["its workers"].append({pid: resident_mb(pid) for pid in children(server.pid)})
-            open_after = how_many(server.pid, "fd"), how_many(server.pid, "task")
+            after = broadcast.usage()
         client.delete(f"/api/broadcasts/{made['id']}", headers=operator)
-    times = np.array([at for at, _height in seen])
-    before = times[(times > began) & (times < calmed)]
-    during = times[(times > besieged) & (times < ended)]
-    fps = len(before) / (calmed - began), len(during) / (ended - besieged)
-    dropped = [one["dropped"] for one in told]
     return {
         "path": "rtp_in_to_rtp_out, besieged",
-        "seconds": seconds,
-        "fps_calm": round(fps[0], 2),
-        "fps_besieged": round(fps[1], 2),
-        "kept": round(fps[1] / max(fps[0], 1e-9), 3),
-        "dropped_a_minute": [
-            round((dropped[1] - dropped[0]) / (calmed - began) * 60, 1),
-            round((dropped[3] - dropped[2]) / (ended - besieged) * 60, 1),
-        ],
-        "gap_max_calm_ms": _longest_ms(before),
-        "gap_max_besieged_ms": _longest_ms(during),
-        "health_p50_max_calm_ms": [round(float(f(quiet)) * 1e3, 1) for f in (np.median, np.max)],
-        "health_p50_max_besieged_ms": [round(float(f(loud)) * 1e3, 1) for f in (np.median, np.max)],
-        "cores_calm": cores(spent[0], spent[1], calmed - began),
-        "cores_besieged": cores(spent[2], spent[3], ended - besieged),
-        "rss_mb": memory,
-        "files_threads": [open_before, open_after],
-        "restarts": told[-1]["restarts"],
-        "vision_errors": told[-1]["vision_errors"],
-        "state": told[-1]["state"],
-        "load": [one["load"] for one in told],
+        "seconds": options.seconds,
+        **row_of(calm, loud, np.array([at for at, _height in seen])),
+        "rss_mb": {who: [before[who], after[who]] for who in ("web", "its workers")},
+        "files_threads": [before["open"], after["open"]],
         **json.loads(held.read_text()),
         "requests": sum(answers.values()),
         "answers": dict(sorted(answers.items())),
@@ -226,8 +248,17 @@ def siege(capture: Path, options: argparse.Namespace, folder: Path) -> dict[str,
     }
 
 
-def _longest_ms(times: NDArray[np.float64]) -> int | None:
-    return round(float(np.diff(times).max()) * 1e3) if len(times) > 1 else None
+def row_of(calm: Stretch, loud: Stretch, times: NDArray[np.float64]) -> dict[str, Any]:
+    """Return what became of the broadcast in calm and siege; `times` are of the pictures that the viewer got."""
+    row = {**calm.figures("calm", times), **loud.figures("besieged", times)}
+    last = loud.told[-1]
+    return {
+        **row,
+        "kept": round(row["fps_besieged"] / max(row["fps_calm"], 1e-9), 3),
+        "dropped_a_minute": [calm.dropped_a_minute(), loud.dropped_a_minute()],
+        **{name: last[name] for name in ("restarts", "vision_errors", "state")},
+        "load": [one["load"] for one in (*calm.told, *loud.told)],
+    }
 
 
 def lost(row: dict[str, Any]) -> list[str]:

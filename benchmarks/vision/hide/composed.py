@@ -118,17 +118,12 @@ def composed(maker: VisionFactory) -> list[Clip]:
         Scene("behind a pillar", 5, _who_pass_behind(cast), still_room, front=_pillar),
         Scene("crossing", 4, _who_cross(cast), still_room),
     ]
-    return [scene.clip() for scene in (*scenes, *_near(cast))]
+    return [scene.clip() for scene in (*scenes, *_near(cast), *_near_elsewhere(cast))]
 
 
 def _near(cast: Cast) -> list[Scene]:
     """Return faces larger than the frame."""
-    tall, shots_s = SIZE_WH[1] / FACE_ASPECT, tuple(SHOT_S * n for n in range(1, SHOTS))  # as tall as the frame
-    sizes = (1.0, 1.3, 1.6, 2.0, 2.4, 1.2, 1.8, 2.6)
-    shown = [
-        cast.actor(n, in_shot(n, Place(640 + 40 * (n % 3 - 1), 360 + 30 * (n % 2), tall * size, (0, 20, -35)[n % 3])))
-        for n, size in enumerate(sizes)
-    ]
+    tall = SIZE_WH[1] / FACE_ASPECT  # as tall as the frame
     return [
         Scene(
             "near, leaning in", 5, [cast.actor(1, leaning(640, 380, (0.5 * tall, 2.6 * tall), seconds=5))], still_room
@@ -164,6 +159,18 @@ def _near(cast: Cast) -> list[Scene]:
             finish=_grey,
             light="grey",
         ),
+    ]
+
+
+def _near_elsewhere(cast: Cast) -> list[Scene]:
+    """Return faces larger than the frame, in cuts and in portrait."""
+    tall, shots_s = SIZE_WH[1] / FACE_ASPECT, tuple(SHOT_S * n for n in range(1, SHOTS))
+    sizes = (1.0, 1.3, 1.6, 2.0, 2.4, 1.2, 1.8, 2.6)
+    shown = [
+        cast.actor(n, in_shot(n, Place(640 + 40 * (n % 3 - 1), 360 + 30 * (n % 2), tall * size, (0, 20, -35)[n % 3])))
+        for n, size in enumerate(sizes)
+    ]
+    return [
         Scene("near, cuts", SHOT_S * SHOTS, shown, shots, cuts_s=shots_s),
         Scene(
             "near, portrait",

@@ -1,4 +1,4 @@
-"""How well the coach judges reference photos: what it says of labelled ones, what it costs to ignore it.
+"""How well the photo assessor judges reference photos: what it says of labelled ones, what it costs to ignore it.
 
     python -m benchmarks.vision.photos [labels] [composed] [harm] [people] [several]
 

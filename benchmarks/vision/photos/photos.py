@@ -1,4 +1,4 @@
-"""The photos by which the coach is judged, what they are labelled, and all that looks at them."""
+"""The photos by which the photo assessor is judged, what they are labelled, and all that looks at them."""
 
 from functools import cache
 from pathlib import Path
@@ -60,7 +60,7 @@ class PhotoBench:
         self.kinds, self.steps = kinds, steps
         self.runtime = Runtime(Store(Settings().models_dir))
         self.maker = VisionFactory(self.runtime)
-        self.coach = PhotoAssessor(self.runtime.open("face-occlusion"))
+        self.assessor = PhotoAssessor(self.runtime.open("face-occlusion"))
         self.judges = Judges(self.maker, self.runtime)
         self.dlib = DlibEmbedder(self.runtime.open("dlib-face"))
 
@@ -85,7 +85,7 @@ def public_domain() -> list[tuple[str, Image]]:
 
 
 def held_out(bench: PhotoBench) -> list[Portrait]:
-    """Return portraits of the held-out side of which the coach and the labels have nothing to say."""
+    """Return portraits of the held-out side of which the assessor and the labels have nothing to say."""
     if bench.composed:
         return [bench.portrait(name, image) for name, image in public_domain()][: bench.photos]
     found: list[Portrait] = []

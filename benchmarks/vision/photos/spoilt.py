@@ -89,7 +89,7 @@ WORSE: Final[tuple[tuple[PhotoIssue, str, bool, Callable[[Portrait], Image]], ..
     (PhotoIssue.SEVERAL_FACES, "0.3 as large", False, lambda p: _beside(p, 0.3)),
     (PhotoIssue.NO_FACE, "a wall", True, lambda p: np.full_like(p.image, 120)),
 )  # fmt: skip
-"""What is made worse, how far, and whether the coach should say so."""
+"""What is made worse, how far, and whether the assessor should say so."""
 
 HARM: Final[tuple[tuple[PhotoIssue, tuple[float, ...], Callable[[Portrait, float], Image]], ...]] = (
     (PhotoIssue.FACE_SMALL, (180, 120, 90, 70, 55, 45, 38), lambda p, v: seen_so(face_px=v)(p)),

@@ -85,7 +85,7 @@ def _harmed(
         wanted = bench.judges.embed(person.image, person.mesh)
         try:
             values.append(
-                bench.coach.measure(image, bench.maker.assessor.one_face(image, name=person.name).mesh)[fault]
+                bench.assessor.measure(image, bench.maker.assessor.one_face(image, name=person.name).mesh)[fault]
             )
             got.append(likeness(bench, [image], scenes, wanted))
         except FacePhotoError:

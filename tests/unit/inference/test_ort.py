@@ -78,7 +78,7 @@ def imports_of(path: Path) -> list[str]:
 
 def test_everywhere_our_own_import_comes_first():
     late = []
-    for folder in ("src", "tests", "benchmarks", "training", "scripts", "examples"):
+    for folder in ("src", "tests", "benchmarks", "research", "training", "scripts", "examples"):
         for path in (ROOT / folder).rglob("*.py"):
             names = imports_of(path)
             first = next((n for n, name in enumerate(names) if name.partition(".")[0] == "onnxruntime"), None)

@@ -1,0 +1,1 @@
+"""What viewers see on bad lines, and how soon they see anything."""
