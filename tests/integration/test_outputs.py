@@ -174,6 +174,26 @@ async def test_a_push_to_a_private_address_is_refused_unless_the_operator_allows
         assert "public" in fare["trouble"]
 
 
+async def test_a_push_to_what_is_no_url_of_a_server_is_refused_before_anything_begins(tmp_path):
+    no_urls = [
+        "",
+        "far.example/whip",
+        "ftp://far.example/",
+        "https://",
+        "https://far.example:port/",
+        "https://[::1/whip",
+    ]
+    no_urls += ["https://me:key@far.example/", "https://far.example/ü", "https://far.example/a b"]
+    async with anywhere("here", tmp_path) as client:
+        made = (await client.post("/api/broadcasts", json={})).json()
+        mine = {"Authorization": f"Bearer {made['token']}"}
+        pushes = f"/api/broadcasts/{made['id']}/pushes"
+        for url in no_urls:
+            refused = await client.post(pushes, json={"url": url}, headers=mine)
+            assert (refused.status_code, refused.json()["code"]) == (422, "input.target"), url
+        assert (await client.get(pushes, headers=mine)).json() == []
+
+
 async def test_a_push_that_was_refused_makes_room_for_another_and_one_that_still_tries_does_not(tmp_path):
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
@@ -190,7 +210,7 @@ async def test_a_push_that_was_refused_makes_room_for_another_and_one_that_still
             async def fares():
                 return (await client.get(pushes, headers=mine)).json()
 
-            first = (await begin("ftp://far.example/")).json()["id"]
+            first = (await begin("http://10.0.0.1/whip")).json()["id"]
             kept = {(await begin(waits)).json()["id"] for _ in range(3)}
             await until(fares, lambda found: [one["state"] for one in found if one["id"] == first] == ["refused"])
             late = await begin(waits)

@@ -93,6 +93,15 @@ class Targets:
         return Target(url, addresses[0], host, port)
 
 
+def check_url(url: str) -> None:
+    """Let a URL pass that can be one of a server elsewhere. Where it leads is looked up when it is needed.
+
+    Raises:
+        TargetError: It is no plain HTTP URL.
+    """
+    _parsed(url)
+
+
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 

@@ -29,6 +29,7 @@ from mien.errors import (
     PersonaError,
     TooManySessionsError,
 )
+from mien.media.address_policy import check_url
 from mien.rate_limit import Backoff
 
 log = structlog.get_logger()
@@ -244,9 +245,11 @@ class Broadcasts:
         """Push a broadcast to a WHIP server elsewhere; return the push's id.
 
         Raises:
+            TargetError: The URL is none that a server elsewhere can have.
             TooManySessionsError: There are as many pushes as may be.
             LiveLostError: Its session broke meanwhile.
         """
+        check_url(url)
         async with broadcast.changing:
             push_id = await broadcast.live.push(url, token)
             broadcast.pushes[push_id] = url, token
