@@ -20,7 +20,12 @@ def command(doc: str | None, *, results: str) -> argparse.ArgumentParser:
         doc: The module's docstring, which `--help` prints.
         results: Path of the JSON file in `RESULTS`, without its suffix.
     """
-    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    spec = sys.modules["__main__"].__spec__
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {spec.name.removesuffix('.__main__')}" if spec else None,
+        description=doc,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument(
         "--smoke", action="store_true", help="a few seconds on tiny input: it runs, the figures say nothing"
     )
