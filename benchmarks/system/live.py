@@ -191,7 +191,7 @@ def main() -> None:
     parser.add_argument(
         "--settle", type=float, default=3.0, help="seconds before the watcher comes, and before the clock"
     )
-    options = parse(parser, seconds=2.0, treatment=["mosaic"], clip=2.0, settle=0.5)
+    options = parse(parser, seconds=1.5, treatment=["mosaic"], clip=2.0, settle=0.5)
     cv2.setNumThreads(1)
     rows = []
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:

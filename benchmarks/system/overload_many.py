@@ -41,14 +41,14 @@ MASK = {"policy": plain(swapping())}
 CHANGES = ({"policy": plain(hiding())}, MASK)
 
 
-def encoded_clip() -> list[bytes]:
+def encoded_clip(seconds: float) -> list[bytes]:
     """Encode the publishers' clip once; it begins with a keyframe."""
     context: Any = av.CodecContext.create("libvpx", "w")
     context.width, context.height, context.pix_fmt = 1280, 720, "yuv420p"
     context.time_base, context.bit_rate, context.gop_size, context.thread_count = VIDEO_TIME_BASE, 1_500_000, 900, 1
     context.options = {"deadline": "realtime", "cpu-used": "-8", "lag-in-frames": "0"}
     packets = []
-    for number, image in enumerate(astronaut_frames(CLIP_S, face_px=250)):
+    for number, image in enumerate(astronaut_frames(seconds, face_px=250)):
         frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format="yuv420p")
         frame.pts, frame.time_base = number * 3000, VIDEO_TIME_BASE
         packets += [bytes(packet) for packet in context.encode(frame)]
@@ -163,9 +163,10 @@ def main() -> None:
     parser.add_argument("--rest", type=float, default=20)
     parser.add_argument("--photo", action="store_true", help="lend photos first")
     parser.add_argument("--settle", type=float, default=8.0, help="seconds before anything is counted")
-    options = parse(parser, broadcasts=[1], seconds=1.2, rest=0.0, settle=0.5)
+    parser.add_argument("--clip", type=float, default=CLIP_S, help="seconds of the publishers' clip")
+    options = parse(parser, broadcasts=[1], seconds=1.2, rest=0.0, settle=0.5, clip=1.0)
     cv2.setNumThreads(1)
-    clip, rows = encoded_clip(), []
+    clip, rows = encoded_clip(options.clip), []
     for number in options.broadcasts:
         with tempfile.TemporaryDirectory() as folder, mien_serve(Path(folder), wait_s=60) as server:
             if options.photo:

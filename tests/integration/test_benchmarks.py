@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.models, pytest.mark.usefixtures("runtime")]
+pytestmark = [pytest.mark.models, pytest.mark.usefixtures("runtime"), pytest.mark.timeout(600)]  # on a busy machine
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -288,7 +288,7 @@ def main() -> None:
         "--settle", type=float, default=10.0, help="seconds after the siege, before memory is read again"
     )
     parser.add_argument("--attackers", type=int, default=2)
-    options = parse(parser, seconds=1.5, calm=0.7, recording=3.0, warm_up=0.3, ready=4.0, settle=0.5, attackers=1)
+    options = parse(parser, seconds=1.5, calm=0.7, recording=3.0, warm_up=0.3, ready=3.0, settle=0.5, attackers=1)
     with tempfile.TemporaryDirectory() as name:
         capture = recorded(options.capture, Path(name), options.recording)
         row = siege(capture, options, Path(name))

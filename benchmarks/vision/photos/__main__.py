@@ -122,7 +122,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=24, help="so many are made worse by code")
     parser.add_argument("--steps", type=int, help="so many of each kind of harm; all, if not told")
     parser.add_argument("--kinds", type=int, help="so many kinds of spoiling and of harm; all, if not told")
-    options = parse(parser, composed=True, photos=1, kinds=5, steps=1)
+    options = parse(parser, composed=True, photos=1, kinds=3, steps=1)
     if unknown := set(options.names) - set(MEASURES):
         parser.error(f"no such measure: {' '.join(sorted(unknown))}")
     bench = PhotoBench(composed=options.composed, photos=options.photos, kinds=options.kinds, steps=options.steps)
