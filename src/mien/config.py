@@ -84,22 +84,20 @@ class LiveSettings(BaseModel):
     )
     max_broadcasts: int = Field(default=8, ge=1, le=1000, description="Refuse new broadcasts above this number.")
     max_viewers: int = Field(default=64, ge=1, le=10_000, description="Refuse new viewers of a broadcast above this.")
-    max_pixels: int = Field(
-        default=1920 * 1088, ge=64 * 64, description="Larger pictures of a publisher are not looked at."
-    )
+    max_pixels: int = Field(default=1920 * 1088, ge=64 * 64, description="Larger frames of a publisher are refused.")
     shed_load: bool = Field(
         default=True,
-        description="Whether a broadcast gives up quality where the machine is too slow: a smaller picture, fewer of "
+        description="Whether a broadcast gives up quality where the machine is too slow: smaller frames, fewer of "
         "them, a mosaic instead of a swap. Otherwise they only come more seldom. Faces are looked for all the same.",
     )
     slate_after_s: float = Field(
-        default=2.0, gt=0, le=30, description="Keep the last safe picture so long when no new one comes."
+        default=2.0, gt=0, le=30, description="Keep the last safe frame so long when no new one comes."
     )
     hang_after_s: float = Field(
-        default=5.0, gt=0, le=120, description="Give up a pipeline that takes longer for one picture."
+        default=5.0, gt=0, le=120, description="Give up a pipeline that takes longer for one frame."
     )
     publisher_timeout_s: float = Field(
-        default=15.0, gt=0, le=600, description="A publisher who sends no picture for so long is gone."
+        default=15.0, gt=0, le=600, description="A publisher who sends no frame for so long is gone."
     )
     viewer_grace_s: float = Field(
         default=10.0, ge=0, le=600, description="Viewers see the slate so long after the publisher left."
@@ -153,12 +151,12 @@ class MosaicSettings(BaseModel):
 
 
 class FramesSettings(BaseModel):
-    """Pictures over a WebSocket, for clients that cannot do WebRTC."""
+    """Frames over a WebSocket, for clients that cannot do WebRTC."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_sessions: int = Field(default=4, ge=0, le=1000, description="Refuse new sessions above this; 0 turns it off.")
-    max_bytes: int = Field(default=2 * 2**20, ge=1024, le=16 * 2**20, description="Refuse larger pictures.")
+    max_bytes: int = Field(default=2 * 2**20, ge=1024, le=16 * 2**20, description="Refuse larger frames.")
     max_fps: float = Field(default=30.0, gt=0, le=240, description="Drop what a client sends faster than this.")
     idle_timeout_s: float = Field(default=30.0, gt=0, description="A client that sends nothing for so long is gone.")
 
@@ -315,7 +313,7 @@ class Settings(BaseSettings):
     )
     live: LiveSettings = Field(default=LiveSettings(), description="How live sessions behave.")
     mosaic: MosaicSettings = Field(default=MosaicSettings(), description="How faces are hidden where nobody says how.")
-    frames: FramesSettings = Field(default=FramesSettings(), description="Pictures over a WebSocket.")
+    frames: FramesSettings = Field(default=FramesSettings(), description="Frames over a WebSocket.")
     http: HttpSettings = Field(default=HttpSettings(), description="What connections and requests may take.")
     recordings: RecordingSettings = Field(default=RecordingSettings(), description="Recordings of treated broadcasts.")
     references: ReferenceSettings = Field(default=ReferenceSettings(), description="Photos lent as personas.")

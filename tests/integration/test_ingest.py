@@ -168,7 +168,7 @@ async def test_nothing_is_handed_on_once_a_publisher_was_let_go():
         async for _ in ingest.video():
             if len(handed_on) >= 3:
                 break
-        decoded = ingest._sink
+        decoded = ingest._pass_on
         ingest.leave()
         count = len(handed_on)
         decoded(av.VideoFrame(64, 48, "yuv420p"), 1e9)  # the decoder's thread was in the middle of a frame

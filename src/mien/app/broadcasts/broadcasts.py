@@ -1,10 +1,8 @@
 """All broadcasts of a server: made, found, changed on air, ended."""
 
 import asyncio
-import random
 import secrets
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -16,29 +14,23 @@ import structlog
 from mien.app.access import Owner
 from mien.app.broadcasts.broadcast import Broadcast, BroadcastSpec, stream_of
 from mien.app.broadcasts.repository import BroadcastRepository, InMemoryBroadcasts
+from mien.app.broadcasts.supervisor import Supervisor
 from mien.app.personas.store import Hold
 from mien.app.policy.document import PolicyDocument
 from mien.app.ports import Live, Runner, StreamSpec
 from mien.app.repositories import PersonaRepository
 from mien.app.states import LiveCounts
 from mien.errors import (
-    LiveLostError,
     MienError,
     NoSuchBroadcastError,
-    OutputError,
     PersonaError,
     TooManySessionsError,
 )
 from mien.media.address_policy import check_url
-from mien.rate_limit import Backoff
 
 log = structlog.get_logger()
 
 _SWEEP_S: Final = 5.0
-_BACKOFF: Final = Backoff(first_s=0.1, longest_s=5.0, spread=(0.5, 1.5))
-"""Spread, so that the sessions of a machine that ran short of memory do not come back all at once."""
-_RESTARTS, _RESTARTS_WITHIN_S = 6, 120.0
-"""A session that breaks more often than this will break again; its broadcast ends."""
 
 
 class Broadcasts:
@@ -51,9 +43,6 @@ class Broadcasts:
         max_broadcasts: More are refused.
         idle_timeout_s: A broadcast in which nobody publishes for so long ends.
         ephemeral_idle_timeout_s: The same for one that was made by publishing.
-
-    Attributes:
-        lost: So many live sessions have broken.
     """
 
     def __init__(
@@ -73,9 +62,7 @@ class Broadcasts:
         self._ephemeral_idle_timeout_s = ephemeral_idle_timeout_s
         self._broadcasts = InMemoryBroadcasts() if repository is None else repository
         self._making = 0
-        self._counting: set[Live] = set()
-        self._counted = LiveCounts()
-        self.lost = 0
+        self._supervisor = Supervisor(runner, is_on=self.has)
         self._group = asyncio.TaskGroup()
         self._sweeper: asyncio.Task[None]
 
@@ -160,7 +147,12 @@ class Broadcasts:
     @property
     def counts(self) -> LiveCounts:
         """Everything that all live sessions have counted, those that are over too."""
-        return sum((live.report.stats.counts for live in self._counting), self._counted)
+        return self._supervisor.counts
+
+    @property
+    def lost(self) -> int:
+        """So many live sessions have broken."""
+        return self._supervisor.lost
 
     def get(self, broadcast_id: str) -> Broadcast:
         """Return a broadcast.
@@ -275,72 +267,13 @@ class Broadcasts:
         with structlog.contextvars.bound_contextvars(broadcast=broadcast.id):
             log.info("broadcast_made", treatments=broadcast.spec.policy.treatments)
             try:
-                await self._see_through(broadcast)
+                await self._supervisor.see_through(broadcast)
             except MienError as error:
                 log.error("broadcast_failed", code=error.code, reason=str(error))  # noqa: TRY400  # its trace says no more
             finally:
                 self._broadcasts.remove(broadcast)
                 broadcast.hold.move_to(())
                 log.info("broadcast_ended")
-
-    async def _see_through(self, broadcast: Broadcast) -> None:
-        """Return when the broadcast is over; a session that breaks is followed by a new one."""
-        broke: deque[float] = deque(maxlen=_RESTARTS)
-        while True:
-            try:
-                await self._count(broadcast.live)
-            except LiveLostError:
-                broadcast.restarting = True
-                broadcast.restarts += 1
-            else:
-                return
-            while broadcast.restarting and self.has(broadcast):
-                await self._restart(broadcast, broke)
-            if broadcast.restarting:
-                return
-            if not self.has(broadcast):
-                broadcast.live.end()  # somebody ended it while it was started
-
-    async def _restart(self, broadcast: Broadcast, broke: deque[float]) -> None:
-        """Wait a little and try to give `broadcast` a new session.
-
-        Raises:
-            LiveLostError: It broke too often.
-        """
-        now = time.monotonic()
-        if len(broke) == _RESTARTS and now - broke[0] < _RESTARTS_WITHIN_S:
-            raise LiveLostError(f"its session broke {_RESTARTS} times in {now - broke[0]:.0f} s")
-        broke.append(now)
-        times = sum(now - at < _RESTARTS_WITHIN_S for at in broke)
-        self.lost += 1
-        log.warning("live_session_lost", times=times)
-        await asyncio.sleep(_BACKOFF.pause_s(times, chance=random.random()))  # noqa: S311  # no secret
-        async with broadcast.changing:
-            try:
-                broadcast.live = await self._runner.start(broadcast.stream, name=broadcast.id)
-                await self._resume(broadcast)
-            except LiveLostError:
-                return
-        broadcast.restarting = False
-
-    async def _resume(self, broadcast: Broadcast) -> None:
-        """Let a new session do what the old one did beside serving viewers."""
-        try:
-            await broadcast.live.record(on=broadcast.spec.record)
-        except OutputError as error:
-            log.warning("recording_not_resumed", reason=str(error))
-        pushes, broadcast.pushes = broadcast.pushes, {}
-        for url, token in pushes.values():
-            broadcast.pushes[await broadcast.live.push(url, token)] = url, token
-
-    async def _count(self, live: Live) -> None:
-        """Return when `live` is over; its counts stay."""
-        self._counting.add(live)
-        try:
-            await live.wait()
-        finally:
-            self._counting.discard(live)
-            self._counted += live.report.stats.counts
 
     async def _sweep(self) -> None:
         while True:

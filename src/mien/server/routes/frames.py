@@ -65,7 +65,7 @@ class FramesIn(BaseModel):
 
     policy: WantedPolicy = None
     delay_frames: DelayFrames = None
-    format: FrameFormat = Field(default=FrameFormat.JPEG, description="In which form pictures come back.")
+    format: FrameFormat = Field(default=FrameFormat.JPEG, description="In which form frames come back.")
     token: str | None = Field(default=None, max_length=512, description="The operator's, for who cannot set headers.")
 
 

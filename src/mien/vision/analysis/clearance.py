@@ -231,14 +231,14 @@ def face_quality_of(image: Image, mesh: Mesh, mesh_score: float, rules: Clearanc
     eyes_px, yaw = eye_distance(mesh), yaw_of_mesh(mesh)
     if mesh_score < rules.min_mesh_score or eyes_px < rules.fair_eye_px or yaw > rules.fair_yaw:
         return FaceQuality.POOR
-    if sharpness(image, mesh) < rules.min_sharpness:
+    if laplacian_variance(image, mesh) < rules.min_sharpness:
         return FaceQuality.POOR
     if eyes_px < rules.min_eye_px:
         return FaceQuality.FAIR
     return FaceQuality.GOOD if yaw <= rules.max_yaw and gape_of_mesh(mesh) <= rules.max_gape else FaceQuality.LOPSIDED
 
 
-def sharpness(image: Image, mesh: Mesh) -> float:
+def laplacian_variance(image: Image, mesh: Mesh) -> float:
     """Return the variance of the Laplacian of the face at 64 px; a face out of the frame scores 0."""
     height, width = image.shape[:2]
     x0, y0, x1, y1 = np.clip(box_of_mesh(mesh), 0, [width, height, width, height]).astype(int)

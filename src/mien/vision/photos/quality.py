@@ -45,7 +45,7 @@ class PhotoIssue(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class IssueLimits:
     """From where on a measured value counts.
 
     Attributes:
@@ -68,24 +68,24 @@ class Limit:
         return value < limit if self.below else value > limit
 
 
-LIMITS: Final[Mapping[PhotoIssue, Limit]] = {
-    PhotoIssue.NO_FACE: Limit(0.5, 0.5, below=True),
-    PhotoIssue.SEVERAL_FACES: Limit(0.5, 0.5),
-    PhotoIssue.FACE_SMALL: Limit(50.0, MIN_EYE_DISTANCE_PX, below=True),
-    PhotoIssue.FACE_TURNED: Limit(20.0, MAX_PHOTO_TURN),
-    PhotoIssue.CUT_OFF: Limit(0.0, 0.15),
-    PhotoIssue.COVERED: Limit(0.25, 0.6),
-    PhotoIssue.BLURRED: Limit(0.28, below=True),
-    PhotoIssue.TOO_DARK: Limit(50.0, below=True),
-    PhotoIssue.TOO_BRIGHT: Limit(0.05),
-    PhotoIssue.LIGHT_UNEVEN: Limit(0.9),
-    PhotoIssue.GLASSES: Limit(0.12),
-    PhotoIssue.EYES_CLOSED: Limit(0.12, below=True),
-    PhotoIssue.MOUTH_OPEN: Limit(0.2),
-    PhotoIssue.TEETH: Limit(0.02),
-    PhotoIssue.SMILE: Limit(0.045),
-    PhotoIssue.FRINGE: Limit(0.2),
-    PhotoIssue.FACE_TILTED: Limit(60.0),
+LIMITS: Final[Mapping[PhotoIssue, IssueLimits]] = {
+    PhotoIssue.NO_FACE: IssueLimits(0.5, 0.5, below=True),
+    PhotoIssue.SEVERAL_FACES: IssueLimits(0.5, 0.5),
+    PhotoIssue.FACE_SMALL: IssueLimits(50.0, MIN_EYE_DISTANCE_PX, below=True),
+    PhotoIssue.FACE_TURNED: IssueLimits(20.0, MAX_PHOTO_TURN),
+    PhotoIssue.CUT_OFF: IssueLimits(0.0, 0.15),
+    PhotoIssue.COVERED: IssueLimits(0.25, 0.6),
+    PhotoIssue.BLURRED: IssueLimits(0.28, below=True),
+    PhotoIssue.TOO_DARK: IssueLimits(50.0, below=True),
+    PhotoIssue.TOO_BRIGHT: IssueLimits(0.05),
+    PhotoIssue.LIGHT_UNEVEN: IssueLimits(0.9),
+    PhotoIssue.GLASSES: IssueLimits(0.12),
+    PhotoIssue.EYES_CLOSED: IssueLimits(0.12, below=True),
+    PhotoIssue.MOUTH_OPEN: IssueLimits(0.2),
+    PhotoIssue.TEETH: IssueLimits(0.02),
+    PhotoIssue.SMILE: IssueLimits(0.045),
+    PhotoIssue.FRINGE: IssueLimits(0.2),
+    PhotoIssue.FACE_TILTED: IssueLimits(60.0),
 }
 """Where `python -m benchmarks.vision.photos harm` shows a swap begin to lose likeness; where it cannot, as for
 glasses, on the development side of the portraits. Decision 92 has the figures."""
