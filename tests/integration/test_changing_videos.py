@@ -114,7 +114,7 @@ def test_a_picture_that_is_turned_midway_by_its_matrix_alone_is_fitted_and_searc
         """Ask for a quarter turn from the seventh frame on, as a phone's SEI would: no encoder here writes one."""
         return (0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30) if (frame.time or 0) > 0.22 else None
 
-    monkeypatch.setattr("mien.media.files.video_reader.display_matrix", matrix)
+    monkeypatch.setattr("mien.media.files.orientation.display_matrix", matrix)
     source, pipeline = mux(tmp_path / "in.mkv", Film(size_wh=(160, 96), pts=range(12))), Flushed(4)
     report = treat(source, tmp_path / "out.mp4", pipeline)
     assert pipeline.emptied_after == [6, 12]

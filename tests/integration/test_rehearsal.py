@@ -72,7 +72,7 @@ async def serving(factory: Rehearsed) -> AsyncIterator[Callable[[int, Message], 
                 pass
         return said.message
 
-    worker = asyncio.create_task(_Worker(lambda: factory).serve(theirs))
+    worker = asyncio.create_task(_Worker(lambda: factory, rehearse_after_s=0.0).serve(theirs))
     try:
         assert await ask(1, CONFIGURE) == Done()
         yield ask
@@ -92,7 +92,7 @@ async def until(true: Callable[[], bool]) -> None:
 async def test_a_worker_that_waits_prepares_every_part_after_it_has_said_that_it_is_ready():
     factory = Rehearsed()
     async with serving(factory):
-        assert factory.begun == 0
+        assert factory.parts == 3
         factory.free.set()
         await until(lambda: factory.parts == 0)
 

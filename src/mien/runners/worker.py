@@ -25,8 +25,9 @@ log = structlog.get_logger()
 
 REPORT_EVERY_S: Final = 0.25
 """So often a worker tells how it is; one that falls silent is taken for dead."""
-_REHEARSE_AFTER_S: Final = 1.0
-"""A worker that was started for a broadcast that is being made has its session by then."""
+_REHEARSE_AFTER_S: Final = 10.0
+"""A rehearsal takes a second of the processor. A worker that is wanted sooner does without: it was started for a
+session that is being made, or sessions come and go as fast as workers do."""
 _MAX_ASSETS: Final = 8
 """A policy refers to fewer."""
 
@@ -47,12 +48,15 @@ def run_worker(connected: socket.socket, load_models: Callable[[], PipelineFacto
 class _Worker:
     """Carries out what it is asked (the port `Host` of `verbs`)."""
 
-    def __init__(self, load_models: Callable[[], PipelineFactory]) -> None:
+    def __init__(
+        self, load_models: Callable[[], PipelineFactory], *, rehearse_after_s: float = _REHEARSE_AFTER_S
+    ) -> None:
         self._load_models = load_models
         self._factory: PipelineFactory | None = None
         self._live: LiveSession | None = None
         self._frames: FrameSession | None = None
         self._assets: dict[str, bytes] = {}
+        self._rehearse_after_s = rehearse_after_s
         self._dismissed = False
         self._taken = asyncio.Event()
         self._channel: Channel
@@ -103,7 +107,7 @@ class _Worker:
     async def _rehearse(self) -> None:
         """Prepare, while no session has begun, what swaps need. What is left then is prepared when it is needed."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_REHEARSE_AFTER_S):
+            async with asyncio.timeout(self._rehearse_after_s):
                 await self._taken.wait()
         factory = self._factory
         if not isinstance(factory, Rehearses):

@@ -28,10 +28,10 @@ from mien.media.files.demuxing import (
     why,
 )
 from mien.media.files.frame_times import backdate, frame_times, is_raw
+from mien.media.files.orientation import Orientation
 from mien.media.files.remainder import film_behind
 from mien.media.files.timeline import Timeline
 from mien.media.files.upright import (
-    display_matrix,
     fitted_size,
     is_transposed,
     plausible_shape,
@@ -132,6 +132,7 @@ class VideoReader:
         self._timeline: Timeline[CarriedPacket] = Timeline(start=self._start, leap=leap)
         self._packets = self._timeline(self._container.demux(self._film, *self.audio, *self.subtitles))
         self._rgb = ToRgb()
+        self._orientation = Orientation(self._film)
         self._shape_is_coded = has_no_shape(self._container)
         self._first: FrameForm | None = None
         self._form: FrameForm | None = None
@@ -214,6 +215,7 @@ class VideoReader:
 
     def _decode(self, packet: av.Packet[av.VideoStream]) -> list[av.VideoFrame]:
         self._time_of.expect(packet)
+        self._orientation.expect(packet)
         try:
             return packet.decode()
         except (av.FFmpegError, ValueError):
@@ -262,7 +264,7 @@ class VideoReader:
 
     def _see(self, frame: av.VideoFrame) -> VideoImage:
         colour = colour_of(frame)
-        form = FrameForm((frame.width, frame.height), self._pixel_shape(), display_matrix(frame))
+        form = FrameForm((frame.width, frame.height), self._pixel_shape(), self._orientation(frame))
         cut = self._form is not None and form != self._form
         if self._first is None:
             self._check_size(frame.width, frame.height)
