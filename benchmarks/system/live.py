@@ -26,6 +26,7 @@ from benchmarks.command import command, keep, parse
 from mien.vision.types import Image
 from support.browser import Server, browser, mien_serve, write_camera_clip
 from support.scenes import astronaut_frames
+from support.worker import children_of
 
 BITS, CELL = 10, 20
 CLIP_S = 29.0  # about six sways of the head; shorter than the bar code's 1024 frames
@@ -167,8 +168,7 @@ def delays(presented: list[list[float]], captured: list[list[float]]) -> dict[st
 
 def family(pid: int) -> list[int]:
     """Return a process and those it started."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *map(int, children)]
+    return [pid, *children_of(pid)]
 
 
 def cpu_seconds(pid: int) -> float:

@@ -4,7 +4,6 @@ import os
 import signal
 import time
 from contextlib import contextmanager
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -13,6 +12,7 @@ from playwright.sync_api import expect
 
 from support.browser import STEADY, browser, mien_serve, screen
 from support.firefox import firefox
+from support.worker import children_of
 
 pytestmark = [pytest.mark.models, pytest.mark.timeout(240)]
 
@@ -27,15 +27,10 @@ WATCHES = "() => document.querySelector('.badge-live').checkVisibility()"
 LINK = "() => document.querySelector('input[name=link]').value"
 
 
-def workers(server):
-    """Return the processes that carry the broadcasts of a server."""
-    return [int(pid) for pid in Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()]
-
-
 @contextmanager
 def frozen(server):
     """Let a server and all its workers fall silent, as if the line to them were dead."""
-    pids = [server.pid, *workers(server)]
+    pids = [server.pid, *children_of(server.pid)]
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     try:
@@ -127,7 +122,7 @@ def test_both_pages_are_told_that_the_worker_died_and_come_back_to_the_same_broa
         for page in (broadcaster, viewer):
             page.evaluate(NOTE_STATES)
             page.evaluate(DEAF)
-        for pid in workers(server):  # the one that carries it, and the one that waits for the next
+        for pid in children_of(server.pid):  # the one that carries it, and the one that waits for the next
             os.kill(pid, signal.SIGKILL)
         broadcaster.wait_for_function("() => window.noted.length > 2 && window.noted.at(-1).state === 'live'")
         viewer.wait_for_function(

@@ -109,6 +109,7 @@ async def test_a_sender_taken_over_tells_its_terms_its_feedback_and_says_our_rep
         assert terms.extension == bytes.fromhex("bede0002 1030 32000000 0000")
         assert terms.stamp_at == 12 + 4 + 3
 
+        await until(lambda: receiver.transport.state == "connected")  # what comes before is lost
         header = bytes.fromhex("9061000700000bb8") + terms.ssrc.to_bytes(4, "big") + terms.extension
         terms.line.send_one(header + b"\x90\x80\x80\x01hello")
         await until(lambda: notes.arrivals)
@@ -122,7 +123,7 @@ async def test_a_sender_taken_over_tells_its_terms_its_feedback_and_says_our_rep
         await until(lambda: {"wants_keyframe", "on_nack", "on_loss"} <= set(feedback.heard_of))
         await until(lambda: round_trip_s(sender) is not None)
         await until(lambda: feedback.heard_of.get("round_trip"))
-        assert 0 <= feedback.heard_of["round_trip"][0][0] < 1
+        assert 0 <= feedback.heard_of["round_trip"][0][0] < 10
         told = len(notes.reports)
         report_now()
         report_now()

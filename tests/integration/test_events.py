@@ -8,7 +8,6 @@ import re
 import signal
 import statistics
 import time
-from pathlib import Path
 
 import pytest
 import websockets
@@ -18,11 +17,12 @@ from websockets.asyncio.client import connect
 from mien.app.access import ANONYMOUS
 from mien.errors import NoSuchBroadcastError
 from mien.runners import ProcessRunner
+from mien.server import listeners
 from mien.server.routes import events
 from mien.server.schemas import BroadcastOut
 from support.live import Camera, publish, serving, watching
 from support.pipelines import SmallFactory
-from support.worker import COMMAND
+from support.worker import COMMAND, worker_pids
 
 QUICK = {"slate_after_s": 0.6, "publisher_timeout_s": 1.5, "viewer_grace_s": 1.0}
 
@@ -87,7 +87,7 @@ async def test_numbers_come_once_a_second():
 
 
 async def test_a_change_does_not_wait_for_the_numbers(monkeypatch):
-    monkeypatch.setattr(events, "_NUMBERS_EVERY_S", 3600.0)
+    monkeypatch.setattr(listeners, "_NUMBERS_EVERY_S", 3600.0)
     async with serving(SmallFactory()) as client:
         made = (await client.post("/api/broadcasts", json={})).json()
         async with connect(events_url(client, made["id"])) as socket:
@@ -105,14 +105,10 @@ async def test_a_listener_hears_that_what_carries_the_broadcast_broke_however_sh
         async with connect(events_url(client, made["id"])) as socket:
             before = await hear(socket)
             assert (before.state, before.restarts) == ("waiting", 0)
-            for pid in child_pids():  # the one that carries it is among them
+            for pid in worker_pids():  # the one that carries it is among them
                 os.kill(pid, signal.SIGKILL)
             after = await hear(socket, lambda now: now.state != "restarting" and now.restarts > 0)
             assert after.state == "waiting"
-
-
-def child_pids() -> list[int]:
-    return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
 
 
 async def test_events_of_an_unknown_broadcast_are_refused_with_a_code():

@@ -16,6 +16,12 @@ COMMAND = [sys.executable, "-c", _RUN, str(Path(__file__).parents[1])]
 """Starts one; the file descriptor comes last."""
 
 
+def children_of(pid: int) -> list[int]:
+    """Return the processes that any thread of a process has started, and that live."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
+
+
 def worker_pids(module: str = "support.worker") -> set[int]:
     """Return the processes that this process has started, that run `module`, and that live."""
     pids = set()
