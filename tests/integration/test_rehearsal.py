@@ -19,9 +19,9 @@ from mien.errors import FetchError
 from mien.media.webrtc.ice.network import IceNetworkSettings
 from mien.registry.runtime import Runtime
 from mien.runners.channel import Channel
-from mien.runners.forms import IceNetworkForm, pack_stream
 from mien.runners.messages import Configure, Done, End, Message, Report, Start
 from mien.runners.verbs import FROM_WORKER
+from mien.runners.wire_forms import IceNetworkForm, pack_stream
 from mien.runners.worker import _Worker
 from support.pipelines import SmallFactory
 from support.policies import live_swap

@@ -16,7 +16,7 @@ FORM_HEAD = b"POST /api/references HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: 
 PART_HEAD = b'--B\r\nContent-Disposition: form-data; name="photo"; filename="me.jpg"\r\n\r\n'
 
 
-class SrtpWriter:
+class RawConnection:
     """A connection on which every byte is ours."""
 
     def __init__(self, reader, writer):
@@ -43,7 +43,7 @@ class SrtpWriter:
 
 @contextlib.asynccontextmanager
 async def connected(client, count=1):
-    lines = [SrtpWriter(*await asyncio.open_connection("127.0.0.1", client.base_url.port)) for _ in range(count)]
+    lines = [RawConnection(*await asyncio.open_connection("127.0.0.1", client.base_url.port)) for _ in range(count)]
     try:
         async with asyncio.timeout(30):
             yield lines

@@ -27,7 +27,7 @@ from mien.runners.checks import (
     check_text,
     need,
 )
-from mien.runners.forms import IceNetworkForm, StreamForm
+from mien.runners.wire_forms import IceNetworkForm, StreamForm
 from mien.tracing import MAX_S
 
 MAX_FILE_BYTES: Final = 72 * 2**20

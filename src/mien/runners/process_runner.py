@@ -18,12 +18,12 @@ from mien.media.files.frame_codec import FrameFormat
 from mien.media.webrtc.ice.network import DEFAULT_ICE_NETWORK, IceNetworkSettings
 from mien.media.webrtc.peer import IceServer
 from mien.priority import give_way
-from mien.runners.awake import AwakeClock
-from mien.runners.forms import IceNetworkForm, StreamForm
+from mien.runners.awake_clock import AwakeClock
 from mien.runners.messages import Configure, Message, Start, StartFrames
 from mien.runners.photo_worker_pool import PhotoWorkerPool
 from mien.runners.remote import RemoteFrames, RemoteLive
 from mien.runners.spawning import starting_thread
+from mien.runners.wire_forms import IceNetworkForm, StreamForm
 from mien.runners.worker_process import WorkerProcess
 
 log = structlog.get_logger()

@@ -8,7 +8,6 @@ from typing import Any, Final, Protocol
 
 from mien.app.ports import FrameSession, Live, StreamSpec
 from mien.runners.channel import Kinds, kinds_of
-from mien.runners.forms import StreamForm
 from mien.runners.messages import (
     Asset,
     CheckPeer,
@@ -39,6 +38,7 @@ from mien.runners.messages import (
     Watch,
 )
 from mien.runners.photo_messages import Photo, PhotosRead, ReadPhotos
+from mien.runners.wire_forms import StreamForm
 
 
 class Host(Protocol):

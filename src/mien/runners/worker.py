@@ -16,10 +16,10 @@ from mien.media.webrtc.aiortc_internals import gather_within, prepare_dtls
 from mien.memory import settle
 from mien.priority import give_way
 from mien.runners.channel import NO_CALL, Channel, Said, prepare
-from mien.runners.forms import StreamForm, digest_of, unpack_stream
 from mien.runners.local import LocalRunner
 from mien.runners.messages import Configure, Failed, Message, Over, Report, Start, StartFrames
 from mien.runners.verbs import FROM_WORKER, TO_WORKER, VERBS
+from mien.runners.wire_forms import StreamForm, digest_of, unpack_stream
 
 log = structlog.get_logger()
 

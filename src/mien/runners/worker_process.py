@@ -13,12 +13,12 @@ import structlog
 from mien.app.ports import StreamSpec
 from mien.app.states import BroadcastState, LiveReport, Load
 from mien.errors import LiveLostError, MessageError, MienError
-from mien.runners.awake import AwakeClock
+from mien.runners.awake_clock import AwakeClock
 from mien.runners.channel import NO_CALL, Channel, Said
-from mien.runners.forms import StreamForm, pack_stream
 from mien.runners.messages import Asset, Configure, Done, End, Failed, Message, Over, Report
 from mien.runners.spawning import Child, spawn
 from mien.runners.verbs import FROM_WORKER
+from mien.runners.wire_forms import StreamForm, pack_stream
 
 log = structlog.get_logger()
 

@@ -22,9 +22,9 @@ from mien.app.repositories import RecordingRepository
 from mien.config import Settings
 from mien.rate_limit import TokenBuckets
 from mien.server.auth import bearer_token, identify
+from mien.server.concurrency_limit import ConcurrencyLimit
 from mien.server.late_models import LateModels
 from mien.server.listeners import Listeners
-from mien.server.places import Places
 from mien.server.web_pages import WebPages
 
 
@@ -44,7 +44,7 @@ class Services:
         listeners: Clients that listen to broadcasts.
         pages: The built ones.
         metrics: What `/metrics` shows.
-        uploads: Places for those who send photos.
+        uploads: How many clients may send photos at a time.
         viewer_offers: How many offers an address may make.
         introductions: How often an address may ask for ICE servers.
     """
@@ -60,7 +60,7 @@ class Services:
     listeners: Listeners
     pages: WebPages
     metrics: CollectorRegistry
-    uploads: Places
+    uploads: ConcurrencyLimit
     viewer_offers: TokenBuckets
     introductions: TokenBuckets
 

@@ -20,10 +20,10 @@ from mien.media.recording.recorder import RecordingLimits
 from mien.media.webrtc.peer import IceServer
 from mien.memory import hand_back_regularly
 from mien.rate_limit import TokenBuckets
+from mien.server.concurrency_limit import ConcurrencyLimit
 from mien.server.dependencies import Services
 from mien.server.late_models import LateModels
 from mien.server.listeners import Listeners
-from mien.server.places import Places
 from mien.server.routes.metrics import registry_of
 from mien.server.signalling import configured_ice_servers
 from mien.server.web_pages import WebPages
@@ -83,8 +83,8 @@ def _broadcasts(settings: Settings, runner: Runner, personas: PersonaStore) -> B
     )
 
 
-def _uploads(settings: Settings) -> Places:
-    return Places(
+def _uploads(settings: Settings) -> ConcurrencyLimit:
+    return ConcurrencyLimit(
         settings.references.readers + settings.references.waiting,
         full="other photos are being read; try again in a moment",
     )

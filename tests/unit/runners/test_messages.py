@@ -27,9 +27,8 @@ from mien.media.recording.recorder import RecordingLimits
 from mien.media.webrtc.ice.candidates import TYPES, Candidate
 from mien.media.webrtc.ice.network import IceNetworkSettings
 from mien.media.webrtc.sdp.parse import Fragment, Offer
-from mien.runners.awake import AwakeClock
+from mien.runners.awake_clock import AwakeClock
 from mien.runners.channel import MAX_FIELDS_BYTES, NO_CALL, VERSION, Channel, Said, encode
-from mien.runners.forms import IceNetworkForm, StreamForm, digest_of, pack_stream, unpack_stream
 from mien.runners.messages import (
     Asset,
     Configure,
@@ -51,6 +50,7 @@ from mien.runners.messages import (
 )
 from mien.runners.photo_messages import PhotosRead, ReadPhotos
 from mien.runners.verbs import FROM_PHOTO_WORKER, FROM_WORKER, TO_PHOTO_WORKER, TO_WORKER, VERBS
+from mien.runners.wire_forms import IceNetworkForm, StreamForm, digest_of, pack_stream, unpack_stream
 from mien.runners.worker import _Worker
 from mien.runners.worker_process import WorkerProcess
 from mien.vision.photos.quality import PhotoIssue

@@ -1,4 +1,4 @@
-"""A bounded number of places, for what is dear to serve."""
+"""A limit on how many requests of a kind are served at a time, where one is dear."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,15 +6,15 @@ from contextlib import contextmanager
 from mien.errors import BusyError
 
 
-class Places:
-    """Counts who is inside.
+class ConcurrencyLimit:
+    """Counts the requests that are being served.
 
     Args:
         count: So many at a time.
         full: What is said to who is turned away.
 
     Example:
-        >>> uploads = Places(1, full="others are uploading")
+        >>> uploads = ConcurrencyLimit(1, full="others are uploading")
         >>> with uploads.taken():
         ...     with uploads.taken():
         ...         pass

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from mien.errors import LiveLostError
-from mien.runners.awake import MOST_S, TICK_S, AwakeClock
+from mien.runners.awake_clock import MOST_S, TICK_S, AwakeClock
 from mien.runners.channel import NO_CALL, Said
 from mien.runners.messages import Done, TakeThumbnail, Thumbnail
 from mien.runners.worker_process import _SILENT_S, WorkerProcess
