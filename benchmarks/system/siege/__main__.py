@@ -95,12 +95,13 @@ def children(pid: int) -> list[int]:
     return [int(each) for listed in started for each in listed.read_text().split()]
 
 
-def spent_s(*pids: int) -> float:
-    """Return how much time of the processor processes took so far, with their children that have ended."""
+def spent_s(*pids: int, ended: bool = False) -> float:
+    """Return how much time of the processor processes took so far, or those that they started and that have ended."""
     ticks = 0
     for pid in pids:
         with contextlib.suppress(OSError):  # a worker may end meanwhile
-            ticks += sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:15]))
+            own_and_ended = list(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:15]))
+            ticks += sum(own_and_ended[2:] if ended else own_and_ended[:2])
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
@@ -113,7 +114,7 @@ def spent_by(server: int, publisher: int, viewer: int, *attackers: int) -> dict[
     """Return the time of the processor that each party took so far, in seconds."""
     return {
         "web": spent_s(server),
-        "its workers": spent_s(*children(server)),
+        "its workers": spent_s(*children(server)) + spent_s(server, ended=True),
         "publisher and viewer": spent_s(publisher, viewer),
         "attackers": spent_s(*attackers),
     }
