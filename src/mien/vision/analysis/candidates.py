@@ -28,9 +28,6 @@ TURNS = tuple(np.radians([72.0, -72.0, 144.0, -144.0]))
 """Ways to turn a candidate otherwise than it seems to lie: the networks know faces within 36 degrees of upright."""
 DOUBTED_FROM_PX = 200
 """Smaller candidates are believed: a cover of theirs costs less than a face that is dropped wrongly."""
-DOUBTED_SHARE, LEAST_DOUBTED_PX = 0.28, 96
-"""In a small picture a smaller candidate hides as much: it is doubted from this share of the shorter side on, as 200 px
-are of 720; but what is smaller than this the checks cannot tell well."""
 CHECKED_A_FRAME = 3
 """So many candidates are checked in one frame; the others wait, hidden."""
 SAME_PLACE = 0.3
@@ -94,7 +91,7 @@ class CandidateReview:
         checks: Look again at a candidate, each in its own way: another network, a smaller or a larger cut-out. The
             first is also shown the candidate turned otherwise.
         mesh: A mesh that holds is enough; None leaves it to the checks.
-        from_px: Candidates smaller than this are believed; in small pictures see `DOUBTED_SHARE`.
+        from_px: Candidates smaller than this are believed.
     """
 
     def __init__(
@@ -120,7 +117,7 @@ class CandidateReview:
 
     def _is_refuted(self, image: Image, seen: Detection, known: list[tuple[_Refuted, float]]) -> bool:
         for refuted, likeness in known:
-            if not self._is_doubted(image, seen.box_xyxy) or iou(seen.box_xyxy, refuted.box_xyxy) < SAME_PLACE:
+            if not self._is_doubted(seen.box_xyxy) or iou(seen.box_xyxy, refuted.box_xyxy) < SAME_PLACE:
                 continue
             refuted.found += 1
             if likeness >= UNCHANGED and refuted.found % RECHECKED_FRAMES:
@@ -134,20 +131,16 @@ class CandidateReview:
 
     def confirmed(self, image: Image, found: Sequence[Detection]) -> list[Detection]:
         """Return `found` without candidates that nothing confirms now: for a frame after which none follows."""
-        return [s for s in found if not self._is_doubted(image, s.box_xyxy) or self._confirms(image, s)]
+        return [s for s in found if not self._is_doubted(s.box_xyxy) or self._confirms(image, s)]
 
     def weigh(self, image: Image, tracks: Sequence[FaceTrack], at: float) -> set[int]:
         """Check the new face tracks of a frame; return the numbers of those that are no faces."""
         self._confirmed &= {track.id for track in tracks}
         self._confirmed |= {t.id for t in tracks if t.mesh is not None}
         # A face that was small is no wrong giant: dropped for one look that took it for large, it would be bare.
-        self._confirmed |= {
-            t.id for t in tracks if t.id not in self._doubts and not self._is_doubted(image, t.box_xyxy)
-        }
+        self._confirmed |= {t.id for t in tracks if t.id not in self._doubts and not self._is_doubted(t.box_xyxy)}
         doubtful = [
-            t
-            for t in tracks
-            if t.id not in self._confirmed and (t.id in self._doubts or self._is_doubted(image, t.box_xyxy))
+            t for t in tracks if t.id not in self._confirmed and (t.id in self._doubts or self._is_doubted(t.box_xyxy))
         ]
         self._doubts = {track.id: self._doubts.get(track.id, _Doubt(at)) for track in doubtful}
         crowds = {track.id for track in doubtful if self._is_crowd(track, tracks)}
@@ -180,9 +173,8 @@ class CandidateReview:
         ]
         return len(inside) > 1
 
-    def _is_doubted(self, image: Image, box: Box) -> bool:
-        share_px = max(DOUBTED_SHARE * min(image.shape[:2]), LEAST_DOUBTED_PX)
-        return bool(_size(box) >= min(share_px, self._from_px))
+    def _is_doubted(self, box: Box) -> bool:
+        return _size(box) >= self._from_px
 
     def _check(self, image: Image, track: FaceTrack, doubt: _Doubt) -> None:
         """Note what speaks for a candidate in this frame, beside what found it.

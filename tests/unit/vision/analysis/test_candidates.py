@@ -79,25 +79,6 @@ def test_two_faint_looks_confirm_and_one_does_not(answers, is_face):
     assert (refuted == [set()] * 8) is is_face
 
 
-@pytest.mark.parametrize(
-    ("height", "doubted_px"),
-    [
-        pytest.param(1080, 200, id="1080p"),
-        pytest.param(720, 200, id="720p"),
-        pytest.param(480, 135, id="480p"),
-        pytest.param(360, 101, id="360p"),
-        pytest.param(180, 96, id="180p"),
-    ],
-)
-@pytest.mark.parametrize("upright", [False, True])
-def test_in_a_small_picture_smaller_candidates_are_doubted_because_they_hide_as_much(height, doubted_px, upright):
-    sides = (height, height * 16 // 9)
-    image = np.random.default_rng(3).integers(0, 255, (*(sides[::-1] if upright else sides), 3), np.uint8)
-    for side, is_doubted in ((doubted_px - 2, False), (doubted_px, True)):
-        refuted = run(CandidateReview([Check(False)]), 8, (10, 10, 10 + 0.8 * side, 10 + side), image=image)
-        assert any(refuted) == is_doubted
-
-
 def test_a_small_candidate_needs_no_confirmation():
     check = Check(False)
     assert run(CandidateReview([check], from_px=FROM_PX), 20, (200, 100, 200 + FROM_PX - 2, 130)) == [set()] * 20
