@@ -205,7 +205,8 @@ async def test_deleting_a_broadcast_closes_everybody_and_leaves_no_thread_or_tas
             await watcher.until(lambda seen: len(seen.frames) > 5)
             mine = {"Authorization": f"Bearer {made['token']}"}
             url = f"/api/broadcasts/{made['id']}"
-            assert (await client.delete(url)).status_code == 401
+            elsewhere = mine | {"Origin": "https://elsewhere.example"}
+            assert (await client.delete(url, headers=elsewhere)).status_code == 403
             assert (await client.delete(url, headers=mine)).status_code == 204
             assert (await client.get(url)).status_code == 404
             async with asyncio.timeout(30):
