@@ -19,7 +19,7 @@ from typing import Any, Final, TypeAlias
 
 from mien.errors import BusyError
 
-MAX_S: Final = 10.0
+MAX_S: Final = 5.0
 """A longer recording would hold more spans than a page can show."""
 _MAX_SPANS: Final = 20_000
 _TASKS: Final = Path("/proc/self/task")

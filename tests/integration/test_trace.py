@@ -41,7 +41,7 @@ async def test_a_trace_names_every_stage_of_a_broadcast_and_the_table_adds_up(tm
     assert "in all" in done.output
 
 
-@pytest.mark.parametrize(("query", "status"), [("seconds=0", 422), ("seconds=10.1", 422), ("seconds=nan", 422)])
+@pytest.mark.parametrize(("query", "status"), [("seconds=0", 422), ("seconds=5.1", 422), ("seconds=nan", 422)])
 async def test_a_trace_has_an_end(query, status):
     async with serving_with_workers() as client:
         made = await make(client)

@@ -140,7 +140,7 @@ SPECIAL = {
     PhotosRead: st.builds(PhotosRead, findings=findings),
     Report: st.builds(Report, report=report),
     Treat: st.builds(Treat, at=number),
-    Trace: st.builds(Trace, seconds=st.floats(0.01, 10.0)),
+    Trace: st.builds(Trace, seconds=st.floats(0.01, 5.0)),
     Still: st.builds(Still, at=st.none() | number),
 }
 EXAMPLES = {kind: SPECIAL.get(kind, st.builds(kind)) for kind in EVERY_KIND.values()}
