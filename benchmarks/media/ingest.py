@@ -74,8 +74,8 @@ class Seen:
     """What came in while one browser published.
 
     Attributes:
-        frames: Of each: seconds after the connection was up, height, and seconds since it was captured.
-        received: Of each tenth of a second: seconds after the connection was up, and all bytes until then.
+        frames: For each, seconds after the connection was up, height, and seconds since it was captured.
+        received: For each tenth of a second, seconds after the connection was up, and all bytes until then.
         done: Set when enough was seen.
         began: When the connection was up; None before.
     """

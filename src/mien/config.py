@@ -209,7 +209,7 @@ class HttpSettings(BaseModel):
         default=512, ge=1, le=100_000, description="Close further connections of an address."
     )
     max_waiting_per_address: int = Field(
-        default=64, ge=1, le=100_000, description="Of them, so many may be without a request; the oldest is closed."
+        default=64, ge=1, le=100_000, description="How many of them may be without a request; the oldest is closed."
     )
     max_offers_per_address: int = Field(
         default=128, ge=1, le=100_000, description="Viewers of one address may make so many offers at once."

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 _MOST_KEYS: Final = 4096
-"""Who asks from more addresses has more to spend than this costs us."""
+"""An attacker with more addresses has more to spend than this costs us."""
 
 
 class TokenBucket:
@@ -53,7 +53,7 @@ class TokenBuckets:
     Args:
         rate: As in `TokenBucket`.
         burst: As in `TokenBucket`.
-        most: Of more keys, the one that has asked for nothing for longest is forgotten.
+        most: How many keys are kept; the one that has asked for nothing for longest is forgotten.
 
     Example:
         >>> buckets = TokenBuckets(rate=0.5, burst=1)
@@ -80,7 +80,7 @@ class WorkBudgets:
     Args:
         rate: What comes back each second.
         burst: What there can be at most, and is at the beginning.
-        most: Of more keys, the one that has spent nothing for longest is forgotten.
+        most: How many keys are kept; the one that has spent nothing for longest is forgotten.
 
     Example:
         >>> budgets = WorkBudgets(rate=0.5, burst=2.0)

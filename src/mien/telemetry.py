@@ -50,5 +50,5 @@ def set_up_logging(*, level: str = "INFO", form: Literal["console", "json"] = "c
         # Below WARNING they write SDP, ICE passwords and every packet.
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
     for name in ("uvicorn.access", "uvicorn.error"):
-        # Below WARNING they name the address of everybody who asks, or opens a WebSocket.
+        # Below WARNING they name the address of every client.
         logging.getLogger(name).setLevel(max(number, logging.WARNING))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from support.browser import audio, loudest_hz, screen, screens_that_show
+from support.browser import audio, lend_photo, loudest_hz, screen, screens_that_show
 from support.firefox import firefox
 from support.judge import SAME_PERSON, Judge
 from support.photos import as_png, hopper
@@ -110,12 +110,7 @@ def test_in_firefox_a_viewer_sees_the_face_of_the_reference_and_hears_the_broadc
 ):
     photo = tmp_path / "hopper.png"
     photo.write_bytes(as_png(hopper()))
-    broadcaster.get_by_text("My photo").click()
-    broadcaster.locator("input[type=file]").set_input_files(photo)
-    broadcaster.get_by_text("The person shown agreed").click()
-    broadcaster.get_by_label("Your name").fill("A tester")
-    broadcaster.get_by_role("button", name="Use this photo").click()
-    expect(broadcaster.get_by_text("The photo is ready.")).to_be_visible(timeout=30_000)
+    lend_photo(broadcaster, photo)
     broadcaster.get_by_role("button", name="Go live").click()
     link = broadcaster.locator("input[name=link]")
     expect(link).to_have_value(re.compile("/watch/"), timeout=30_000)

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from support.browser import screens_that_show
+from support.browser import lend_photo, screens_that_show
 from support.judge import SAME_PERSON, Judge
 from support.photos import as_png, hopper
 from support.scenes import astronaut_frame
@@ -39,12 +39,7 @@ def watch(page, link, wanted, *, screens):
 def test_a_swapped_face_reaches_the_viewer_as_the_face_of_the_reference(broadcaster, viewer, judge, tmp_path):
     photo = tmp_path / "hopper.png"
     photo.write_bytes(as_png(hopper()))
-    broadcaster.get_by_text("My photo").click()
-    broadcaster.locator("input[type=file]").set_input_files(photo)
-    broadcaster.get_by_text("The person shown agreed").click()
-    broadcaster.get_by_label("Your name").fill("A tester")
-    broadcaster.get_by_role("button", name="Use this photo").click()
-    expect(broadcaster.get_by_text("The photo is ready.")).to_be_visible(timeout=30_000)
+    lend_photo(broadcaster, photo)
     link = go_live(broadcaster)
     screens, others = watch(viewer, link, judge, screens=6)
     assert len(screens) == 6

@@ -92,14 +92,20 @@ def fox():
         yield running
 
 
+def on_air_and_watched(broadcaster, viewer, server):
+    """Go live on one page and watch on the other; return the link."""
+    broadcaster.goto(f"{server.address}/live")
+    broadcaster.click("Go live")
+    broadcaster.wait_for_function(ON_AIR)
+    link = broadcaster.evaluate(LINK)
+    viewer.goto(link)
+    viewer.wait_for_function(WATCHES, timeout=30_000)
+    return link
+
+
 def test_both_pages_come_back_to_the_same_broadcast_after_a_silence(fox, viewer, server):
     with fox.new_page() as broadcaster:
-        broadcaster.goto(f"{server.address}/live")
-        broadcaster.click("Go live")
-        broadcaster.wait_for_function(ON_AIR)
-        link = broadcaster.evaluate(LINK)
-        viewer.goto(link)
-        viewer.wait_for_function(WATCHES, timeout=30_000)
+        link = on_air_and_watched(broadcaster, viewer, server)
         with frozen(server):
             broadcaster.wait_for_text("Reconnecting", timeout_s=FROZEN_S)
             expect(viewer.get_by_text("Reconnecting")).to_be_visible(timeout=FROZEN_S * 1000)
@@ -113,12 +119,7 @@ def test_both_pages_come_back_to_the_same_broadcast_after_a_silence(fox, viewer,
 
 def test_both_pages_are_told_that_the_worker_died_and_come_back_to_the_same_broadcast(fox, viewer, server):
     with fox.new_page() as broadcaster:
-        broadcaster.goto(f"{server.address}/live")
-        broadcaster.click("Go live")
-        broadcaster.wait_for_function(ON_AIR)
-        link = broadcaster.evaluate(LINK)
-        viewer.goto(link)
-        viewer.wait_for_function(WATCHES, timeout=30_000)
+        link = on_air_and_watched(broadcaster, viewer, server)
         for page in (broadcaster, viewer):
             page.evaluate(NOTE_STATES)
             page.evaluate(DEAF)

@@ -277,11 +277,12 @@ async def test_sender_reports_name_the_capture_time_of_both_media_and_count_righ
         # The instant of the report on the pictures' clock, seen from a picture whose capture time is known.
         captured_at = epoch + (pictures[89].pts / 90_000 + began)
         said_at = captured_at + ((report.rtp_timestamp - last.timestamp + (1 << 31)) % (1 << 32) - (1 << 31)) / 90_000
-        wall_minus_monotonic = time.time() - time.monotonic()
-        assert abs(said_at + wall_minus_monotonic - ntp) < 0.05  # two clocks, read one after the other
+        # Two clocks, read one after the other: a pause between the reads spoils some of them, not the median.
+        wall_minus_monotonic = float(np.median([time.time() - time.monotonic() for _ in range(101)]))
+        assert abs(said_at + wall_minus_monotonic - ntp) < 0.05
         before = list(link.packets)
         assert report.packet_count <= len(before)
         assert report.octet_count <= sum(len(packet.payload) for packet in before)
         assert report.packet_count >= len(before) * 0.5
         await link.until(lambda: link.viewer.stats().rtt_s is not None)
-        assert 0 <= link.viewer.stats().rtt_s < 5
+        assert 0 <= link.viewer.stats().rtt_s < time.monotonic() - started

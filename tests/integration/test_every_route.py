@@ -4,23 +4,14 @@ import asyncio
 import contextlib
 
 import pytest
-from fastapi import FastAPI
 
 from mien.app.access import RULES, About, Who
-from mien.config import Settings
-from mien.server.app import create_app
 from mien.server.guards import requirement_of
 from support.every_route import Found, every_route
-from support.live import ListLedger, serving
+from support.live import serving, unopened_app
 from support.pipelines import SmallFactory
 
 OPERATOR = "operator-of-the-tests"
-
-
-def app_of_no_server() -> FastAPI:
-    return create_app(
-        Settings(), load_models=SmallFactory, open_runner=lambda *_: contextlib.nullcontext(), consents=ListLedger()
-    )
 
 
 def is_guarded(route: Found) -> bool:
@@ -35,7 +26,7 @@ def about(route: Found) -> About:
 
 GUARDED = [
     pytest.param(verb, route.place.path, about(route), id=f"{verb} {route.place.path}")
-    for route in every_route(app_of_no_server())
+    for route in every_route(unopened_app())
     if is_guarded(route)
     for verb in sorted(route.place.verbs)
 ]

@@ -1,7 +1,6 @@
 """Every route there is, attacked with everything the tests know, while a broadcast goes on."""
 
 import asyncio
-import contextlib
 import logging
 import random
 from collections.abc import Iterator
@@ -9,11 +8,9 @@ from collections.abc import Iterator
 import pytest
 from fastapi import FastAPI
 
-from mien.config import Settings
-from mien.server.app import create_app
 from support.every_route import Place, every_place
 from support.held import least_held
-from support.live import Camera, ListLedger, an_offer, publish, serving, watching
+from support.live import Camera, an_offer, publish, serving, unopened_app, watching
 from support.pipelines import SmallFactory
 from support.siege import BROKEN, NEVER, Attack, Lingering, Outcome, World, bombs, send, sweep
 
@@ -29,13 +26,7 @@ THROWN = 350
 def app(tmp_path_factory) -> FastAPI:
     web_dir = tmp_path_factory.mktemp("web")
     (web_dir / "assets").mkdir()
-    return create_app(
-        Settings(),
-        load_models=SmallFactory,
-        open_runner=lambda *_: contextlib.nullcontext(),
-        consents=ListLedger(),
-        web_dir=web_dir,
-    )
+    return unopened_app(web_dir)
 
 
 def test_every_route_is_found(app):

@@ -19,8 +19,8 @@ class Broadcast:
     """Encodes pictures of stripes, white for the first fifth of each second, and a tone just as long.
 
     Args:
-        codec: Of the pictures.
-        size_wh: Of the pictures.
+        codec: The codec of the frames.
+        size_wh: Width and height of the frames.
     """
 
     def __init__(self, codec: VideoCodec, *, size_wh: tuple[int, int] = (320, 240)) -> None:

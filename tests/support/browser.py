@@ -23,7 +23,7 @@ import httpx
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, BrowserContext, Playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
 from mien.vision.types import Image
 
@@ -81,7 +81,7 @@ def browser(
         camera: An `.mjpeg` or `.y4m` clip that plays as the camera, over and over.
         allows: Whether the person lets pages use the camera.
         locale: The language that it asks for.
-        size_wh: Of the page, in CSS pixels.
+        size_wh: Width and height of the page, in CSS pixels.
     """
     flags: tuple[str, ...] = FLAGS
     if camera is not None:
@@ -112,7 +112,7 @@ class Server:
 
     Attributes:
         address: As in `http://127.0.0.1:8000`.
-        pid: Of its process.
+        pid: Its process id.
         first_page_s: Seconds from its start to the first page.
         ready_s: Seconds from its start until pipelines can be made.
     """
@@ -162,6 +162,16 @@ def mien_serve(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def lend_photo(page: Page, photo: Path) -> None:
+    """Lend a photo as a persona on the go-live page, and wait until it is taken."""
+    page.get_by_text("My photo").click()
+    page.locator("input[type=file]").set_input_files(photo)
+    page.get_by_text("The person shown agreed").click()
+    page.get_by_label("Your name").fill("A tester")
+    page.get_by_role("button", name="Use this photo").click()
+    expect(page.get_by_text("The photo is ready.")).to_be_visible(timeout=30_000)
 
 
 def end_broadcasts(server: Server) -> None:

@@ -44,19 +44,19 @@ class Clip:
     """What to put into a video.
 
     Attributes:
-        size_wh: Of the coded frames.
+        size_wh: Width and height of the coded frames.
         pts: The time of each frame, in `time_base`.
         time_base: Unit of `pts`.
         colour: How the frames are coded and tagged.
         tagged: Whether the colours are told.
         picture: Makes each frame's RGB.
-        codec: Of the video.
+        codec: The video's codec.
         pixel_shape: Width of a pixel over its height.
         rotation: Degrees counter-clockwise that the display matrix asks for.
         mirror: Whether the display matrix mirrors left and right.
         sound: Codec of a tone, or "".
         audio_start_s: When the tone begins.
-        title: Of the file.
+        title: The file's title.
         metadata: Further tags of the file.
     """
 

@@ -232,7 +232,7 @@ class OnAir:
     """A broadcast that is live, and all that a fault can lay hands on.
 
     Attributes:
-        client: Of the server.
+        client: A client of the server.
         made: What the server said of the broadcast.
         camera: The publisher's.
         switch: Breaks the server.

@@ -17,6 +17,7 @@ import numpy as np
 import uvicorn
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
+from fastapi import FastAPI
 
 from mien.app.ports import PipelineFactory
 from mien.app.repositories import Declaration
@@ -25,6 +26,7 @@ from mien.runners.local import LocalRunner
 from mien.server.app import connections, create_app
 from mien.server.services import RunnerOpener
 from mien.vision.types import Image
+from support.pipelines import SmallFactory
 
 VIDEO_TIME_BASE = fractions.Fraction(1, 90_000)
 AUDIO_TIME_BASE = fractions.Fraction(1, 48_000)
@@ -68,6 +70,17 @@ class PromptServer(uvicorn.Server):
         await asyncio.sleep(0.01)
         await self._wait_tasks_to_complete()
         await self.lifespan.shutdown()
+
+
+def unopened_app(web_dir: Path | None = None) -> FastAPI:
+    """Return the application of a server that is never opened: its routes and its document can be read."""
+    return create_app(
+        Settings(),
+        load_models=SmallFactory,
+        open_runner=lambda *_: contextlib.nullcontext(),  # type: ignore[arg-type]  # never opened
+        consents=ListLedger(),
+        web_dir=web_dir or Path("no-such-folder"),
+    )
 
 
 @contextlib.asynccontextmanager

@@ -32,12 +32,12 @@ class Film:
 
     Attributes:
         codec: The encoder.
-        size_wh: Of the frames.
+        size_wh: Width and height of the frames.
         pts: Their times, in `time_base`.
         time_base: Unit of the times.
         pix_fmt: How the frames are coded.
         rate: What the file says of frames per second.
-        options: Of the encoder.
+        options: The encoder's options.
         b_frames: How many stand between two others.
         pixel_shape: Width of a pixel over its height.
         rotation: Degrees counter-clockwise that the display matrix asks for.
@@ -163,8 +163,8 @@ def mux(
         path: Where to; its suffix says into which container.
         tracks: Pictures and sound.
         form: The container, where the suffix does not say.
-        options: Of the muxer.
-        tags: Of the file.
+        options: The muxer's options.
+        tags: The file's tags.
         words: Subtitles: when, and what; each stays for 0.1 s.
         words_codec: How they are coded.
         words_disposition: What they are for.

@@ -36,7 +36,7 @@ class Source:
 
     Attributes:
         epoch: The monotonic time that its presentation times count from.
-        layer: Of its pictures.
+        layer: The layer of its frames.
         asked: The layers of which a keyframe was asked for.
     """
 

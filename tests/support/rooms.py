@@ -24,7 +24,7 @@ class Room:
     """A network namespace with one line to the machine's own.
 
     Attributes:
-        name: Of the namespace.
+        name: The namespace's name.
         here: The machine's address on the line.
         there: The room's address on it.
     """

@@ -45,7 +45,7 @@ class World:
         port: Where it listens on this machine.
         watched: The broadcast that shall not notice; strangers know its id.
         own: The broadcast of somebody who was let in.
-        own_token: Of that one.
+        own_token: That one's token.
         operator: The operator's token.
         offer: A viewer's that would be taken.
     """
@@ -80,7 +80,7 @@ class Outcome:
     """What came of an attack.
 
     Attributes:
-        status: Of HTTP; 0 where the connection ended without one.
+        status: The HTTP status; 0 where the connection ended without one.
         closed: The closing code of a WebSocket, if it came.
         location: Where something was made.
     """

@@ -1,6 +1,7 @@
 """The house keeps its measures: short files and functions, and every room says what it is and what it may import."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ FILES = [path for path in sorted(ROOT.rglob("*.py")) if (ROOT / "server" / "web"
 ROOMS = [path for path in FILES if path.name == "__init__.py"]
 MAX_FILE_LINES, MAX_FUNCTION_LINES, LEAST_WORDS = 350, 50, 20
 
+FRAGMENT = re.compile(r'(?:^\s*(?:"""|[a-z_0-9]+: )|description=")Of .*', re.MULTILINE)
 LONG_FILES = {
     "errors.py": "one tree of errors, drawn and declared in one place; a class is five lines",
 }
@@ -50,3 +52,9 @@ def test_a_room_says_what_it_is_and_what_it_may_import(path):
 
 def test_every_folder_of_code_is_a_room():
     assert {path.parent for path in FILES} == {path.parent for path in ROOMS}
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_a_description_has_a_subject(path):
+    """ "size_wh: Of the frames." says less than "size_wh: Width and height of the frames."."""
+    assert FRAGMENT.findall(path.read_text(encoding="utf-8")) == []

@@ -33,7 +33,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 WIDTH, HEIGHT = 320, 192
 CALIBRATED_WITH, COMPARED_WITH = 200, 400
 PERCENTILE: Final = 99.999
-"""Of an activation's values; the few above are cut off. The full range would leave fewer steps to all others."""
+"""The share of an activation's values that is kept; cutting off the few above leaves more steps to the others."""
 OPSET: Final = 17  # one scale for each channel needs 13
 BACKGROUNDS = ("coffee", "rocket", "chelsea", "immunohistochemistry")
 HELD_OUT = ("retina", "hubble_deep_field")

@@ -59,7 +59,7 @@ class Scene:
     """One composed clip.
 
     Attributes:
-        name: Of the clip.
+        name: The clip's name.
         seconds: How long it is.
         actors: Painted in this order, the last in front.
         backdrop: The background at a time.
@@ -67,7 +67,7 @@ class Scene:
         finish: What the camera does to the picture.
         cuts_s: When a new scene begins.
         light: See `Clip`.
-        size_wh: Of the frames.
+        size_wh: Width and height of the frames.
     """
 
     name: str

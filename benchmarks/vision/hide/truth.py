@@ -47,7 +47,7 @@ class Clip:
     """Frames and what is in them.
 
     Attributes:
-        name: Of the clip.
+        name: The clip's name.
         fps: Frames a second.
         frames: Yields each frame, a new array, and its faces.
         cuts: Numbers of the frames that begin a new scene.

@@ -130,7 +130,7 @@ class PushReport:
     Attributes:
         state: "connecting", "live", "retrying", "refused" or "ended".
         packets: Sent.
-        octets: Of their payload.
+        octets: Bytes of payload in them.
         resent: Retransmissions.
         trouble: What went wrong last; None while all is well.
     """

@@ -285,9 +285,9 @@ class Failed(Message):
     """An error that the worker raised on purpose.
 
     Attributes:
-        code: Of its class.
+        code: Its class's code.
         text: What it says.
-        findings: Of each photo, where it is about photos.
+        findings: What was found in each photo, where it is about photos.
     """
 
     kind: ClassVar = "failed"

@@ -37,7 +37,7 @@ class ConnectionLimits:
         head_timeout_s: A request's head must be there so long after the connection was made, or after its first byte
             on a connection that carried one before.
         max_per_address: Further connections of an address are closed.
-        max_waiting: Of an address's connections so many may be waiting for a first head; the oldest goes.
+        max_waiting: How many connections of an address may wait for a first head; the oldest goes.
         write_pause_s: A client that takes nothing of its answer for so long is gone.
     """
 
@@ -92,7 +92,7 @@ class ConnectionGuard:
         return True
 
     def begun(self, home: str, connection: "GuardedConnection") -> None:
-        """Take a connection for one of somebody who asks for something."""
+        """Take a connection for one that requests something."""
         self._forget(self._waiting, home, connection)
 
     def leave(self, home: str, connection: "GuardedConnection") -> None:

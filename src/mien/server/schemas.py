@@ -87,7 +87,7 @@ class BroadcastOut(BaseModel):
     restarts: int = Field(description="How often what carries it broke; who connected before must connect anew.")
     policy: PolicyDocument = Field(
         description="Who gets which treatment. A persona of photos is `reference` alone: its id is its owner's, and "
-        "shown only to who asks with the broadcast's token."
+        "shown only where the broadcast's token is shown."
     )
     delay_frames: int | None = Field(description="A frame waits for so many later ones; null where the server chooses.")
     fps_in: float = Field(description="Frames that come in, a second.")
@@ -168,10 +168,10 @@ class PushIn(BaseModel):
 class PushOut(BaseModel):
     """A push and how it fares."""
 
-    id: str = Field(description="Of the push.")
+    id: str = Field(description="The push's id.")
     state: str = Field(description="`connecting`, `live`, `retrying`, `refused` or `ended`.")
     packets: int = Field(description="Sent.")
-    octets: int = Field(description="Of their payload.")
+    octets: int = Field(description="Bytes of payload in them.")
     resent: int = Field(description="Retransmissions.")
     trouble: str | None = Field(description="What went wrong last; null while all is well.")
 

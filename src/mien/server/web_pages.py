@@ -17,7 +17,7 @@ class WebPages:
         """Return a page as HTML, the first page where there is none of that name; None where nothing is built.
 
         Args:
-            name: Of the page, as in "live".
+            name: The page's name, as in "live".
             home: Where this server's paths begin for the client.
         """
         for file in (self._folder / f"{name}.html", self._folder / "index.html"):

@@ -28,7 +28,7 @@ def cover_box(box_xyxy: Box, *, grow: float = 1.0, shape: MosaicShape = MosaicSh
     Args:
         box_xyxy: (4,) tight box of the face.
         grow: 1 for a face seen now; more for one whose place is less sure.
-        shape: Of the cover.
+        shape: The cover's shape.
 
     Example:
         >>> cover_box(np.array([0, 0, 80, 100], np.float32)).round().tolist()

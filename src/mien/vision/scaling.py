@@ -11,8 +11,8 @@ def scaled(image: Image, width: int, height: int) -> Image:
 
     Args:
         image: (H, W, 3) or (H, W) uint8.
-        width: Of the result.
-        height: Of the result.
+        width: The result's width.
+        height: The result's height.
 
     Example:
         >>> scaled(np.zeros((90, 160, 3), np.uint8), 64, 32).shape

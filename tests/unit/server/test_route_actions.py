@@ -1,6 +1,5 @@
 """Every route has one action, and the reference says which."""
 
-import contextlib
 import re
 from pathlib import Path
 
@@ -8,12 +7,9 @@ import pytest
 from fastapi import APIRouter, FastAPI
 
 from mien.app.access import RULES, Action
-from mien.config import Settings
-from mien.server.app import create_app
 from mien.server.guards import GuardedRoute, Requirement, requirement_of, requires
 from support.every_route import Found, every_route
-from support.live import ListLedger
-from support.pipelines import SmallFactory
+from support.live import unopened_app
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "access.md"
 ASKED_WITHIN_OTHERS = {Action.PREVIEW, Action.SEE_REFERENCES}
@@ -24,13 +20,7 @@ ASKED_WITHIN_OTHERS = {Action.PREVIEW, Action.SEE_REFERENCES}
 def app(tmp_path_factory) -> FastAPI:
     web_dir = tmp_path_factory.mktemp("web")
     (web_dir / "assets").mkdir()
-    return create_app(
-        Settings(),
-        load_models=SmallFactory,
-        open_runner=lambda *_: contextlib.nullcontext(),
-        consents=ListLedger(),
-        web_dir=web_dir,
-    )
+    return unopened_app(web_dir)
 
 
 def without_action(app: FastAPI) -> list[str]:

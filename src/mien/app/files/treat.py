@@ -80,7 +80,7 @@ class TreatReport:
         frames: Frames written.
         faces: How many faces had which treatment, summed over the frames, by its name.
         frames_with_faces: Frames in which any face was found.
-        size_wh: Of the frames.
+        size_wh: Width and height of the frames.
         seconds: From the first to the last frame.
         elapsed_s: Time the job took.
         notes: Plain sentences about what the reader should know.

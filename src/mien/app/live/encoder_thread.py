@@ -22,7 +22,7 @@ REPEAT_S: Final = 0.2
 """Without news the present frame is sent again at this interval, for late joiners and impatient players."""
 _FIRST_SIZE_WH: Final = (640, 360)
 _LEAST_SIDE: Final = 16
-"""Of a slate; the frames of a camera may be too small for any codec."""
+"""The least side of a slate; the frames of a camera may be too small for any codec."""
 _SMOOTHING: Final = 0.05
 """Weight of the newest delay; the smoothed delay follows in about a second, so that audio does not wobble."""
 
@@ -46,7 +46,7 @@ class EncoderThread:
         emit: Called on this thread with every frame of every layer that has an audience.
         epoch: Capture time that becomes presentation time zero.
         slate_after_s: How long the last frame stays up when no new one comes.
-        codec: Of the broadcast, unless `use_codec` says otherwise.
+        codec: The broadcast's codec, unless `use_codec` says otherwise.
         taps: Get every frame that is shown, and the slate once when it goes up, audience or not.
     """
 

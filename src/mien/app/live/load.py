@@ -79,7 +79,7 @@ class LoadShedder:
     Knows no clock: `observe` is told the time, some times a second.
 
     Attributes:
-        step: Of the ladder.
+        step: The present step of the ladder.
         long_side: Longest side of the publisher's frames, in pixels; 0 while that is not known.
         swaps: Whether the broadcast wants personas drawn.
     """

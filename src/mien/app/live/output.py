@@ -105,7 +105,7 @@ class LiveOutput:
         """Return the broadcast's codec, chosen when the first one asks.
 
         Raises:
-            SdpError: Who asks cannot take it.
+            SdpError: The viewer cannot take it.
         """
         if self._codec is None:
             preferred = self._limits.codecs

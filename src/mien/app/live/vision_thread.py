@@ -38,7 +38,7 @@ class VisionThread:
 
     Attributes:
         frames: Where frames come in; the newest waits.
-        durations: Of the last treatments.
+        durations: How long the last treatments took.
         spent_s: Seconds that all treatments took.
         failing: The last one failed.
     """

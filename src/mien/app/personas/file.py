@@ -29,7 +29,7 @@ _DTYPES: Final = frozenset({"uint8", "float32", "int64"})
 _MAX_DEPTH: Final = 12
 _ROUNDING: Final = 1e-3
 _LEAST_COVER: Final = 0.05
-"""Of the texture that a persona covers, as a mean; a face from the front covers 0.3."""
+"""Mean share of the texture that a persona covers; a face from the front covers 0.3."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,22 @@ class Connected:
     answer: str
 
 
-class Live(Protocol):
+class TakesPolicies(Protocol):
+    """A session whose frames are treated by a policy that may change."""
+
+    async def set_policy(self, spec: StreamSpec) -> None:
+        """Treat the next frame by `spec`. When this returns, no frame of the old one follows.
+
+        Raises:
+            PersonaError: There is no such persona.
+            PolicyError: The policy cannot be followed.
+            ModelError: A model cannot be had.
+            LiveLostError: What carried the session broke.
+        """
+        ...
+
+
+class Live(TakesPolicies, Protocol):
     """A live session, wherever it runs. `mien.app.live.session.LiveSession` is the real one, others reach it from afar.
 
     Every method may raise `LiveLostError`: what carried the session has broken, and `wait` says so too.
@@ -84,16 +99,6 @@ class Live(Protocol):
 
         Raises:
             NoSuchSessionError: There is no such session.
-        """
-        ...
-
-    async def set_policy(self, spec: StreamSpec) -> None:
-        """Treat the next frame by `spec`. When this returns, no frame of the old one follows.
-
-        Raises:
-            PersonaError: There is no such persona.
-            PolicyError: The policy cannot be followed.
-            ModelError: A model cannot be had.
         """
         ...
 
@@ -160,7 +165,7 @@ class TreatedStill:
     at: float
 
 
-class FrameSession(Protocol):
+class FrameSession(TakesPolicies, Protocol):
     """One client's frames, treated one after the other, wherever that happens."""
 
     async def treat(self, frame: bytes, *, at: float) -> TreatedStill | None:
@@ -169,17 +174,6 @@ class FrameSession(Protocol):
         Raises:
             MediaError: It cannot be read.
             LiveError: It could not be treated.
-            LiveLostError: What carried the session broke.
-        """
-        ...
-
-    async def set_policy(self, spec: StreamSpec) -> None:
-        """Treat the next frame by `spec`.
-
-        Raises:
-            PersonaError: There is no such persona.
-            PolicyError: The policy cannot be followed.
-            ModelError: A model cannot be had.
             LiveLostError: What carried the session broke.
         """
         ...

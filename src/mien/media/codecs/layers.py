@@ -34,7 +34,7 @@ class LayerEncoders:
     `encode` belongs to one thread; the other methods may be called from any.
 
     Args:
-        codec: Of all layers.
+        codec: The codec of all layers.
         epoch: The capture time, in seconds, that becomes presentation time zero.
 
     Attributes:

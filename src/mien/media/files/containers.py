@@ -25,7 +25,7 @@ class Container:
         audio_codecs: Those of audio that is copied.
         audio_codec: The encoder of all other sound.
         text: Codecs of subtitles that are copied.
-        options: Of the muxer.
+        options: The muxer's options.
     """
 
     format: str

@@ -65,7 +65,7 @@ class HeifMeta:
     Attributes:
         primary: The item to show.
         items: All items, by number.
-        tiles: Of which items each grid is made, row by row.
+        tiles: The items that each grid is made of, row by row.
         has_alpha: Whether the primary item has transparency beside it.
         properties: All properties, to which items refer by number.
         data: What lies in the index itself.

@@ -74,7 +74,7 @@ def said_in(picture: bytes, length_bytes: int = 0) -> Said:
 
     Args:
         picture: Its units, with start codes, or each with its length before it.
-        length_bytes: Of such a length; 0 for start codes.
+        length_bytes: Bytes of such a length; 0 for start codes.
     """
     said = Said()
     for unit in _units(picture, length_bytes):

@@ -46,10 +46,10 @@ class VideoInfo:
     """What is known of a video once its first frame is decoded.
 
     Attributes:
-        size_wh: Of the upright picture, in square pixels.
+        size_wh: Width and height of the upright frame, in square pixels.
         time_base: Unit of the time stamps, in seconds.
         rate: Frames per second, on average or nominally.
-        colour: Of the file's frames.
+        colour: The colour space of the file's frames.
         frames: How many frames there should be, or None.
     """
 

@@ -42,7 +42,7 @@ class RecordingLimits:
     """When a recording ends by itself, and how far it may lag.
 
     Attributes:
-        max_bytes: Of all its files together; None for no limit.
+        max_bytes: The most bytes of all its files together; None for no limit.
         max_s: From the first frame to the last; None for no limit.
         queue_bytes: What may wait for a slow disk before frames are left out.
     """
@@ -61,8 +61,8 @@ class Recorder:
 
     Args:
         folder: Where the files shall lie; it must exist.
-        name: Of the first file, without its suffix; the others are called `name-2`, `name-3` and so on.
-        codec: Of the frames.
+        name: The first file's name, without its suffix; the others are called `name-2`, `name-3` and so on.
+        codec: The codec of the frames.
         audio: Whether the files shall have a track for audio.
         want_keyframe: Called when a keyframe is due, at the beginning and then every two seconds.
         limits: When it ends, and how far it may lag.

@@ -47,7 +47,7 @@ class Segment:
 
     Args:
         path: What it shall be called at the end.
-        codec: Of the frames.
+        codec: The codec of the frames.
         keyframe: The first frame; its time becomes zero.
         shape: As `shape_of` tells of it.
         audio: Whether there is a track for audio.

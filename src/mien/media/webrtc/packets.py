@@ -74,7 +74,7 @@ class Packetiser:
     """Cuts the frames of one broadcast.
 
     Args:
-        codec: Of all its frames.
+        codec: The codec of all its frames.
     """
 
     def __init__(self, codec: VideoCodec) -> None:
@@ -159,7 +159,7 @@ class Layout:
     """How the packets of one negotiation look. Viewers who agreed on the same share one object: see `layout`.
 
     Attributes:
-        payload_type: Of the codec.
+        payload_type: The codec's payload type.
         extension: The header extension, complete; empty for none.
         stamp_at: Where in the packet its time of sending stands (three bytes), or None.
         tag: How many bytes protection adds.
@@ -218,7 +218,7 @@ class PacketBatch:
         self._templates: dict[Layout, Template] = {}
 
     def template(self, layout: Layout) -> Template:
-        """Return the slice in `layout`, made for the first viewer who asks."""
+        """Return the slice in `layout`, made for the first viewer that needs it."""
         found = self._templates.get(layout)
         if found is None:
             found = self._templates[layout] = self._lay_out(layout)

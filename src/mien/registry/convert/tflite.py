@@ -258,7 +258,7 @@ def densify(values: NDArray[np.generic], shape: Sequence[int], sparsity: Any) ->
 
     Args:
         values: The values that are not zero, in storage order.
-        shape: Of the full tensor.
+        shape: The full tensor's shape.
         sparsity: TensorFlow Lite's `SparsityParameters`: the axes in the order they are walked, blocks after whole
             axes; each level is dense (every index) or compressed rows (segments and indices).
 

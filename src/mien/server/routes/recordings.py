@@ -17,7 +17,7 @@ router = APIRouter(prefix="/api/recordings", tags=["recordings"], route_class=Gu
 class RecordingFileOut(BaseModel):
     """A file that is finished."""
 
-    name: str = Field(description="Of the file; it begins with the time, in UTC.")
+    name: str = Field(description="The file's name; it begins with the time, in UTC.")
     bytes: int = Field(description="Its size.")
     url: OwnPath = Field(description="Where it is.")
 

@@ -75,7 +75,7 @@ def flatten(values: Vertices, side: int) -> NDArray[np.float32]:
 
     Args:
         values: (468, 3).
-        side: Of the texture, in pixels.
+        side: The texture's side, in pixels.
 
     Returns:
         (side, side, 3) float32; 0 outside the skirt.
@@ -94,7 +94,7 @@ def unwrap(image: Image, points: Vertices, side: int) -> Image:
     Args:
         image: RGB.
         points: (468, 2 or 3) landmarks in pixels of the image.
-        side: Of the texture, in pixels.
+        side: The texture's side, in pixels.
 
     Returns:
         (side, side, 3) RGB. Outside the skirt it repeats some border pixel of the image.

@@ -100,7 +100,7 @@ class _Place:
         area: Within the frame.
         whole: The same, with what lies outside the frame.
         shape: A box where what was cut off an oval would change its form.
-        strength: Of the cover.
+        strength: How much of the cover is drawn, 0 to 1.
     """
 
     area: Area

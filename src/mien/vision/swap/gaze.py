@@ -178,7 +178,7 @@ def find_iris(image: Image, mesh: Mesh, ring: Indices, *, radius: float = IRIS) 
         image: RGB.
         mesh: Landmarks in its pixels.
         ring: The eye's.
-        radius: Of the iris, in widths of the eye.
+        radius: The iris's radius, in widths of the eye.
     """
     if float(np.linalg.norm(mesh[ring[len(ring) // 2], :2] - mesh[ring[0], :2])) < _FEWEST_PX_WIDE:
         return _NO_IRIS

@@ -84,7 +84,7 @@ def watch_clock(
     aiortc hands on decoded frames without saying when their packets came.
 
     Args:
-        receiver: Of one media track.
+        receiver: The receiver of one media track.
         kind: "audio" or "video".
         clock_rate: Ticks a second of the track's RTP clock.
         payload_types: Those of media. Retransmissions come late, and Chromium probes the line with some whose
@@ -130,7 +130,7 @@ def take_packets(receiver: RTCRtpReceiver, take: Callable[[RtpPacket], RtcpFeedb
     too, never again.
 
     Args:
-        receiver: Of one media track.
+        receiver: The receiver of one media track.
         take: Returns what to ask the sender for.
     """
     tap = _Tap(take)

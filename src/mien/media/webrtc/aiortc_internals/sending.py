@@ -82,7 +82,7 @@ class StreamReport:
         ntp_timestamp: Now, 32.32 bits.
         rtp_timestamp: The same instant on the stream's clock.
         packets: Sent so far.
-        octets: Of payload.
+        octets: Bytes of payload.
     """
 
     ntp_timestamp: int
@@ -96,10 +96,10 @@ class StreamTerms:
     """What was agreed on for one RTP stream.
 
     Attributes:
-        mime_type: Of the codec, in lower case.
-        ssrc: Of the stream.
-        payload_type: Of the codec.
-        rtx_ssrc: Of its retransmissions.
+        mime_type: The codec's MIME type, in lower case.
+        ssrc: The stream's SSRC.
+        payload_type: The codec's payload type.
+        rtx_ssrc: The SSRC of its retransmissions.
         rtx_payload_type: None where the far end takes none.
         extension: The header extension.
         stamp_at: Where in a packet the time of sending stands, or None.
@@ -124,7 +124,7 @@ def take_over(
     The sender needs a track whose `recv` never returns.
 
     Args:
-        sender: Of one media track.
+        sender: The sender of one media track.
         feedback: Is told what the far end reports.
         begun: Called when packets can be sent.
         ended: Called when no more can be.

@@ -61,7 +61,7 @@ class SrtpWriter:
 
         Args:
             template: Laid out with this line's tag.
-            sequence: Of the first packet; only the lower 16 bits count.
+            sequence: The first packet's sequence number; only the lower 16 bits count.
             timestamp: 32 bits.
             ssrc: 32 bits.
             picture_id: 15 bits; used where the template has a place for it.

@@ -91,7 +91,7 @@ class FanOut:
     """All subscribers of one broadcast. Lives on the event loop.
 
     Args:
-        codec: Of the broadcast's frames.
+        codec: The codec of the broadcast's frames.
         set_audience: Called with the layers that somebody gets or waits for, whenever they change.
         silence_timeout_s: An subscriber whose far end reports nothing for so long is let go.
         clock: Tells the monotonic time.

@@ -60,11 +60,11 @@ class RtpStream:
 
     Attributes:
         packets: Sent, without retransmissions.
-        octets: Of their payload.
+        octets: Bytes of payload in them.
         resent: Retransmissions.
-        resent_octets: Of their payload.
+        resent_octets: Bytes of payload in them.
         padded: Packets sent again only to fill the line.
-        padded_octets: Of their payload.
+        padded_octets: Bytes of payload in them.
     """
 
     def __init__(

@@ -70,7 +70,7 @@ class SubscriberStats:
 
     Attributes:
         packets: Sent, of frames and audio, without retransmissions.
-        octets: Of their payload.
+        octets: Bytes of payload in them.
         resent: Retransmissions.
         padded: Packets that probes sent.
         dropped: Packets that the kernel or the transport did not take.
@@ -143,8 +143,8 @@ class Subscriber(ABC):
     """Sends a broadcast over one peer connection, on the layer that its line carries.
 
     Args:
-        codec: Of the broadcast's frames.
-        bit_rates: Of its layers, best first, in bits a second.
+        codec: The codec of the broadcast's frames.
+        bit_rates: The bit rates of its layers, best first, in bits a second.
         want_keyframe: Called with a layer when the far end cannot go on without a keyframe of it.
         epoch: The monotonic time that presentation times count from.
 

@@ -52,7 +52,7 @@ class PushStats:
         state: How it fares.
         attempts: How often a session was asked for.
         packets: Sent since the start, without retransmissions.
-        octets: Of their payload.
+        octets: Bytes of payload in them.
         resent: Retransmissions.
         connected_s: For how long the present session has stood; 0 where none does.
         trouble: What went wrong last, in words for the broadcaster; None while all is well.

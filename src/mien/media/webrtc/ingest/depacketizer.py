@@ -45,8 +45,8 @@ class ReceivedFrame:
 
     Attributes:
         data: A VP8 frame, or H.264 NAL units with start codes.
-        codec: Of `data`.
-        timestamp: Of RTP, 32 bits.
+        codec: The codec of `data`.
+        timestamp: The RTP timestamp, 32 bits.
         is_keyframe: Whether it can be decoded by itself.
     """
 

@@ -22,9 +22,9 @@ class _Layer:
     """One simulcast layer, by its source.
 
     Attributes:
-        depacketizer: Of its packets.
+        depacketizer: Puts its packets together.
         last_packet_at: When its last packet came.
-        pixels: Of its last key frame; 0 before one came.
+        pixels: How many its last key frame has; 0 before one came.
     """
 
     depacketizer: Depacketizer

@@ -27,8 +27,8 @@ class Format:
     """One payload type of a media section.
 
     Attributes:
-        number: Of the payload type.
-        name: Of the codec, in capitals.
+        number: The payload type's number.
+        name: The codec's name, in capitals.
         clock_rate: Ticks a second.
         parameters: From `a=fmtp`, names in small letters.
         feedback: From `a=rtcp-fb`, what we know of it.

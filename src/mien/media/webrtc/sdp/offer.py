@@ -74,7 +74,7 @@ class Offer:
         sections: All media sections as they were.
         bundle: Names of the sections that are taken and bundled, in the order of their group; empty without one.
         ufrag: ICE user fragment of the far end.
-        candidates: Of the far end; where they lead has not been looked at yet.
+        candidates: The far end's candidates; where they lead has not been looked at yet.
         takes: The codecs that the far end can take from us, in its order.
         octets: How much the far end sent.
         is_dtls_client: Whether the far end insists on the client's part in the DTLS handshake (RFC 8842); most leave it

@@ -32,7 +32,7 @@ _PX: Final = BOARD / EYES_WIDE
 _MIDDLE: Final = np.array([BOARD / 2, BOARD * 0.38], np.float32)
 _SUBPIXEL: Final = 4
 _RADIUS: Final = 0.72
-"""Of the cylinder from which the face is rolled out: about half a head's breadth, in eyes."""
+"""The radius of the cylinder from which the face is rolled out: about half a head's breadth, in eyes."""
 _NASION: Final = 168
 
 
@@ -184,7 +184,7 @@ def noise(seed: int, frequency: float, octaves: int = 4) -> NDArray[np.float32]:
 
     Args:
         seed: Same seed, same clouds.
-        frequency: Of the coarsest octave, in changes an eye; each further one is twice as fine, half as strong.
+        frequency: The coarsest octave's frequency, in changes an eye; each further one twice as fine, half as strong.
         octaves: How many.
     """
     random = np.random.default_rng(seed)
@@ -214,7 +214,7 @@ def grain(seed: int, frequency: float, *, stretch: tuple[float, float] = (1.0, 1
 
     Args:
         seed: Same seed, same grain.
-        frequency: Of the finest change.
+        frequency: The frequency of the finest change.
         stretch: How many times longer the grains are, to the right and down.
     """
     noise = np.random.default_rng(seed).standard_normal((BOARD, BOARD)).astype(np.float32)

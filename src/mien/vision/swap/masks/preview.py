@@ -15,7 +15,7 @@ from mien.vision.types import Image, Mesh
 
 SIDE: Final = 384
 HEIGHT: Final = 0.74
-"""Of the face, as a share of the picture."""
+"""The height of the face, as a share of the picture."""
 _BACKDROP: Final = (58, 62, 72)
 _TURN, _NOD = -16.0, 3.0
 
