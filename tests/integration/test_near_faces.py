@@ -106,4 +106,4 @@ def test_an_upright_face_that_is_shown_on_its_side_is_one_face(factory):
         image = np.ascontiguousarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR)[..., ::-1])
         near = near_tile(size_wh)
         tiles = [Tile((0, 0, *size_wh), 320), *(replace(near, quarter_turns=turns) for turns in (1, 3))]
-        assert len(factory.models.finder(image, tiles)) == 1, number
+        assert len(factory.models.tiled_detector(image, tiles)) == 1, number

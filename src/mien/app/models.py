@@ -45,13 +45,13 @@ class ModelProvider:
         self._lock = threading.RLock()
 
     @property
-    def finder(self) -> TiledDetector:
+    def tiled_detector(self) -> TiledDetector:
         """Finds faces in moving pictures."""
         with self._lock:
             return self._finder_once
 
     @property
-    def still_finder(self) -> TiledDetector:
+    def still_detector(self) -> TiledDetector:
         """Finds faces in a single picture; what is faint, too: of one larger than it hardly more can be seen."""
         with self._lock:
             quick = YuNetDetector(self._runtime.open(FINDER))

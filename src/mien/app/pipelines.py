@@ -156,8 +156,8 @@ class PipelineBuilder:
         embedder = models.embedder if people or policy.needs_embedder else None
         gallery = Gallery({person.name: self._assessor.embeddings(person) for person in people})
         tracker = FaceTracker(landmarker, models.redetect)
-        finder = models.finder if rules is not STILL else models.still_finder
-        return AnalyzerParts(finder, tracker, models.redetect, embedder, gallery, rules, models.candidate_review())
+        detector = models.tiled_detector if rules is not STILL else models.still_detector
+        return AnalyzerParts(detector, tracker, models.redetect, embedder, gallery, rules, models.candidate_review())
 
     def _renderer(self, document: PolicyDocument, policy: Policy, label: Label, *, fps: float) -> FrameRenderer:
         mosaic, face_shape = document.mosaic, document.face_shape

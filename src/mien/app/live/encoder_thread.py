@@ -242,7 +242,7 @@ class EncoderThread:
         for frame in self._layer_encoders.encode(treated, at=at):
             with self._generation_lock:
                 if generation != self._generation:
-                    break  # the next era begins with a keyframe, so nobody misses this one
+                    break  # the next generation begins with a keyframe, so nobody misses this one
                 self._emit_frame(frame)
             self._sent_at = time.monotonic()
             left_at = left_at or self._sent_at

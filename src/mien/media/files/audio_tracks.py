@@ -1,4 +1,4 @@
-"""Tracks of sound and text on their way into a new file: copied packet for packet, or sound encoded anew."""
+"""Tracks of audio and text on their way into a new file: copied packet for packet, or audio encoded anew."""
 
 from __future__ import annotations  # av.Packet takes a type only in its stubs
 
@@ -24,7 +24,7 @@ _AAC_RATES = frozenset({8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 4
 _OPUS_RATE = 48_000
 _CHANNELS = {"mono": 1, "stereo": 2, "5.1": 6, "7.1": 8}
 _JITTER_S = 0.04
-"""Stamps of sound that are off by less are rounding and jitter; below what anybody hears as out of step."""
+"""Stamps of audio that are off by less are rounding and jitter; below what anybody hears as out of step."""
 _LONGEST_SILENCE_S = 30
 """Longer gaps stay gaps: players bridge them, and a hostile file could ask for hours."""
 _KEPT = (
@@ -103,7 +103,7 @@ class Copied:
 
 
 class Converted:
-    """Decodes sound and encodes it for the new container, at the same times.
+    """Decodes audio and encodes it for the new container, at the same times.
 
     What comes in may change its layout, rate and format midway; what goes out is one kind without holes: gaps are
     filled with silence, and what overlaps is left out.
@@ -112,7 +112,7 @@ class Converted:
         container: Where to.
         source: The old track.
         codec: The encoder.
-        kinds: The kinds of sound in it; the new track has the most channels and the highest rate among them.
+        kinds: The kinds of audio in it; the new track has the most channels and the highest rate among them.
     """
 
     def __init__(self, container: OutputContainer, source: AudioStream, codec: str, kinds: Sequence[AudioKind]) -> None:

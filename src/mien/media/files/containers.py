@@ -1,4 +1,4 @@
-"""What goes into each kind of video file: codecs, sound that can be copied, text that can be copied."""
+"""What goes into each kind of video file: codecs, audio that can be copied, text that can be copied."""
 
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -23,7 +23,7 @@ class Container:
         format: FFmpeg's name of it.
         video: The encoder and its options.
         audio_codecs: Those of audio that is copied.
-        audio_codec: The encoder of all other sound.
+        audio_codec: The encoder of all other audio.
         text: Codecs of subtitles that are copied.
         options: The muxer's options.
     """

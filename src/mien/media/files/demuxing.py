@@ -54,7 +54,7 @@ _TOLD_TAGS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class AudioKind:
-    """What sound is made of: its channels, such as "stereo", and samples per second."""
+    """What audio is made of: its channels, such as "stereo", and samples per second."""
 
     layout: str
     rate: int
@@ -78,7 +78,7 @@ class Selection:
 
     Attributes:
         film: The pictures.
-        audio: Sound that can be decoded.
+        audio: Audio that can be decoded.
         subtitles: Text that can be decoded.
         notes: Sentences about what stays behind.
     """
@@ -146,7 +146,7 @@ def select(container: InputContainer, path: Path) -> Selection:
 def _decodes(stream: Stream) -> bool:
     if cast("object", stream.codec_context) is None:  # PyAV opens no context where there is no decoder
         return False
-    # Where too little of the sound could be read to tell what it is made of, there is none.
+    # Where too little of the audio could be read to tell what it is made of, there is none.
     return not isinstance(stream, AudioStream) or (
         stream.codec_context.sample_rate > 0 and stream.codec_context.layout.nb_channels > 0
     )
@@ -216,10 +216,10 @@ def rate_of(container: InputContainer, film: av.VideoStream) -> tuple[Fraction, 
 
 
 def audio_kinds(path: Path, stream: AudioStream) -> list[AudioKind]:
-    """Decode one track and return the kinds of sound in it, in order, each once.
+    """Decode one track and return the kinds of audio in it, in order, each once.
 
-    Sound can be copied only where it is one kind: a file says it once, at its beginning. Decoding takes about a
-    five-hundredth of the sound's length.
+    Audio can be copied only where it is one kind: a file says it once, at its beginning. Decoding takes about a
+    five-hundredth of the audio's length.
 
     Raises:
         MediaError: The file cannot be opened again.
@@ -242,7 +242,7 @@ def audio_kinds(path: Path, stream: AudioStream) -> list[AudioKind]:
 
 
 def decode_audio(packet: av.Packet[AudioStream]) -> list[AudioFrame]:
-    """Decode a packet; a damaged one is a gap in the sound, as in any player."""
+    """Decode a packet; a damaged one is a gap in the audio, as in any player."""
     try:
         return list(packet.decode())
     except (av.FFmpegError, ValueError):

@@ -1,8 +1,8 @@
 """One clock for all streams of a file, where the file's own clock jumps or begins anew.
 
 Recorders that are stopped and started, files joined byte by byte, and clocks of 33 bits that wrap around leave time
-stamps that fall back or leap ahead. Sound, picture and text of one take share a clock: each discontinuity gets one
-offset, which all streams take as they cross it, so that sound stays in step.
+stamps that fall back or leap ahead. Audio, picture and text of one take share a clock: each discontinuity gets one
+offset, which all streams take as they cross it, so that audio stays in step.
 """
 
 from collections import deque

@@ -18,7 +18,7 @@ from mien.vision.types import Image
 
 MAX_FRAME_PIXELS = 8192 * 4320
 CarriedPacket: TypeAlias = "av.Packet[Any]"
-"""A packet of sound or subtitles, as it came."""
+"""A packet of audio or subtitles, as it came."""
 
 
 @dataclass(frozen=True, slots=True)

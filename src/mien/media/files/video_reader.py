@@ -107,7 +107,7 @@ class VideoReader:
         return chapters_of(self._container, self._start)
 
     def audio_kinds(self, stream: AudioStream) -> list[AudioKind]:
-        """Return the kinds of sound in a track, in order, each once; see `demuxing.sound_kinds`."""
+        """Return the kinds of audio in a track, in order, each once; see `demuxing.audio_kinds`."""
         return audio_kinds(self._path, stream)
 
     def __iter__(self) -> Iterator[VideoImage | CarriedPacket]:

@@ -1,4 +1,4 @@
-"""Treated videos into files: the picture encoded anew, sound and text copied where the container can hold them."""
+"""Treated videos into files: the picture encoded anew, audio and text copied where the container can hold them."""
 
 from __future__ import annotations  # av.Packet takes a type only in its stubs
 
@@ -49,7 +49,7 @@ class Travellers(Protocol):
         ...
 
     def audio_kinds(self, stream: AudioStream) -> list[AudioKind]:
-        """Return the kinds of sound in a track, in order, each once."""
+        """Return the kinds of audio in a track, in order, each once."""
         ...
 
 
@@ -127,7 +127,7 @@ class VideoWriter:
         self._mux_video(video_frame)
 
     def write_packet(self, packet: CarriedPacket) -> None:
-        """Pass a packet of sound or text on; one of a stream that does not travel is dropped.
+        """Pass a packet of audio or text on; one of a stream that does not travel is dropped.
 
         Raises:
             OutputError: It cannot be written.
@@ -164,7 +164,7 @@ class VideoWriter:
                 return  # a broken file is being thrown away; the first error is the one to tell
 
     def _mux_carried(self, packets: Iterator[CarriedPacket]) -> None:
-        """Write sound or text; what the container will not take is counted, and costs nobody the whole film."""
+        """Write audio or text; what the container will not take is counted, and costs nobody the whole film."""
         for packet in packets:
             try:
                 self._container.mux(packet)

@@ -1,6 +1,6 @@
 """Frames and audio cut into RTP packets, once for all viewers.
 
-    EncodedFrame ─► Packetiser ─► PackedFrame ─► Departure ─► Template, one for each Layout
+    EncodedFrame ─► Packetiser ─► PackedFrame ─► PacketBatch ─► Template, one for each Layout
                       cut              shared        a slice,      what viewers of one
                       into payloads    history       leaving now   negotiation have in common
 

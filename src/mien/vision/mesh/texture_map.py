@@ -78,7 +78,7 @@ def flatten(values: Vertices, side: int) -> NDArray[np.float32]:
         side: The texture's side, in pixels.
 
     Returns:
-        (side, side, 3) float32; 0 outside the skirt.
+        (side, side, 3) float32; 0 outside the first ring.
     """
     return rasterise(
         UV[:_WITH_OUTER_RING_COUNT] * side - 0.5,
@@ -97,7 +97,7 @@ def unwrap(image: Image, points: Vertices, side: int) -> Image:
         side: The texture's side, in pixels.
 
     Returns:
-        (side, side, 3) RGB. Outside the skirt it repeats some border pixel of the image.
+        (side, side, 3) RGB. Outside the first ring it repeats some border pixel of the image.
     """
     places = flatten(np.column_stack([points[:, :2], np.ones(len(points), np.float32)]), side)
     peeled = cv2.remap(image, places[..., 0], places[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -3,7 +3,7 @@
 `topology.npz` is made by `scripts/make_topology.py` from Apache-2.0 sources by Google: texture coordinates
 from `npm:@tensorflow-models/facemesh@0.0.5`, triangles from `pypi:mediapipe==0.10.21`. The published mesh has
 holes at eyes and mouth and ends at the face oval; here the holes are closed, and two rings are added around the
-oval: a *skirt*, which a mask may cover, and a *hem*, at which every change of shape has died away.
+oval: a first ring, which a mask may cover, and a second ring, at which every change of shape has died away.
 """
 
 from importlib.resources import files
@@ -20,10 +20,10 @@ Vertices: TypeAlias = NDArray[np.float32]
 
 LANDMARKS: Final = 468
 OUTER_RING: Final = 0.16
-"""Reach of the skirt beyond the oval, as a share of the distance from the middle of the face."""
+"""Reach of the first ring beyond the oval, as a share of the distance from the middle of the face."""
 OUTERMOST_RING: Final = 0.45
 MARGIN: Final = 0.86
-"""The published texture is shrunk so far towards the middle of ours, to make room for the skirt."""
+"""The published texture is shrunk so far towards the middle of ours, to make room for the first ring."""
 
 
 def _ring(*landmarks: int) -> Indices:
@@ -72,13 +72,13 @@ def band(inner: Indices, outer: Indices) -> Triangles:
 
 
 def with_outer_rings(vertices: Vertices) -> Vertices:
-    """Add skirt and hem to what is known at the 468 landmarks.
+    """Add both outer rings to what is known at the 468 landmarks.
 
     Args:
         vertices: (468, K): positions in the frame or the texture.
 
     Returns:
-        (540, K): the landmarks, then 36 points of the skirt, then 36 of the hem.
+        (540, K): the landmarks, then 36 points of the first ring, then 36 of the second.
     """
     outward = vertices[OVAL] - vertices.mean(axis=0)
     return np.concatenate([vertices, vertices[OVAL] + OUTER_RING * outward, vertices[OVAL] + OUTERMOST_RING * outward])
@@ -91,7 +91,7 @@ def _load() -> tuple[Vertices, Triangles]:
 
 _uv, SURFACE = _load()
 UV: Final[Vertices] = with_outer_rings((0.5 + MARGIN * (_uv - _uv.mean(axis=0))).astype(np.float32))
-"""(540, 2): place of each vertex in the texture, 0 to 1, x right and y down; the hem lies outside."""
+"""(540, 2): place of each vertex in the texture, 0 to 1, x right and y down; the second ring lies outside."""
 
 EYES_OF_SIDE: Final = float(np.linalg.norm(UV[263] - UV[33]))
 """Distance of the outer eye corners in the texture, as a share of its side."""
@@ -100,6 +100,6 @@ OUTERMOST_RING_POINTS: Final = OUTER_RING_POINTS + len(OVAL)
 FACE: Final[Triangles] = np.concatenate([SURFACE, *(close_hole(ring) for ring in HOLES)])
 """The face inside the oval, eyes and mouth closed."""
 WITH_OUTER_RING: Final[Triangles] = np.concatenate([FACE, band(OVAL, OUTER_RING_POINTS)])
-"""Face and skirt."""
+"""Face and first ring."""
 SURROUNDED: Final[Triangles] = np.concatenate([WITH_OUTER_RING, band(OUTER_RING_POINTS, OUTERMOST_RING_POINTS)])
-"""Face, skirt and hem."""
+"""Face and both outer rings."""

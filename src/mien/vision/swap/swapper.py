@@ -136,7 +136,7 @@ class MeshSwapper:
         """Draw the persona over the face, in place.
 
         Args:
-            image: RGB frame; only the face and a hem around it are touched.
+            image: RGB frame; only the face and a ring around it are touched.
             mesh: The face's landmarks in this frame.
             at: Capture time in seconds.
 

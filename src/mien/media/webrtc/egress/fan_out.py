@@ -1,6 +1,6 @@
 """Egress: what was encoded and cut into packets once goes to every viewer.
 
-    EncodedFrame ─► FanOut ─► Packetiser ─► slices, a few ms apart ─► each Outlet's RtpStream ─► Line
+    EncodedFrame ─► FanOut ─► Packetiser ─► slices, a few ms apart ─► each Subscriber's RtpStream ─► SrtpWriter
     EncodedAudio ──────┘
 
 Each subscriber, a viewer's or that of a push elsewhere, is on one layer, a size that the broadcast is encoded in, and

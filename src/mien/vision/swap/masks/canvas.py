@@ -233,6 +233,6 @@ def _board_places(side: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 
 def to_texture(board: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """Carry a drawing from the board to the flat texture; 0 outside the skirt."""
+    """Carry a drawing from the board to the flat texture; 0 outside the first ring."""
     x, y = _board_places(side)
     return np.asarray(cv2.remap(board, x, y, cv2.INTER_AREA, borderMode=cv2.BORDER_CONSTANT), np.float32)
