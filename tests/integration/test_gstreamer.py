@@ -3,6 +3,7 @@
 import pytest
 from structlog.testing import capture_logs
 
+from support.busy import must_hide
 from support.gstreamer import check_installed, gst_peer
 from support.live import serving, sharpness, watching
 from support.pipelines import SmallFactory
@@ -34,7 +35,7 @@ async def test_gstreamer_publishes_and_plays_treated_pictures_and_sound(video, c
                     )
                     async with watching(client, made["whep_url"]) as watcher:
                         await watcher.until(lambda seen: len(seen.frames) > 5 and seen.last.shape == (240, 320, 3))
-                        assert sharpness(watcher.last) < 8, "the checkers are hidden"
+                        must_hide(hidden=sharpness(watcher.last) < 8)
                     assert await player.end() == 0
                 assert await publisher.end() == 0
         shown = (await client.get(f"/api/broadcasts/{made['id']}")).json()

@@ -9,6 +9,7 @@ import numpy as np
 from aioice.mdns import MDnsProtocol
 
 from mien.vision.render.slate import slate
+from support.busy import must_hide
 from support.live import Camera, Watcher, publish, serving, sharpness, stripes, watching
 from support.pipelines import Faulty, Pixelate, SmallFactory
 from support.policies import hiding, personas_of, plain, swapping
@@ -60,7 +61,7 @@ async def test_a_viewer_gets_the_treated_picture_and_never_the_camera():
             assert now["fps_in"] > 5
             assert now["fps_out"] > 5
             assert 0 < now["server_delay_ms"] < 1000
-            assert worst_sharpness(watcher) < 8
+            must_hide(hidden=worst_sharpness(watcher) < 8)
             assert (await session.close_peer()).status_code == 200
 
 
@@ -125,7 +126,7 @@ async def test_the_treatment_changes_on_air_and_a_failed_change_changes_nothing(
             await watcher.until(lambda seen: len(seen.frames) > count + 10)
             assert shows(watcher, BLUE)
             assert personas_of(await show(client, made)) == ["mask:volto"]
-            assert worst_sharpness(watcher) < 8
+            must_hide(hidden=worst_sharpness(watcher) < 8)
         await session.close_peer()
 
 
@@ -243,7 +244,7 @@ async def test_obs_publishes_without_making_a_broadcast_first():
         assert (personas_of(listed), listed["state"] in {"live", "paused"}) == ([], True)
         async with watching(client, listed["whep_url"]) as watcher:
             await watcher.until(lambda seen: not shows_slate(seen))
-            assert worst_sharpness(watcher) < 8
+            must_hide(hidden=worst_sharpness(watcher) < 8)
         await session.close_peer()
 
 

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image as Pillow
 
 from mien.runners import ProcessRunner
+from support.busy import must_hide
 from support.live import Camera, Microphone, publish, serving, sharpness, watching
 from support.pipelines import SmallFactory
 from support.worker import COMMAND, worker_pids
@@ -80,7 +81,7 @@ async def test_a_broadcast_is_recorded_treated_as_it_is(where, codec, suffix, tm
             assert {stream.type for stream in recording.streams} == {"video", "audio"}
             frames = [frame.to_ndarray(format="rgb24") for frame in recording.decode(video=0)]
         assert len(frames) > 30
-        assert max(map(sharpness, frames)) < 8
+        must_hide(hidden=max(map(sharpness, frames)) < 8)
         assert (await client.get("/api/recordings/..%2Fconsents.jsonl")).status_code == 404
         assert (await client.delete(listed["url"])).status_code == 204
         assert (await client.get("/api/recordings")).json() == []
@@ -125,7 +126,7 @@ async def test_a_thumbnail_shows_what_viewers_see(where, tmp_path):
         assert answer.headers["content-type"] == "image/jpeg"
         image = np.asarray(Pillow.open(io.BytesIO(answer.content)).convert("RGB"))
         assert image.shape == (240, 320, 3)
-        assert sharpness(image) < 8
+        must_hide(hidden=sharpness(image) < 8)
         await session.close_peer()
 
 
@@ -146,7 +147,7 @@ async def test_a_broadcast_is_pushed_to_another_server_and_the_push_can_be_stopp
         session = await publish(near, here["whip_url"], Camera(), token=here["token"])
         async with watching(far, there["whep_url"], audio=False) as watcher:
             await watcher.until(lambda seen: seen.last.shape == (240, 320, 3) and len(seen.frames) > 15)
-            assert max(sharpness(frame.to_ndarray(format="rgb24")) for _, frame in watcher.frames) < 8
+            must_hide(hidden=max(sharpness(frame.to_ndarray(format="rgb24")) for _, frame in watcher.frames) < 8)
 
         async def fares():
             return (await near.get(pushes, headers=mine)).json()

@@ -13,6 +13,7 @@ from mien.app.ports import StreamSpec
 from mien.app.states import LiveLimits
 from mien.errors import LiveLostError
 from mien.runners import ProcessRunner
+from support.busy import must_hide
 from support.live import Camera, Watcher, publish, sharpness, watching
 from support.policies import plain, swapping
 from support.serving_workers import make, serving_with_workers
@@ -51,7 +52,7 @@ async def test_a_broadcast_runs_in_its_own_process_and_the_process_ends_with_it(
             await watcher.until(lambda seen: seen.last.shape == (240, 320, 3) and len(seen.frames) > 25)
             now = await state_becomes(client, made, "live")
             assert (now["size"], now["viewers"], now["faces"]) == ([320, 240], 1, {"mosaic": 1})
-            assert worst_sharpness(watcher) < 8
+            must_hide(hidden=worst_sharpness(watcher) < 8)
 
             refused = await client.patch(
                 f"/api/broadcasts/{made['id']}",
@@ -95,7 +96,7 @@ async def test_a_worker_that_is_killed_takes_nothing_else_down_and_its_broadcast
             async with watching(client, first["whep_url"]) as again:
                 back = await publish(client, first["whip_url"], Camera(), token=first["token"])
                 await again.until(lambda seen: seen.last.shape == (240, 320, 3) and len(seen.frames) > 20)
-                assert worst_sharpness(again) < 8
+                must_hide(hidden=worst_sharpness(again) < 8)
                 await back.close_peer()
             count = len(untouched.frames)
             await untouched.until(lambda seen: len(seen.frames) > count + 10)

@@ -1,7 +1,8 @@
 """Tests of things that move, on machines that now and then have no processor to give.
 
 A failure is tried again, twice at most, only if the processor was busy while the test ran; on a machine with time to
-spare it counts at once. The summary lists what was tried again.
+spare it counts at once. The summary lists what was tried again. A `LeakError` is never tried again: a face that is bare
+on a busy machine alone is bare.
 """
 
 import threading
@@ -18,6 +19,24 @@ WAITED: Final = 0.2
 """A processor for which tasks stand in line for so much of the time is busy."""
 RERUNS: Final = 2
 PRESSURE: Final = Path("/proc/pressure/cpu")
+
+
+class LeakError(AssertionError):
+    """Something left that must never leave."""
+
+
+def must_hide(*, hidden: bool, what: str = "") -> None:
+    """Assert that nothing bare has left.
+
+    Args:
+        hidden: Whether everything that left is hidden.
+        what: Says where that is not so.
+
+    Raises:
+        LeakError: It is not.
+    """
+    if not hidden:
+        raise LeakError(what or "what must be hidden left bare")
 
 
 class Processor:
@@ -71,7 +90,10 @@ class RerunsWhenBusy:
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         for item in items:
-            item.add_marker(pytest.mark.flaky(reruns=RERUNS, condition=self._processor.was_busy))
+            item.add_marker(pytest.mark.flaky(reruns=RERUNS, condition=self._may_be_tried_again))
+
+    def _may_be_tried_again(self, error: BaseException | None) -> bool:
+        return self._processor.was_busy() and not isinstance(error, LeakError)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self) -> None:

@@ -39,6 +39,15 @@ def test_only_a_failure_on_a_busy_machine_is_tried_again(pytester, failures, was
     assert outcome.get("rerun", 0) == runs - 1
 
 
+def test_a_leak_is_never_tried_again(pytester, monkeypatch):
+    monkeypatch.setattr(busy.Processor, "was_busy", busy.Processor.was_busy)
+    leaks = TEST.replace("assert len(runs) > {failures}", "must_hide(hidden=len(runs) > 1)")
+    pytester.makepyfile("from support.busy import must_hide\n" + leaks)
+    pytester.makeconftest(PLUGIN.format(was_busy=True))
+    outcome = pytester.runpytest_inprocess("-p", "no:asyncio").parseoutcomes()
+    assert (outcome.get("failed"), outcome.get("rerun", 0)) == (1, 0)
+
+
 @pytest.mark.parametrize(("waited_s", "late_s", "is_busy"), [(0.0, 0.0, False), (6.0, 0.0, True), (0.0, 0.1, True)])
 def test_a_processor_is_busy_if_tasks_wait_for_it_or_a_thread_wakes_up_late(monkeypatch, waited_s, late_s, is_busy):
     clock_s = [100.0, 0.0]
