@@ -1,16 +1,21 @@
-"""How each frame of a film is turned; in H.264 a frame may say it for those after it.
+"""How each frame of a film is turned; in H.264 a frame may say it for those after it, in JPEGs each says it in EXIF.
 
-FFmpeg applies a display orientation message (ITU-T H.264, D.1.27) to its own frame alone, whatever period it has.
+FFmpeg applies a display orientation message (ITU-T H.264, D.1.27) to its own frame alone, whatever period it has. What
+it makes of EXIF, PyAV hands on as an angle, which tells nothing of a mirror.
 """
 
 from __future__ import annotations  # av.Packet takes a type only in its stubs
 
+import io
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import av
+import PIL.Image
 from av.codec.context import Flags
+from PIL import ExifTags
 
 from mien.media.files.upright import display_matrix
 
@@ -22,6 +27,22 @@ _LONGEST_SEI: Final = 4096
 Matrix = tuple[int, ...]
 
 
+def _matrix(a: int, b: int, c: int, d: int) -> Matrix:
+    return (a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30)
+
+
+_EXIF_TURNS: Final[dict[int, Matrix]] = {
+    2: _matrix(-1, 0, 0, 1),
+    3: _matrix(-1, 0, 0, -1),
+    4: _matrix(1, 0, 0, -1),
+    5: _matrix(0, 1, 1, 0),
+    6: _matrix(0, 1, -1, 0),
+    7: _matrix(0, -1, -1, 0),
+    8: _matrix(0, -1, 1, 0),
+}
+"""How each EXIF orientation but the upright one moves a pixel, as in `upright.turn`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """What a coded picture says.
@@ -30,11 +51,13 @@ class Said:
         begins: It is an IDR picture: a new coded video sequence begins.
         turns: It has a display orientation message.
         lasts: The message holds for the pictures after it, too, until another message or an IDR picture.
+        matrix: What the EXIF of a JPEG asks for.
     """
 
     begins: bool = False
     turns: bool = False
     lasts: bool = False
+    matrix: Matrix | None = None
 
 
 class Orientation:
@@ -46,27 +69,41 @@ class Orientation:
 
     def __init__(self, film: av.VideoStream) -> None:
         context = film.codec_context
-        self._reads = context.name == "h264"
+        self._reads, self._reads_exif = context.name == "h264", context.name == "mjpeg"
         self._length_bytes = _length_bytes(context.extradata or b"")
         self._lasting: Matrix | None = None
         self._lasts = False
-        if self._reads:
+        if self._reads or self._reads_exif:
             context.flags |= Flags.copy_opaque
 
     def expect(self, packet: av.Packet[av.VideoStream]) -> None:
         """Note what a packet says, before it is decoded."""
         if self._reads and packet.size:
             packet.opaque = said_in(bytes(packet), self._length_bytes)
+        elif self._reads_exif and packet.size:
+            packet.opaque = Said(matrix=exif_turn(bytes(packet)))
 
     def __call__(self, frame: av.VideoFrame) -> Matrix | None:
         """Return the nine numbers that say how a frame is turned, or None."""
         said = frame.opaque if isinstance(frame.opaque, Said) else Said()
+        if self._reads_exif:
+            return said.matrix
         matrix = display_matrix(frame)
         if said.begins or said.turns:
             self._lasts = False
         if said.turns and said.lasts:
             self._lasts, self._lasting = True, matrix
         return self._lasting if self._lasts else matrix
+
+
+def exif_turn(jpeg: bytes) -> Matrix | None:
+    """Return how a JPEG asks to be turned and mirrored (EXIF, tag 0x0112), as a display matrix; None for not at all."""
+    try:
+        with PIL.Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as opened:
+            said = opened.getexif().get(ExifTags.Base.Orientation)
+    except (OSError, ValueError, SyntaxError, struct.error, PIL.Image.DecompressionBombError):
+        return None  # damaged, or no more than the middle of a picture
+    return _EXIF_TURNS.get(said) if isinstance(said, int) else None
 
 
 def said_in(picture: bytes, length_bytes: int = 0) -> Said:
