@@ -17,6 +17,7 @@ from support.nginx import nginx
 from support.pipelines import SmallFactory
 from support.prefix_proxy import proxied
 
+OPERATOR = "operator-token-0123456789"
 PREFLIGHT = {"Origin": "https://player.example", "Access-Control-Request-Method": "POST"}
 
 
@@ -100,9 +101,9 @@ async def test_a_header_that_is_no_path_prefix_is_ignored(header):
 
 
 async def test_a_header_of_strangers_counts_only_where_a_setting_says_so():
-    headers = {"X-Forwarded-Prefix": "/mien", "Authorization": "Bearer operator-token-0123456789"}
+    headers = {"X-Forwarded-Prefix": "/mien", "Authorization": f"Bearer {OPERATOR}"}
     for trusts, prefix in ((None, ""), (False, ""), (True, "/mien")):
-        settings = {"host": "0.0.0.0", "whip_token": "operator-token-0123456789"}  # noqa: S104  # only said, not opened
+        settings = {"host": "0.0.0.0", "whip_token": OPERATOR}  # noqa: S104  # only said, not opened
         async with serving(SmallFactory(), trust_forwarded_prefix=trusts, **settings) as client:
             made = (await client.post("/api/broadcasts", json={}, headers=headers)).json()
             assert made["whep_url"] == f"{prefix}/whep/{made['id']}"
@@ -161,12 +162,15 @@ def test_a_root_path_is_a_path_and_none_of_ours(path):
 
 
 async def test_nginx_as_the_guide_shows_it_carries_everything_by_the_addresses_in_the_answers(tmp_path):
-    async with serving(SmallFactory(), root_path="/mien") as direct:
+    async with serving(SmallFactory(), root_path="/mien", whip_token=OPERATOR) as direct:
         with nginx(tmp_path, str(direct.base_url).rstrip("/")) as address:
             async with httpx.AsyncClient(base_url=address, timeout=20) as client:
                 # All that a browser says of a page without TLS; the port is part of its origin.
                 own_page = {"Origin": address}
-                made = (await client.post("/mien/api/broadcasts", json={}, headers=own_page)).json()
+                nobody = await client.post("/mien/api/broadcasts", json={}, headers=own_page)
+                assert (nobody.status_code, nobody.json()["code"]) == (401, "live.token")
+                operator = {**own_page, "Authorization": f"Bearer {OPERATOR}"}
+                made = (await client.post("/mien/api/broadcasts", json={}, headers=operator)).json()
                 session = await publish(client, made["whip_url"], Camera(), token=made["token"])
                 async with watching(client, made["whep_url"], audio=False) as watcher:
                     await watcher.until(lambda seen: len(seen.frames) > 1)
