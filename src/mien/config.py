@@ -9,6 +9,8 @@ from platformdirs import user_cache_path, user_data_path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from mien.bearer import BearerToken
+
 _OUR_PATHS = frozenset({"api", "assets", "live", "metrics", "openapi.json", "watch", "whep", "whip", "ws"})
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -275,11 +277,11 @@ class Settings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
-    whip_token: SecretStr | None = Field(
+    whip_token: BearerToken | None = Field(
         default=None,
         min_length=16,
         description="The operator's token. When set, making broadcasts and adding photos needs it; when the "
-        "server listens beyond this machine, it must be set.",
+        "server listens beyond this machine, it must be set. Visible ASCII characters.",
     )
     ice_servers: tuple[IceServerSettings, ...] = Field(
         default=(),

@@ -39,6 +39,7 @@ def test_every_mosaic_there_is_can_be_set():
     [
         pytest.param({"prot": 80}, id="a typo"),
         pytest.param({"whip_token": "short"}, id="a token to guess"),
+        pytest.param({"whip_token": "한글" * 8}, id="a token that no header carries"),
         pytest.param({"ice_servers": [{"url": "http://example.net"}]}, id="no ICE server"),
         pytest.param({"ice_servers": [{"url": 'stun:a>; rel="x'}]}, id="a header in a URL"),
         pytest.param({"live": {"slate_after_s": -1}}, id="a negative time"),

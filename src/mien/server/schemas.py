@@ -1,14 +1,14 @@
 """Broadcasts and pushes as JSON: what clients send of them, and what they get."""
 
-import re
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field
 
 from mien.app.broadcasts.broadcast import MAX_TITLE_LENGTH, Broadcast
 from mien.app.policy.document import PolicyDocument, PolicyIn
 from mien.app.ports import MAX_LIVE_DELAY_FRAMES
 from mien.app.states import BroadcastState, LiveReport, Load
+from mien.bearer import BearerToken
 from mien.config import Settings
 from mien.server.paths import OwnPath
 from mien.vision.render.mosaic import MosaicShape, MosaicStyle
@@ -147,20 +147,13 @@ class BroadcastOut(BaseModel):
         )
 
 
-def _sendable(token: SecretStr) -> SecretStr:
-    """Let a token pass that a header can carry."""
-    if not re.fullmatch(r"[\x21-\x7e]+", token.get_secret_value()):
-        raise ValueError("a bearer token has visible ASCII characters only")
-    return token
-
-
 class PushIn(BaseModel):
     """A WHIP server to push a broadcast to."""
 
     model_config = ConfigDict(extra="forbid")
 
     url: str = Field(max_length=2048, description="Its WHIP endpoint.")
-    token: Annotated[SecretStr, AfterValidator(_sendable)] | None = Field(
+    token: BearerToken | None = Field(
         default=None, max_length=4096, description="Bearer token for it: visible ASCII characters."
     )
 
