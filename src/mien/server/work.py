@@ -8,10 +8,10 @@ import math
 import time
 from collections.abc import Callable, Coroutine, Generator
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from starlette.requests import HTTPConnection
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mien.rate_limit import WorkBudgets
 from mien.server.connections import home_of
@@ -19,6 +19,10 @@ from mien.server.problems import problem
 
 _OVERHEAD_S: Final = 0.0004
 """What a request takes before and after it is seen here, on a 2.1 GHz Xeon: its head is read, its answer is written."""
+
+
+Charge: TypeAlias = Callable[[float], None]
+"""Charges an address for so many seconds of the processor."""
 
 
 class WorkLimit:
@@ -36,7 +40,7 @@ class WorkLimit:
         self._is_free = is_free
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102  # ASGI's one verb
-        if scope["type"] != "http" or self._is_free(HTTPConnection(scope)):
+        if scope["type"] == "lifespan" or self._is_free(HTTPConnection(scope)):
             await self._app(scope, receive, send)
             return
         home = home_of((scope.get("client") or ("",))[0])
@@ -49,11 +53,38 @@ class WorkLimit:
                 scope, receive, send
             )
             return
+
+        def charge(spent_s: float) -> None:
+            self._budgets.spend(home, spent_s + _OVERHEAD_S, now=time.monotonic())
+
+        await (self._answer if scope["type"] == "http" else self._shake_hands)(scope, receive, send, charge)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, charge: Charge) -> None:
         work = Work(self._serve(scope, receive, send))
         try:
             await work
         finally:
-            self._budgets.spend(home, work.spent_s + _OVERHEAD_S, now=time.monotonic())
+            charge(work.spent_s)
+
+    async def _shake_hands(self, scope: Scope, receive: Receive, send: Send, charge: Charge) -> None:
+        """Charge for a WebSocket's handshake alone: who has watched for hours must not be in debt when they leave."""
+        is_charged = False
+
+        def charge_once() -> None:
+            nonlocal is_charged
+            if not is_charged:
+                is_charged = True
+                charge(work.spent_s)
+
+        async def send_charged(message: Message) -> None:
+            charge_once()
+            await send(message)
+
+        work = Work(self._serve(scope, receive, send_charged))
+        try:
+            await work
+        finally:
+            charge_once()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)

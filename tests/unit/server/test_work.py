@@ -6,7 +6,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from mien.rate_limit import WorkBudgets
 from mien.server.work import Work, WorkLimit
@@ -118,3 +118,42 @@ async def test_neighbours_of_one_home_network_share_what_there_is():
         assert (await client.get("/")).status_code == 200
     async with client_of(budgets, served=served, address="2001:db8::2") as client:
         assert (await client.get("/")).status_code == 429
+
+
+async def _echo(socket):
+    await socket.accept()
+    async for text in socket.iter_text():
+        await socket.send_text(text)
+
+
+async def test_a_websocket_is_charged_for_its_handshake_alone_and_refused_to_who_is_in_debt(monkeypatch):
+    budgets, spent, sent = WorkBudgets(rate=1e-6, burst=1e-9), [], []
+    inner = Starlette(routes=[WebSocketRoute("/", _echo)])
+    app = WorkLimit(inner, budgets=budgets, is_free=lambda _: False)
+    scope = {"type": "websocket", "path": "/", "headers": [], "query_string": b"", "client": ("192.0.2.1", 1)}
+    scope["extensions"] = {"websocket.http.response": {}}
+    spend = budgets.spend
+
+    def spy(key, amount, *, now):
+        spent.append((key, len(sent)))
+        spend(key, amount, now=now)
+
+    async def send(message):
+        sent.append(message)
+
+    def receiver(*texts):
+        said = [{"type": "websocket.connect"}, *({"type": "websocket.receive", "text": text} for text in texts)]
+        coming = iter([*said, {"type": "websocket.disconnect", "code": 1000}])
+
+        async def receive():
+            return next(coming)
+
+        return receive
+
+    monkeypatch.setattr(budgets, "spend", spy)
+    await app(scope, receiver("one", "two"), send)
+    assert [message["type"] for message in sent] == ["websocket.accept", "websocket.send", "websocket.send"]
+    assert spent == [("192.0.2.1", 0)], "once, before it was accepted"
+    sent.clear()
+    await app(scope, receiver("three"), send)
+    assert (sent[0]["type"], sent[0]["status"]) == ("websocket.http.response.start", 429)
