@@ -77,6 +77,20 @@ async def record(seconds: float, *, process: str) -> dict[str, Any]:
     Raises:
         BusyError: A recording runs already.
     """
+    return _document(*await _record(seconds), process)
+
+
+async def record_json(seconds: float, *, process: str) -> bytes:
+    """Do the same; return the document as JSON. It is put together on another thread: the event loop carries media."""
+    recording, lasted_ns = await _record(seconds)
+
+    def document() -> bytes:
+        return json.dumps(_document(recording, lasted_ns, process), separators=(",", ":")).encode()
+
+    return await asyncio.to_thread(document)
+
+
+async def _record(seconds: float) -> tuple[_Recording, int]:
     global _recording  # noqa: PLW0603  # a span must find it at the price of one look
     if _recording is not None:
         raise BusyError("a trace is being recorded already")
@@ -85,12 +99,7 @@ async def record(seconds: float, *, process: str) -> dict[str, Any]:
         await asyncio.sleep(min(seconds, MAX_S))
     finally:
         _recording = None
-    return _document(recording, process)
-
-
-async def record_json(seconds: float, *, process: str) -> bytes:
-    """Do the same; return the document as JSON."""
-    return json.dumps(await record(seconds, process=process), separators=(",", ":")).encode()
+    return recording, time.monotonic_ns() - recording.began_ns
 
 
 # Threads ------------------------------------------------------------------------------------------------------------
@@ -140,8 +149,7 @@ def _since(before: Mapping[int, ThreadTimes], now: Mapping[int, ThreadTimes]) ->
 # The document -------------------------------------------------------------------------------------------------------
 
 
-def _document(recording: _Recording, process: str) -> dict[str, Any]:
-    lasted_ns = time.monotonic_ns() - recording.began_ns
+def _document(recording: _Recording, lasted_ns: int, process: str) -> dict[str, Any]:
     threads = _since(recording.threads, _threads())
     known = {number: times.name for number, times in threads.items()}
     known |= {thread_id: "ended" for _, thread_id, *_ in recording.spans if thread_id not in known}

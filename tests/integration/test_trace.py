@@ -7,10 +7,11 @@ import pytest
 from click.testing import CliRunner
 
 from mien.cli import group
+from mien.errors import InputError
 from support.live import Camera, publish, watching
 from support.serving_workers import make, serving_with_workers
 
-OPERATOR = "the operators own"
+OPERATOR = "the-operators-own"
 STAGES = {
     "depacketise", "decode", "frame to RGB", "treat", "RGB to I420", "encode layer 0", "packetise", "protect and send",
 }  # fmt: skip
@@ -68,3 +69,18 @@ async def test_where_nobody_is_on_air_or_nobody_answers_the_command_says_so():
     for ended, words in ((nobody, "nobody is on air"), (unknown, "no such broadcast"), (away, "no answer")):
         assert ended.exit_code != 0
         assert words in str(ended.exception)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param(["--seconds", "nan"], "seconds", id="no number"),
+        pytest.param(["--url", "http://[::1"], "no URL", id="a broken address"),
+        pytest.param(["--token", "한글"], "ASCII", id="a token that no header carries"),
+        pytest.param(["--out", "/no-such-folder/trace.json"], "no folder", id="nowhere to write"),
+    ],
+)
+async def test_what_cannot_be_meant_is_refused_before_anything_is_asked(arguments, words):
+    ended = await traced("--url", "http://127.0.0.1:9", *arguments)
+    assert isinstance(ended.exception, InputError)
+    assert words in str(ended.exception)

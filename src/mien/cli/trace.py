@@ -1,6 +1,7 @@
 """`mien trace`: what each thread of a broadcast's process does, as a file for Chrome and as a table."""
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -8,7 +9,8 @@ from typing import Any, Final
 import click
 import httpx
 
-from mien.errors import InputError, LiveError
+from mien.bearer import is_bearer_token
+from mien.errors import InputError, LiveError, OutputError
 from mien.tracing import MAX_S, REST, Row, table
 
 _EXTRA_S: Final = 30.0
@@ -18,7 +20,7 @@ _EXTRA_S: Final = 30.0
 @click.command()
 @click.argument("broadcast", required=False)
 @click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="Where the server is.")
-@click.option("--token", envvar="MIEN_WHIP_TOKEN", help="The operator's token, or the broadcast's own.")
+@click.option("--token", envvar="MIEN_WHIP_TOKEN", help="The operator's token, where the server has one.")
 @click.option("--seconds", type=click.FloatRange(0, MAX_S, min_open=True), default=1.0, show_default=True)
 @click.option(
     "--out",
@@ -34,13 +36,30 @@ def trace(broadcast: str | None, url: str, token: str | None, seconds: float, ou
     "cpu" is the time that a stage had a core, "wall" how long it took, both in ms for each second and without the
     stages inside it. "no core" is for how long a thread was ready to run and had no core.
     """
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    with httpx.Client(base_url=url, headers=headers, timeout=seconds + _EXTRA_S) as server:
+    if not math.isfinite(seconds):
+        raise InputError(f"a trace lasts 0 to {MAX_S:g} seconds, got {seconds}")
+    if not out.parent.is_dir():
+        raise InputError(f"{out} cannot be written: there is no folder {out.parent}")
+    with _client(url, token, timeout_s=seconds + _EXTRA_S) as server:
         broadcast = broadcast or _newest(server)
         document = _asked(server, "POST", f"/api/broadcasts/{broadcast}/trace", params={"seconds": seconds})
-    out.write_text(json.dumps(document), encoding="utf-8")
+    try:
+        out.write_text(json.dumps(document), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{out} cannot be written: {error.strerror}") from error
     click.echo(as_text(document, rows))
     click.echo(f"\nwritten to {out}")
+
+
+def _client(url: str, token: str | None, *, timeout_s: float) -> httpx.Client:
+    if token and not is_bearer_token(token):
+        raise InputError("a bearer token has visible ASCII characters only")
+    try:
+        return httpx.Client(
+            base_url=url, headers={"Authorization": f"Bearer {token}"} if token else {}, timeout=timeout_s
+        )
+    except (httpx.InvalidURL, ValueError) as error:
+        raise InputError(f"{url} is no URL of a server: {error}") from error
 
 
 def as_text(document: Mapping[str, Any], rows: int) -> str:
