@@ -41,7 +41,7 @@ class RemoteLive:
         self._worker = worker
         self._group = group
         self._ending: asyncio.Task[None] | None = None
-        self._looking = asyncio.Lock()
+        self._looking: asyncio.Task[bytes | None] | None = None
         self._thumbnail: tuple[float, bytes | None] | None = None
         self._generation = 0
 
@@ -82,18 +82,23 @@ class RemoteLive:
 
     async def thumbnail(self) -> bytes | None:
         """Return a small JPEG of what viewers see, or have seen a moment ago by the same policy."""
-        async with self._looking:  # one asks, the others wait for its answer
-            if self._thumbnail is not None and time.monotonic() - self._thumbnail[0] < THUMBNAIL_EVERY_S:
-                return self._thumbnail[1]
-            generation, asked_at = self._generation, time.monotonic()
-            jpeg = (await self._worker.call(TakeThumbnail(), Thumbnail)).body or None
-            if generation == self._generation:
-                self._thumbnail = asked_at, jpeg
-            return jpeg
+        if self._thumbnail is not None and time.monotonic() - self._thumbnail[0] < THUMBNAIL_EVERY_S:
+            return self._thumbnail[1]
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look(self._generation))
+            self._looking.add_done_callback(_heed)
+        return await asyncio.shield(self._looking)  # one answer, or one failure, for all who wait
+
+    async def _look(self, generation: int) -> bytes | None:
+        asked_at = time.monotonic()
+        jpeg = (await self._worker.call(TakeThumbnail(), Thumbnail)).body or None
+        if generation == self._generation:
+            self._thumbnail = asked_at, jpeg
+        return jpeg
 
     def _forget_thumbnail(self) -> None:
         self._generation += 1
-        self._thumbnail = None
+        self._thumbnail = self._looking = None
 
     async def trace(self, seconds: float) -> bytes:
         """Record what each thread of the worker does."""
@@ -125,6 +130,12 @@ class RemoteLive:
         await self._worker.gone.wait()
         if not self._worker.ended_well:
             raise LiveLostError("the worker process died")
+
+
+def _heed(looking: "asyncio.Task[bytes | None]") -> None:
+    """Take note of a failure, also where everybody who waited for the answer has left."""
+    if not looking.cancelled():
+        looking.exception()
 
 
 class RemoteFrames:

@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Final
 
 from mien.runners.channel import Channel, Kinds
@@ -50,6 +50,11 @@ class Child:
     def kill(self) -> None:
         """End it at once, if it has not ended."""
         self._process.kill()
+
+    def end(self) -> None:
+        """End it at once, and wait until it has."""
+        self._process.kill()
+        self._process.wait()
 
     async def wait(self) -> int:
         """Return the exit code once it has ended; negative, the signal that ended it.
@@ -111,4 +116,11 @@ async def _on(starter: Executor, start: Callable[[], Child], *, otherwise: Calla
     except asyncio.CancelledError:
         if started.cancelled():
             otherwise()
+        else:
+            starter.submit(_end, started)  # it is being started, and nobody wants it
         raise
+
+
+def _end(started: Future[Child]) -> None:
+    if started.exception() is None:
+        started.result().end()

@@ -90,3 +90,11 @@ async def test_who_leaves_while_it_is_made_and_a_worker_that_dies_keep_nobody_wa
         await staying
     worker.answers.put_nowait(JPEG)
     assert await live.thumbnail() == JPEG
+
+
+async def test_a_failure_is_shared_by_all_who_wait(worker, live):
+    waiting = [asyncio.create_task(live.thumbnail()) for _ in range(10)]
+    await worker.is_asked.wait()
+    worker.answers.put_nowait(LiveLostError("gone"))
+    assert {type(said) for said in await asyncio.gather(*waiting, return_exceptions=True)} == {LiveLostError}
+    assert worker.asked == 1
