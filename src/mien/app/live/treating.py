@@ -22,6 +22,7 @@ _THREAD_TIMEOUT_S: Final = 2.0
 _REPLACE_TIMEOUT_S: Final = 2.0
 _EARLY: Final = 0.8
 """A frame may come so much before its time, in shares of the interval, and is treated: cameras are not exact."""
+_REBUILD_AFTER_S: Final = 5.0
 _MAX_HUNG: Final = 3
 """So many pipelines may hang at once and are replaced; each holds a thread. With more the slate stays."""
 
@@ -192,8 +193,9 @@ class Treating:
                     pipeline = await asyncio.to_thread(self._build, self._affordable(self.spec))
                 except MienError as error:
                     log.exception("treatment_not_rebuilt", code=error.code)
-                    return
-                self._change_vision(pipeline)
+                    await asyncio.sleep(_REBUILD_AFTER_S)  # the slate is up; then it is tried again
+                else:
+                    self._change_vision(pipeline)
         self._is_replacing = False
 
     def _follow_step(self, before: int) -> None:

@@ -8,6 +8,7 @@ import av
 import numpy as np
 import pytest
 
+from mien.app.live import treating as treating_module
 from mien.app.live.encoder_thread import EncoderThread
 from mien.app.live.load import LADDER
 from mien.app.live.treating import Treating
@@ -92,6 +93,28 @@ async def test_a_change_under_load_is_checked_and_then_done_as_far_as_can_be_aff
         assert wanted in factory.built  # so a persona that is none is refused now, not when there is time again
         assert subject.spec == wanted
         assert works_by(subject, Pixelate)
+
+
+async def test_what_could_not_be_rebuilt_after_it_hung_is_tried_again(monkeypatch):
+    monkeypatch.setattr(treating_module, "_REBUILD_AFTER_S", 0.0)
+    factory = SmallFactory()
+    build, failures = factory.build, [PersonaError("not now"), PersonaError("nor now")]
+
+    def fickle(spec):
+        if len(factory.built) and failures:
+            raise failures.pop()
+        return build(spec)
+
+    monkeypatch.setattr(factory, "build", fickle)
+    async with treating(MOSAIC, factory) as subject:
+        hung = subject._vision
+        hung.retire()
+        now = 0.0
+        async with asyncio.timeout(30):
+            while subject._vision is hung:
+                subject.supervise(now, lost=None)
+                await asyncio.sleep(0.01)
+        assert failures == []
 
 
 async def test_without_load_nothing_is_built_but_what_was_asked_for():
