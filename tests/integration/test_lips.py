@@ -105,8 +105,8 @@ async def test_a_beep_is_heard_when_its_flash_is_seen(delay_frames):
             await session.close_peer()
     followed = lateness_of_beeps(watcher, light, noise)
     assert len(followed) > 4
-    # ITU-R BT.1359: people notice sound that is 45 ms early. A machine that stands still may spoil one or the other.
-    assert statistics.median(abs(late) for late in followed) < 0.045
+    # ITU-R BT.1359: people notice sound that is 45 ms early. A machine that stands still may spoil one of them.
+    assert sorted(abs(late) for late in followed)[-2] < 0.045
     # A player that follows no reports gets both at nearly the same time as well: sound waits for the picture.
     waits = [at - noise.wall_time(frame.pts) for at, frame in watcher.sounds[50:]]
     held = [at - light.wall_time(frame.pts) for at, frame in watcher.frames[20:]]

@@ -49,23 +49,24 @@ LIVE_SWAP_DELAY_FRAMES = 1
 
 
 class Rehearsal:
-    """What is slow the first time, done before it is needed: each part once. Safe to use from any thread.
+    """What is slow the first time, done once, before it is needed. Safe to use from any thread.
 
     Args:
-        parts: What to do, in this order.
+        part: What to do.
     """
 
-    def __init__(self, *parts: Callable[[], object]) -> None:
-        self._left = list(parts)
+    def __init__(self, part: Callable[[], object]) -> None:
+        self._part = part
+        self._is_done = False
         self._lock = threading.Lock()
 
     def advance(self) -> bool:
-        """Do the next part; return whether there was one. A part that raises is tried again by the next call."""
+        """Do it, unless it is done; return whether it was left. Where it raises, the next call tries again."""
         with self._lock:
-            if not self._left:
+            if self._is_done:
                 return False
-            self._left[0]()
-            del self._left[0]
+            self._part()
+            self._is_done = True
             return True
 
 
@@ -91,7 +92,8 @@ class PipelineBuilder:
     ) -> None:
         self._models, self._assessor, self._personas = models, assessor, personas
         self._label, self._span = label, span
-        self._swaps = Rehearsal(self._embed_nobody, lambda: rehearse_swaps(models.occlusion))
+        self._embedding = Rehearsal(self._embed_nobody)
+        self._swaps = Rehearsal(lambda: rehearse_swaps(models.occlusion))
         self._first_mask = Rehearsal(lambda: builtin_mask(MASK_NAMES[0]))
 
     def pipeline(self, spec: FileSpec, *, still: bool = False, fps: float = 0.0) -> FacePipeline:
@@ -125,8 +127,11 @@ class PipelineBuilder:
         spec.policy.check_people(())
         personas = {name: persona_of(face) for name, face in spec.personas.items()}
         policy = self._policy(spec.policy, personas)
-        while policy.needs_mesh and self._swaps.advance():
-            pass  # here, and not on the thread that has to treat a frame every 33 ms
+        # Here, and not on the thread that has to treat a frame every 33 ms; no network that the policy can do without.
+        if policy.needs_mesh:
+            self._swaps.advance()
+        if policy.needs_embedder:
+            self._embedding.advance()
         usual = LIVE_SWAP_DELAY_FRAMES if policy.needs_mesh else LIVE_DELAY_FRAMES
         delay = usual if spec.delay_frames is None else spec.delay_frames
         pace = Pace.THRIFTY if policy.needs_mesh else Pace.LIVE
@@ -190,7 +195,7 @@ class PipelineBuilder:
         Raises:
             ModelError: A model cannot be had.
         """
-        return self._swaps.advance() or self._first_mask.advance()
+        return self._embedding.advance() or self._swaps.advance() or self._first_mask.advance()
 
     def _embed_nobody(self) -> None:
         self._models.embedder(np.zeros((SIDE, SIDE, 3), np.uint8), nobody())
