@@ -13,8 +13,9 @@ BIN    := $(VENV)/bin
 HOST   ?= 127.0.0.1
 PORT   ?= 8000
 WEB    := src/mien/server/web
+NATIVE := hatch_build.py $(wildcard src/mien/native/*.[ch])
 
-.PHONY: help run install test test-fast check format lint types contracts docs models web bench wheel lock clean
+.PHONY: help run install test test-fast check format lint types contracts docs models web bench wheel wheels lock clean
 
 help:  ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -70,6 +71,14 @@ bench: $(VENV)/.test $(WEB)/index.html  ## Measure; see benchmarks/README.md.
 wheel: $(VENV)/.dev $(WEB)/index.html  ## Build a wheel that carries the pages.
 	$(BIN)/pip wheel --no-deps --wheel-dir dist .
 
+wheels: $(VENV)/.dev $(WEB)/index.html  ## Build wheels for the usual platforms, and one without kernels for all others.
+	$(BIN)/pip install --quiet --disable-pip-version-check hatchling==1.27.0 ziglang==0.15.1
+	for target in linux-x86_64 linux-aarch64 macos-x86_64 macos-arm64 windows-x86_64; do
+	  MIEN_NATIVE=1 MIEN_NATIVE_TARGET=$$target $(BIN)/pip wheel --quiet --no-build-isolation --no-deps --wheel-dir dist .
+	done
+	MIEN_NATIVE=0 $(BIN)/pip wheel --quiet --no-build-isolation --no-deps --wheel-dir dist .
+	$(call install,dev)   # the library for this machine again
+
 lock: $(VENV)/.dev  ## Resolve the dependencies anew.
 	$(BIN)/pip install --quiet uv
 	for group in run test dev; do
@@ -90,14 +99,14 @@ define install
 	touch $(VENV)/.run
 endef
 
-$(VENV)/.run: $(BIN)/python requirements/run.txt pyproject.toml
+$(VENV)/.run: $(BIN)/python requirements/run.txt pyproject.toml $(NATIVE)
 	$(call install,run)
 
-$(VENV)/.test: $(BIN)/python requirements/test.txt pyproject.toml
+$(VENV)/.test: $(BIN)/python requirements/test.txt pyproject.toml $(NATIVE)
 	$(call install,test)
 	touch $@
 
-$(VENV)/.dev: $(BIN)/python requirements/dev.txt pyproject.toml
+$(VENV)/.dev: $(BIN)/python requirements/dev.txt pyproject.toml $(NATIVE)
 	$(call install,dev)
 	touch $(VENV)/.test $@
 

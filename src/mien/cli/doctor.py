@@ -107,6 +107,16 @@ def _processor(_settings: Settings) -> Iterator[Finding]:
         yield Finding("processor", "works", f"{cores} cores")
 
 
+def _kernels(_settings: Settings) -> Iterator[Finding]:
+    from mien.native import kernels  # noqa: PLC0415  # what is being checked
+
+    if kernels is not None:
+        yield Finding("kernels", "works", "compiled")
+        return
+    mend = "install a C compiler (apt-get install gcc), then: pip install --force-reinstall --no-deps ."
+    yield Finding("kernels", "slow", "not compiled for this machine: swaps and sending take longer", mend)
+
+
 def _codecs(_settings: Settings) -> Iterator[Finding]:
     try:
         import av  # noqa: PLC0415  # heavy, and the thing being checked
@@ -217,5 +227,5 @@ def _tests(_settings: Settings) -> Iterator[Finding]:
 
 
 _CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
-    _python, _processor, _codecs, _models, _pages, _folders, _port, _reach, _tests,
+    _python, _processor, _kernels, _codecs, _models, _pages, _folders, _port, _reach, _tests,
 )  # fmt: skip

@@ -1,0 +1,36 @@
+"""Compiled kernels: the few loops over pixels and packets that neither NumPy, OpenCV nor a network does as well.
+
+They are plain C, built with the package where there is a compiler. Each has a slower path beside it that gives the same
+result: the reference of the tests, and the way of a machine without the library. A call lets other threads run.
+It imports nothing of mien's.
+"""
+
+import os
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from cffi import FFI
+
+LIBRARY: Final = {"win32": "kernels.dll", "darwin": "kernels.dylib"}.get(sys.platform, "kernels.so")
+INTERFACE: Final = 1
+"""Which declarations this code was written for; see `kernels.h`."""
+
+ffi: Final = FFI()
+ffi.cdef(files(__name__).joinpath("kernels.h").read_text(encoding="utf-8"))
+
+
+def load(library: Path) -> Any | None:
+    """Return the kernels in a library; None where it is missing, for another system, or of other sources."""
+    try:
+        found = ffi.dlopen(str(library))
+        return found if found.mien_interface() == INTERFACE else None
+    except (OSError, AttributeError):
+        return None
+
+
+kernels: Final[Any | None] = (
+    None if os.environ.get("MIEN_NATIVE") == "0" else load(Path(str(files(__name__).joinpath(LIBRARY))))
+)
+"""The kernels, as cffi gives them; None where the slower paths are to be used. `MIEN_NATIVE=0` wants those."""

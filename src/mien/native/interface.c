@@ -1,0 +1,10 @@
+#include "common.h"
+
+#define INTERFACE 1
+
+MIEN_EXPORT int mien_interface(void);
+
+int mien_interface(void)
+{
+    return INTERFACE;
+}
