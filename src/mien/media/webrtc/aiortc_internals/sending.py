@@ -181,7 +181,10 @@ class _TakenOver:
                 private["_RTCRtpSender__packet_count"] = packet.sender_info.packet_count
                 private["_RTCRtpSender__octet_count"] = packet.sender_info.octet_count
                 self._last_reports[:] = packets
-        await self._send_rtcp(packets)
+        if self._line is not None and any(isinstance(packet, RtcpSrPacket) for packet in packets):
+            self._line.send_control(b"".join(map(bytes, packets)))  # aiortc's own way takes four coroutines
+        else:
+            await self._send_rtcp(packets)
 
     async def handle_rtcp(self, packet: AnyRtcpPacket) -> None:
         """Stand for `_handle_rtcp_packet`: requests are ours to answer."""
