@@ -4,7 +4,8 @@
                       cut              shared        a slice,      what viewers of one
                       into payloads    history       leaving now   negotiation have in common
 
-What differs from viewer to viewer (numbers, protection) is written over a copy of the template.
+What differs from viewer to viewer (numbers, protection) is written over a copy of the template; where there are
+kernels, viewers wait in it for each other and one call does that for all.
 """
 
 import re

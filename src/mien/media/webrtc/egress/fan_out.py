@@ -1,7 +1,7 @@
 """Egress: what was encoded and cut into packets once goes to every viewer.
 
-    EncodedFrame ─► FanOut ─► Packetiser ─► slices, a few ms apart ─► each Subscriber's RtpStream ─► SrtpWriter
-    EncodedAudio ──────┘
+    EncodedFrame ─► FanOut ─► Packetiser ─► slices, a few ms apart ─► each Subscriber's RtpStream ─► SrtpWriter ─┐
+    EncodedAudio ──────┘                                                            all of them ◄─ send_waiting ◄┘
 
 Each subscriber, a viewer's or that of a push elsewhere, is on one layer, a size that the broadcast is encoded in, and
 changes it at a keyframe.
