@@ -34,6 +34,7 @@ _WORD: Final = 1 << 32
 _MAX_MID: Final = 16
 """What a one-byte header extension holds (RFC 8285, 4.2)."""
 _LAST_STAMP: Final = (1 << 24) - 1
+_REPORTS: Final = (RtcpRrPacket, RtcpSrPacket)
 _REPORTS_KEPT: Final = 16
 """Sender reports that an answer may still speak of: three seconds of a probe's."""
 
@@ -189,7 +190,7 @@ class _TakenOver:
     async def handle_rtcp(self, packet: AnyRtcpPacket) -> None:
         """Stand for `_handle_rtcp_packet`: requests are ours to answer."""
         self._feedback.on_rtcp()
-        if isinstance(packet, RtcpRrPacket | RtcpSrPacket):
+        if isinstance(packet, _REPORTS):
             for report in packet.reports:
                 self._take_report(report)
             await self._handle_rtcp(packet)
