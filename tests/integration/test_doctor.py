@@ -24,7 +24,7 @@ def doctor(capsys) -> tuple[int, dict[str, dict[str, object]]]:
 @pytest.fixture(autouse=True)
 def _own_data(tmp_path, monkeypatch):
     monkeypatch.setenv("MIEN_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setattr("mien.cli.measuring.FILE", str(tmp_path / "costs.json"))  # not beside the models of this machine
+    monkeypatch.setattr("mien.cli.measuring.FILE", str(tmp_path / "costs.json"))
 
 
 @pytest.mark.usefixtures("runtime")
