@@ -31,11 +31,11 @@ def calibrate(factory, is_wanted):
         if is_wanted():
             return None
         time.sleep(0.01)
-    return Costs(40.0, 58.0, 30.0, 5.0)
+    return Costs(40.0, 54.0, 5.0)
 
 run_worker(socket.socket(fileno=int(sys.argv[-1])), SmallFactory, calibrate)
 """
-COSTS = Costs(40.0, 58.0, 30.0, 5.0)
+COSTS = Costs(40.0, 54.0, 5.0)
 
 
 def calibrating(takes_s: float) -> list[str]:

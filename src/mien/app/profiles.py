@@ -56,8 +56,7 @@ CAUTIOUS: Final = STEPS["medium"]
 HELPS: Final[tuple[Help, ...]] = get_args(Help)
 
 USUAL_LONG_SIDE: Final = 1280
-SMALL_LONG_SIDE: Final = 640
-"""The sizes at which costs are measured, 16 to 9."""
+"""The size at which costs are measured, 16 to 9."""
 COUNTED_FPS: Final = 20.0
 """So many frames a second are counted on where a profile treats all: a browser sends as many as come out treated
 (decision 100), and between fifteen and thirty nobody prefers a smaller frame (decision 131)."""
@@ -65,6 +64,9 @@ _AFFORDABLE: Final = 0.9
 """A thread may be busy for this share of the time, and all of them for this share of the cores."""
 _BESIDE: Final = 2.5
 """Encoding, decoding, packets and colours take a frame's processor time, in times of its encoding alone."""
+_SMALL_LONG_SIDE: Final = 640
+_SMALLER: Final = 0.8
+"""So much of the usual vision frames of that size take, and smaller ones."""
 _LARGER: Final = 0.45
 """Above the usual size vision takes so much of what the pixels grow by: 1.56 times at 1080p, 720p being 1."""
 _MUCH_LESS: Final = 0.85
@@ -79,7 +81,6 @@ class Costs:
     Attributes:
         mosaic_ms: The vision step at 1280 x 720, with a mosaic.
         swap_ms: The same with a built-in mask drawn.
-        small_ms: The vision step at 640 x 360, with a mosaic.
         encode_ms: One frame of 1280 x 720.
 
     Raises:
@@ -88,23 +89,21 @@ class Costs:
 
     mosaic_ms: float
     swap_ms: float
-    small_ms: float
     encode_ms: float
 
     def __post_init__(self) -> None:
-        values = (self.mosaic_ms, self.swap_ms, self.small_ms, self.encode_ms)
+        values = (self.mosaic_ms, self.swap_ms, self.encode_ms)
         if not all(math.isfinite(value) and 0 < value <= _MOST_MS for value in values):
             raise ValueError("a cost out of its range")
 
     def vision_ms(self, long_side: int, *, swaps: bool) -> float:
         """Return what the vision step takes for a frame whose longest side is so long, in pixels.
 
-        Tiles have a least size, which the parts of 1280 x 720 reach: down to 640 x 360 the detector costs the same.
+        Tiles have a least size, which the parts of 1280 x 720 reach, so that smaller frames cost hardly less.
         """
         whole = self.swap_ms if swaps else self.mosaic_ms
-        if long_side <= SMALL_LONG_SIDE:
-            drawing = max(0.0, self.swap_ms - self.mosaic_ms) / 2 if swaps else 0.0
-            return min(whole, self.small_ms + drawing)
+        if long_side <= _SMALL_LONG_SIDE:
+            return whole * _SMALLER
         return whole * (1 + _LARGER * max(0.0, _pixels(long_side) - 1))
 
     def encoding_ms(self, long_side: int) -> float:
@@ -112,7 +111,7 @@ class Costs:
         return self.encode_ms * _pixels(long_side)
 
 
-TYPICAL: Final = Costs(mosaic_ms=22.0, swap_ms=31.0, small_ms=17.0, encode_ms=5.5)
+TYPICAL: Final = Costs(mosaic_ms=22.0, swap_ms=31.0, encode_ms=5.5)
 """Two cores of 2.1 GHz. Where nothing was measured, how much one step costs more than another is taken from here."""
 
 

@@ -30,7 +30,6 @@ class _Kept(BaseModel):
     key: str
     mosaic_ms: _Cost
     swap_ms: _Cost
-    small_ms: _Cost
     encode_ms: _Cost
 
 
@@ -61,7 +60,7 @@ class CostsFile:
             kept = _Kept.model_validate_json(data)
             if kept.key != self._key:
                 return None
-            return Costs(kept.mosaic_ms, kept.swap_ms, kept.small_ms, kept.encode_ms)
+            return Costs(kept.mosaic_ms, kept.swap_ms, kept.encode_ms)
         except (OSError, ValidationError, ValueError, RecursionError):
             return None
 
@@ -71,7 +70,6 @@ class CostsFile:
             key=self._key,
             mosaic_ms=costs.mosaic_ms,
             swap_ms=costs.swap_ms,
-            small_ms=costs.small_ms,
             encode_ms=costs.encode_ms,
         )
         draft: Path | None = None

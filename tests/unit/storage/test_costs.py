@@ -9,7 +9,7 @@ import pytest
 from mien.app.profiles import Costs
 from mien.storage.costs import CostsFile
 
-COSTS = Costs(18.25, 27.5, 16.0, 4.9)
+COSTS = Costs(18.25, 27.5, 4.9)
 HERE = {"processor": "a", "mien": "1"}
 
 
@@ -35,7 +35,7 @@ def test_what_was_measured_is_found_again(file, path):
 def test_on_another_machine_or_version_it_is_not_known(file, path, other):
     file.write(COSTS)
     assert CostsFile(path, of=HERE | other).read() is None
-    assert CostsFile(path, of=HERE | other).write(Costs(1, 2, 3, 4))
+    assert CostsFile(path, of=HERE | other).write(Costs(1, 2, 3))
     assert file.read() is None
 
 

@@ -3,10 +3,12 @@
 The frames are drawn by code and show one built-in mask, which the networks take for a face. Nobody sees them.
 """
 
+import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Final, TypeVar
 
 import av
@@ -18,7 +20,7 @@ from mien.app.face_photos import MASK_NAMES
 from mien.app.policy.document import policy_of
 from mien.app.policy.rules import MASK_PREFIX, SwapTreatment
 from mien.app.ports import Pipeline, StreamSpec, WorksAhead
-from mien.app.profiles import SMALL_LONG_SIDE, USUAL_LONG_SIDE, Costs
+from mien.app.profiles import USUAL_LONG_SIDE, Costs
 from mien.media.codecs.encoded import VideoCodec
 from mien.media.codecs.layers import LayerEncoders
 from mien.media.frames import to_image
@@ -30,15 +32,13 @@ log = structlog.get_logger()
 _RUN: Final = 6
 """Frames in a run: the tile schedule comes round in six."""
 _RUNS: Final = 3
-"""The best one counts: what else goes on in the machine makes runs longer, and none shorter."""
-_AGREE: Final = 1.05
-"""Where a run took hardly longer than the best one, no more are needed."""
+"""Of each frame of a run the best one counts: what else goes on in the machine makes it longer, and none shorter."""
 _SCENE: Final = 19
 """So many frames of a new scene are dearer than those that follow: everything is also searched turned."""
 _FEW: Final = 3
 """An encoder's first frame is a keyframe, and its rate settles."""
 _LONGEST_S: Final = 4.0
-"""A part that takes longer has fewer runs: on a machine so slow it does not matter by how much."""
+"""A part that has taken longer is not run again: on a machine so slow it does not matter by how much."""
 _SWAY: Final = 24
 """Frames in which the face goes from one side to the other."""
 _FPS: Final = 30
@@ -53,7 +53,7 @@ class _Gone(Exception):  # noqa: N818  # no error: the machine is wanted for som
 
 @dataclass(frozen=True, slots=True)
 class _Stopwatch:
-    """Times runs of frames.
+    """Times what is done with a frame.
 
     Attributes:
         clock: Seconds of work. The processor time of the thread that asks, so that programs beside hardly count.
@@ -63,45 +63,51 @@ class _Stopwatch:
     clock: Callable[[], float]
     is_wanted: Callable[[], bool]
 
-    def best_ms(self, treat: Callable[[], object], *, warm_up: int) -> float:
-        """Return the mean time of a frame in the best run, in milliseconds.
-
-        Args:
-            treat: Does what is measured with the next frame.
-            warm_up: So many frames come before the first run.
-        """
-        began, best = self.clock(), float("inf")
-        for _ in range(warm_up):
-            if self.clock() - began > _LONGEST_S / 2:
-                break
-            self._spent(treat)
-        for _ in range(_RUNS):
-            run = sum(self._spent(treat) for _ in range(_RUN)) / _RUN
-            settled = max(run, best) <= _AGREE * min(run, best)
-            best = min(best, run)
-            if settled or self.clock() - began > _LONGEST_S:
-                break
-        return max(best * 1000, _LEAST_MS)
-
-    def _spent(self, treat: Callable[[], object]) -> float:
+    def spent_s(self, do: Callable[[], object]) -> float:
+        """Do it, and return what that took."""
         if self.is_wanted():
             raise _Gone
         began = self.clock()
-        treat()
+        do()
         return self.clock() - began
 
 
+class _Part:
+    """Something that is measured."""
+
+    def __init__(self, watch: _Stopwatch, do: Callable[[], object], *, warm_up: int) -> None:
+        self._watch, self._do = watch, do
+        self._best_s = [inf] * _RUN
+        self._spent_s = 0.0
+        for _ in range(warm_up):
+            if self._spent_s > _LONGEST_S / 2:
+                break
+            self._spent_s += watch.spent_s(do)
+
+    def run(self) -> None:
+        """Take the times of another run, unless there was one and that is enough."""
+        if self._best_s[0] < inf and self._spent_s > _LONGEST_S:
+            return
+        times = [self._watch.spent_s(self._do) for _ in range(_RUN)]
+        self._spent_s += sum(times)
+        self._best_s = list(map(min, self._best_s, times))
+
+    @property
+    def frame_ms(self) -> float:
+        """What a frame takes, in milliseconds."""
+        return max(round(sum(self._best_s) / _RUN * 1000, 3), _LEAST_MS)
+
+
 class _Scene:
-    """A face that sways before a wall, and what pipelines made of it.
+    """A face that sways before a wall, 1280 x 720, and what pipelines made of it.
 
     Attributes:
         treated: The last treated frames.
     """
 
-    def __init__(self, long_side: int) -> None:
+    def __init__(self) -> None:
         self.treated: deque[TreatedFrame] = deque(maxlen=2 * _RUN)
-        self._number = 0
-        size_wh = long_side, long_side * 9 // 16
+        size_wh = USUAL_LONG_SIDE, USUAL_LONG_SIDE * 9 // 16
         noise = np.random.default_rng(1).integers(0, 256, (*size_wh[::-1], 3), np.uint8)
         wall = _bytes(cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 9), noise, 40, 200, cv2.NORM_MINMAX))
         side = size_wh[1] // 2
@@ -110,11 +116,12 @@ class _Scene:
 
     def treatment(self, pipeline: Pipeline) -> Callable[[], object]:
         """Return what has the next frame treated, as on the vision thread."""
+        numbers = itertools.count()
 
         def treat() -> None:
-            self._number += 1
-            image = to_image(_to_and_fro(self._frames, self._number), max_pixels=USUAL_LONG_SIDE**2)
-            treated = pipeline(image, at=self._number / _FPS)
+            number = next(numbers)
+            image = to_image(_to_and_fro(self._frames, number), max_pixels=USUAL_LONG_SIDE**2)
+            treated = pipeline(image, at=number / _FPS)
             if isinstance(pipeline, WorksAhead):
                 pipeline.work_ahead()
             if treated is not None:
@@ -126,10 +133,11 @@ class _Scene:
         """Return what encodes the next of the treated frames in VP8, the codec of all viewers."""
         encoders = LayerEncoders(VideoCodec.VP8, epoch=0.0)
         encoders.set_audience(frozenset({0}))
+        frames, numbers = tuple(self.treated), itertools.count()
 
         def encode() -> None:
-            self._number += 1
-            for _encoded in encoders.encode(_to_and_fro(self.treated, self._number), at=self._number / _FPS):
+            number = next(numbers)
+            for _encoded in encoders.encode(_to_and_fro(frames, number), at=number / _FPS):
                 pass
 
         return encode
@@ -178,21 +186,21 @@ def calibrate(
     Raises:
         ModelError: A model cannot be had.
     """
-    watch = _Stopwatch(clock, is_wanted)
+    watch, scene = _Stopwatch(clock, is_wanted), _Scene()
     try:
-        usual = _Scene(USUAL_LONG_SIDE)
-        mosaic_ms = watch.best_ms(usual.treatment(build(StreamSpec())), warm_up=_SCENE)
-        swap_ms = watch.best_ms(usual.treatment(build(_masked())), warm_up=_SCENE)
-        small = _Scene(SMALL_LONG_SIDE)
-        small_ms = watch.best_ms(small.treatment(build(StreamSpec())), warm_up=_SCENE)
-        encode_ms = watch.best_ms(usual.encoding(), warm_up=_FEW)
+        mosaic = _Part(watch, scene.treatment(build(StreamSpec())), warm_up=_SCENE)
+        swap = _Part(watch, scene.treatment(build(_masked())), warm_up=_SCENE)
+        if not scene.shows_a_face:
+            log.warning("calibration_without_face")
+            return None
+        encoding = _Part(watch, scene.encoding(), warm_up=_FEW)
+        for _ in range(_RUNS):  # in turns: what disturbs one run of a part may be over at its next
+            for part in (mosaic, swap, encoding):
+                part.run()
     except _Gone:
         return None
-    if not (usual.shows_a_face and small.shows_a_face):
-        log.warning("calibration_without_face")
-        return None
     # A swap is a mosaic's search and more: where it was the quicker one, the mosaic was disturbed.
-    return Costs(round(mosaic_ms, 3), round(max(swap_ms, mosaic_ms), 3), round(small_ms, 3), round(encode_ms, 3))
+    return Costs(mosaic.frame_ms, max(mosaic.frame_ms, swap.frame_ms), encoding.frame_ms)
 
 
 def _masked() -> StreamSpec:

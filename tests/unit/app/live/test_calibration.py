@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 
-import numpy as np
 import pytest
 
 from mien.app.live.calibration import calibrate
@@ -69,15 +68,20 @@ def measured(machine, **options):
 def test_each_part_is_measured_without_the_first_frames_of_its_scene():
     machine = Machine()
     costs = measured(machine)
-    assert (costs.mosaic_ms, costs.swap_ms, costs.small_ms) == pytest.approx((20, 30, 10))
+    assert (costs.mosaic_ms, costs.swap_ms) == pytest.approx((20, 30))
     assert costs.encode_ms == pytest.approx(0.001)  # this clock stands still meanwhile
-    assert set(machine.shapes) == {(720, 1280, 3), (360, 640, 3)}
+    assert set(machine.shapes) == {(720, 1280, 3)}
 
 
-def test_the_best_run_counts_so_that_a_disturbance_hardly_does():
-    quiet = measured(Machine())
-    assert measured(Machine(disturbed=range(19, 27))).mosaic_ms == pytest.approx(quiet.mosaic_ms)
-    assert measured(Machine(disturbed=range(1000))).mosaic_ms == pytest.approx(3 * quiet.mosaic_ms)  # always so slow
+@pytest.mark.parametrize("disturbed", [range(19, 45), range(40, 60), range(50, 66), range(0, 200, 5)])
+def test_the_best_of_a_frame_counts_so_that_a_disturbance_hardly_does(disturbed):
+    quiet, costs = measured(Machine()), measured(Machine(disturbed=disturbed))
+    assert costs.mosaic_ms == pytest.approx(quiet.mosaic_ms)
+    assert costs.swap_ms == pytest.approx(quiet.swap_ms)
+
+
+def test_a_machine_that_is_always_so_slow_is_said_to_be():
+    assert measured(Machine(disturbed=range(1000))).mosaic_ms == pytest.approx(60)
 
 
 def test_a_swap_never_costs_less_than_a_mosaic():
@@ -88,7 +92,7 @@ def test_a_swap_never_costs_less_than_a_mosaic():
 def test_the_slowest_machine_is_not_measured_for_ever():
     machine = Machine(mosaic_s=1.0, swap_s=2.0, scene_s=5.0)
     assert measured(machine).swap_ms == pytest.approx(2000)
-    assert machine.frames < 30  # of 111 at most
+    assert machine.frames < 20  # of 74 on one that is quick
 
 
 def test_it_ends_at_once_when_the_machine_is_wanted():
@@ -104,6 +108,6 @@ def test_a_room_in_which_no_face_is_seen_tells_nothing():
 def test_the_real_clock_and_encoder_on_the_small_pipelines():
     factory = SmallFactory()
     costs = calibrate(factory.build)
-    assert [spec.policy.swaps for spec in factory.built] == [False, True, False]
-    assert costs.encode_ms > 0.05  # a real encoder was given frames that change
-    assert all(np.isfinite([costs.mosaic_ms, costs.swap_ms, costs.small_ms]))
+    assert [spec.policy.swaps for spec in factory.built] == [False, True]
+    assert costs.encode_ms > 0.05  # a real encoder was given real frames
+    assert 0 < costs.mosaic_ms <= costs.swap_ms
