@@ -68,9 +68,10 @@ async def test_a_broadcast_begins_with_the_profile_that_is_set_and_says_so(tmp_p
         assert 'mien_profiles{profile="slow",reason="set"} 1.0' in (await client.get("/metrics")).text
 
 
-async def test_a_worker_that_waits_measures_once_and_the_next_broadcast_begins_by_it():
+@pytest.mark.parametrize("spares", [1, 2])
+async def test_a_worker_that_waits_measures_once_and_the_next_broadcast_begins_by_it(spares):
     means = Means(None, 2)
-    async with ProcessRunner(calibrating(0.0), limits=LiveLimits(), spares=1, means=means) as runner:
+    async with ProcessRunner(calibrating(0.0), limits=LiveLimits(), spares=spares, means=means) as runner:
         assert runner.means == means
         await until(lambda: runner.means.costs is not None)
         assert runner.means == Means(COSTS, 2)

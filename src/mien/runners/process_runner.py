@@ -189,12 +189,12 @@ class ProcessRunner:
 
     async def _calibrate(self) -> None:
         """Have a worker that waits measure what a frame costs here, unless that is known or a session goes on."""
-        means, spare = self._means, next(iter(self._spares), None)
-        worker = None if spare is None or not spare.done() else spare.result()
-        if means is None or means.costs is not None or worker is None or self._workers != {worker}:
+        means = self._means
+        waiting = [worker for spare in self._spares if spare.done() and (worker := spare.result()) is not None]
+        if means is None or means.costs is not None or not waiting or self._workers.difference(waiting):
             return
         with contextlib.suppress(MienError):  # it died, or takes too long: the next one is asked
-            costs = (await worker.call(Calibrate(), Calibrated)).costs
+            costs = (await waiting[0].call(Calibrate(), Calibrated)).costs
             self._means = replace(means, costs=costs)
             log.info("calibrated", costs=costs)
 
