@@ -234,7 +234,7 @@ def test_which_profile_is_on_and_what_would_help_is_said(playwright, camera, ser
         tell(page, profile={"name": "small", "reason": "measured", "helps": ["send_smaller", "more_cores"]})
         page.goto(f"{server.address}/live")
         expect(page.locator(".profile-line")).to_be_hidden()
-        go_live(page)
+        page.locator("button[name=go]").click()
         line = page.locator(".profile-line")
         expect(line).to_have_attribute("data-profile", "small", timeout=30_000)
         expect(line).to_contain_text(helps)
