@@ -32,7 +32,7 @@ log = structlog.get_logger()
 _RUN: Final = 6
 """Frames in a run: the tile schedule comes round in six."""
 _RUNS: Final = 3
-"""Of each frame of a run the best one counts: what else goes on in the machine makes it longer, and none shorter."""
+"""Each frame of a run counts with its best time: what else goes on in the machine makes it longer, and none shorter."""
 _SCENE: Final = 19
 """So many frames of a new scene are dearer than those that follow: everything is also searched turned."""
 _FEW: Final = 3

@@ -14,7 +14,7 @@ _LEAST_FPS: Final = 5.0
 _KEEPS_UP: Final = 0.85
 """Less than this share of what arrives (or may be treated) is short of time."""
 _RARE: Final = 1 / 3
-"""Below this share of what is enough, several steps are taken at once."""
+"""Below this share of what is enough, several steps are taken at once, whatever they bring."""
 STEPS_AT_ONCE: Final = 3
 """To the smallest frame without the one between: each size that a frame gets is searched all over once."""
 _WINDOW_S: Final = 2.0
@@ -139,8 +139,7 @@ class LoadShedder:
         else:
             self._calm_since = None
             if max(rates.vision, rates.encoding) >= _BUSY:
-                few = rates.leaving < _RARE * min(rates.wanted, self._enough_fps)
-                self.shed(now, steps=STEPS_AT_ONCE if few else 1)
+                self.shed(now, steps=self._steps_down(now, rates))
 
     def begin_anew(self) -> None:
         """Learn nothing from the counts so far: they are another publisher's, or another thread's."""
@@ -153,10 +152,28 @@ class LoadShedder:
         if not below:
             self._is_exhausted = True
             return
-        in_vain = now - self._raised_at < _IN_VAIN_S
-        self._calm_s = min(2 * self._calm_s, _LONGEST_CALM_S) if in_vain else _CALM_S
+        self._calm_s = min(2 * self._calm_s, _LONGEST_CALM_S) if self._is_in_vain(now) else _CALM_S
         self._raised_at = -math.inf
         self._go_to(below[min(steps, len(below)) - 1], now, reason="overload")
+
+    def _is_in_vain(self, now: float) -> bool:
+        """Tell whether a step down now takes back a step up."""
+        return now - self._raised_at < _IN_VAIN_S
+
+    def _steps_down(self, now: float, rates: _Rates) -> int:
+        """Return how many steps down bring enough frames, by what these would cost there. The swap is its own step."""
+        enough = min(_KEEPS_UP * rates.wanted, self._enough_fps)
+        least = STEPS_AT_ONCE if rates.leaving < _RARE * min(rates.wanted, self._enough_fps) else 1
+        # Of next to no frames nothing can be foreseen, and below a step up in vain lies one that was seen to do.
+        if rates.leaving < 1 or self._is_in_vain(now):
+            return least
+        for steps, step in enumerate(self._below(), 1):
+            profile = LADDER[step]
+            if profile.swaps != self.profile.swaps:
+                return max(least, steps - 1)
+            if 1 / self._frame_s(step, rates) >= min(enough, _KEEPS_UP * (profile.max_fps or math.inf)):
+                return max(least, steps)
+        return max(least, len(self._below()))
 
     def _recover(self, now: float, rates: _Rates) -> None:
         # Up over the steps that make no difference, and one that does.
@@ -172,13 +189,17 @@ class LoadShedder:
 
     def _fits(self, step: int, rates: _Rates) -> bool:
         """Tell whether both threads would have time for the frames of a better step."""
+        # Where frames are held back now, how many the publisher sends is not known.
+        uncapped = COUNTED_FPS if self.profile.max_fps else min(COUNTED_FPS, rates.wanted)
+        return self._frame_s(step, rates) * (LADDER[step].max_fps or uncapped) <= _FITS
+
+    def _frame_s(self, step: int, rates: _Rates) -> float:
+        """Return what a frame would take on another step: the longer of what it takes both threads."""
         there, here = LADDER[step], self.profile
         wanted, costs = self.wanted, self._costs
-        # Where frames are held back now, how many the publisher sends is not known.
-        fps = there.max_fps or (COUNTED_FPS if here.max_fps else min(COUNTED_FPS, rates.wanted))
         vision = rates.vision * wanted.vision_ms(costs, there) / wanted.vision_ms(costs, here)
         encoding = rates.encoding * wanted.encoding_ms(costs, there) / wanted.encoding_ms(costs, here)
-        return max(vision, encoding) * fps / rates.leaving <= _FITS
+        return max(vision, encoding) / rates.leaving
 
     def _go_to(self, step: int, now: float, *, reason: Reason) -> None:
         self.step, self.reason = step, reason
