@@ -87,6 +87,11 @@ class LiveSettings(BaseModel):
     max_broadcasts: int = Field(default=8, ge=1, le=1000, description="Refuse new broadcasts above this number.")
     max_viewers: int = Field(default=64, ge=1, le=10_000, description="Refuse new viewers of a broadcast above this.")
     max_pixels: int = Field(default=1920 * 1088, ge=64 * 64, description="Larger frames of a publisher are refused.")
+    profile: Literal["auto", "full", "lean", "hd", "medium", "small", "slow", "slower", "mosaic"] = Field(
+        default="auto",
+        description="How much is done for each frame at most: `auto` begins with what fits the measured machine; any "
+        "other is where a broadcast begins and what it never rises above. Faces are looked for all the same.",
+    )
     shed_load: bool = Field(
         default=True,
         description="Whether a broadcast gives up quality where the machine is too slow: smaller frames, fewer of "

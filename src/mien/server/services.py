@@ -116,6 +116,7 @@ def limits_of(settings: Settings) -> LiveLimits:
         viewer_grace_s=live.viewer_grace_s,
         max_viewers=live.max_viewers,
         max_pixels=live.max_pixels,
+        profile=live.profile,
         shed_load=live.shed_load,
         start_kbps=live.start_kbps,
         max_kbps=live.max_kbps,
