@@ -16,6 +16,7 @@ from pylibsrtp import Session
 from pylibsrtp._binding import ffi, lib
 
 from mien.media.webrtc.packets import Ancillary, Template
+from mien.tracing import span
 
 # One for all lines: it is filled and emptied between two turns of the event loop, of which a process has one.
 _BUFFER: Final = ffi.new("char[]", 1 << 16)
@@ -79,7 +80,8 @@ class SrtpWriter:
                 self.refused += len(template.places)
                 return
             sequence += 1
-        self._leave(template.runs, template.places)
+        with span("send"):
+            self._leave(template.runs, template.places)
 
     def send_one(self, packet: bytes) -> None:
         """Send one complete packet."""
