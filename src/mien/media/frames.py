@@ -48,7 +48,11 @@ def shrunk(image: Image, long_side: int) -> Image:
     if longest <= long_side:
         return image
     size_wh = [max(2, round(side * long_side / longest / 2) * 2) for side in (width, height)]
-    return np.asarray(cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
+    # Down to half a side, interpolation reads every pixel: at a half it is the mean of four, too. From 1280 to 960 it
+    # takes 1 ms where means over areas, which do not fall on whole pixels there, take 5 ms.
+    interpolates = longest <= 2 * long_side
+    way = cv2.INTER_LINEAR if interpolates else cv2.INTER_AREA
+    return np.asarray(cv2.resize(image, size_wh, interpolation=way), np.uint8)
 
 
 def to_i420(image: Image) -> NDArray[np.uint8]:

@@ -1,4 +1,5 @@
 import av
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -6,6 +7,7 @@ from hypothesis import strategies as st
 
 from mien.errors import MediaTooLargeError, ShapeError
 from mien.media.frames import shrunk, to_i420, to_image
+from support.scenes import astronaut_frames
 
 COLOURS = np.array([(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0), (120, 80, 40)], np.uint8)
 
@@ -71,3 +73,15 @@ def test_a_picture_is_scaled_down_to_even_sides_and_never_up(size_wh, long_side,
     small = shrunk(image, long_side)
     assert small.shape == (wanted_wh[1], wanted_wh[0], 3)
     assert (small == (10, 20, 30)).all()
+
+
+@pytest.mark.parametrize("long_side", [960, 640, 400])
+def test_a_picture_scaled_down_is_the_mean_of_what_was_there(long_side):
+    image = next(iter(astronaut_frames(0.1)))
+    image[::2, ::2] //= 2  # finer than what is left: it must not turn into a pattern of its own
+    small = shrunk(image, long_side)
+    means = cv2.resize(image, small.shape[1::-1], interpolation=cv2.INTER_AREA)
+    far_means = [cv2.blur(each, (16, 16)).astype(int) for each in (small, means)]
+    assert np.abs(far_means[0] - far_means[1]).max() <= 3
+    nearest = cv2.resize(image, small.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    assert cv2.PSNR(small, means) > cv2.PSNR(nearest, means) + 3
