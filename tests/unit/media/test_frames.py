@@ -49,6 +49,12 @@ def test_an_odd_sized_frame_of_a_publisher_is_read():
     assert np.abs(image[8, 2].astype(int) - (255, 0, 0)).max() < 12
 
 
+def test_a_frame_of_a_device_is_the_picture_that_software_gives():
+    frame = av.VideoFrame.from_ndarray(to_i420(bars(96, 32)), format="yuv420p")
+    on_device = frame.reformat(format="nv12")
+    assert (to_image(on_device, max_pixels=10_000) == to_image(frame, max_pixels=10_000)).all()
+
+
 def test_full_range_and_bt709_are_read_by_their_own_rules():
     image = np.full((32, 32, 3), (40, 160, 90), np.uint8)
     frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(

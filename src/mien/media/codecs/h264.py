@@ -45,8 +45,11 @@ class H264Encoder(Encoder):
     def _pace(self, context: VideoCodecContext, frame: av.VideoFrame, share: float) -> None:
         # x264 told to heed the times of frames holds each back until it knows the next. So it counts them
         # at the nominal rate, and the bit rate is what follows the clock.
-        self._number += 1
-        frame.pts = self._number * VIDEO_CLOCK_RATE // NOMINAL_FPS
+        self._count(frame)
         bit_rate = round(self._full_rate * share)
         if abs(bit_rate - (context.bit_rate or 0)) > _STEP * bit_rate:
             context.bit_rate = bit_rate
+
+    def _count(self, frame: av.VideoFrame) -> None:
+        self._number += 1
+        frame.pts = self._number * VIDEO_CLOCK_RATE // NOMINAL_FPS
