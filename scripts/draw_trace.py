@@ -11,39 +11,32 @@ from typing import Any, Final
 
 from mien.tracing import LOOP, table
 
-WIDTH, LEFT, TOP, LANE, BAR = 1000, 118, 34, 56, 30
+WIDTH, LEFT, RIGHT, TOP, LANE, BAR = 1000, 118, 26, 50, 56, 30
 FONT: Final = 'font-family="system-ui, sans-serif"'
 THREADS: Final = ("MainThread", "mien-decoder", "mien-vision", "mien-encoder")
-COLOURS: Final = {
-    "decode": "#4f9dde",
-    "frame to RGB": "#9aa5b1",
-    "RGB to I420": "#9aa5b1",
-    "halve": "#9aa5b1",
-    "find": "#e0a030",
-    "follow": "#c9822b",
-    "know": "#a86a3d",
-    "cut": "#d8c27a",
-    "swap": "#b05fb8",
-    "mosaic": "#b05fb8",
-    "label": "#b05fb8",
-    "encode layer 0": "#3fa66b",
-    "encode layer 1": "#78c596",
-    "packetise": "#d9534f",
-    "protect": "#d9534f",
-    "protect audio": "#d9534f",
-    "send": "#8c2f2b",
+KINDS: Final = {
+    "decode": ("#4f9dde", ["decode"]),
+    "convert": ("#9aa5b1", ["frame to RGB", "RGB to I420", "halve"]),
+    "find": ("#e0a030", ["cut", "find", "know"]),
+    "follow": ("#c9822b", ["follow"]),
+    "draw": ("#b05fb8", ["swap", "mosaic", "label"]),
+    "encode": ("#3fa66b", ["encode layer 0", "encode layer 1"]),
+    "packetise, protect, send": ("#c0392b", ["packetise", "protect", "protect audio", "send"]),
 }
+"""Colour and stages of each entry of the legend."""
+COLOURS: Final = {stage: colour for colour, stages in KINDS.values() for stage in stages}
 OTHER, OF_LOOP = "#c9ced6", "#7d8794"
 
 
 def draw(document: dict[str, Any], begin_ms: float, length_ms: float) -> str:
     """Return the picture as SVG."""
     names = {int(number): thread["name"] for number, thread in document["otherData"]["threads"].items()}
-    scale = (WIDTH - LEFT - 8) / length_ms
+    scale = (WIDTH - LEFT - RIGHT) / length_ms
     height = TOP + LANE * len(THREADS) + 26
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" {FONT} font-size="12">',
         f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
+        *_legend(),
         *_axis(height, length_ms, scale),
     ]
     parts += [_lane_name(document, lane, thread) for lane, thread in enumerate(THREADS)]
@@ -54,6 +47,15 @@ def draw(document: dict[str, Any], begin_ms: float, length_ms: float) -> str:
             lane = THREADS.index(names[event["tid"]])
             parts += _box(event["name"], lane, max(first, 0) * scale, min(last, length_ms) * scale)
     return "\n".join([*parts, "</svg>", ""])
+
+
+def _legend() -> list[str]:
+    parts, x = [], LEFT
+    for name, (colour, _stages) in {**KINDS, "event loop": (OF_LOOP, [])}.items():
+        parts.append(f'<rect x="{x}" y="10" width="12" height="12" fill="{colour}"/>')
+        parts.append(f'<text x="{x + 17}" y="20" fill="#222">{escape(name)}</text>')
+        x += 34 + round(6.6 * len(name))
+    return parts
 
 
 def _axis(height: int, length_ms: float, scale: float) -> list[str]:
