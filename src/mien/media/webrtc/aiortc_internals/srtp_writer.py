@@ -18,6 +18,7 @@ from pylibsrtp._binding import ffi, lib
 
 from mien import native
 from mien.media.webrtc.packets import Ancillary, Template
+from mien.tracing import span
 
 # One for all lines: it is filled and emptied between two turns of the event loop, of which a process has one.
 _BUFFER: Final = ffi.new("char[]", 1 << 16)
@@ -115,7 +116,8 @@ class SrtpWriter:
                 self.refuse(len(template.places))
                 return
             sequence += 1
-        self._leave(template.runs, template.places)
+        with span("send"):
+            self._leave(template.runs, template.places)
 
     def send_one(self, packet: bytes) -> None:
         """Send one complete packet."""
