@@ -163,7 +163,7 @@ class FanOut:
         """Send a piece of audio to every subscriber."""
         now = self._clock()
         batch = PacketBatch(pack_audio(audio), 0, 1, stamp(now))
-        with span("protect audio"):
+        with span("protect and send audio"):
             for subscriber in self._subscribers:
                 subscriber.send_audio(batch, now)
             send_waiting(batch.templates)
@@ -175,7 +175,7 @@ class FanOut:
         now = self._clock()
         first, end = leaving.slices.popleft()
         batch = PacketBatch(leaving.frame, first, end, stamp(now))
-        with span("protect"):
+        with span("protect and send"):
             for subscriber in leaving.subscribers:
                 subscriber.send_frame(batch, now)
             send_waiting(batch.templates)
