@@ -118,6 +118,11 @@ class LiveSettings(BaseModel):
         description="Video codecs that broadcasts may be sent in, the preferred one first. One is chosen for each "
         "broadcast from what its publisher and its first viewer can take; not every browser takes H264.",
     )
+    codec_devices: tuple[Literal["cuda", "vaapi", "qsv", "videotoolbox"], ...] = Field(
+        default=(),
+        description="Video engines of graphics processors that publishers' pictures are decoded on, and broadcasts in "
+        "H264 encoded on, the preferred one first; software does what none of them does.",
+    )
     push_networks: tuple[str, ...] = Field(
         default=(),
         description="Networks, as in `10.0.0.0/8`, that broadcasts may be pushed to although they are not public.",

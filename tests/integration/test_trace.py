@@ -13,7 +13,8 @@ from support.serving_workers import make, serving_with_workers
 
 OPERATOR = "the-operators-own"
 STAGES = {
-    "depacketise", "decode", "frame to RGB", "treat", "RGB to I420", "encode layer 0", "packetise", "protect and send",
+    "depacketise", "decode", "frame to RGB", "treat", "RGB to I420", "encode layer 0", "packetise", "protect",
+    "send", "loop: RTCDtlsTransport.__run",
 }  # fmt: skip
 
 

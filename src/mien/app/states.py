@@ -7,6 +7,7 @@ from typing import Final
 
 from mien.app.profiles import ProfileReport, ProfileSetting
 from mien.media.address_policy import Targets
+from mien.media.codecs.devices import CodecDevice
 from mien.media.codecs.encoded import VideoCodec
 from mien.media.recording.recorder import RecordingLimits
 
@@ -55,6 +56,7 @@ class LiveLimits:
         start_kbps: Bit rate a browser is told to begin with.
         max_kbps: Bit rate a browser is told not to exceed.
         codecs: In which a broadcast may be sent, the preferred one first.
+        codec_devices: Where frames are decoded, and encoded in H.264, the preferred one first; else in software.
         recordings_dir: Where recordings go; None forbids them.
         recording: When one ends by itself.
         push_targets: Which servers a broadcast may be pushed to.
@@ -71,6 +73,7 @@ class LiveLimits:
     start_kbps: int = 2000
     max_kbps: int = 4000
     codecs: tuple[VideoCodec, ...] = (VideoCodec.VP8,)
+    codec_devices: tuple[CodecDevice, ...] = ()
     recordings_dir: Path | None = None
     recording: RecordingLimits = field(default_factory=RecordingLimits)
     push_targets: Targets = field(default_factory=Targets)

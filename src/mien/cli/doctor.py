@@ -162,6 +162,20 @@ def _codecs(_settings: Settings) -> Iterator[Finding]:
         yield Finding("codecs", "works", "VP8, Opus, H.264 and AAC can be written")
 
 
+def _devices(settings: Settings) -> Iterator[Finding]:
+    """Say which of the devices that the settings name can be opened."""
+    from mien.media.codecs.devices import CodecDevice, decodes_on  # noqa: PLC0415  # heavy
+
+    for device in map(CodecDevice, settings.live.codec_devices):
+        try:
+            decodes_on(device, "h264")
+        except Exception as error:  # noqa: BLE001  # drivers fail in many ways
+            mend = "install its driver, or take it out of MIEN_LIVE__CODEC_DEVICES; software does its work meanwhile"
+            yield Finding(f"codecs on {device}", "slow", f"cannot be used: {type(error).__name__}", mend)
+        else:
+            yield Finding(f"codecs on {device}", "works", "H.264 can be decoded")
+
+
 def _models(settings: Settings) -> Iterator[Finding]:
     from mien.registry.store import State, Store  # noqa: PLC0415  # heavy
 
@@ -276,5 +290,5 @@ def _tests(_settings: Settings) -> Iterator[Finding]:
 
 
 _CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
-    _python, _processor, _kernels, _codecs, _models, _pages, _folders, _port, _reach, _tests,
+    _python, _processor, _kernels, _codecs, _devices, _models, _pages, _folders, _port, _reach, _tests,
 )  # fmt: skip

@@ -14,7 +14,7 @@ from typing import Any, Final
 from cffi import FFI
 
 LIBRARY: Final = {"win32": "kernels.dll", "darwin": "kernels.dylib"}.get(sys.platform, "kernels.so")
-INTERFACE: Final = 1
+INTERFACE: Final = 2
 """Which declarations this code was written for; see `kernels.h`."""
 
 ffi: Final = FFI()

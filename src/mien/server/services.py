@@ -15,6 +15,7 @@ from mien.app.repositories import ConsentLedger
 from mien.app.states import LiveLimits
 from mien.config import Settings
 from mien.media.address_policy import Targets
+from mien.media.codecs.devices import CodecDevice
 from mien.media.codecs.encoded import VideoCodec
 from mien.media.recording.recorder import RecordingLimits
 from mien.media.webrtc.peer import IceServer
@@ -121,6 +122,7 @@ def limits_of(settings: Settings) -> LiveLimits:
         start_kbps=live.start_kbps,
         max_kbps=live.max_kbps,
         codecs=tuple(map(VideoCodec, live.codecs)),
+        codec_devices=tuple(map(CodecDevice, live.codec_devices)),
         recordings_dir=settings.recordings_dir,
         recording=RecordingLimits(max_bytes=settings.recordings.max_bytes, max_s=settings.recordings.max_s),
         push_targets=Targets(live.push_networks),

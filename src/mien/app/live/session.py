@@ -155,6 +155,7 @@ class LiveSession:
             start_kbps=self._limits.start_kbps,
             max_kbps=self._limits.max_kbps,
             max_pixels=self._limits.max_pixels,
+            devices=self._limits.codec_devices,
             sink=self._take_frame,
         )
         self._publisher = ingest
