@@ -88,14 +88,11 @@ class LiveSettings(BaseModel):
     max_viewers: int = Field(default=64, ge=1, le=10_000, description="Refuse new viewers of a broadcast above this.")
     max_pixels: int = Field(default=1920 * 1088, ge=64 * 64, description="Larger frames of a publisher are refused.")
     profile: Literal["auto", "full", "lean", "hd", "medium", "small", "slow", "slower", "mosaic"] = Field(
-        default="auto",
-        description="How much is done for each frame at most: `auto` begins with what fits the measured machine; any "
-        "other is where a broadcast begins and what it never rises above. Faces are looked for all the same.",
+        default="auto", description="Begin with this profile and never rise above; `auto`: with what fits the machine."
     )
     shed_load: bool = Field(
         default=True,
-        description="Whether a broadcast gives up quality where the machine is too slow: smaller frames, fewer of "
-        "them, a mosaic instead of a swap. Otherwise they only come more seldom. Faces are looked for all the same.",
+        description="Whether less is done for each frame where the machine is too slow; else they come more seldom.",
     )
     slate_after_s: float = Field(
         default=2.0, gt=0, le=30, description="Keep the last safe frame so long when no new one comes."
