@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mien.vision.mesh.regions import expressive, eye_surroundings, inner, openings, polygon, ramp, shrink, soften
 from mien.vision.mesh.topology import UV
 from mien.vision.one_euro import share
+from mien.vision.scaling import batch_of
 from mien.vision.types import Image, Matte, Net
 
 SIDE: Final = 64
@@ -75,8 +76,7 @@ class LearntOcclusion:
             live: (FINE_SIDE, FINE_SIDE, 3) flat texture of the live face.
             dt: Seconds since the last call.
         """
-        batch = live.transpose(2, 0, 1)[None].astype(np.float32) * np.float32(1 / 127.5) - 1
-        now = self._net(np.ascontiguousarray(batch))["face"][0, 0]
+        now = self._net(batch_of(live, scale=1 / 127.5, offset=-1.0))["face"][0, 0]
         if self._face is None:
             self._face = now
         # What comes or goes does so at once; a doubt that wavers around its value is calmed.
