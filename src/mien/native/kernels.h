@@ -73,3 +73,6 @@ void mien_shine(const uint8_t *texture, const float *gain, const float *glow, in
 
 /* Take an image of `count` pixels apart into its three channels, times `scale`, plus `offset`. */
 void mien_planes(const uint8_t *image, int count, float scale, float offset, float *out);
+
+/* How much each of `count` pixels in CIELAB, as bytes, is like skin whose middle and spread are given: 0 to 1. */
+void mien_skin(const uint8_t *lab, int count, const float *middle, const float *spread, float *out);

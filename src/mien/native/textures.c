@@ -1,5 +1,7 @@
 /* Between frame and flat texture, and a texture in another light. */
 
+#include <math.h>
+
 #include "pixels.h"
 
 MIEN_EXPORT MIEN_HOT void mien_sample(const uint8_t *image, ptrdiff_t stride, int width, int height,
@@ -180,4 +182,19 @@ MIEN_EXPORT MIEN_HOT void mien_planes(const uint8_t *restrict image, int count, 
     for (int channel = 0; channel < 3; channel++, out += count)
         for (int i = 0; i < count; i++)
             out[i] = (float)image[3 * (ptrdiff_t)i + channel] * scale + offset;
+}
+
+MIEN_EXPORT MIEN_HOT void mien_skin(const uint8_t *restrict lab, int count, const float *restrict middle,
+                                    const float *restrict spread, float *restrict out)
+{
+    for (int i = 0; i < count; i++) {
+        float light = ((float)lab[3 * (ptrdiff_t)i] - middle[0]) / spread[0];
+        float red = ((float)lab[3 * (ptrdiff_t)i + 1] - middle[1]) / spread[1];
+        float yellow = ((float)lab[3 * (ptrdiff_t)i + 2] - middle[2]) / spread[2];
+        float lighter = 0.5f * (light < 2 ? light : 2);
+        light = light < 0 ? 0.75f * light : lighter;
+        float away = (sqrtf(light * light + red * red + yellow * yellow) - 3.2f) / 2.5f;
+        away = away > 0 ? away : 0;
+        out[i] = 1 - (away < 1 ? away : 1);
+    }
 }

@@ -10,7 +10,7 @@ from mien.errors import ShapeError
 from mien.native import kernels
 from mien.vision import scaling
 from mien.vision.mesh import alignment, geometry, texture_map, topology
-from mien.vision.swap import harmonise, photo_eyes, render_texture, swapper
+from mien.vision.swap import harmonise, occlusion, photo_eyes, render_texture, swapper
 from mien.vision.swap.harmonise import LightMatch, read_skin
 from mien.vision.swap.masks import light
 from mien.vision.swap.masks.builtin import builtin_mask
@@ -20,7 +20,19 @@ from support.drawn_heads import drawn_face, drawn_head, drawn_mesh, with_irises
 
 pytestmark = pytest.mark.skipif(kernels is None, reason="mien was built without kernels")
 
-MODULES = (alignment, geometry, harmonise, light, photo_eyes, render_texture, scaling, swapper, texture_map, topology)
+MODULES = (
+    alignment,
+    geometry,
+    harmonise,
+    light,
+    occlusion,
+    photo_eyes,
+    render_texture,
+    scaling,
+    swapper,
+    texture_map,
+    topology,
+)
 TRIANGLES = np.array([[0, 1, 2], [2, 1, 3], [4, 5, 6]], np.int32)
 seeds = st.integers(0, 2**32 - 1)
 
@@ -168,6 +180,14 @@ def test_the_tone_of_eyes_is_alike():
     for soft in (0.3, 3.0, 9.0):
         quick, slow = both(lambda soft=soft: render_texture._toned(live, wanted, eye, soft, 0.8))
         assert levels_apart(quick, slow).max() <= 1
+
+
+@given(seeds)
+def test_skin_is_told_alike(seed):
+    random = np.random.default_rng(seed)
+    texture = random.normal(drawn_face(seed % 5), random.uniform(0, 60)).clip(0, 255).astype(np.uint8)
+    quick, slow = both(lambda: occlusion.skin_matte(texture))
+    np.testing.assert_allclose(quick, slow, atol=1e-3)
 
 
 def test_skin_and_masks_are_lit_alike():
