@@ -16,7 +16,7 @@ from cffi import FFI
 from numpy.typing import NDArray
 
 LIBRARY: Final = {"win32": "kernels.dll", "darwin": "kernels.dylib"}.get(sys.platform, "kernels.so")
-INTERFACE: Final = 2
+INTERFACE: Final = 3
 """Which declarations this code was written for; see `kernels.h`."""
 
 ffi: Final = FFI()
