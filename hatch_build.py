@@ -22,7 +22,6 @@ FLAGS = (
     "-O3",
     "-ffp-contract=fast",
     "-fno-math-errno",
-    "-fvisibility=hidden",
     "-shared",
     "-Wall",
     "-Wextra",

@@ -7,11 +7,11 @@
 #if defined(_WIN32)
 #define MIEN_EXPORT __declspec(dllexport)
 #else
-#define MIEN_EXPORT __attribute__((visibility("default")))
+#define MIEN_EXPORT
 #endif
 
-/* One body compiled for several processors, the best chosen where it is loaded. */
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__)
+/* One body compiled for several processors, the best chosen where it is loaded. clang's way does not link in a library. */
+#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
 #define MIEN_HOT __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define MIEN_HOT
