@@ -1,6 +1,6 @@
 """How long a picture takes through the server, packets in to packets out, without a browser beside it.
 
-    python -m benchmarks.system.delay [--treatment mask mosaic] [--delay-frames 0 1 2] [--capture FILE]
+    python -m benchmarks.system.delay [--treatment mask mosaic] [--delay-frames 0 1 2] [--capture FILE] [--trace FILE]
 
 First Chromium publishes a 720p clip with one face to a recorder, which keeps its packets and their times; then the
 browser is closed. The recording is published to a real `mien serve` on the same machine by a client that only protects
@@ -10,6 +10,8 @@ both sides when all is over, so nothing but the server works while time is taken
 A picture's delay counts from the sending of its last packet to the arrival of its treated last packet: decoding,
 waiting, treatment, encoding and both ways over the loopback are in it. So is the delay line, in which a picture waits
 for the next ones, so that a face found late is hidden from its first frame: `--delay-frames` sets its length.
+
+`--trace` records a second of the last broadcast, as `mien trace` does, and prints its table.
 """
 
 import asyncio
@@ -32,6 +34,7 @@ from benchmarks.command import command, keep, parse
 from benchmarks.media.ingest import Seen, publish
 from benchmarks.system.live import BITS, CELL, CLIP_S, coded, cpu_seconds
 from benchmarks.system.peers import media_types
+from mien.cli.trace import as_text
 from mien.media.codecs.encoded import VideoCodec
 from mien.media.webrtc.aiortc_internals import take_packets
 from mien.media.webrtc.feedback import RtcpFeedback
@@ -102,7 +105,14 @@ def record(folder: Path, seconds: float) -> list[Recorded]:
 
 
 async def measure(
-    address: str, pid: int, packets: list[Recorded], treatment: str, delay_frames: int | None, warm_up_s: float
+    address: str,
+    pid: int,
+    packets: list[Recorded],
+    treatment: str,
+    delay_frames: int | None,
+    warm_up_s: float,
+    *,
+    trace: Path | None = None,
 ) -> dict[str, Any]:
     """Publish `packets` and watch; return the figures. The server chooses the delay line's length at None."""
     came_in, came_out = Came(), Came()
@@ -120,7 +130,10 @@ async def measure(
         await offer_to(client, made["whip_url"], replay.connection, token=made["token"])
         await both_up(viewer, replay.connection)
         cpu, began = cpu_seconds(pid), time.monotonic()
-        await replay.run(video=video, audio=audio)
+        async with asyncio.TaskGroup() as group:
+            if trace is not None:
+                group.create_task(record_trace(client, made["id"], trace, after_s=warm_up_s))
+            await replay.run(video=video, audio=audio)
         elapsed, cpu = time.monotonic() - began, cpu_seconds(pid) - cpu
         stats = (await client.get(f"/api/broadcasts/{made['id']}")).json()
         sdp = watch.response.text
@@ -149,6 +162,14 @@ async def measure(
     }
 
 
+async def record_trace(client: httpx.AsyncClient, broadcast: str, path: Path, *, after_s: float) -> None:
+    """Record a second of a broadcast into `path` after a while, and print its table."""
+    await asyncio.sleep(after_s)
+    answer = (await client.post(f"/api/broadcasts/{broadcast}/trace", params={"seconds": 1.0})).raise_for_status()
+    await asyncio.to_thread(path.write_bytes, answer.content)
+    print(as_text(answer.json(), rows=40), flush=True)
+
+
 def vp8(types: dict[int, str]) -> dict[int, VideoCodec]:
     """Return those payload types that are VP8."""
     return {number: VideoCodec.VP8 for number, name in types.items() if name == "VP8"}
@@ -167,16 +188,18 @@ def main() -> None:
     parser.add_argument("--delay-frames", nargs="+", type=int, default=[None], help="unless told, the server's choice")
     parser.add_argument("--seconds", type=float, default=24.0, help="of the recording; at most the clip's 29")
     parser.add_argument("--capture", type=Path, help="a recording: taken if it is there, written if not")
+    parser.add_argument("--trace", type=Path, help="where to write a second of the last broadcast's trace")
     parser.add_argument("--warm-up", type=float, default=4.0, help="seconds of it that are not counted")
     options = parse(parser, treatment=["mosaic"], seconds=3.0, warm_up=1.0)
     with tempfile.TemporaryDirectory() as name:
         packets = read(recorded(options.capture, Path(name), min(options.seconds, CLIP_S - 1)))
         rows = []
         with mien_serve(Path(name) / "data") as server:
-            for treatment, frames in product(options.treatment, options.delay_frames):
-                rows.append(
-                    asyncio.run(measure(server.address, server.pid, packets, treatment, frames, options.warm_up))
-                )
+            runs = list(product(options.treatment, options.delay_frames))
+            for number, (treatment, frames) in enumerate(runs, 1):
+                trace = options.trace if number == len(runs) else None
+                measured = measure(server.address, server.pid, packets, treatment, frames, options.warm_up, trace=trace)
+                rows.append(asyncio.run(measured))
                 print(json.dumps(rows[-1]), flush=True)
     keep(options, {"rows": rows})
 

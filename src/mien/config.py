@@ -87,10 +87,12 @@ class LiveSettings(BaseModel):
     max_broadcasts: int = Field(default=8, ge=1, le=1000, description="Refuse new broadcasts above this number.")
     max_viewers: int = Field(default=64, ge=1, le=10_000, description="Refuse new viewers of a broadcast above this.")
     max_pixels: int = Field(default=1920 * 1088, ge=64 * 64, description="Larger frames of a publisher are refused.")
+    profile: Literal["auto", "full", "lean", "hd", "medium", "small", "slow", "slower", "mosaic"] = Field(
+        default="auto", description="Begin with this profile and never rise above; `auto`: with what fits the machine."
+    )
     shed_load: bool = Field(
         default=True,
-        description="Whether a broadcast gives up quality where the machine is too slow: smaller frames, fewer of "
-        "them, a mosaic instead of a swap. Otherwise they only come more seldom. Faces are looked for all the same.",
+        description="Whether less is done for each frame where the machine is too slow; else they come more seldom.",
     )
     slate_after_s: float = Field(
         default=2.0, gt=0, le=30, description="Keep the last safe frame so long when no new one comes."
@@ -112,6 +114,11 @@ class LiveSettings(BaseModel):
         min_length=1,
         description="Video codecs that broadcasts may be sent in, the preferred one first. One is chosen for each "
         "broadcast from what its publisher and its first viewer can take; not every browser takes H264.",
+    )
+    codec_devices: tuple[Literal["cuda", "vaapi", "qsv", "videotoolbox"], ...] = Field(
+        default=(),
+        description="Video engines of graphics processors that publishers' pictures are decoded on, and broadcasts in "
+        "H264 encoded on, the preferred one first; software does what none of them does.",
     )
     push_networks: tuple[str, ...] = Field(
         default=(),

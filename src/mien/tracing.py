@@ -1,8 +1,9 @@
 """Traces: what each thread of this process does, and when, for some seconds.
 
 A stage is timed where it stands: `with span("encode"): ...`. That costs a tenth of a microsecond while nothing is
-recorded. A recording is a document of Chrome's trace format, which chrome://tracing and Perfetto show; `table` sums it
-up. Only stages have names in it: no picture, address or id.
+recorded. What the event loop runs is timed without that: each callback and each step of a task, by the name of its
+function. A recording is a document of Chrome's trace format, which chrome://tracing and Perfetto show; `table` sums it
+up. Only stages and functions have names in it: no picture, address or id.
 """
 
 import asyncio
@@ -11,8 +12,9 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, TypeAlias
@@ -96,10 +98,44 @@ async def _record(seconds: float) -> tuple[_Recording, int]:
         raise BusyError("a trace is being recorded already")
     recording = _recording = _Recording()
     try:
-        await asyncio.sleep(min(seconds, MAX_S))
+        with _timed_callbacks():
+            await asyncio.sleep(min(seconds, MAX_S))
     finally:
         _recording = None
     return recording, time.monotonic_ns() - recording.began_ns
+
+
+# The event loop -----------------------------------------------------------------------------------------------------
+
+LOOP: Final = "loop: "
+"""Begins the name of every span of an event loop's own."""
+
+
+@contextmanager
+def _timed_callbacks() -> Iterator[None]:
+    """Make a span of all that event loops run. asyncio has no hook for that: its handles' own method is wrapped."""
+    run = asyncio.Handle._run  # noqa: SLF001  # see above
+
+    def timed(handle: asyncio.Handle) -> None:
+        with span(LOOP + _name_of(handle)):
+            run(handle)
+
+    asyncio.Handle._run = timed  # type: ignore[method-assign,assignment]  # noqa: SLF001  # see above
+    try:
+        yield
+    finally:
+        asyncio.Handle._run = run  # type: ignore[method-assign]  # noqa: SLF001  # see above
+
+
+def _name_of(handle: asyncio.Handle) -> str:
+    """Return the name of the function that a handle calls; of its coroutine, where that is the next step of a task."""
+    callback: Any = handle._callback  # type: ignore[attr-defined]  # noqa: SLF001  # there is no other way to it
+    owner = getattr(callback, "__self__", None)
+    if isinstance(owner, asyncio.Task):
+        callback = owner.get_coro()
+    while isinstance(callback, partial):
+        callback = callback.func
+    return str(getattr(callback, "__qualname__", type(callback).__name__))
 
 
 # Threads ------------------------------------------------------------------------------------------------------------

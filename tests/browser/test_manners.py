@@ -227,6 +227,20 @@ def test_what_the_server_gave_up_is_said_while_the_picture_goes_on(playwright, c
         page.goto("about:blank")
 
 
+@pytest.mark.parametrize(("locale", "helps"), [("en-US", "send 640x360"), ("ko-KR", "640x360으로 보내기")])
+def test_which_profile_is_on_and_what_would_help_is_said(playwright, camera, server, locale, helps):
+    with browser(playwright, camera=camera, locale=locale) as context:
+        page = context.new_page()
+        tell(page, profile={"name": "small", "reason": "measured", "helps": ["send_smaller", "more_cores"]})
+        page.goto(f"{server.address}/live")
+        expect(page.locator(".profile-line")).to_be_hidden()
+        page.locator("button[name=go]").click()
+        line = page.locator(".profile-line")
+        expect(line).to_have_attribute("data-profile", "small", timeout=30_000)
+        expect(line).to_contain_text(helps)
+        page.goto("about:blank")
+
+
 def test_one_badge_says_that_the_picture_is_altered_and_none_lies_over_it(broadcaster, viewer):
     go_live(broadcaster)
     viewer.goto(broadcaster.locator("input[name=link]").input_value())

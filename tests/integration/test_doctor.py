@@ -6,8 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from mien.app.profiles import STEPS, Costs, Means
 from mien.cli import main
-from mien.cli.doctor import Finding
+from mien.cli.doctor import Finding, speed_findings
+from mien.cli.measuring import costs_file
+from mien.config import Settings
 
 pytestmark = pytest.mark.models
 
@@ -21,6 +24,7 @@ def doctor(capsys) -> tuple[int, dict[str, dict[str, object]]]:
 @pytest.fixture(autouse=True)
 def _own_data(tmp_path, monkeypatch):
     monkeypatch.setenv("MIEN_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setattr("mien.cli.measuring.FILE", str(tmp_path / "costs.json"))
 
 
 @pytest.mark.usefixtures("runtime")
@@ -28,7 +32,14 @@ def test_with_the_models_here_it_measures_how_long_a_picture_takes(capsys):
     code, findings = doctor(capsys)
     assert code == 0
     assert findings["models"]["verdict"] == "works"
-    assert "ms to look at a 720p picture" in findings["speed"]["detail"]
+    speed = findings["speed"]
+    assert "a 720p frame takes" in speed["detail"]
+    costs = {name: ms for name, ms in speed["measured"].items() if name.endswith("_ms")}
+    assert len(costs) == 3
+    assert all(0.1 < ms < 60_000 for ms in costs.values())
+    assert costs["swap_ms"] >= costs["mosaic_ms"]
+    assert findings["live mosaic"]["measured"]["profile"] in STEPS
+    assert costs_file(Settings().models_dir, ("cpu",)).read() == Costs(**costs)  # a server here measures nothing
 
 
 def test_without_models_it_names_the_command_that_gets_them(tmp_path, monkeypatch, capsys):
@@ -84,9 +95,23 @@ def test_no_check_may_find_fault_without_a_mend(verdict):
         Finding("anything", verdict, "is bad")
 
 
+def test_a_slow_machine_is_told_its_profile_and_what_helps():
+    costs = Costs(mosaic_ms=40.0, swap_ms=54.0, encode_ms=6.0)
+    speed, mosaic, swap = speed_findings("auto", Means(costs, 2))
+    assert speed.measured == {"mosaic_ms": 40.0, "swap_ms": 54.0, "encode_ms": 6.0, "cores": 2}
+    assert (mosaic.verdict, swap.verdict) == ("works", "slow")
+    assert swap.detail.startswith("small (measured)")
+    assert "mosaic instead of a swap or send smaller frames (640x360)" in swap.mend
+
+
+def test_a_profile_that_is_set_is_said_to_be():
+    _, _, swap = speed_findings("slower", Means(Costs(1.0, 1.0, 1.0), 8))
+    assert swap.detail.startswith("slower (set)")
+    assert swap.mend == "export MIEN_LIVE__PROFILE=auto"
+
+
 @pytest.mark.usefixtures("runtime")
-def test_a_slow_machine_is_told_what_helps(monkeypatch, capsys):
-    monkeypatch.setattr("mien.cli.doctor._LIVE_BUDGET_MS", 0.0)
-    _, findings = doctor(capsys)
-    assert findings["speed"]["verdict"] == "slow"
-    assert "smaller" in findings["speed"]["mend"]
+def test_where_the_networks_see_no_face_in_a_face_that_is_said(monkeypatch, capsys):
+    monkeypatch.setattr("mien.cli.doctor.measure", lambda *_: None)
+    code, findings = doctor(capsys)
+    assert (code, findings["speed"]["verdict"]) == (1, "missing")

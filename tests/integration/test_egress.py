@@ -5,6 +5,7 @@ import copy
 import itertools
 import socket
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -247,7 +248,10 @@ async def test_a_dead_line_hurts_nobody_else_and_costs_nothing_after_its_time():
         for protocol in dead.receiver("video").transport.transport._connection._protocols:
             protocol.send_data = quiet  # it goes without a word
             protocol.send_stun = lambda *_: None
-        dead.viewer._frames._line._address = ("255.255.255.255", 9)  # which the kernel refuses
+        line = dead.viewer._frames._line
+        line._pairs = {
+            1: SimpleNamespace(protocol=line._pairs[1].protocol, remote_addr=("255.255.255.255", 9))
+        }  # refused
         numbers = iter(range(1, 1000))
         async with asyncio.timeout(30):
             while len(fan_out) == 2:

@@ -14,6 +14,7 @@ from support.serving_workers import make, serving_with_workers
 OPERATOR = "the-operators-own"
 STAGES = {
     "depacketise", "decode", "frame to RGB", "treat", "RGB to I420", "encode layer 0", "packetise", "protect and send",
+    "loop: RTCDtlsTransport.__run",
 }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ import contextlib
 import json
 import threading
 import time
+from functools import partial
 
 import pytest
 
@@ -31,7 +32,9 @@ async def recording(work, seconds=0.01):
 
 
 def spans(document):
-    return [event for event in document["traceEvents"] if event["ph"] == "X"]
+    """Return the spans of stages, without what the test's own event loop ran."""
+    events = [event for event in document["traceEvents"] if event["ph"] == "X"]
+    return [event for event in events if not event["name"].startswith(tracing.LOOP)]
 
 
 def row(document, stage):
@@ -118,3 +121,43 @@ async def test_a_span_that_fails_is_recorded_and_its_error_goes_on():
 
     document = await recording(work, 0.1)
     assert [span["name"] for span in spans(document)] == ["broken"]
+
+
+async def test_what_the_event_loop_runs_is_recorded_by_the_name_of_its_function():
+    async def busy_task():
+        await asyncio.sleep(0)
+        with tracing.span("inside"):
+            spin(2)
+
+    recorder = asyncio.create_task(tracing.record(0.2, process="a test"))
+    await asyncio.sleep(0)
+    asyncio.get_running_loop().call_soon(partial(spin, 3))
+    await asyncio.create_task(busy_task())
+    document = await recorder
+    assert row(document, f"{tracing.LOOP}spin").cpu_ms >= 3
+    task = row(document, f"{tracing.LOOP}{busy_task.__qualname__}")
+    assert task.calls == 2  # its steps
+    assert task.cpu_ms < 2, "what lies in a stage counts there"
+    assert row(document, "inside").cpu_ms >= 2
+
+
+async def test_event_loops_are_as_they_were_after_a_recording():
+    before = asyncio.Handle._run
+    recorder = asyncio.create_task(tracing.record(tracing.MAX_S, process="a test"))
+    await asyncio.sleep(0)
+    assert asyncio.Handle._run is not before
+    recorder.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await recorder
+    assert asyncio.Handle._run is before
+
+
+async def test_a_callback_that_has_no_name_is_recorded_by_its_kind():
+    class Callback:
+        def __call__(self):
+            spin(1)
+
+    recorder = asyncio.create_task(tracing.record(0.05, process="a test"))
+    await asyncio.sleep(0)
+    asyncio.get_running_loop().call_soon(Callback())
+    assert row(await recorder, f"{tracing.LOOP}Callback").calls == 1

@@ -5,7 +5,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from mien.app.profiles import ProfileReport, ProfileSetting
 from mien.media.address_policy import Targets
+from mien.media.codecs.devices import CodecDevice
 from mien.media.codecs.encoded import VideoCodec
 from mien.media.recording.recorder import RecordingLimits
 
@@ -49,10 +51,12 @@ class LiveLimits:
         viewer_grace_s: Viewers see the slate this long after the publisher left, then they are closed.
         max_viewers: More viewers are refused.
         max_pixels: Larger frames are not looked at.
+        profile: Name of the profile that broadcasts begin with and never rise above; or "auto".
         shed_load: Whether quality is given up where the machine is too slow; otherwise only frames are dropped.
         start_kbps: Bit rate a browser is told to begin with.
         max_kbps: Bit rate a browser is told not to exceed.
         codecs: In which a broadcast may be sent, the preferred one first.
+        codec_devices: Where frames are decoded, and encoded in H.264, the preferred one first; else in software.
         recordings_dir: Where recordings go; None forbids them.
         recording: When one ends by itself.
         push_targets: Which servers a broadcast may be pushed to.
@@ -64,10 +68,12 @@ class LiveLimits:
     viewer_grace_s: float = 10.0
     max_viewers: int = 64
     max_pixels: int = 1920 * 1088
+    profile: ProfileSetting = "auto"
     shed_load: bool = True
     start_kbps: int = 2000
     max_kbps: int = 4000
     codecs: tuple[VideoCodec, ...] = (VideoCodec.VP8,)
+    codec_devices: tuple[CodecDevice, ...] = ()
     recordings_dir: Path | None = None
     recording: RecordingLimits = field(default_factory=RecordingLimits)
     push_targets: Targets = field(default_factory=Targets)
@@ -155,6 +161,7 @@ class LiveStats:
         viewers: Connected viewers, without the broadcaster's own.
         size_wh: Size of the last treated frame.
         load: Whether it keeps up, and what it has given up to do so.
+        profile: Which profile is on, why, and what would bring a better one.
         codec: In which the broadcast is sent; None before anybody wanted it.
         layers: How many viewers get which size; "0" is the full one.
         recording: How the recording fares; None when there is none.
@@ -170,6 +177,7 @@ class LiveStats:
     viewers: int = 0
     size_wh: tuple[int, int] | None = None
     load: Load = Load.OK
+    profile: ProfileReport = field(default_factory=ProfileReport)
     codec: str | None = None
     layers: dict[str, int] = field(default_factory=dict)
     recording: RecordingReport | None = None

@@ -1,27 +1,55 @@
 """`mien doctor`: what works, what is slow, what is missing, and the command that mends it."""
 
 import json
-import os
 import shutil
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import click
 
+from mien.app.profiles import (
+    USUAL_LONG_SIDE,
+    Help,
+    Means,
+    ProfileName,
+    ProfileSetting,
+    Wanted,
+    beginning,
+    report_of,
+)
 from mien.cli.listening import cautions, open_listeners
+from mien.cli.measuring import costs_file, measure
 from mien.cli.settings import read_settings, unwritable
 from mien.config import Settings
 from mien.errors import AddressError, MienError
+from mien.processor import cores, processor_name
 
 Verdict = Literal["works", "slow", "missing"]
 
 _MARKS = {"works": "✓", "slow": "~", "missing": "✗"}
-_LIVE_BUDGET_MS = 25.0
+_MEANING: Final[dict[ProfileName, str]] = {
+    "full": "frames as they come",
+    "lean": "frames as they come, people recognised more rarely",
+    "hd": "frames of at most 1280 pixels",
+    "medium": "frames of at most 960 pixels",
+    "small": "frames of at most 640 pixels",
+    "slow": "at most 15 frames of 640 pixels a second",
+    "slower": "at most 10 frames of 640 pixels a second",
+    "mosaic": "at most 10 frames of 640 pixels a second, and no swaps",
+}
+_MENDS: Final[dict[Help, str]] = {
+    "measure": "run mien doctor",
+    "unset": "export MIEN_LIVE__PROFILE=auto",
+    "mosaic": "use a mosaic instead of a swap",
+    "send_smaller": "send smaller frames (640x360)",
+    "fewer_broadcasts": "carry fewer broadcasts at once",
+    "close_programs": "close other programs",
+    "more_cores": "take more or faster cores",
+}
 _PACKAGES = ("aiortc", "av", "fastapi", "numpy", "onnx", "onnxruntime", "opencv-python-headless", "pillow", "tflite")
 
 
@@ -35,6 +63,7 @@ class Finding:
         detail: In plain words.
         mend: What mends it; empty only where it works.
         vital: Whether nothing works without it.
+        measured: Numbers and names behind the detail, for machines.
     """
 
     subject: str
@@ -42,6 +71,7 @@ class Finding:
     detail: str
     mend: str = ""
     vital: bool = False
+    measured: Mapping[str, float | str] | None = None
 
     def __post_init__(self) -> None:
         if self.verdict != "works" and not self.mend:
@@ -99,12 +129,13 @@ def _installed(name: str) -> bool:
 
 
 def _processor(_settings: Settings) -> Iterator[Finding]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if cores < 2:
+    usable = cores()
+    if usable < 2:
         mend = "give this machine, container or affinity mask two cores or more (docker run --cpus 2)"
-        yield Finding("processor", "slow", "one core: live pictures will be dropped", mend)
+        said = "one core" if usable == 1 else f"{usable:.1f} cores"
+        yield Finding("processor", "slow", f"{said}: live pictures will be dropped", mend)
     else:
-        yield Finding("processor", "works", f"{cores} cores")
+        yield Finding("processor", "works", f"{usable:g} cores, {processor_name()}")
 
 
 def _kernels(_settings: Settings) -> Iterator[Finding]:
@@ -131,6 +162,20 @@ def _codecs(_settings: Settings) -> Iterator[Finding]:
         yield Finding("codecs", "works", "VP8, Opus, H.264 and AAC can be written")
 
 
+def _devices(settings: Settings) -> Iterator[Finding]:
+    """Say which of the devices that the settings name can be opened."""
+    from mien.media.codecs.devices import CodecDevice, decodes_on  # noqa: PLC0415  # heavy
+
+    for device in map(CodecDevice, settings.live.codec_devices):
+        try:
+            decodes_on(device, "h264")
+        except Exception as error:  # noqa: BLE001  # drivers fail in many ways
+            mend = "install its driver, or take it out of MIEN_LIVE__CODEC_DEVICES; software does its work meanwhile"
+            yield Finding(f"codecs on {device}", "slow", f"cannot be used: {type(error).__name__}", mend)
+        else:
+            yield Finding(f"codecs on {device}", "works", "H.264 can be decoded")
+
+
 def _models(settings: Settings) -> Iterator[Finding]:
     from mien.registry.store import State, Store  # noqa: PLC0415  # heavy
 
@@ -144,35 +189,53 @@ def _models(settings: Settings) -> Iterator[Finding]:
 
 
 def _speed(settings: Settings) -> Iterator[Finding]:
-    """Treat a second of pictures and say whether a live one would keep up."""
+    """Measure what a frame costs, keep that for the server, and say with which profile broadcasts will begin."""
     import cv2  # noqa: PLC0415  # heavy
-    import numpy as np  # noqa: PLC0415  # heavy
 
     from mien.app.factory import VisionFactory  # noqa: PLC0415  # heavy
-    from mien.app.ports import StreamSpec  # noqa: PLC0415  # heavy
     from mien.registry.runtime import Runtime  # noqa: PLC0415  # heavy
     from mien.registry.store import Store  # noqa: PLC0415  # heavy
 
     cv2.setNumThreads(1)
+    providers = settings.inference.providers
     try:
-        runtime = Runtime(Store(settings.models_dir), providers=settings.inference.providers)
-        pipeline = VisionFactory(runtime).build(StreamSpec())
+        factory = VisionFactory(Runtime(Store(settings.models_dir), providers=providers))
+        factory.warm_up()
+        costs = measure(factory, providers)
     except MienError as error:
         yield Finding("speed", "missing", str(error), "mien models verify", vital=True)
         return
-    image = np.random.default_rng(1).integers(0, 256, (720, 1280, 3), np.uint8)
-    times = []
-    for i in range(30):
-        start = time.perf_counter()
-        pipeline(image.copy(), at=i / 30)
-        times.append((time.perf_counter() - start) * 1e3)
-    median = float(np.median(times[10:]))
-    detail = f"{median:.0f} ms to look at a 720p picture; live at 30 a second allows {_LIVE_BUDGET_MS:.0f}"
-    if median <= _LIVE_BUDGET_MS:
-        yield Finding("speed", "works", detail)
+    if costs is None:
+        yield Finding("speed", "missing", "the networks see no face in a drawn frame", "mien models verify", vital=True)
         return
-    mend = "close other programs, send smaller pictures (640x360), carry fewer broadcasts at once, or take faster cores"
-    yield Finding("speed", "slow", detail, mend)
+    costs_file(settings.models_dir, providers).write(costs)
+    yield from speed_findings(settings.live.profile, Means(costs, cores()))
+
+
+def speed_findings(setting: ProfileSetting, means: Means) -> Iterator[Finding]:
+    """Say what was measured, and with which profile broadcasts of 1280x720 begin.
+
+    Args:
+        setting: The operator's profile.
+        means: What was measured.
+    """
+    costs = means.costs
+    if costs is None:
+        return
+    yield Finding(
+        "speed",
+        "works",
+        f"a 720p frame takes {costs.mosaic_ms:.0f} ms with a mosaic, {costs.swap_ms:.0f} ms with a swap, "
+        f"{costs.encode_ms:.1f} ms to encode",
+        measured={**asdict(costs), "cores": means.cores},
+    )
+    for treatment, swaps in (("mosaic", False), ("swap", True)):
+        wanted = Wanted(USUAL_LONG_SIDE, swaps=swaps)
+        choice = beginning(setting, means, wanted)
+        report = report_of(choice.step, choice.reason, means, wanted)
+        detail = f"{report.name} ({report.reason}): {_MEANING[report.name]}"
+        mend = " or ".join(_MENDS[each] for each in report.helps)
+        yield Finding(f"live {treatment}", "slow" if mend else "works", detail, mend, measured={"profile": report.name})
 
 
 def _pages(_settings: Settings) -> Iterator[Finding]:
@@ -227,5 +290,5 @@ def _tests(_settings: Settings) -> Iterator[Finding]:
 
 
 _CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
-    _python, _processor, _kernels, _codecs, _models, _pages, _folders, _port, _reach, _tests,
+    _python, _processor, _kernels, _codecs, _devices, _models, _pages, _folders, _port, _reach, _tests,
 )  # fmt: skip

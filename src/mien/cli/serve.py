@@ -11,11 +11,14 @@ import click
 import uvicorn
 
 from mien.app.ports import PipelineFactory
+from mien.app.profiles import Means
 from mien.app.states import LiveLimits
 from mien.cli.listening import cautions, open_listeners, url_of
+from mien.cli.measuring import costs_file
 from mien.cli.settings import check_data_folder, read_settings
 from mien.config import Settings
 from mien.media.webrtc.peer import IceServer
+from mien.processor import cores
 from mien.runners import PhotoWorkerPool, ProcessRunner
 from mien.server.app import connections, create_app, ice_network_of
 from mien.storage.consents import JsonLinesConsentLedger
@@ -90,6 +93,7 @@ def _open_runner(settings: Settings, limits: LiveLimits, ice_servers: Sequence[I
         ice_network=ice_network_of(settings.live),
         spares=settings.live.spare_workers,
         photos=photo_worker_pool(settings),
+        means=Means(costs_file(settings.models_dir, settings.inference.providers).read(), cores()),
         steps_back=True,
     )
 

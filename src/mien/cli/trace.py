@@ -29,7 +29,7 @@ _EXTRA_S: Final = 30.0
     show_default=True,
     help="Where the trace is written; open it in chrome://tracing or ui.perfetto.dev.",
 )
-@click.option("--rows", type=click.IntRange(1), default=24, show_default=True, help="How long the table may be.")
+@click.option("--rows", type=click.IntRange(1), default=40, show_default=True, help="How long the table may be.")
 def trace(broadcast: str | None, url: str, token: str | None, seconds: float, out: Path, rows: int) -> None:
     """Record what each thread of BROADCAST does; without its id, of the newest one.
 
@@ -66,14 +66,14 @@ def as_text(document: Mapping[str, Any], rows: int) -> str:
     """Return the table of a recording, the dearest `rows` of it."""
     seconds = document["otherData"]["seconds"]
     found = table(document)
-    lines = [f"{'thread':<16}{'stage':<24}{'a second':>9}{'cpu ms':>9}{'wall ms':>9}{'each ms':>9}{'no core':>9}"]
+    lines = [f"{'thread':<16}{'stage':<36}{'a second':>9}{'cpu ms':>9}{'wall ms':>9}{'each ms':>9}{'no core':>9}"]
     lines += [_line(row, seconds) for row in found[:rows]]
     cores = sum(row.cpu_ms for row in found) / seconds / 1e3
     return "\n".join([*lines, f"\nin all {cores:.2f} cores"])
 
 
 def _line(row: Row, seconds: float) -> str:
-    start = f"{row.thread[:15]:<16}{row.stage[:23]:<24}"
+    start = f"{row.thread[:15]:<16}{row.stage[:35]:<36}"
     if row.stage == REST:
         return f"{start}{'':>9}{row.cpu_ms / seconds:>9.1f}{'':>18}{row.waited_ms / seconds:>9.1f}"
     times = f"{row.calls / seconds:>9.1f}{row.cpu_ms / seconds:>9.1f}{row.wall_ms / seconds:>9.1f}"

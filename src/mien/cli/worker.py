@@ -4,6 +4,7 @@ import faulthandler
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +12,9 @@ import click
 import cv2
 
 from mien.app.factory import VisionFactory
+from mien.app.ports import PipelineFactory
+from mien.app.profiles import Costs
+from mien.cli.measuring import costs_file, measure
 from mien.memory import settle
 from mien.registry.runtime import Runtime
 from mien.registry.store import Store
@@ -45,4 +49,10 @@ def worker(
         settle()
         return vision
 
-    run_worker(socket.socket(fileno=fd), load_models)
+    def calibrate(factory: PipelineFactory, is_wanted: Callable[[], bool]) -> Costs | None:
+        costs = measure(factory, providers, is_wanted=is_wanted)
+        if costs is not None:
+            costs_file(models_dir, providers).write(costs)
+        return costs
+
+    run_worker(socket.socket(fileno=fd), load_models, calibrate)

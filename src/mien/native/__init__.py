@@ -11,14 +11,21 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 from cffi import FFI
+from numpy.typing import NDArray
 
 LIBRARY: Final = {"win32": "kernels.dll", "darwin": "kernels.dylib"}.get(sys.platform, "kernels.so")
-INTERFACE: Final = 1
+INTERFACE: Final = 3
 """Which declarations this code was written for; see `kernels.h`."""
 
 ffi: Final = FFI()
 ffi.cdef(files(__name__).joinpath("kernels.h").read_text(encoding="utf-8"))
+
+
+def address(array: NDArray[np.generic]) -> Any:
+    """Return where an array begins, for a kernel; the array must live while the kernel runs."""
+    return ffi.cast("void *", array.ctypes.data)
 
 
 def load(library: Path) -> Any | None:

@@ -1,6 +1,6 @@
 #include "common.h"
 
-#define INTERFACE 1
+#define INTERFACE 3
 
 MIEN_EXPORT int mien_interface(void);
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import Final
 
+from mien.app.profiles import HELPS
 from mien.app.states import DELAY_BOUNDS_S, LiveReport
 from mien.errors import PhotoFinding
 from mien.media.webrtc.ice.candidates import TYPES, Candidate
@@ -78,3 +79,4 @@ def check_report(report: LiveReport) -> None:
     for named in (stats.faces, stats.layers, stats.pushes):
         need(len(named) <= _MAX_ENTRIES and all(map(_ID.fullmatch, named)), "names that are none")
     need(_WORD.fullmatch(stats.codec or "-"), "a codec without a name")
+    need(len(stats.profile.helps) <= len(HELPS), "more help than there is")

@@ -10,6 +10,7 @@ import structlog
 from mien.app.frames.session import LocalFrameSession
 from mien.app.live.session import LiveSession
 from mien.app.ports import PipelineFactory, ReferenceFace, RunnerHealth, StreamSpec
+from mien.app.profiles import Means
 from mien.app.states import LiveLimits
 from mien.media.files.frame_codec import FrameFormat
 from mien.media.webrtc.peer import IceServer
@@ -24,6 +25,10 @@ class LocalRunner:
         factory: Returns the pipeline factory, building it first if need be; called off the event loop.
         limits: For each live session.
         ice_servers: For all peer connections.
+        means: What the next session may count on; None while that is not known.
+
+    Attributes:
+        means: The same; may be set anew.
     """
 
     def __init__(
@@ -32,7 +37,9 @@ class LocalRunner:
         *,
         limits: LiveLimits,
         ice_servers: Sequence[IceServer] = (),
+        means: Means | None = None,
     ) -> None:
+        self.means = means
         self._factory = factory
         self._limits = limits
         self._ice_servers = ice_servers
@@ -68,6 +75,7 @@ class LocalRunner:
             build=lambda changed: self._factory().build(changed),
             limits=self._limits,
             ice_servers=self._ice_servers,
+            means=self.means,
         )
         await live.prepare()
         self._group.create_task(self._run(live, name))

@@ -13,20 +13,13 @@ from pydantic import ConfigDict
 
 from mien.app.personas.file import MAX_PERSONA_BYTES
 from mien.app.ports import Role
+from mien.app.profiles import Costs, Means
 from mien.app.states import LiveLimits, LiveReport
 from mien.errors import ConsentError, FacePhotoError, MessageError, MienError, PhotoFinding, TokenError
 from mien.media.files.frame_codec import FrameFormat
 from mien.media.webrtc.peer import IceServer
 from mien.media.webrtc.sdp.parse import MAX_SDP_BYTES, Fragment, Offer
-from mien.runners.checks import (
-    MAX_TEXT,
-    check_candidates,
-    check_findings,
-    check_id,
-    check_report,
-    check_text,
-    need,
-)
+from mien.runners.checks import MAX_TEXT, check_candidates, check_findings, check_id, check_report, check_text, need
 from mien.runners.wire_forms import IceNetworkForm, StreamForm
 from mien.tracing import MAX_S
 
@@ -68,6 +61,13 @@ class Configure(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class Calibrate(Message):
+    """Measure what a frame costs, while no session has begun; answered by `Calibrated`."""
+
+    kind: ClassVar = "calibrate"
+
+
+@dataclass(frozen=True, slots=True)
 class Asset(Message):
     """A packed persona (see `app.personas.file`). The next policy refers to it by its digest. It gets no answer."""
 
@@ -83,6 +83,7 @@ class Start(Message):
     kind: ClassVar = "start"
     stream: StreamForm
     name: str
+    means: Means | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +225,14 @@ class Done(Message):
     """What was asked is done."""
 
     kind: ClassVar = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated(Message):
+    """What a frame costs; None where it was not measured, since a session began or no face was seen."""
+
+    kind: ClassVar = "calibrated"
+    costs: Costs | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import Final, Self
@@ -12,14 +13,15 @@ import structlog
 
 from mien.app.personas.file import PackedReference
 from mien.app.ports import RunnerHealth, StreamSpec
-from mien.app.states import LiveLimits
+from mien.app.profiles import Means
+from mien.app.states import BroadcastState, LiveLimits
 from mien.errors import LiveLostError, MienError, ModelError, PolicyError
 from mien.media.files.frame_codec import FrameFormat
 from mien.media.webrtc.ice.network import DEFAULT_ICE_NETWORK, IceNetworkSettings
 from mien.media.webrtc.peer import IceServer
 from mien.priority import give_way
 from mien.runners.awake_clock import AwakeClock
-from mien.runners.messages import Configure, Message, Start, StartFrames
+from mien.runners.messages import Calibrate, Calibrated, Configure, Message, Start, StartFrames
 from mien.runners.photo_worker_pool import PhotoWorkerPool
 from mien.runners.remote import RemoteFrames, RemoteLive
 from mien.runners.spawning import starting_thread
@@ -42,6 +44,7 @@ class ProcessRunner:
         ice_network: Where they can be reached.
         spares: So many workers wait, models loaded, for the next broadcast.
         photos: Has photos read; None takes none.
+        means: What broadcasts may count on. A worker that waits measures what it lacks, while nobody is live.
         steps_back: Whether the thread that opens this gives way to the workers, for good.
     """
 
@@ -54,12 +57,14 @@ class ProcessRunner:
         ice_network: IceNetworkSettings = DEFAULT_ICE_NETWORK,
         spares: int = 1,
         photos: PhotoWorkerPool | None = None,
+        means: Means | None = None,
         steps_back: bool = False,
     ) -> None:
         self._command = tuple(command)
         self._settings = Configure(limits, tuple(ice_servers), IceNetworkForm.of(ice_network))
         self._spares_wanted = spares
         self._photos = photos
+        self._means = means
         self._steps_back = steps_back
         self._open = contextlib.ExitStack()
         self._starter: Executor
@@ -68,8 +73,8 @@ class ProcessRunner:
         self._clock = AwakeClock()
         self._health: tuple[RunnerHealth, str | None] = ("warming", None) if spares else ("ok", None)
         self._group = asyncio.TaskGroup()
-        self._taken = asyncio.Event()
-        self._taken.set()
+        self._changed = asyncio.Event()
+        self._changed.set()
         self._keeper: asyncio.Task[None]
         self._ticker: asyncio.Task[None]
 
@@ -100,6 +105,14 @@ class ProcessRunner:
         """Whether workers can be started, and if not, why."""
         return self._health
 
+    @property
+    def means(self) -> Means | None:
+        """What a further broadcast may count on, beside those that are live."""
+        if self._means is None:
+            return None
+        live = {BroadcastState.LIVE, BroadcastState.PAUSED}
+        return replace(self._means, others=sum(worker.report.state in live for worker in self._workers))
+
     async def start(self, spec: StreamSpec, *, name: str) -> RemoteLive:
         """Return a session in a worker that was waiting, or in a new one.
 
@@ -109,7 +122,7 @@ class ProcessRunner:
             ModelError: A model cannot be had.
             LiveLostError: The worker died.
         """
-        worker = await self._worker_that(spec, partial(Start, name=name))
+        worker = await self._worker_that(spec, partial(Start, name=name, means=self.means))
         log.info("worker_took_over", worker_pid=worker.pid, broadcast=name)
         return RemoteLive(worker, self._group)
 
@@ -149,7 +162,7 @@ class ProcessRunner:
         return worker
 
     async def _ready_worker(self) -> WorkerProcess:
-        self._taken.set()
+        self._changed.set()
         while self._spares:
             spare = self._spares.pop(0)
             try:
@@ -164,14 +177,26 @@ class ProcessRunner:
     async def _keep_spares(self) -> None:
         pause_s = 0.0
         while True:
-            await self._taken.wait()
-            self._taken.clear()
+            await self._changed.wait()
+            self._changed.clear()
             await asyncio.sleep(pause_s)
             pause_s = _SPARE_AFTER_S
             for _ in range(self._spares_wanted - len(self._spares)):
                 spare = self._group.create_task(self._spare())
                 self._spares.append(spare)  # who wants one meanwhile waits for it
                 await asyncio.wait([spare])
+            await self._calibrate()
+
+    async def _calibrate(self) -> None:
+        """Have a worker that waits measure what a frame costs here, unless that is known or a session goes on."""
+        means = self._means
+        waiting = [worker for spare in self._spares if spare.done() and (worker := spare.result()) is not None]
+        if means is None or means.costs is not None or not waiting or self._workers.difference(waiting):
+            return
+        with contextlib.suppress(MienError):  # it died, or takes too long: the next one is asked
+            costs = (await waiting[0].call(Calibrate(), Calibrated)).costs
+            self._means = replace(means, costs=costs)
+            log.info("calibrated", costs=costs)
 
     async def _spare(self) -> WorkerProcess | None:
         try:
@@ -207,3 +232,4 @@ class ProcessRunner:
             await worker.run()
         finally:
             self._workers.discard(worker)
+            self._changed.set()  # with nobody live, what a frame costs can be measured

@@ -7,9 +7,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
 from mien.app.ports import FrameSession, Live, StreamSpec
+from mien.app.profiles import Costs
 from mien.runners.channel import Kinds, kinds_of
 from mien.runners.messages import (
     Asset,
+    Calibrate,
+    Calibrated,
     CheckPeer,
     ClosePeer,
     Configure,
@@ -63,6 +66,10 @@ class Host(Protocol):
         """Load what every session needs."""
         ...
 
+    async def calibrate(self) -> Costs | None:
+        """Measure what a frame costs; None where that was not possible."""
+        ...
+
     def keep(self, asset: bytes) -> None:
         """Keep an asset for the next policy."""
         ...
@@ -87,6 +94,10 @@ class Host(Protocol):
 async def _configure(host: Host, asked: Configure) -> Message:
     await host.configure(asked)
     return Done()
+
+
+async def _calibrate(host: Host, _asked: Calibrate) -> Message:
+    return Calibrated(await host.calibrate())
 
 
 # The worker begins each verb in the order of the messages, so what comes before the first `await` of a verb happens
@@ -172,6 +183,7 @@ async def _end(host: Host, _asked: End) -> Message:
 
 VERBS: Final[dict[type[Message], Callable[[Host, Any], Awaitable[Message]]]] = {
     Configure: _configure,
+    Calibrate: _calibrate,
     Asset: _keep,
     Start: _start,
     StartFrames: _start_frames,
@@ -192,7 +204,7 @@ VERBS: Final[dict[type[Message], Callable[[Host, Any], Awaitable[Message]]]] = {
 
 TO_WORKER: Final[Kinds] = kinds_of(VERBS)
 FROM_WORKER: Final[Kinds] = kinds_of(
-    (Done, PeerAnswer, Thumbnail, Traced, PushBegun, Still, Failed, Report, Over),
+    (Done, Calibrated, PeerAnswer, Thumbnail, Traced, PushBegun, Still, Failed, Report, Over),
 )
 TO_PHOTO_WORKER: Final[Kinds] = kinds_of((ReadPhotos, Photo))
 FROM_PHOTO_WORKER: Final[Kinds] = kinds_of((PhotosRead, Failed))

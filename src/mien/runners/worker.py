@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeAlias
 
 import structlog
 
 from mien.app.live.session import LiveSession
 from mien.app.ports import FrameSession, PipelineFactory, Rehearses, StreamSpec
+from mien.app.profiles import Costs
 from mien.app.states import BroadcastState, LiveReport
 from mien.errors import LiveError, LiveLostError, MessageError, MienError
 from mien.media.webrtc.aiortc_internals import gather_within, prepare_dtls
@@ -32,26 +33,38 @@ _MAX_ASSETS: Final = 8
 """A policy refers to fewer."""
 
 
-def run_worker(connected: socket.socket, load_models: Callable[[], PipelineFactory]) -> None:
+Calibrator: TypeAlias = Callable[[PipelineFactory, Callable[[], bool]], Costs | None]
+"""Measures what a frame costs by pipelines of a factory; gives up, and returns None, once the other returns True."""
+
+
+def run_worker(
+    connected: socket.socket, load_models: Callable[[], PipelineFactory], calibrator: Calibrator | None = None
+) -> None:
     """Serve one live session until the web process ends it or is gone itself.
 
     Args:
         connected: The worker's end of the line.
         load_models: Returns the pipeline factory; may take seconds.
+        calibrator: Measures the machine; without, that is not done.
 
     Raises:
         LiveLostError: The session broke.
     """
-    asyncio.run(_Worker(load_models).serve(connected))
+    asyncio.run(_Worker(load_models, calibrator=calibrator).serve(connected))
 
 
 class _Worker:
     """Carries out what it is asked (the port `Host` of `verbs`)."""
 
     def __init__(
-        self, load_models: Callable[[], PipelineFactory], *, rehearse_after_s: float = _REHEARSE_AFTER_S
+        self,
+        load_models: Callable[[], PipelineFactory],
+        *,
+        calibrator: Calibrator | None = None,
+        rehearse_after_s: float = _REHEARSE_AFTER_S,
     ) -> None:
         self._load_models = load_models
+        self._calibrator = calibrator
         self._factory: PipelineFactory | None = None
         self._live: LiveSession | None = None
         self._frames: FrameSession | None = None
@@ -153,6 +166,17 @@ class _Worker:
         prepare(TO_WORKER, FROM_WORKER)
         self._factory = await asyncio.to_thread(self._load_models)
 
+    async def calibrate(self) -> Costs | None:
+        if self._calibrator is None or self._taken.is_set():
+            return None
+        costs = await asyncio.to_thread(self._calibrator, self._loaded_factory(), self._is_wanted)
+        if not self._is_wanted():
+            settle()
+        return costs
+
+    def _is_wanted(self) -> bool:
+        return self._taken.is_set() or self._dismissed
+
     def keep(self, asset: bytes) -> None:
         if len(self._assets) == _MAX_ASSETS:
             raise LiveError(f"at most {_MAX_ASSETS} assets are kept")
@@ -164,6 +188,7 @@ class _Worker:
 
     async def start(self, spec: StreamSpec, asked: Start) -> None:
         self._taken.set()
+        self._runner.means = asked.means
         self._live = await self._runner.start(spec, name=asked.name)
 
     async def start_frames(self, spec: StreamSpec, asked: StartFrames) -> None:

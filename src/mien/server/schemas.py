@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mien.app.broadcasts.broadcast import MAX_TITLE_LENGTH, Broadcast
 from mien.app.policy.document import PolicyDocument, PolicyIn
 from mien.app.ports import MAX_LIVE_DELAY_FRAMES
+from mien.app.profiles import Help, ProfileName, ProfileReport, Reason
 from mien.app.states import BroadcastState, LiveReport, Load
 from mien.bearer import BearerToken
 from mien.config import Settings
@@ -78,6 +79,30 @@ class RecordingOut(BaseModel):
     ended: str | None = Field(description="Why it ended by itself: `size` or `time`.")
 
 
+class ProfileOut(BaseModel):
+    """How much is done for each frame of a broadcast, and what would let more be done."""
+
+    name: ProfileName = Field(
+        description="`full`; `lean`: people are recognised more rarely; `hd`, `medium`, `small`: besides, the longer "
+        "side has at most 1280, 960, 640 pixels; `slow`, `slower`: besides, at most 15, 10 frames a second; `mosaic`: "
+        "besides, no swaps."
+    )
+    reason: Reason = Field(
+        description="Why it is that one: `set` by the operator; `measured`, it fits the machine; `unmeasured`, the "
+        "machine is not measured yet; `overload` or `headroom`, by what is measured on air."
+    )
+    helps: list[Help] = Field(
+        description="What would bring a better one, the easiest first: `measure` by `mien doctor`; `unset` "
+        "`MIEN_LIVE__PROFILE`; a `mosaic` instead of a swap; `send_smaller` frames; `fewer_broadcasts` at once; "
+        "`close_programs` beside the server; `more_cores`, or faster ones."
+    )
+
+    @classmethod
+    def of(cls, profile: ProfileReport) -> Self:
+        """Show a profile."""
+        return cls(name=profile.name, reason=profile.reason, helps=list(profile.helps))
+
+
 class BroadcastOut(BaseModel):
     """A broadcast and its numbers over the last seconds: what `GET` shows, and every event tells."""
 
@@ -103,6 +128,7 @@ class BroadcastOut(BaseModel):
         description="Whether the server keeps up: `ok`; `reduced_quality`, it treats smaller frames, or fewer; "
         "`no_swap`, besides every face gets a mosaic; `overloaded`, even so the video stops or comes too rarely."
     )
+    profile: ProfileOut = Field(description="How much is done for each frame now, and what would let more be done.")
     codec: str | None = Field(description="Video codec; null before anybody wanted it.")
     layers: dict[str, int] = Field(description="Viewers by the size they get; 0 is the full one.")
     record: bool = Field(description="Whether it shall be recorded.")
@@ -136,6 +162,7 @@ class BroadcastOut(BaseModel):
             viewers=stats.viewers,
             size=stats.size_wh,
             load=stats.load,
+            profile=ProfileOut.of(stats.profile),
             codec=stats.codec,
             layers=stats.layers,
             record=spec.record,

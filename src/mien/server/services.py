@@ -15,6 +15,7 @@ from mien.app.repositories import ConsentLedger
 from mien.app.states import LiveLimits
 from mien.config import Settings
 from mien.media.address_policy import Targets
+from mien.media.codecs.devices import CodecDevice
 from mien.media.codecs.encoded import VideoCodec
 from mien.media.recording.recorder import RecordingLimits
 from mien.media.webrtc.peer import IceServer
@@ -116,10 +117,12 @@ def limits_of(settings: Settings) -> LiveLimits:
         viewer_grace_s=live.viewer_grace_s,
         max_viewers=live.max_viewers,
         max_pixels=live.max_pixels,
+        profile=live.profile,
         shed_load=live.shed_load,
         start_kbps=live.start_kbps,
         max_kbps=live.max_kbps,
         codecs=tuple(map(VideoCodec, live.codecs)),
+        codec_devices=tuple(map(CodecDevice, live.codec_devices)),
         recordings_dir=settings.recordings_dir,
         recording=RecordingLimits(max_bytes=settings.recordings.max_bytes, max_s=settings.recordings.max_s),
         push_targets=Targets(live.push_networks),

@@ -1,4 +1,5 @@
 import av
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -6,6 +7,7 @@ from hypothesis import strategies as st
 
 from mien.errors import MediaTooLargeError, ShapeError
 from mien.media.frames import shrunk, to_i420, to_image
+from support.scenes import astronaut_frames
 
 COLOURS = np.array([(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0), (120, 80, 40)], np.uint8)
 
@@ -47,6 +49,12 @@ def test_an_odd_sized_frame_of_a_publisher_is_read():
     assert np.abs(image[8, 2].astype(int) - (255, 0, 0)).max() < 12
 
 
+def test_a_frame_of_a_device_is_the_picture_that_software_gives():
+    frame = av.VideoFrame.from_ndarray(to_i420(bars(96, 32)), format="yuv420p")
+    on_device = frame.reformat(format="nv12")
+    assert (to_image(on_device, max_pixels=10_000) == to_image(frame, max_pixels=10_000)).all()
+
+
 def test_full_range_and_bt709_are_read_by_their_own_rules():
     image = np.full((32, 32, 3), (40, 160, 90), np.uint8)
     frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(
@@ -71,3 +79,15 @@ def test_a_picture_is_scaled_down_to_even_sides_and_never_up(size_wh, long_side,
     small = shrunk(image, long_side)
     assert small.shape == (wanted_wh[1], wanted_wh[0], 3)
     assert (small == (10, 20, 30)).all()
+
+
+@pytest.mark.parametrize("long_side", [960, 640, 400])
+def test_a_picture_scaled_down_is_the_mean_of_what_was_there(long_side):
+    image = next(iter(astronaut_frames(0.1)))
+    image[::2, ::2] //= 2  # finer than what is left: it must not turn into a pattern of its own
+    small = shrunk(image, long_side)
+    means = cv2.resize(image, small.shape[1::-1], interpolation=cv2.INTER_AREA)
+    far_means = [cv2.blur(each, (16, 16)).astype(int) for each in (small, means)]
+    assert np.abs(far_means[0] - far_means[1]).max() <= 3
+    nearest = cv2.resize(image, small.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    assert cv2.PSNR(small, means) > cv2.PSNR(nearest, means) + 3

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from mien.app.personas.file import PackedReference
 from mien.app.ports import StreamSpec
+from mien.app.profiles import HELPS, STEPS, Costs, Means, ProfileReport
 from mien.app.states import DELAY_BOUNDS_S, BroadcastState, LiveCounts, LiveLimits, LiveReport, LiveStats, PushReport
 from mien.errors import (
     FacePhotoError,
@@ -31,6 +32,7 @@ from mien.runners.awake_clock import AwakeClock
 from mien.runners.channel import MAX_FIELDS_BYTES, NO_CALL, VERSION, Channel, Said, encode
 from mien.runners.messages import (
     Asset,
+    Calibrated,
     Configure,
     Done,
     Failed,
@@ -40,6 +42,7 @@ from mien.runners.messages import (
     PushBegun,
     Report,
     SetPolicy,
+    Start,
     Still,
     TakeThumbnail,
     Thumbnail,
@@ -78,6 +81,9 @@ finding = st.builds(
     PhotoFinding, code=st.sampled_from([issue.value for issue in PhotoIssue]), value=number, limit=number
 )
 findings = st.lists(st.lists(finding, max_size=3).map(tuple), max_size=5).map(tuple)
+cost = st.floats(0.001, 60_000)
+costs = st.none() | st.builds(Costs, cost, cost, cost)
+means = st.none() | st.builds(Means, costs, st.floats(0.1, 1024), st.integers(0, 1000))
 report = st.builds(
     LiveReport,
     idle_s=number,
@@ -92,6 +98,12 @@ report = st.builds(
         layers=st.dictionaries(st.sampled_from("012"), count),
         size_wh=st.none() | st.tuples(st.integers(1, 4096), st.integers(1, 4096)),
         codec=st.sampled_from([None, "VP8", "H264"]),
+        profile=st.builds(
+            ProfileReport,
+            name=st.sampled_from(list(STEPS)),
+            reason=st.sampled_from(["set", "measured", "unmeasured", "overload", "headroom"]),
+            helps=st.lists(st.sampled_from(HELPS), unique=True).map(tuple),
+        ),
         pushes=st.dictionaries(
             identity,
             st.builds(
@@ -129,6 +141,8 @@ limits = st.builds(
 )
 SPECIAL = {
     Configure: st.builds(Configure, limits=limits, ice_network=network),
+    Start: st.builds(Start, means=means),
+    Calibrated: st.builds(Calibrated, costs=costs),
     Publish: st.builds(Publish, offer=offer),
     Watch: st.builds(Watch, offer=offer),
     Trickle: st.builds(Trickle, fragment=st.builds(Fragment, candidates=candidates, octets=octets)),
@@ -269,6 +283,8 @@ def spoilt_report(*path, value) -> bytes:
         pytest.param(("stats", "size_wh"), [1, 2, 3], id="a size of three sides"),
         pytest.param(("stats", "recording"), {"files": ["../../etc/passwd"]}, id="a path for a file's name"),
         pytest.param(("stats", "recording"), {"files": [".hidden"]}, id="a hidden file"),
+        pytest.param(("stats", "profile", "name"), "best", id="no such profile"),
+        pytest.param(("stats", "profile", "helps"), ["measure"] * 100, id="more help than there is"),
         pytest.param(("stats", "pushes"), {"id": {"state": "live", "trouble": "\x1b[2J"}}, id="a terminal's code"),
     ],
 )
@@ -290,6 +306,13 @@ def test_a_report_that_lies_is_refused(path, value):
         pytest.param(b"photos_read", b'{"findings": [[{"code": "no such"}]]}', b"x", id="no such finding"),
         pytest.param(b"check_peer", b'{"session_id": "a", "role": "admin"}', b"", id="no such role"),
         pytest.param(b"treat", b'{"at": NaN}', b"", id="no time"),
+        pytest.param(
+            b"calibrated",
+            b'{"costs": {"mosaic_ms": 1, "swap_ms": 1, "encode_ms": -1}}',
+            b"",
+            id="a cost below nothing",
+        ),
+        pytest.param(b"calibrated", b'{"costs": {"mosaic_ms": 1}}', b"", id="costs missing"),
         pytest.param(b"done", b"[]", b"", id="a list"),
         pytest.param(b"done", b"", b"", id="nothing"),
         pytest.param(b"done", b"[" * 100_000, b"", id="deep nesting"),

@@ -80,6 +80,29 @@ export const en = {
     },
   },
 
+  profile: {
+    names: {
+      full: "Profile full: every frame as it comes.",
+      lean: "Profile lean: every frame as it comes; people are recognised more rarely.",
+      hd: "Profile hd: frames of at most 1280 pixels.",
+      medium: "Profile medium: frames of at most 960 pixels.",
+      small: "Profile small: frames of at most 640 pixels.",
+      slow: "Profile slow: at most 15 frames a second, of 640 pixels.",
+      slower: "Profile slower: at most 10 frames a second, of 640 pixels.",
+      mosaic: "Profile mosaic: at most 10 frames a second, of 640 pixels, and no swap.",
+    },
+    help: (ways: string) => `What would help: ${ways}.`,
+    helps: {
+      measure: "measure this server (mien doctor)",
+      unset: "the operator's setting (MIEN_LIVE__PROFILE=auto)",
+      mosaic: "a mosaic instead of the swap",
+      send_smaller: "send 640x360",
+      fewer_broadcasts: "fewer broadcasts at once",
+      close_programs: "close other programs on the server",
+      more_cores: "more or faster processor cores",
+    },
+  },
+
   setup: {
     heading: "Before you go live",
     headingLive: "While you are live",

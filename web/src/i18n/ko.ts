@@ -80,6 +80,29 @@ export const ko: Messages = {
     },
   },
 
+  profile: {
+    names: {
+      full: "프로필 full: 모든 프레임을 들어온 그대로 처리해요.",
+      lean: "프로필 lean: 모든 프레임을 들어온 그대로 처리하고, 사람은 더 드물게 알아봐요.",
+      hd: "프로필 hd: 긴 변 1280픽셀까지 처리해요.",
+      medium: "프로필 medium: 긴 변 960픽셀까지 처리해요.",
+      small: "프로필 small: 긴 변 640픽셀까지 처리해요.",
+      slow: "프로필 slow: 긴 변 640픽셀로, 초당 15프레임까지 처리해요.",
+      slower: "프로필 slower: 긴 변 640픽셀로, 초당 10프레임까지 처리해요.",
+      mosaic: "프로필 mosaic: 긴 변 640픽셀로, 초당 10프레임까지 처리하고 얼굴은 바꾸지 않고 가려요.",
+    },
+    help: (ways) => `나아지려면: ${ways}.`,
+    helps: {
+      measure: "서버 성능 재기(mien doctor)",
+      unset: "운영자 설정 바꾸기(MIEN_LIVE__PROFILE=auto)",
+      mosaic: "얼굴 바꾸기 대신 모자이크 쓰기",
+      send_smaller: "640x360으로 보내기",
+      fewer_broadcasts: "동시에 하는 방송 줄이기",
+      close_programs: "서버의 다른 프로그램 닫기",
+      more_cores: "코어가 더 많거나 빠른 컴퓨터 쓰기",
+    },
+  },
+
   setup: {
     heading: "방송을 시작하기 전에",
     headingLive: "방송하는 동안",

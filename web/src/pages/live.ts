@@ -311,6 +311,7 @@ export class LivePage {
         this.stage(),
         this.stageBar(),
         this.loadNote(),
+        this.profileLine(),
         this.statsBar(),
         this.share(),
       ),
@@ -406,6 +407,27 @@ export class LivePage {
       { class: "load-note panel", role: "status", "data-load": load, hidden: () => load() === "ok" },
       view.el("strong", {}, () => messages()?.what),
       view.el("span", {}, () => messages()?.more),
+    );
+  }
+
+  /** How much the server does for each frame, and what would let it do more. */
+  private profileLine(): HTMLElement {
+    const { view } = this;
+    const profile = () => (this.state.kind === "live" ? (this.seen?.profile ?? null) : null);
+    const sentence = () => {
+      const [now, messages] = [profile(), this.language.messages.profile];
+      if (now === null) return null;
+      const helps = now.helps.map((help) => messages.helps[help]);
+      return [messages.names[now.name], ...(helps.length ? [messages.help(helps.join(", "))] : [])].join(" ");
+    };
+    return view.el(
+      "p",
+      {
+        class: "profile-line",
+        "data-profile": () => profile()?.name ?? "",
+        hidden: () => profile() === null,
+      },
+      sentence,
     );
   }
 

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 import structlog
 
 from mien.app.states import DELAY_BOUNDS_S
+from mien.media.codecs.devices import CodecDevice
 from mien.media.codecs.encoded import EncodedFrame, VideoCodec
 from mien.media.codecs.layers import LayerEncoders
 from mien.media.meters import DurationMeter, Histogram, RateMeter
@@ -47,6 +48,7 @@ class EncoderThread:
         epoch: Capture time that becomes presentation time zero.
         slate_after_s: How long the last frame stays up when no new one comes.
         codec: The broadcast's codec, unless `use_codec` says otherwise.
+        devices: As in `LayerEncoders`.
         taps: Get every frame that is shown, and the slate once when it goes up, audience or not.
     """
 
@@ -57,6 +59,7 @@ class EncoderThread:
         epoch: float,
         slate_after_s: float,
         codec: VideoCodec = VideoCodec.VP8,
+        devices: Sequence[CodecDevice] = (),
         taps: Sequence[Tap] = (),
     ) -> None:
         self.treated = Newest[TreatedFrame]()
@@ -71,7 +74,8 @@ class EncoderThread:
         self.spent_s = 0.0
         self._emit_frame = emit
         self._epoch = epoch
-        self._layer_encoders = LayerEncoders(codec, epoch=epoch)
+        self._devices = tuple(devices)
+        self._layer_encoders = LayerEncoders(codec, epoch=epoch, devices=self._devices)
         self._slate_after_s = slate_after_s
         self._taps = tuple(taps)
         self._sent_at = 0.0
@@ -88,7 +92,7 @@ class EncoderThread:
 
     def use_codec(self, codec: VideoCodec) -> None:
         """Encode in another codec; only before there is an audience."""
-        self._layer_encoders = LayerEncoders(codec, epoch=self._epoch)
+        self._layer_encoders = LayerEncoders(codec, epoch=self._epoch, devices=self._devices)
 
     def set_audience(self, layers: frozenset[int]) -> None:
         """Say which layers anybody watches; only these are encoded, each from a keyframe on.

@@ -66,7 +66,11 @@ class LiveOutput:
         self._seats: Seats[Viewer] = Seats(limits.max_viewers)
         self._fan_out = FanOut(set_audience=self._watch)
         self.encoder = EncoderThread(
-            emit=self._emit, epoch=epoch, slate_after_s=limits.slate_after_s, taps=[self._thumbnail]
+            emit=self._emit,
+            epoch=epoch,
+            slate_after_s=limits.slate_after_s,
+            devices=limits.codec_devices,
+            taps=[self._thumbnail],
         )
 
     # Media --------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from mien.app.live.peers import Peers
 from mien.app.live.stats import stats_of
 from mien.app.live.treating import Treating
 from mien.app.ports import Connected, Pipeline, Role, StreamSpec
+from mien.app.profiles import Means
 from mien.app.states import BroadcastState, LiveLimits, LiveReport, LiveStats, Load
 from mien.errors import BroadcastTakenError, LiveError, LiveLostError, PolicyError
 from mien.media.meters import RateMeter
@@ -44,6 +45,7 @@ class LiveSession:
         build: Makes pipelines; called off the event loop, also when one hangs.
         limits: Waits and bounds.
         ice_servers: For all peer connections.
+        means: What the broadcast may count on.
     """
 
     def __init__(
@@ -53,8 +55,9 @@ class LiveSession:
         build: Callable[[StreamSpec], Pipeline],
         limits: LiveLimits,
         ice_servers: Sequence[IceServer] = (),
+        means: Means | None = None,
     ) -> None:
-        self._treating = Treating(spec, build=build, limits=limits)
+        self._treating = Treating(spec, build=build, limits=limits, means=means)
         self._limits = limits
         self._ice_servers = ice_servers
         self._epoch = time.monotonic()
@@ -67,9 +70,7 @@ class LiveSession:
         self._dropped_before = 0
         self._audio: AudioLine
         self._asked_to_end = False
-        self._ending = asyncio.Event()
-        self._over = asyncio.Event()
-        self._ready = asyncio.Event()
+        self._ending, self._over, self._ready = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._group: asyncio.TaskGroup
         self._output: LiveOutput
         self._encoder: EncoderThread
@@ -154,6 +155,7 @@ class LiveSession:
             start_kbps=self._limits.start_kbps,
             max_kbps=self._limits.max_kbps,
             max_pixels=self._limits.max_pixels,
+            devices=self._limits.codec_devices,
             sink=self._take_frame,
         )
         self._publisher = ingest
@@ -280,12 +282,11 @@ class LiveSession:
         return BroadcastState.LIVE if self._encoder.flows else BroadcastState.PAUSED
 
     def _stats(self) -> LiveStats:
-        now = time.monotonic()
-        late = 0 if self._publisher is None else self._publisher.dropped
+        now, publisher = time.monotonic(), self._publisher
         return stats_of(
             now,
             arrived=self._in,
-            dropped=self._dropped_before + late,
+            dropped=self._dropped_before + (0 if publisher is None else publisher.dropped),
             treating=self._treating,
             output=self._output,
             load=self._load(now),

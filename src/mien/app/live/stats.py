@@ -29,6 +29,7 @@ def stats_of(
         viewers=output.viewers,
         size_wh=encoder.size_wh,
         load=load,
+        profile=treating.profile,
         codec=output.codec,
         layers=output.layers,
         recording=output.recording,

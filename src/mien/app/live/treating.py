@@ -13,6 +13,7 @@ from mien.app.live.encoder_thread import EncoderThread
 from mien.app.live.load import STEPS_AT_ONCE, LoadShedder
 from mien.app.live.vision_thread import VisionThread
 from mien.app.ports import Pipeline, StreamSpec, TakesOver
+from mien.app.profiles import TYPICAL, Means, ProfileReport, Wanted, beginning, report_of
 from mien.app.states import LiveLimits, Load
 from mien.errors import MienError
 
@@ -34,17 +35,27 @@ class Treating:
         spec: How frames are treated at first.
         build: Makes pipelines; called off the event loop, also when one hangs.
         limits: Waits and bounds.
+        means: What the broadcast may count on; without, it begins with all there is.
 
     Attributes:
         spec: What the broadcaster wants.
     """
 
-    def __init__(self, spec: StreamSpec, *, build: Callable[[StreamSpec], Pipeline], limits: LiveLimits) -> None:
+    def __init__(
+        self,
+        spec: StreamSpec,
+        *,
+        build: Callable[[StreamSpec], Pipeline],
+        limits: LiveLimits,
+        means: Means | None = None,
+    ) -> None:
         self.spec = spec
         self._build = build
         self._limits = limits
-        self._shedder = LoadShedder()
+        self._means = means
+        self._shedder = LoadShedder(TYPICAL if means is None else means.costs or TYPICAL)
         self._swaps = True
+        self._long_side = 0
         self._changing = asyncio.Lock()
         self._put_at = -math.inf
         self._put = self._skipped = 0
@@ -67,7 +78,8 @@ class Treating:
             PolicyError: The policy cannot be followed.
             ModelError: A model cannot be had.
         """
-        self._pipeline = await asyncio.to_thread(self._build, self.spec)
+        self._pipeline = await self._built(self.spec)
+        log.info("profile", profile=self._shedder.profile.name, reason=self._shedder.reason)
 
     def start(self, encoder: EncoderThread, group: asyncio.TaskGroup) -> None:
         """Treat what comes from now on, for `encoder`. Comes after `prepare`."""
@@ -87,13 +99,13 @@ class Treating:
 
         May be called from one other thread. It only counts, and leaves the frame in the vision thread's mailbox.
         """
-        most = self._shedder.quality.max_fps
+        most = self._shedder.profile.max_fps
         if most is not None and at - self._put_at < _EARLY / most:
             self._skipped += 1
             return
         self._put_at = at
         self._put += 1
-        self._shedder.long_side = max(frame.width, frame.height)
+        self._long_side = max(frame.width, frame.height)
         self._vision.frames.put((frame, at))
 
     def forget(self) -> None:
@@ -110,12 +122,10 @@ class Treating:
             ModelError: A model cannot be had.
         """
         async with self._changing:
-            pipeline = await asyncio.to_thread(self._build, spec)  # also where it cannot be afforded: it may be wrong
-            affordable = self._affordable(spec)
-            if affordable != spec:
-                pipeline = await asyncio.to_thread(self._build, affordable)
+            step = self._shedder.step
+            pipeline = await self._built(spec)
+            self._follow_step(step)
             self.spec = spec
-            self._shedder.swaps = spec.policy.swaps
             await self._put_to_work(pipeline)
             self._encoder.forget(at_once=False)  # a frame of the old policy is not repeated either
 
@@ -135,6 +145,12 @@ class Treating:
     def errors(self) -> int:
         """How many treatments failed."""
         return self._errors_before + self._vision.errors
+
+    @property
+    def profile(self) -> ProfileReport:
+        """Which profile is on, and what would help."""
+        shedder = self._shedder
+        return report_of(shedder.step, shedder.reason, self._means, shedder.wanted)
 
     def load(self, *, is_paused: bool, is_fed: bool) -> Load:
         """Say whether treatment keeps up.
@@ -158,16 +174,30 @@ class Treating:
             lost: How many of the publisher's frames never got here; None where nobody publishes.
         """
         self._replace_if_hung(now)
-        if lost is None or not self._limits.shed_load:
+        if lost is None:
             return
         step = self._shedder.step
-        self._shedder.observe(
-            now,
-            arrived=self._put + lost,
-            left=self._encoder.out.total,
-            busy_s=max(self._vision.spent_s, self._encoder.spent_s),
-        )
+        if self._long_side != self._shedder.wanted.long_side and not self._changing.locked():
+            self._foresee(self.spec)
+        if self._limits.shed_load:
+            self._shedder.observe(
+                now,
+                arrived=self._put + lost,
+                left=self._encoder.out.total,
+                vision_s=self._vision.spent_s,
+                encoding_s=self._encoder.spent_s,
+            )
         self._follow_step(step)
+
+    def _foresee(self, spec: StreamSpec) -> None:
+        """Be on the profile that fits `spec` and the size of the frames; what is measured on air goes before it."""
+        shedder = self._shedder
+        more_swaps = spec.policy.swaps and not shedder.wanted.swaps
+        shedder.wanted = Wanted(self._long_side, swaps=spec.policy.swaps)
+        means = self._means if self._limits.shed_load else None
+        choice = beginning(self._limits.profile, means, shedder.wanted)
+        if shedder.is_where_it_began or (more_swaps and choice.step > shedder.step):
+            shedder.begin(choice)
 
     def _replace_if_hung(self, now: float) -> None:
         vision = self._vision
@@ -201,15 +231,22 @@ class Treating:
     def _follow_step(self, before: int) -> None:
         if self._shedder.step == before:
             return
-        log.info("load_step", step=self._shedder.step, vision_ms=self.vision_ms)
-        self._vision.spend(self._shedder.quality)
-        if self._swaps != self._shedder.quality.swaps and not self._changing.locked():
+        shedder = self._shedder
+        log.info(
+            "load_step",
+            step=shedder.step,
+            profile=shedder.profile.name,
+            reason=shedder.reason,
+            vision_ms=self.vision_ms,
+        )
+        self._vision.spend(shedder.profile)
+        if self._swaps != shedder.profile.swaps and not self._changing.locked():
             self._group.create_task(self._follow_swaps())
 
     async def _follow_swaps(self) -> None:
         """Draw personas no more, or again."""
         async with self._changing:
-            while self._swaps != self._shedder.quality.swaps and not self._vision.retired:
+            while self._swaps != self._shedder.profile.swaps and not self._vision.retired:
                 try:
                     pipeline = await asyncio.to_thread(self._build, self._affordable(self.spec))
                 except MienError as error:
@@ -217,9 +254,16 @@ class Treating:
                     return
                 await self._put_to_work(pipeline)
 
+    async def _built(self, spec: StreamSpec) -> Pipeline:
+        """Make a pipeline for a new spec; also for the whole of it where that cannot be afforded: it may be wrong."""
+        pipeline = await asyncio.to_thread(self._build, spec)
+        self._foresee(spec)
+        affordable = self._affordable(spec)
+        return pipeline if affordable == spec else await asyncio.to_thread(self._build, affordable)
+
     def _affordable(self, spec: StreamSpec) -> StreamSpec:
         """Return what of `spec` can be afforded: a mosaic where a persona cannot."""
-        self._swaps = self._shedder.quality.swaps
+        self._swaps = self._shedder.profile.swaps
         return spec if self._swaps else replace(spec, policy=spec.policy.without_swaps(), personas={})
 
     async def _put_to_work(self, pipeline: Pipeline) -> None:
@@ -238,7 +282,6 @@ class Treating:
 
     def _start_vision(self, pipeline: Pipeline) -> VisionThread:
         vision = VisionThread(pipeline, sink=self._encoder.treated.put, max_pixels=self._limits.max_pixels)
-        vision.spend(self._shedder.quality)
+        vision.spend(self._shedder.profile)
         self._shedder.begin_anew()
-        self._shedder.swaps = self.spec.policy.swaps
         return vision

@@ -10,8 +10,8 @@ from typing import Final
 import av
 import structlog
 
-from mien.app.live.load import Quality
 from mien.app.ports import Pipeline, SavesTime, TakesOver, WorksAhead
+from mien.app.profiles import LADDER, Profile
 from mien.media.frames import shrunk, to_image
 from mien.media.meters import DurationMeter
 from mien.media.newest import Newest
@@ -49,7 +49,7 @@ class VisionThread:
         self._failures = LogThrottle()
         self.spent_s = 0.0
         self.failing = False
-        self._quality = Quality()
+        self._profile = LADDER[0]
         self._pipeline = pipeline
         self._next: tuple[Pipeline, threading.Event] | None = None
         self._sink = sink
@@ -63,9 +63,9 @@ class VisionThread:
         self._thread = threading.Thread(target=self._run, name="mien-vision", daemon=True)
         self._thread.start()
 
-    def spend(self, quality: Quality) -> None:
+    def spend(self, profile: Profile) -> None:
         """Do so much for each frame from the next one on. Its rate is the sender's matter."""
-        self._quality = quality
+        self._profile = profile
 
     def replace(self, pipeline: Pipeline) -> threading.Event:
         """Use `pipeline` from the next frame on; the event is set when the old one is done."""
@@ -167,9 +167,9 @@ class VisionThread:
     def _frame(self, frame: av.VideoFrame) -> Image:
         """Return what the pipeline gets to see, as large as can be afforded."""
         if isinstance(self._pipeline, SavesTime):
-            self._pipeline.save_time(on=self._quality.knows_rarely)
+            self._pipeline.save_time(on=self._profile.knows_rarely)
         image = to_image(frame, max_pixels=self._max_pixels)
-        return image if self._quality.long_side is None else shrunk(image, self._quality.long_side)
+        return image if self._profile.long_side is None else shrunk(image, self._profile.long_side)
 
     def _work_ahead(self) -> None:
         """Use the time until the next frame. What fails here fails again when it is needed, and is counted then."""

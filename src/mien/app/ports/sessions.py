@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
 from mien.app.ports.pipelines import ReferenceFace, StreamSpec
+from mien.app.profiles import Means
 from mien.app.states import LiveReport
 from mien.media.files.frame_codec import FrameFormat
 from mien.media.webrtc.sdp.parse import Fragment, Offer
@@ -192,6 +193,11 @@ class Runner(Protocol):
     @property
     def health(self) -> tuple[RunnerHealth, str | None]:
         """Whether sessions can be started, and if not, why."""
+        ...
+
+    @property
+    def means(self) -> Means | None:
+        """What a further session may count on; None where that is not asked."""
         ...
 
     async def start(self, spec: StreamSpec, *, name: str) -> Live:

@@ -2,9 +2,11 @@
 
 from abc import ABC, abstractmethod
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final
 
 import av
+from av.codec.hwaccel import HWAccel
+from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
@@ -86,7 +88,7 @@ class Encoder(ABC):
         frame.time_base = VIDEO_TIME_BASE
         frame.pict_type = PictureType.I if keyframe else PictureType.NONE
         self._pace(context, frame, share)
-        packets = context.encode(frame)
+        packets = self._encoded(context, frame)
         if not packets:
             return None
         return EncodedFrame(b"".join(map(bytes, packets)), pts, packets[0].is_keyframe, self._layer)
@@ -101,6 +103,10 @@ class Encoder(ABC):
             self._interval += _SMOOTHING * (interval - self._interval)
         self._last_pts = pts
         return self._interval / _NOMINAL_TICKS * min((self._limit or full_rate) / full_rate, 1.0)
+
+    def _encoded(self, context: VideoCodecContext, frame: av.VideoFrame) -> "list[Packet[Any]]":
+        """Return what the codec makes of `frame`."""
+        return context.encode(frame)
 
     @abstractmethod
     def _open(self, size_wh: tuple[int, int], bit_rate: int) -> VideoCodecContext:
@@ -134,9 +140,11 @@ def _frame(planes: TreatedPlanes) -> av.VideoFrame:
     return make(planes.i420, format="yuv420p")
 
 
-def new_context(codec: str, size_wh: tuple[int, int], bit_rate: int) -> VideoCodecContext:
+def new_context(
+    codec: str, size_wh: tuple[int, int], bit_rate: int, *, hwaccel: HWAccel | None = None
+) -> VideoCodecContext:
     """Return a context, not yet opened, with everything that does not differ from codec to codec."""
-    context: VideoCodecContext = av.CodecContext.create(codec, "w")  # type: ignore[assignment]  # av: by name
+    context: VideoCodecContext = av.CodecContext.create(codec, "w", hwaccel)  # type: ignore[assignment]  # av: by name
     context.width, context.height = size_wh
     context.bit_rate = bit_rate
     context.pix_fmt = "yuv420p"

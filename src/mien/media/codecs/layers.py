@@ -2,12 +2,13 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Final
 
+from mien.media.codecs.devices import CodecDevice, DeviceH264Encoder
 from mien.media.codecs.encoded import EncodedFrame, VideoCodec
 from mien.media.codecs.encoder import NOMINAL_FPS, Encoder
-from mien.media.codecs.h264 import H264Encoder
 from mien.media.codecs.planes import TreatedPlanes
 from mien.media.codecs.vp8 import Vp8Encoder
 from mien.tracing import span
@@ -18,7 +19,6 @@ LAYERS: Final = 2
 KEYFRAME_GAP_S: Final = 0.25
 """Keyframe requests closer together than this are answered by one keyframe."""
 
-_ENCODERS: Final[dict[VideoCodec, type[Encoder]]] = {VideoCodec.VP8: Vp8Encoder, VideoCodec.H264: H264Encoder}
 _ENCODE: Final = tuple(f"encode layer {layer}" for layer in range(LAYERS))
 _OVERLOADED: Final = 0.9
 _RELAXED: Final = 0.75
@@ -36,14 +36,16 @@ class LayerEncoders:
     Args:
         codec: The codec of all layers.
         epoch: The capture time, in seconds, that becomes presentation time zero.
+        devices: Where H.264 is encoded, the preferred one first; in software where none does it.
 
     Attributes:
         overloaded: Whether the lower layers go without every second frame.
     """
 
-    def __init__(self, codec: VideoCodec, *, epoch: float) -> None:
+    def __init__(self, codec: VideoCodec, *, epoch: float, devices: Sequence[CodecDevice] = ()) -> None:
         self.overloaded = False
-        self._encoders = tuple(_ENCODERS[codec](epoch=epoch, layer=layer) for layer in range(LAYERS))
+        make = partial(DeviceH264Encoder, devices=devices) if codec is VideoCodec.H264 else Vp8Encoder
+        self._encoders: tuple[Encoder, ...] = tuple(make(epoch=epoch, layer=layer) for layer in range(LAYERS))
         self._audience: frozenset[int] = frozenset()
         self._wanted: set[int] = set()
         self._keyframe_at = [-KEYFRAME_GAP_S] * LAYERS

@@ -4,15 +4,16 @@
                       cut              shared        a slice,      what viewers of one
                       into payloads    history       leaving now   negotiation have in common
 
-What differs from viewer to viewer (numbers, protection) is written over a copy of the template.
+What differs from viewer to viewer (numbers, protection) is written over a copy of the template; where there are
+kernels, viewers wait in it for each other and one call does that for all.
 """
 
 import re
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from mien.media.codecs.encoded import EncodedAudio, EncodedFrame, VideoCodec
 
@@ -39,7 +40,7 @@ Ancillary: TypeAlias = list[tuple[int, int, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class PackedFrame:
-    """A frame, or a piece of audio, as RTP payloads. Shared by all viewers and never changed.
+    """A frame, or a piece of audio, as RTP payloads. Shared by all viewers; it leaves once, to all at the same time.
 
     Attributes:
         payloads: In order of sending. Those of VP8 leave room for a picture id.
@@ -49,6 +50,7 @@ class PackedFrame:
         marks_end: Whether the last packet carries the RTP marker.
         has_picture_id: Whether the payloads leave that room.
         octets: Bytes of all payloads.
+        left: The packet after the last, and the time stamp, of each slice that left.
     """
 
     payloads: tuple[bytes, ...]
@@ -58,9 +60,19 @@ class PackedFrame:
     marks_end: bool = True
     has_picture_id: bool = False
     octets: int = field(init=False)
+    left: list[tuple[int, int]] = field(init=False, default_factory=list, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "octets", sum(map(len, self.payloads)))
+
+    @property
+    def reached(self) -> int:
+        """How many packets have left."""
+        return self.left[-1][0] if self.left else 0
+
+    def stamp_of(self, number: int) -> int:
+        """Return the time stamp of a packet that left."""
+        return next(stamp for end, stamp in self.left if number < end)
 
     def slices(self) -> Sequence[tuple[int, int]]:
         """Return where to cut the frame for pacing: (first, end) packet numbers of equal slices."""
@@ -183,7 +195,7 @@ layout: Final = lru_cache(maxsize=64)(Layout)
 """Returns the one `Layout` of these values; after 64 kinds the oldest are no longer shared."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Template:
     """Packets laid one after the other, each with room for its tag.
 
@@ -192,12 +204,16 @@ class Template:
         places: Where each begins, and how long it is without its tag.
         runs: What one system call can send: from, to, and the order to cut it up, None for a single packet.
         picture_id_at: Where, counted from a packet's begin, its picture id belongs; 0 for nowhere.
+        tag: How much room that is.
+        waiting: The lines whose packets leave together, each with the numbers that they get.
     """
 
     data: bytes
     places: tuple[tuple[int, int], ...]
     runs: tuple[tuple[int, int, Ancillary | None], ...]
     picture_id_at: int
+    tag: int
+    waiting: list[tuple[Any, bytes]] = field(default_factory=list)
 
 
 class PacketBatch:
@@ -216,6 +232,12 @@ class PacketBatch:
         self.end = end
         self.stamp = stamp
         self._templates: dict[Layout, Template] = {}
+        frame.left.append((end, stamp))
+
+    @property
+    def templates(self) -> Iterable[Template]:
+        """The templates laid out so far."""
+        return self._templates.values()
 
     def template(self, layout: Layout) -> Template:
         """Return the slice in `layout`, made for the first viewer that needs it."""
@@ -242,6 +264,7 @@ class PacketBatch:
             tuple(places),
             tuple(_runs(places, layout.tag)),
             len(plain) + _PICTURE_ID_AT if frame.has_picture_id else 0,
+            layout.tag,
         )
 
 

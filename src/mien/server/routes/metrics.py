@@ -20,7 +20,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 
 from mien.app.access import Action
 from mien.app.broadcasts.broadcasts import Broadcasts
-from mien.app.states import DELAY_BOUNDS_S, BroadcastState
+from mien.app.states import DELAY_BOUNDS_S, BroadcastState, LiveReport
 from mien.server.dependencies import MetricsDep
 from mien.server.guards import GuardedRoute, requires
 
@@ -50,6 +50,16 @@ def registry_of(broadcasts: Broadcasts) -> CollectorRegistry:
     return registry
 
 
+def _by_profile(reports: Iterable[LiveReport]) -> Metric:
+    profiles = Counter((report.stats.profile.name, report.stats.profile.reason) for report in reports)
+    family = GaugeMetricFamily(
+        "mien_profiles", "Broadcasts, by how much is done for each frame, and why.", labels=["profile", "reason"]
+    )
+    for labels, number in sorted(profiles.items()):
+        family.add_metric(list(labels), number)
+    return family
+
+
 class _LiveCollector:
     def __init__(self, broadcasts: Broadcasts) -> None:
         self._broadcasts = broadcasts
@@ -77,6 +87,7 @@ class _LiveCollector:
         for treatment, number in sorted(faces.items()):
             by_treatment.add_metric([treatment], number)
         yield by_treatment
+        yield _by_profile(reports)
         yield CounterMetricFamily("mien_live_restarts", "Live sessions that broke.", value=self._broadcasts.lost)
         for name, text in _COUNTERS.items():
             yield CounterMetricFamily(f"mien_{name}", text, value=getattr(counts, name))

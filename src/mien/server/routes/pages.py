@@ -9,7 +9,8 @@ from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel, Field
 
 from mien.app.access import Action
-from mien.server.dependencies import BroadcastsDep, PagesDep, RunnerDep
+from mien.app.profiles import LADDER, USUAL_LONG_SIDE, ProfileName, Reason, Wanted, beginning
+from mien.server.dependencies import BroadcastsDep, PagesDep, RunnerDep, SettingsDep
 from mien.server.guards import GuardedRoute, requires
 from mien.server.paths import home_of
 from mien.server.web_pages import WebPages
@@ -35,14 +36,27 @@ class HealthOut(BaseModel):
     detail: str | None = Field(description="What is wrong, if something is.")
     version: str = Field(description="The version of mien.")
     broadcasts: int = Field(description="How many there are.")
+    profile: ProfileName = Field(
+        description="With which profile a further broadcast of 1280x720 and a swap would begin; see a broadcast's "
+        "`profile.name`."
+    )
+    profile_reason: Reason = Field(description="Why that one: `set`, `measured` or `unmeasured`.")
 
 
 @router.get("/api/health", tags=["health"])
 @requires(Action.READ_HEALTH)
-async def health(runner: RunnerDep, broadcasts: BroadcastsDep) -> HealthOut:
+async def health(runner: RunnerDep, broadcasts: BroadcastsDep, settings: SettingsDep) -> HealthOut:
     """Say whether the server can do its work."""
     status, detail = runner.health
-    return HealthOut(status=status, detail=detail, version=version("mien"), broadcasts=sum(1 for _ in broadcasts))
+    step, reason = beginning(settings.live.profile, runner.means, Wanted(USUAL_LONG_SIDE, swaps=True))
+    return HealthOut(
+        status=status,
+        detail=detail,
+        version=version("mien"),
+        broadcasts=sum(1 for _ in broadcasts),
+        profile=LADDER[step].name,
+        profile_reason=reason,
+    )
 
 
 @router.get("/", include_in_schema=False)

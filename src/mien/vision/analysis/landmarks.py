@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from mien.vision.mesh.alignment import five_landmarks
+from mien.vision.scaling import batch_of
 from mien.vision.types import Affine, Box, Detection, Image, Mesh, Net, Roi
 
 CROP = 192  # the network's input side
@@ -31,8 +32,7 @@ class MeshLandmarker:
         """Return the mesh inside `roi` and how surely it sits on a face, 0 to 1."""
         to_crop = _matrix(roi)
         crop = cv2.warpAffine(image, to_crop, (CROP, CROP), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        batch = crop.transpose(2, 0, 1)[None].astype(np.float32) * np.float32(1 / 255)
-        out = self._net(np.ascontiguousarray(batch))
+        out = self._net(batch_of(np.asarray(crop, np.uint8), scale=1 / 255))
         points = out["points"].reshape(468, 3)
         to_frame = cv2.invertAffineTransform(to_crop)
         mesh = np.empty((468, 3), np.float32)

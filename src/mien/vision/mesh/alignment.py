@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from mien.errors import ShapeError
+from mien.native import address, kernels
 from mien.vision.types import Affine, Image, Mesh, Points
 
 # Mesh vertices whose mean is one of the five landmarks (MediaPipe face mesh, 468 vertices).
@@ -45,6 +46,12 @@ def fit_similarity(src: Points, dst: Points) -> Affine:
     """
     if src.shape != dst.shape or src.ndim != 2 or src.shape[1] != 2 or len(src) < 2:
         raise ShapeError(f"wanted two arrays of the same shape (N, 2), N >= 2; got {src.shape} and {dst.shape}")
+    if kernels is not None:
+        src, dst = np.ascontiguousarray(src, np.float32), np.ascontiguousarray(dst, np.float32)
+        way = np.empty((2, 3), np.float32)
+        if not kernels.mien_similarity(address(src), address(dst), len(src), address(way)):
+            raise ShapeError("all points of src coincide")
+        return way
     src_mean, dst_mean = src.mean(axis=0, dtype=np.float64), dst.mean(axis=0, dtype=np.float64)
     a, b = src - src_mean, dst - dst_mean
     spread = float((a * a).sum())

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.native import address, kernels
 from mien.vision.mesh.topology import (
     BROW_LEFT,
     BROW_RIGHT,
@@ -78,10 +79,16 @@ def head_axes(mesh: Mesh) -> NDArray[np.float32]:
     """Return the head's own axes as rows: to the image's right, down, and away from the viewer; each of length 1."""
     right = mesh[_CHEEK_RIGHT] - mesh[_CHEEK_LEFT]
     down = mesh[_CHIN] - mesh[_FOREHEAD]
-    back = np.cross(right, down)
-    down = np.cross(back, right)
+    back = _cross(right, down)
+    down = _cross(back, right)
     axes = np.stack([right, down, back])
     return np.asarray(axes / np.maximum(np.linalg.norm(axes, axis=1, keepdims=True), 1e-6), np.float32)
+
+
+def _cross(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the cross product of two vectors in a fifth of the time that NumPy's takes, which knows arrays of them."""
+    (ax, ay, az), (bx, by, bz) = a.tolist(), b.tolist()
+    return np.array([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], np.float32)
 
 
 def turned_away(mesh: Mesh) -> float:
@@ -91,6 +98,10 @@ def turned_away(mesh: Mesh) -> float:
 
 def vertex_normals(mesh: Mesh) -> Vertices:
     """Return (468, 3) normals of length 1, pointing out of the face; z below 0 looks at the viewer."""
+    if kernels is not None:
+        points, normals = np.ascontiguousarray(mesh, np.float32), np.empty((len(mesh), 3), np.float32)
+        kernels.mien_normals(address(points), len(points), address(FACE), len(FACE), address(normals))
+        return normals
     a, b, c = (mesh[FACE[:, corner]] for corner in range(3))
     faces = np.cross(c - a, b - a)
     corners = FACE.T.reshape(-1)
@@ -105,6 +116,10 @@ def mesh_size(mesh: Mesh) -> float:
 
 def bounds(points: Points) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the smallest and the largest x and y of (N, 2 or 3) points."""
+    if kernels is not None and len(points):
+        points, found = np.ascontiguousarray(points, np.float32), np.empty((2, 2), np.float32)
+        kernels.mien_bounds(address(points), *points.shape, address(found))
+        return found[0], found[1]
     return points[:, :2].min(axis=0), points[:, :2].max(axis=0)
 
 

@@ -56,7 +56,7 @@ def ramp(values: NDArray[np.float32], low: float, high: float) -> NDArray[np.flo
         >>> ramp(np.array([0.0, 0.5, 1.0], np.float32), 0, 1).tolist()
         [0.0, 0.5, 1.0]
     """
-    t = np.clip((values - low) / (high - low), 0, 1)
+    t = np.minimum(np.maximum((values - low) / (high - low), 0), 1)  # on small arrays, clip takes thrice the time
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 

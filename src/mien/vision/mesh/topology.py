@@ -13,6 +13,8 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.native import address, kernels
+
 Indices: TypeAlias = NDArray[np.intp]
 Triangles: TypeAlias = NDArray[np.int32]
 Vertices: TypeAlias = NDArray[np.float32]
@@ -27,7 +29,7 @@ MARGIN: Final = 0.86
 
 
 def _ring(*landmarks: int) -> Indices:
-    return np.array(landmarks, np.intp)
+    return np.array(landmarks, np.int64)
 
 
 # Rings run from the image-left corner over the top back to the start.
@@ -80,8 +82,17 @@ def with_outer_rings(vertices: Vertices) -> Vertices:
     Returns:
         (540, K): the landmarks, then 36 points of the first ring, then 36 of the second.
     """
-    outward = vertices[OVAL] - vertices.mean(axis=0)
-    return np.concatenate([vertices, vertices[OVAL] + OUTER_RING * outward, vertices[OVAL] + OUTERMOST_RING * outward])
+    if kernels is not None:
+        vertices = np.ascontiguousarray(vertices, np.float32)
+        out = np.empty((len(vertices) + 2 * len(OVAL), vertices.shape[1]), np.float32)
+        kernels.mien_outer_rings(
+            *(address(vertices), *vertices.shape, address(OVAL), len(OVAL)),
+            *(OUTER_RING, OUTERMOST_RING, address(out)),
+        )
+        return out
+    oval = vertices[OVAL]
+    outward = oval - vertices.mean(axis=0)
+    return np.concatenate([vertices, oval + OUTER_RING * outward, oval + OUTERMOST_RING * outward])
 
 
 def _load() -> tuple[Vertices, Triangles]:

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.native import address, kernels
 from mien.vision.mesh.regions import oval, shrink, soften
 from mien.vision.one_euro import share
 from mien.vision.types import Image, Matte
@@ -97,6 +98,14 @@ class LightMatch:
             cv2.exp(detail * np.float32(self._contrast), self._detail)
             self._drawn = (self._contrast, self._colour)
         size_wh = self._detail.shape[1::-1]
+        if kernels is not None:
+            stretched = np.asarray(cv2.resize(np.exp(light), (size_wh[0], len(light)), interpolation=cv2.INTER_LINEAR))
+            out = np.empty(self._detail.shape, np.uint8)
+            kernels.mien_light(
+                *(address(self._detail), address(stretched), len(light), 3 * size_wh[0], size_wh[1]),
+                *(_OFFSET, address(out)),
+            )
+            return out
         lamp = cv2.resize(np.exp(light), size_wh, interpolation=cv2.INTER_LINEAR)
         lit = cv2.multiply(self._detail, lamp) - np.float32(_OFFSET)
         return np.asarray(np.clip(lit, 0, 255), np.uint8)

@@ -7,9 +7,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.native import address, kernels
 from mien.vision.mesh.regions import expressive, eye_surroundings, inner, openings, polygon, ramp, shrink, soften
 from mien.vision.mesh.topology import UV
 from mien.vision.one_euro import share
+from mien.vision.scaling import batch_of
 from mien.vision.types import Image, Matte, Net
 
 SIDE: Final = 64
@@ -32,6 +34,12 @@ def _cheeks() -> NDArray[np.bool_]:
     return np.asarray(np.maximum(*patches) > 0.5)
 
 
+def _median(sample: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the median of each column, in a third of the time that NumPy's takes."""
+    ranked, count = np.sort(sample, axis=0), len(sample)
+    return np.asarray((ranked[(count - 1) // 2] + ranked[count // 2]) / 2, np.float32)
+
+
 def skin_matte(texture: Image) -> Matte:
     """Return where a face's texture looks like the skin of its own cheeks.
 
@@ -44,10 +52,14 @@ def skin_matte(texture: Image) -> Matte:
         (SIDE, SIDE) 0 to 1.
     """
     small = np.asarray(cv2.resize(texture, (SIDE, SIDE), interpolation=cv2.INTER_AREA))
-    lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB).astype(np.float32)
-    sample = lab[_cheeks()]
-    middle = np.median(sample, axis=0)
-    spread = np.maximum(1.48 * np.median(np.abs(sample - middle), axis=0), (14.0, 4.5, 4.5))
+    lab = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2LAB), np.uint8)
+    sample = lab[_cheeks()].astype(np.float32)
+    middle = _median(sample)
+    spread = np.maximum(1.48 * _median(np.abs(sample - middle)), (14.0, 4.5, 4.5)).astype(np.float32)
+    if kernels is not None:
+        out = np.empty((SIDE, SIDE), np.float32)
+        kernels.mien_skin(address(lab), SIDE * SIDE, address(middle), address(spread), address(out))
+        return out
     away = (lab - middle) / spread
     lightness = np.where(away[..., 0] < 0, 0.75 * away[..., 0], 0.5 * np.minimum(away[..., 0], 2.0))
     distance = np.sqrt(lightness**2 + np.square(away[..., 1:]).sum(axis=2))
@@ -75,8 +87,7 @@ class LearntOcclusion:
             live: (FINE_SIDE, FINE_SIDE, 3) flat texture of the live face.
             dt: Seconds since the last call.
         """
-        batch = live.transpose(2, 0, 1)[None].astype(np.float32) * np.float32(1 / 127.5) - 1
-        now = self._net(np.ascontiguousarray(batch))["face"][0, 0]
+        now = self._net(batch_of(live, scale=1 / 127.5, offset=-1.0))["face"][0, 0]
         if self._face is None:
             self._face = now
         # What comes or goes does so at once; a doubt that wavers around its value is calmed.

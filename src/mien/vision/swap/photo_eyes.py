@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.native import address, kernels
 from mien.vision.mesh.geometry import bounds
 from mien.vision.mesh.regions import ramp
 from mien.vision.mesh.topology import EYE_LEFT, EYE_RIGHT, UV, Indices
@@ -209,17 +210,46 @@ def draw_eyes(face: Image, live: Image, mesh: Mesh, eyes: PhotoEyes, gaze: Gaze,
         part, corner = np.s_[y0:y1, x0:x1], np.array([x0, y0], np.float32)
         way = eye_frame(mesh, ring, EYE_PX)
         centre = (lids @ way[:, :2].T + way[:, 2]).mean(axis=0) + place * EYE_PX
-        drawn = _composed(eye, centre, _light(eye, white, gain))
+        light = _light(eye, white, gain)
+        inside = opening(lids - corner, (int(x1 - x0), int(y1 - y0)))
+        soft = np.asarray(cv2.GaussianBlur(inside, (0, 0), max(_SOFT * eye_px, 0.5)), np.float32)
+        shade = _lid_shade(inside, eye_px)
+        if kernels is not None:
+            way[:, 2] += way[:, :2] @ corner
+            _draw_eye(kernels, face[part], eye, (way, centre, light), _shining(live[part], eye_px), (soft, shade))
+            continue
+        drawn = _composed(eye, centre, light)
         back = np.asarray(cv2.invertAffineTransform(way), np.float32)
         back[:, 2] -= corner
         size_wh = (int(x1 - x0), int(y1 - y0))
         placed = cv2.warpAffine(drawn, back, size_wh, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         colours, iris = placed[..., :3], np.asarray(placed[..., 3], np.float32)
         lit = colours + _glints(live[part], iris, eye_px)
-        inside = opening(lids - corner, size_wh)
-        soft = cv2.GaussianBlur(inside, (0, 0), max(_SOFT * eye_px, 0.5))[..., None]
-        shade = _lid_shade(inside, eye_px)
+        soft = soft[..., None]
         face[part] = np.clip(face[part] * (1 - soft) + lit * (shade * soft), 0, 255).astype(np.uint8)
+
+
+def _draw_eye(
+    native: Any,
+    face: Image,
+    eye: PhotoEye,
+    how: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]],
+    glints: NDArray[np.uint8],
+    mattes: tuple[Matte, NDArray[np.float32]],
+) -> None:
+    """Draw an eye into a part of a face; `how` is the way from there into its picture, its iris's place, its light."""
+    height, width = eye.white.shape[:2]
+    way, centre, light = (np.ascontiguousarray(each, np.float32) for each in how)
+    move = np.array([centre[0] - (width - 1) / 2, centre[1] - (height - 1) / 2], np.float32)
+    soft, shade = (np.ascontiguousarray(each, np.float32) for each in mattes)
+    whole = np.empty((height, width, 4), np.float32)
+    native.mien_compose_eye(
+        *(address(eye.white), address(eye.iris), width, height, address(move), address(light), address(whole))
+    )
+    native.mien_draw_eye(
+        *(address(whole), width, height, address(way), address(glints), address(soft), address(shade)),
+        *(*face.shape[1::-1], address(face), face.strides[0]),
+    )
 
 
 _FEWEST_PX: Final = 4
@@ -258,10 +288,15 @@ def _light(eye: PhotoEye, white: NDArray[np.float32], gain: float) -> NDArray[np
 
 def _glints(live: Image, iris: Matte, eye_px: float) -> NDArray[np.float32]:
     """Return the small lights on the live iris, (H, W, 1)."""
+    return (np.maximum(_shining(live, eye_px).astype(np.float32) - 10, 0) * iris)[..., None]
+
+
+def _shining(live: Image, eye_px: float) -> NDArray[np.uint8]:
+    """Return how much lighter each pixel is than what is around it."""
     luma = cv2.cvtColor(live, cv2.COLOR_RGB2GRAY)
     side = 2 * max(1, round(_GLINT * 0.2 * eye_px)) + 1
-    small = cv2.morphologyEx(luma, cv2.MORPH_TOPHAT, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
-    return (np.maximum(small.astype(np.float32) - 10, 0) * iris)[..., None]
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    return np.asarray(cv2.morphologyEx(luma, cv2.MORPH_TOPHAT, kernel), np.uint8)
 
 
 def _lid_shade(inside: Matte, eye_px: float) -> NDArray[np.float32]:

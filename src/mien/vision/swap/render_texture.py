@@ -1,15 +1,25 @@
 """Lay a flat texture on a live mesh."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.native import address, kernels
 from mien.vision.mesh.geometry import bounds, mesh_size, vertex_normals
-from mien.vision.mesh.texture_map import rasterise
-from mien.vision.mesh.topology import EYE_LEFT, EYE_RIGHT, MOUTH, UV, WITH_OUTER_RING, lid_pairs, with_outer_rings
+from mien.vision.mesh.texture_map import rasterise, rasterise_by, rows_of
+from mien.vision.mesh.topology import (
+    EYE_LEFT,
+    EYE_RIGHT,
+    MOUTH,
+    UV,
+    WITH_OUTER_RING,
+    Vertices,
+    lid_pairs,
+    with_outer_rings,
+)
 from mien.vision.types import Image, Matte, Mesh, Points
 
 _COUNT: Final = int(WITH_OUTER_RING.max()) + 1
@@ -54,23 +64,59 @@ def render_texture(
         finish: Works on the drawn face before it is blended in.
         eye_tone: How much of the texture's light and shade around the eyes the open, live eyes take on, 0 to 1.
     """
-    height, width = under.shape[:2]
-    places = UV[:_COUNT] * len(texture) - 0.5
-    values = np.column_stack([places, with_outer_rings(opacity[:, None])[:_COUNT]])
-    u, v, open_ = cv2.split(rasterise(with_outer_rings(mesh)[:_COUNT], values, WITH_OUTER_RING, (width, height)))
-    open_ = np.clip(2 * cv2.blur(open_, (3, 3)) - 1, 0, 1)  # the rasteriser draws hard edges
-    textured = cv2.remap(_with_matte(texture, matte), u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    face = np.asarray(cv2.cvtColor(textured, cv2.COLOR_RGBA2RGB), np.uint8)
+    points = with_outer_rings(mesh)[:_COUNT]
+    values = np.empty((_COUNT, 3), np.float32)
+    values[:, :2] = UV[:_COUNT] * len(texture) - 0.5
+    values[:, 2:] = with_outer_rings(opacity[:, None])[:_COUNT]
+    face, alpha = _laid(points, values, texture, matte, under.shape[1::-1])
     if draw_eyes is not None:
         draw_eyes(face)
     if finish is not None:
         face = finish(face)
     if eye_tone > 0:
         under = _toned_eyes(under, face, mesh, eye_tone)
-    hides = cv2.multiply(cv2.extractChannel(textured, 3), open_, scale=1 / 255, dtype=cv2.CV_32F)
-    alpha = np.asarray(hides, np.float32)
     _open_mouth(alpha, mesh)
-    return np.asarray(cv2.blendLinear(face, under, alpha, 1 - alpha), np.uint8), alpha
+    return _blended(face, under, alpha), alpha
+
+
+def _laid(
+    points: Vertices, values: Vertices, texture: Image, matte: Matte, size_wh: tuple[int, int]
+) -> tuple[Image, Matte]:
+    """Return the texture as the mesh shows it, and how much of each pixel it hides."""
+    if kernels is not None and len(texture) > 1:
+        return _laid_by(kernels, points, values, _with_matte(texture, matte), size_wh)
+    u, v, open_ = cv2.split(rasterise(points, values, WITH_OUTER_RING, size_wh))
+    open_ = np.clip(2 * cv2.blur(open_, (3, 3)) - 1, 0, 1)  # the rasteriser draws hard edges
+    textured = cv2.remap(_with_matte(texture, matte), u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    hides = cv2.multiply(cv2.extractChannel(textured, 3), open_, scale=1 / 255, dtype=cv2.CV_32F)
+    return np.asarray(cv2.cvtColor(textured, cv2.COLOR_RGBA2RGB), np.uint8), np.asarray(hides, np.float32)
+
+
+def _laid_by(
+    native: Any, points: Vertices, values: Vertices, texture: NDArray[np.uint8], size_wh: tuple[int, int]
+) -> tuple[Image, Matte]:
+    """Do the same with kernels, and only around the mesh: of the rest nothing is shown."""
+    low, high = bounds(points)
+    x0, y0 = np.clip(np.floor(low) - 2, 0, size_wh).astype(int).tolist()
+    x1, y1 = np.clip(np.ceil(high) + 3, 0, size_wh).astype(int).tolist()
+    face, alpha = np.zeros((size_wh[1], size_wh[0], 3), np.uint8), np.zeros(size_wh[::-1], np.float32)
+    if x1 > x0 and y1 > y0:
+        points = points - np.array([x0, y0, 0], np.float32)
+        drawn = rasterise_by(native, points, values, WITH_OUTER_RING, (x1 - x0, y1 - y0))
+        drawn_face, drawn_alpha = face[y0:y1, x0:x1], alpha[y0:y1, x0:x1]
+        native.mien_lay(
+            *(address(texture), len(texture), address(drawn), x1 - x0, y1 - y0),
+            *(address(drawn_face), face.strides[0], address(drawn_alpha), alpha.strides[0]),
+        )
+    return face, alpha
+
+
+def _blended(face: Image, under: Image, alpha: Matte) -> Image:
+    if kernels is None:
+        return np.asarray(cv2.blendLinear(face, under, alpha, 1 - alpha), np.uint8)
+    face, (below, stride), out = np.ascontiguousarray(face), rows_of(under), np.empty(face.shape, np.uint8)
+    kernels.mien_blend(address(face), address(below), stride, address(alpha), *face.shape[1::-1], address(out))
+    return out
 
 
 def _with_matte(texture: Image, matte: Matte) -> NDArray[np.uint8]:
@@ -115,6 +161,14 @@ def _toned(live: Image, wanted: Image, eye: Points, soft: float, amount: float) 
     levels = [cv2.resize(image, small_wh, interpolation=cv2.INTER_AREA).astype(np.float32) for image in (wanted, live)]
     apart = np.log((levels[0] + 8) / (levels[1] + 8))
     gain = np.exp(cv2.GaussianBlur(apart, (0, 0), sigma) * np.minimum(near, amount)[..., None])
+    if kernels is not None:
+        width, height = live.shape[1::-1]
+        stretched = np.asarray(cv2.resize(gain, (width, len(gain)), interpolation=cv2.INTER_LINEAR), np.float32)
+        bright, out = live + np.float32(8), np.empty(live.shape, np.uint8)
+        kernels.mien_light(
+            *(address(bright), address(stretched), len(gain), 3 * width, height, 8.0, address(out)),
+        )
+        return out
     whole = cv2.resize(gain, live.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(np.clip((live + np.float32(8)) * whole - 8, 0, 255), np.uint8)
 

@@ -8,9 +8,10 @@ from typing import Final
 import cv2
 import numpy as np
 
+from mien.native import address, kernels
 from mien.vision.mesh.geometry import ShapeTransfer, bounds, mesh_size, turned_away
 from mien.vision.mesh.regions import core, ramp, shrink
-from mien.vision.mesh.texture_map import flatten, rasterise, unwrap
+from mien.vision.mesh.texture_map import flatten, rasterise, rasterise_by, rows_of, unwrap
 from mien.vision.mesh.topology import (
     LANDMARKS,
     OUTERMOST_RING_POINTS,
@@ -121,6 +122,7 @@ class MeshSwapper:
         self._refused = False
         self._mosaic_opacity, self._mosaic_opacity_at = 0.0, -np.inf
         self._overlay: OverlayMask | None = None
+        self._shrunk: tuple[Matte, Matte] | None = None
 
     @property
     def overlay_mask(self) -> OverlayMask | None:
@@ -227,7 +229,9 @@ class MeshSwapper:
             target = with_shut_lids(target, gaze.shut)
         texture, matte = self._paint(_small_unwrap(roi, source, self._paint.side), source, dt, gaze)
         seen = flatten(np.column_stack([np.maximum(towards, 0), opacity, opacity]), SIDE)
-        if not self._covers(shrink(matte, SIDE) * seen[..., 1], seen[..., 0]):
+        if self._shrunk is None or self._shrunk[0] is not matte:  # a mask's stays the same
+            self._shrunk = matte, shrink(matte, SIDE)
+        if not self._covers(self._shrunk[1] * seen[..., 1], seen[..., 0]):
             return False
         under = roi if self._reshape is None else _reshaped(roi, source, target)
         finish = None if self._restore is None else partial(self._restore, live=under, mesh=target, dt=dt)
@@ -294,6 +298,11 @@ def _reshaped(roi: Image, source: Mesh, target: Mesh) -> Image:
     height, width = roi.shape[:2]
     size_wh = (-(-width // _WARP_STEP), -(-height // _WARP_STEP))
     places = ((goal + 0.5) / _WARP_STEP - 0.5).astype(np.float32)
+    if kernels is not None:
+        drawn = rasterise_by(kernels, places, shift, SURROUNDED, size_wh)
+        (pixels, stride), moved = rows_of(roi), np.empty(roi.shape, np.uint8)
+        kernels.mien_move(address(pixels), stride, width, height, address(drawn), _WARP_STEP, address(moved))
+        return moved
     moves = np.ascontiguousarray(rasterise(places, shift, SURROUNDED, size_wh)[..., :2])
     full = cv2.resize(moves, (size_wh[0] * _WARP_STEP, size_wh[1] * _WARP_STEP), interpolation=cv2.INTER_LINEAR)
     part = full[:height, :width]

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import threading
+from dataclasses import replace
 
 import av
 import numpy as np
@@ -10,9 +11,9 @@ import pytest
 
 from mien.app.live import treating as treating_module
 from mien.app.live.encoder_thread import EncoderThread
-from mien.app.live.load import LADDER
 from mien.app.live.treating import Treating
 from mien.app.ports import StreamSpec
+from mien.app.profiles import LADDER, STEPS, Costs, Means
 from mien.app.states import LiveLimits, Load
 from mien.errors import PersonaError
 from support.pipelines import Paint, Pixelate, SmallFactory
@@ -39,9 +40,9 @@ class Clock:
 
 
 @contextlib.asynccontextmanager
-async def treating(policy, factory=None):
+async def treating(policy, factory=None, *, means=None, limits=LIMITS):
     encoder = EncoderThread(emit=lambda _frame: None, epoch=0.0, slate_after_s=2.0)
-    subject = Treating(policy, build=(factory or SmallFactory()).build, limits=LIMITS)
+    subject = Treating(policy, build=(factory or SmallFactory()).build, limits=limits, means=means)
     await subject.prepare()
     try:
         async with asyncio.TaskGroup() as group:
@@ -193,3 +194,88 @@ async def test_pipelines_that_hang_for_ever_are_not_replaced_for_ever():
             assert subject._vision is hung
         finally:
             gate.set()
+
+
+# Where it begins ------------------------------------------------------------------------------------------------
+
+SLOW = Costs(mosaic_ms=40.0, swap_ms=54.0, encode_ms=5.0)
+"""A machine on which a mosaic can be had in full, a swap only of small frames."""
+
+
+def frame_of(width, height):
+    return av.VideoFrame.from_ndarray(np.zeros((height, width, 3), np.uint8), format="rgb24").reformat(format="yuv420p")
+
+
+async def test_a_broadcast_begins_with_the_profile_that_fits_and_its_first_frame_is_treated_by_it():
+    async with treating(SWAP, means=Means(SLOW, 2)) as subject:
+        assert (subject.profile.name, subject.profile.reason) == ("small", "measured")
+        assert subject.profile.helps == ("mosaic", "more_cores")
+        subject.put(frame_of(1280, 720), 0.0)
+        await until(lambda: subject._encoder.size_wh is not None)
+        assert subject._encoder.size_wh == (640, 360)
+        assert works_by(subject, Paint)
+
+
+async def test_a_swap_that_cannot_be_afforded_is_a_mosaic_from_the_first_frame_and_its_persona_is_checked():
+    factory = SmallFactory()
+    crawling = Means(Costs(900.0, 1200.0, 50.0), 2)
+    async with treating(SWAP, factory, means=crawling) as subject:
+        assert works_by(subject, Pixelate)
+        assert factory.built == [SWAP, MOSAIC]
+        subject.put(FRAME, 0.0)
+        subject.supervise(1.0, lost=0)
+        assert subject.load(is_paused=False, is_fed=True) is Load.NO_SWAP
+    with pytest.raises(PersonaError):
+        async with treating(live_swap("mask:nobody"), means=crawling):
+            pass
+
+
+async def test_the_size_of_the_camera_is_heeded_once_it_is_known():
+    async with treating(SWAP, means=Means(SLOW, 2)) as subject:
+        subject.put(frame_of(640, 360), 0.0)
+        subject.supervise(1.0, lost=0)
+        assert (subject.profile.name, subject._vision._profile.name) == ("full", "full")
+        subject.put(frame_of(1280, 720), 1.0)  # as a browser does whose line was slow at first
+        subject.supervise(2.0, lost=0)
+        assert (subject.profile.name, subject._vision._profile.name) == ("small", "small")
+
+
+async def test_what_was_measured_on_air_goes_before_what_was_measured_before():
+    async with treating(SWAP, means=Means(SLOW, 2)) as subject:
+        subject.put(frame_of(1280, 720), 0.0)
+        subject.supervise(0.0, lost=0)
+        Clock(subject).suffer(12)
+        assert subject.profile.reason == "overload"
+        step = subject._shedder.step
+        assert step > STEPS["small"]
+        subject.put(frame_of(640, 360), 100.0)
+        subject.supervise(100.0, lost=0)
+        assert subject._shedder.step == step
+
+
+async def test_a_swap_that_is_asked_for_on_air_comes_with_the_profile_that_it_needs():
+    async with treating(MOSAIC, means=Means(SLOW, 2)) as subject:
+        subject.put(frame_of(1280, 720), 0.0)
+        subject.supervise(1.0, lost=0)
+        assert subject.profile.name == "full"
+        await subject.set_policy(SWAP)
+        assert (subject.profile.name, subject._vision._profile.name) == ("small", "small")
+        await subject.set_policy(MOSAIC)
+        assert subject.profile.name == "full"
+
+
+async def test_who_wants_nothing_given_up_gets_the_full_profile_and_who_sets_one_gets_that():
+    means = Means(Costs(900.0, 1200.0, 50.0), 2)
+    async with treating(SWAP, means=means, limits=replace(LIMITS, shed_load=False)) as subject:
+        assert subject.profile.name == "full"
+    async with treating(SWAP, means=means, limits=replace(LIMITS, profile="hd", shed_load=False)) as subject:
+        subject.put(frame_of(1920, 1080), 0.0)
+        subject.supervise(1.0, lost=0)
+        assert (subject.profile.name, subject.profile.reason, subject.profile.helps) == ("hd", "set", ("unset",))
+
+
+async def test_without_anything_known_of_the_machine_it_begins_at_the_top():
+    async with treating(SWAP) as subject:
+        assert subject.profile.name == "full"
+    async with treating(SWAP, means=Means(None, 2)) as subject:
+        assert (subject.profile.name, subject.profile.reason) == ("medium", "unmeasured")

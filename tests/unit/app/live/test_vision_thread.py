@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from mien.app.live.load import Quality
 from mien.app.live.vision_thread import VisionThread
+from mien.app.profiles import Profile
 from mien.vision.types import TreatedFrame
 from support.pipelines import Faulty, Paint
 
@@ -267,10 +267,10 @@ def test_a_hand_over_that_fails_is_counted_and_the_new_pipeline_works_all_the_sa
 def test_a_pipeline_sees_no_more_than_can_be_afforded(start, sink):
     pipeline = Scene()
     thread = start(pipeline)
-    for at, quality in enumerate((Quality(), Quality(knows_rarely=True, long_side=16)), 1):
-        thread.spend(quality)
+    for at, profile in enumerate((Profile("full"), Profile("small", knows_rarely=True, long_side=16)), 1):
+        thread.spend(profile)
         thread.frames.put((FRAME, float(at)))
         sink.next()
-        assert pipeline.saves_time is quality.knows_rarely
+        assert pipeline.saves_time is profile.knows_rarely
     assert [shape for _, shape in pipeline.seen] == [(32, 32, 3), (16, 16, 3)]
     assert thread.spent_s > 0

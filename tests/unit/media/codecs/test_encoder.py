@@ -7,6 +7,7 @@ import pytest
 from skimage.data import astronaut
 
 from mien.errors import ShapeError
+from mien.media.codecs import h264
 from mien.media.codecs.encoder import VIDEO_TIME_BASE, bit_rate_of
 from mien.media.codecs.h264 import H264Encoder
 from mien.media.codecs.planes import TreatedPlanes
@@ -85,6 +86,17 @@ def test_a_keyframe_can_be_decoded_by_itself(codec):
     decode = Decoder(codec)
     seen = [decode(late).to_ndarray(format="rgb24") for late in encoded[5:]]
     assert cv2.PSNR(seen[0], picture(5).image) > 24
+
+
+def test_h264_without_adaptive_quantisation_is_nearer_to_the_picture(monkeypatch):
+    def psnr():
+        encoder, decode = H264Encoder(epoch=0.0), Decoder(H264Encoder)
+        seen = [decode(encoder.encode(planes(n % 4), at=n / 30)).to_ndarray(format="rgb24") for n in range(24)]
+        return np.mean([cv2.PSNR(seen[n], picture(n % 4).image) for n in range(12, 24)])
+
+    without = psnr()
+    monkeypatch.setitem(h264._OPTIONS, "aq-mode", "1")
+    assert without > psnr() + 0.1
 
 
 @every_codec

@@ -10,7 +10,7 @@ from mien.media.webrtc.aiortc_internals.ice import gather_within, neighbours
 from mien.media.webrtc.aiortc_internals.payload_types import take_dynamic_types
 from mien.media.webrtc.aiortc_internals.receiving import Clock, harden, on_goodbye, take_packets, watch_clock
 from mien.media.webrtc.aiortc_internals.sending import Feedback, StreamReport, StreamTerms, round_trip_s, take_over
-from mien.media.webrtc.aiortc_internals.srtp_writer import SrtpWriter
+from mien.media.webrtc.aiortc_internals.srtp_writer import SrtpWriter, send_waiting
 
 __all__ = [
     "Clock",
@@ -25,6 +25,7 @@ __all__ = [
     "on_goodbye",
     "prepare_dtls",
     "round_trip_s",
+    "send_waiting",
     "take_over",
     "take_packets",
     "watch_clock",

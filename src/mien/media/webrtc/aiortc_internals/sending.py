@@ -34,6 +34,7 @@ _WORD: Final = 1 << 32
 _MAX_MID: Final = 16
 """What a one-byte header extension holds (RFC 8285, 4.2)."""
 _LAST_STAMP: Final = (1 << 24) - 1
+_REPORTS: Final = (RtcpRrPacket, RtcpSrPacket)
 _REPORTS_KEPT: Final = 16
 """Sender reports that an answer may still speak of: three seconds of a probe's."""
 
@@ -181,12 +182,15 @@ class _TakenOver:
                 private["_RTCRtpSender__packet_count"] = packet.sender_info.packet_count
                 private["_RTCRtpSender__octet_count"] = packet.sender_info.octet_count
                 self._last_reports[:] = packets
-        await self._send_rtcp(packets)
+        if self._line is not None and any(isinstance(packet, RtcpSrPacket) for packet in packets):
+            self._line.send_control(b"".join(map(bytes, packets)))  # aiortc's own way takes four coroutines
+        else:
+            await self._send_rtcp(packets)
 
     async def handle_rtcp(self, packet: AnyRtcpPacket) -> None:
         """Stand for `_handle_rtcp_packet`: requests are ours to answer."""
         self._feedback.on_rtcp()
-        if isinstance(packet, RtcpRrPacket | RtcpSrPacket):
+        if isinstance(packet, _REPORTS):
             for report in packet.reports:
                 self._take_report(report)
             await self._handle_rtcp(packet)

@@ -1,7 +1,7 @@
 """Egress: what was encoded and cut into packets once goes to every viewer.
 
-    EncodedFrame ─► FanOut ─► Packetiser ─► slices, a few ms apart ─► each Subscriber's RtpStream ─► SrtpWriter
-    EncodedAudio ──────┘
+    EncodedFrame ─► FanOut ─► Packetiser ─► slices, a few ms apart ─► each Subscriber's RtpStream ─► SrtpWriter ─┐
+    EncodedAudio ──────┘                                                            all of them ◄─ send_waiting ◄┘
 
 Each subscriber, a viewer's or that of a push elsewhere, is on one layer, a size that the broadcast is encoded in, and
 changes it at a keyframe.
@@ -17,6 +17,7 @@ from typing import Final
 import structlog
 
 from mien.media.codecs.encoded import EncodedAudio, EncodedFrame, VideoCodec
+from mien.media.webrtc.aiortc_internals import send_waiting
 from mien.media.webrtc.egress.rtp_stream import stamp
 from mien.media.webrtc.egress.subscriber import Subscriber
 from mien.media.webrtc.packets import PackedFrame, PacketBatch, Packetiser, pack_audio
@@ -165,6 +166,7 @@ class FanOut:
         with span("protect and send audio"):
             for subscriber in self._subscribers:
                 subscriber.send_audio(batch, now)
+            send_waiting(batch.templates)
         self._tick(now)
 
     # Pace ---------------------------------------------------------------------------------------------------
@@ -176,6 +178,7 @@ class FanOut:
         with span("protect and send"):
             for subscriber in leaving.subscribers:
                 subscriber.send_frame(batch, now)
+            send_waiting(batch.templates)
         if not leaving.slices:
             del self._leaving[leaving.frame.layer]
 

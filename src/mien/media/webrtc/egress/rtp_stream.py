@@ -36,7 +36,7 @@ def stamp(now: float) -> int:
 class _Sent:
     """A frame that left, by the numbers it bore."""
 
-    __slots__ = ("at", "first", "frame", "picture_id", "resent_at", "stamps", "timestamp")
+    __slots__ = ("at", "first", "frame", "picture_id", "resent_at", "timestamp")
 
     def __init__(self, frame: PackedFrame, first: int, timestamp: int, picture_id: int, at: float) -> None:
         self.frame = frame
@@ -44,7 +44,6 @@ class _Sent:
         self.timestamp = timestamp
         self.picture_id = picture_id
         self.at = at
-        self.stamps: list[tuple[int, int]] = []
         self.resent_at: dict[int, float] | None = None
 
 
@@ -110,8 +109,6 @@ class RtpStream:
         sent = self._now
         if sent is None or sent.frame is not frame:
             return
-        if self._keeps:
-            sent.stamps.append((batch.end, batch.stamp))
         self._line.send(
             batch.template(self._layout),
             sent.first + batch.first,
@@ -175,8 +172,7 @@ class RtpStream:
         for sent in reversed(self._history):
             if sent.first < self._next - _PADDING_DEPTH:
                 break
-            reached = sent.stamps[-1][0] if sent.stamps else 0
-            for number, payload in enumerate(sent.frame.payloads[:reached]):
+            for number, payload in enumerate(sent.frame.payloads[: sent.frame.reached]):
                 if largest is None or len(payload) > largest[0]:
                     largest = len(payload), sent, sent.first + number
         if largest is None:
@@ -190,8 +186,7 @@ class RtpStream:
     def _find(self, sequence: int) -> _Sent | None:
         for sent in reversed(self._history):
             if sequence >= sent.first:
-                reached = sent.stamps[-1][0] if sent.stamps else 0
-                return sent if sequence - sent.first < reached else None
+                return sent if sequence - sent.first < sent.frame.reached else None
         return None
 
     def _again(self, sent: _Sent, sequence: int, now: float) -> bytes:
@@ -203,8 +198,7 @@ class RtpStream:
         numbers = sequence, sent.timestamp, terms.ssrc
         if terms.rtx_payload_type is None:
             # Under its old number a packet must be the same in every byte: protection allows a number but one text.
-            sent_stamp = next(stamp for end, stamp in sent.stamps if number < end)
-            header = self._layout.header(terms.payload_type, marker=marker, stamp=sent_stamp)
+            header = self._layout.header(terms.payload_type, marker=marker, stamp=frame.stamp_of(number))
         else:
             # RFC 4588, 4: a stream of its own; the old number comes before the payload.
             header = self._layout.header(terms.rtx_payload_type, marker=marker, stamp=stamp(now))

@@ -2,9 +2,9 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import av
 import structlog
@@ -12,6 +12,7 @@ from av.codec.context import Flags
 from av.video.codeccontext import VideoCodecContext
 
 from mien.media.codecs.annex_b import ParameterSets
+from mien.media.codecs.devices import CodecDevice, decodes_on
 from mien.media.codecs.encoded import VideoCodec
 from mien.media.webrtc.ingest.depacketizer import ReceivedFrame
 from mien.rate_limit import LogThrottle
@@ -38,6 +39,7 @@ class DecoderThread:
         ask_for_keyframe: Called, on any thread, when nothing can be decoded before the next key frame.
         max_pixels: Larger frames are refused before memory is taken for them.
         parameter_sets: As in `ParameterSets`.
+        devices: Where frames are decoded, the preferred one first; in software where none does it.
 
     Attributes:
         dropped: Frames that were not decoded because the thread was late or a key frame was missing.
@@ -50,6 +52,7 @@ class DecoderThread:
         ask_for_keyframe: Callable[[], None],
         max_pixels: int,
         parameter_sets: str = "",
+        devices: Sequence[CodecDevice] = (),
     ) -> None:
         self.dropped = 0
         self._failures = LogThrottle()
@@ -57,6 +60,8 @@ class DecoderThread:
         self._ask_for_keyframe = ask_for_keyframe
         self._max_pixels = max_pixels
         self._parameter_sets = ParameterSets(parameter_sets)
+        self._devices = list(devices)
+        self._on_device: VideoCodec | None = None
         self._waiting: deque[tuple[ReceivedFrame, float]] = deque()
         self._in_step = False
         self._closed = False
@@ -109,14 +114,12 @@ class DecoderThread:
 
     def _decode(self, frame: ReceivedFrame, at: float) -> None:
         data = frame.data
-        if frame.is_keyframe:
-            data = self._parameter_sets.complete(data) if frame.codec is VideoCodec.H264 else data
-            # Nothing of a damaged frame before, or of one made to confuse, outlives a key frame.
-            self._context = _open(frame.codec, self._max_pixels)
+        if frame.is_keyframe and frame.codec is VideoCodec.H264:
+            data = self._parameter_sets.complete(data)
         packet = av.Packet(data)
         packet.pts, packet.time_base = round(at / _MICROSECOND), _MICROSECOND
         with span("decode"):
-            frames = self._context.decode(packet)
+            frames = self._begin(frame.codec, packet) if frame.is_keyframe else self._context.decode(packet)
         for decoded in frames:
             if decoded.is_corrupt:
                 raise ValueError("the picture is damaged")
@@ -125,9 +128,32 @@ class DecoderThread:
             if decoded.pts is not None and not self._closed:
                 self._sink(decoded, float(decoded.pts * _MICROSECOND))
 
+    def _begin(self, codec: VideoCodec, packet: "av.Packet[Any]") -> list[av.VideoFrame]:
+        """Decode a key frame with a new decoder: nothing of a damaged frame before, or of one made to confuse, is left.
+
+        A device takes a tenth of a second to open, so its decoder goes on until a frame fails. One that fails in a key
+        frame is given up, and that frame is decoded in software.
+        """
+        while self._devices:
+            try:
+                if self._on_device is not codec:
+                    self._context = _set_up(decodes_on(self._devices[0], _DECODERS[codec]), self._max_pixels)
+                frames = self._context.decode(packet)
+                if not frames:
+                    raise RuntimeError("the device does not give each frame out at once")  # noqa: TRY301  # as others
+            except Exception as error:  # noqa: BLE001  # drivers fail in many ways, and frames must go on
+                device, self._on_device = self._devices.pop(0), None
+                log.warning("decoding_device_given_up", device=device.value, error=type(error).__name__)
+            else:
+                self._on_device = codec
+                return frames
+        self._context = _set_up(av.CodecContext.create(_DECODERS[codec], "r"), self._max_pixels)
+        return self._context.decode(packet)
+
     def _wait_for_keyframe(self, error: Exception) -> None:
         if self._failures.count():
             log.warning("decoding_failed", error=type(error).__name__, reason=str(error)[:200], times=self.errors)
+        self._on_device = None
         with self._changed:
             while self._waiting and not self._waiting[0][0].is_keyframe:
                 self._waiting.popleft()
@@ -137,8 +163,7 @@ class DecoderThread:
             self._ask_for_keyframe()
 
 
-def _open(codec: VideoCodec, max_pixels: int) -> VideoCodecContext:
-    context: VideoCodecContext = av.CodecContext.create(_DECODERS[codec], "r")
+def _set_up(context: VideoCodecContext, max_pixels: int) -> VideoCodecContext:
     context.thread_count = 1  # more would hold frames back, one per thread
     context.flags |= Flags.low_delay  # hand on a frame with its own packet, whatever order a profile allows
     # Decoders round sizes up to whole blocks and more; the frame itself is measured when it is there.

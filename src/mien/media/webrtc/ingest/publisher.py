@@ -18,6 +18,7 @@ import structlog
 from aiortc import RTCRtpTransceiver
 from aiortc.rtp import RtpPacket
 
+from mien.media.codecs.devices import CodecDevice
 from mien.media.codecs.encoded import VideoCodec
 from mien.media.webrtc.aiortc_internals import on_goodbye, take_packets, watch_clock
 from mien.media.webrtc.feedback import RtcpFeedback
@@ -46,6 +47,7 @@ class Ingest(Peer):
         start_kbps: Bit rate at which a browser begins.
         max_kbps: Its highest bit rate.
         max_pixels: Larger frames are refused.
+        devices: As in `DecoderThread`.
         sink: Called on the decoder's thread with each frame and its capture time, which rises; no more once `leave`
             has returned. It must be quick: the next frame waits for it.
     """
@@ -58,6 +60,7 @@ class Ingest(Peer):
         start_kbps: int,
         max_kbps: int,
         max_pixels: int,
+        devices: Sequence[CodecDevice] = (),
         sink: Callable[[av.VideoFrame, float], None],
     ) -> None:
         super().__init__(offer, ice_servers)
@@ -75,6 +78,7 @@ class Ingest(Peer):
             ask_for_keyframe=self._start_over,
             max_pixels=max_pixels,
             parameter_sets=offer.parameter_sets,
+            devices=devices,
         )
         self._last_at = -math.inf
         self._audio_order = AudioReorderer()

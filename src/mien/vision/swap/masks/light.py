@@ -1,12 +1,13 @@
 """Light on a mask: its own gloss and shade under the lamp that the live face stands in."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.native import address, kernels
 from mien.vision.mesh.geometry import vertex_normals
 from mien.vision.mesh.regions import inner, shrink
 from mien.vision.mesh.texture_map import flatten
@@ -99,12 +100,24 @@ class MaskLight:
         # Light wraps a little around the edge, as it does from a lamp that is not a point.
         diffuse = np.clip((normals @ lamp.direction + 0.25) / 1.25, 0, 1)
         shine = finish.gloss * np.clip(normals @ half, 0, 1) ** finish.hardness
+        glow = np.clip(255 * shine[..., None] * lamp.colour, 0, 255).astype(np.uint8)
         gain = (1 - finish.shade + finish.shade * 1.1 * diffuse)[..., None] * lamp.colour
         size_wh = texture.shape[1::-1]
+        if kernels is not None:
+            return _shone(kernels, texture, gain.astype(np.float32), glow.astype(np.float32))
         full = cv2.resize(gain.astype(np.float32), size_wh, interpolation=cv2.INTER_LINEAR)
-        glow = np.clip(255 * shine[..., None] * lamp.colour, 0, 255).astype(np.uint8)
         lit = cv2.multiply(texture, full, dtype=cv2.CV_8U)
         return np.asarray(cv2.add(lit, cv2.resize(glow, size_wh, interpolation=cv2.INTER_LINEAR)), np.uint8)
+
+
+def _shone(native: Any, texture: Image, gain: NDArray[np.float32], glow: NDArray[np.float32]) -> Image:
+    rows, length, height = len(gain), 3 * texture.shape[1], len(texture)
+    wide = [
+        np.asarray(cv2.resize(each, (texture.shape[1], rows), interpolation=cv2.INTER_LINEAR)) for each in (gain, glow)
+    ]
+    texture, out = np.ascontiguousarray(texture), np.empty(texture.shape, np.uint8)
+    native.mien_shine(address(texture), address(wide[0]), address(wide[1]), rows, length, height, address(out))
+    return out
 
 
 def guess_lamp(live: Image, trust: Matte, normals: NDArray[np.float32]) -> Lamp:

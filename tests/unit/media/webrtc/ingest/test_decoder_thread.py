@@ -5,11 +5,15 @@ import threading
 import time
 from contextlib import contextmanager
 
+import av
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
+from mien.media.codecs.devices import CodecDevice
 from mien.media.codecs.encoded import VideoCodec
+from mien.media.webrtc.ingest import decoder_thread
 from mien.media.webrtc.ingest.decoder_thread import DecoderThread
 from mien.media.webrtc.ingest.depacketizer import ReceivedFrame
 from support.rtp import encode
@@ -44,9 +48,13 @@ class Screen:
 
 
 @contextmanager
-def decoding(screen, *, max_pixels=1280 * 720, parameter_sets=""):
+def decoding(screen, *, max_pixels=1280 * 720, parameter_sets="", devices=()):
     decoder = DecoderThread(
-        sink=screen.show, ask_for_keyframe=screen.ask, max_pixels=max_pixels, parameter_sets=parameter_sets
+        sink=screen.show,
+        ask_for_keyframe=screen.ask,
+        max_pixels=max_pixels,
+        parameter_sets=parameter_sets,
+        devices=devices,
     )
     try:
         yield decoder
@@ -220,3 +228,94 @@ def test_no_frame_ends_the_thread_or_outlives_a_keyframe(codec, seed):
         for each in stream(codec):
             decoder.put(each, 2.0)
         assert screen.settles(lambda: sum(at == 2.0 for _, at in screen.pictures) == 10)
+
+
+# Devices: software stands in for them ---------------------------------------------------------------------------------
+
+
+class Twin:
+    """Opens software where a device is asked for; its decoders fail at the frames `fails_at`, counted over all."""
+
+    def __init__(self, *fails_at):
+        self.opened = []
+        self.asked = 0
+        self._fails_at = fails_at
+
+    def __call__(self, device, codec):
+        self.opened.append((device, codec))
+        return TwinDecoder(self, av.CodecContext.create(codec, "r"))
+
+    def ask(self):
+        self.asked += 1
+        if self.asked - 1 in self._fails_at:
+            raise av.error.ExternalError(-542398533, "the device is gone")
+
+
+class TwinDecoder:
+    """Decodes in software, as long as its twin lets it."""
+
+    def __init__(self, twin, context):
+        self.__dict__.update(_twin=twin, _context=context)
+
+    def __getattr__(self, name):
+        return getattr(self._context, name)
+
+    def __setattr__(self, name, value):
+        setattr(self._context, name, value)
+
+    def decode(self, packet):
+        self._twin.ask()
+        return self._context.decode(packet)
+
+
+def decode_on_twin(monkeypatch, twin, frames):
+    """Decode `frames`, each once the one before is done, on a device that `twin` stands for; return the screen."""
+    monkeypatch.setattr(decoder_thread, "decodes_on", twin)
+    screen = Screen()
+    with decoding(screen, devices=[CodecDevice.CUDA]) as decoder:
+        for number, each in enumerate(frames, 1):
+            decoder.put(each, float(number))
+            assert screen.settles(lambda: len(screen.pictures) + decoder.errors + decoder.dropped >= number)  # noqa: B023  # waits here
+    return screen
+
+
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("device", CodecDevice)
+def test_a_device_that_is_not_there_costs_no_frame(codec, device):
+    try:
+        decoder_thread.decodes_on(device, codec.lower())
+        pytest.skip("this machine has one")
+    except Exception:  # noqa: BLE001, S110  # each misses in its own way
+        pass
+    screen = Screen()
+    with capture_logs() as logs, decoding(screen, devices=[device]) as decoder:
+        for number, each in enumerate(stream(codec)):
+            decoder.put(each, float(number))
+        assert screen.settles(lambda: len(screen.pictures) == 10)
+        assert (screen.asked, decoder.errors) == (0, 0)
+    assert [entry["event"] for entry in logs] == ["decoding_device_given_up"], "told once"
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_device_is_opened_once_for_a_stream_and_again_for_another_codec(codec, monkeypatch):
+    twin, other = Twin(), next(each for each in CODECS if each is not codec)
+    screen = decode_on_twin(monkeypatch, twin, [*stream(codec), *stream(other)])
+    assert [name for _, name in twin.opened] == [codec.lower(), other.lower()]
+    assert (len(screen.pictures), twin.asked) == (20, 20)
+
+
+@pytest.mark.parametrize("fails_at", [0, 5])
+def test_a_key_frame_that_a_device_fails_in_is_decoded_in_software_and_so_are_all_after_it(fails_at, monkeypatch):
+    twin = Twin(fails_at)
+    screen = decode_on_twin(monkeypatch, twin, stream(VideoCodec.VP8))
+    assert len(screen.pictures) == 10
+    assert screen.asked == 0
+    assert twin.asked == fails_at + 1
+
+
+def test_a_device_that_fails_between_key_frames_begins_anew_with_the_next(monkeypatch):
+    twin = Twin(2)
+    screen = decode_on_twin(monkeypatch, twin, stream(VideoCodec.VP8))
+    assert [at for _, at in screen.pictures] == [1.0, 2.0, 6.0, 7.0, 8.0, 9.0, 10.0]
+    assert screen.asked >= 1
+    assert len(twin.opened) == 2
