@@ -41,9 +41,9 @@ class Clock:
 
 @contextlib.asynccontextmanager
 async def treating(policy, factory=None, *, means=None, limits=LIMITS):
-    encoder = EncoderThread(emit=lambda _frame: None, epoch=0.0, slate_after_s=2.0)
     subject = Treating(policy, build=(factory or SmallFactory()).build, limits=limits, means=means)
     await subject.prepare()
+    encoder = EncoderThread(emit=lambda _frame: None, epoch=0.0, slate_after_s=2.0)
     try:
         async with asyncio.TaskGroup() as group:
             subject.start(encoder, group)
