@@ -127,7 +127,7 @@ async def test_what_the_event_loop_runs_is_recorded_by_the_name_of_its_function(
     async def busy_task():
         await asyncio.sleep(0)
         with tracing.span("inside"):
-            spin(2)
+            spin(20)
 
     recorder = asyncio.create_task(tracing.record(0.2, process="a test"))
     await asyncio.sleep(0)
@@ -137,8 +137,9 @@ async def test_what_the_event_loop_runs_is_recorded_by_the_name_of_its_function(
     assert row(document, f"{tracing.LOOP}spin").cpu_ms >= 3
     task = row(document, f"{tracing.LOOP}{busy_task.__qualname__}")
     assert task.calls == 2  # its steps
-    assert task.cpu_ms < 2, "what lies in a stage counts there"
-    assert row(document, "inside").cpu_ms >= 2
+    inside = row(document, "inside").cpu_ms
+    assert inside >= 20
+    assert task.cpu_ms < inside, "what lies in a stage counts there and not twice"
 
 
 async def test_event_loops_are_as_they_were_after_a_recording():

@@ -109,5 +109,4 @@ def test_the_real_clock_and_encoder_on_the_small_pipelines():
     factory = SmallFactory()
     costs = calibrate(factory.build)
     assert [spec.policy.swaps for spec in factory.built] == [False, True]
-    assert costs.encode_ms > 0.05  # a real encoder was given real frames
-    assert 0 < costs.mosaic_ms <= costs.swap_ms
+    assert costs.encode_ms > 0.05  # a real encoder was given real frames; `Costs` itself is never 0 or less
