@@ -13,6 +13,7 @@ BIN    := $(VENV)/bin
 HOST   ?= 127.0.0.1
 PORT   ?= 8000
 WEB    := src/mien/server/web
+SLOWER := tests/unit/vision/swap tests/unit/vision/render tests/unit/vision/mesh tests/integration/test_egress.py
 NATIVE := hatch_build.py $(wildcard src/mien/native/*.[ch])
 
 .PHONY: help run install test test-fast check format lint types contracts docs models web bench wheel wheels lock clean
@@ -28,6 +29,7 @@ test: $(VENV)/.test $(WEB)/index.html  ## Install what the tests need, and run t
 	$(BIN)/mien models pull
 	npm --prefix web run --silent check
 	npm --prefix web test
+	MIEN_NATIVE=0 $(BIN)/python -m pytest -qq $(SLOWER)   # what kernels do, without them
 	$(BIN)/python -m pytest
 
 test-fast: $(VENV)/.test  ## Run the unit tests and the doctests alone, in some two minutes.

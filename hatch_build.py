@@ -5,6 +5,7 @@ missing compiler an error; `MIEN_NATIVE=0` leaves the kernels out. `MIEN_NATIVE_
 for, as one of `TARGETS`; that takes `ziglang`, a C compiler that PyPI has.
 """
 
+import hashlib
 import os
 import shlex
 import shutil
@@ -78,12 +79,13 @@ def _compiler(target: str | None) -> list[str] | None:
 
 
 def _compile(compiler: list[str], folder: Path, library: Path) -> None:
+    interface = f"-DMIEN_INTERFACE=0x{hashlib.sha256((folder / 'kernels.h').read_bytes()).hexdigest()[:7]}"
     independent = [] if library.suffix == ".dll" else ["-fPIC"]
     sources = map(str, sorted(folder.glob("*.c")))
     with tempfile.TemporaryDirectory() as beside:  # linkers for Windows leave more than the library
         made = Path(beside) / library.name
         subprocess.run(
-            [*compiler, *FLAGS, *independent, *sources, "-o", str(made), "-lm"],
+            [*compiler, *FLAGS, interface, *independent, *sources, "-o", str(made), "-lm"],
             check=True,
             capture_output=True,
             text=True,

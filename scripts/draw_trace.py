@@ -21,7 +21,7 @@ KINDS: Final = {
     "follow": ("#c9822b", ["follow"]),
     "draw": ("#b05fb8", ["swap", "mosaic", "label"]),
     "encode": ("#3fa66b", ["encode layer 0", "encode layer 1"]),
-    "packetise, protect, send": ("#c0392b", ["packetise", "protect", "protect audio", "send"]),
+    "packetise, protect, send": ("#c0392b", ["packetise", "protect and send", "protect and send audio", "send"]),
 }
 """Colour and stages of each entry of the legend."""
 COLOURS: Final = {stage: colour for colour, stages in KINDS.values() for stage in stages}

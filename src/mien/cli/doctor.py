@@ -144,7 +144,7 @@ def _kernels(_settings: Settings) -> Iterator[Finding]:
     if kernels is not None:
         yield Finding("kernels", "works", "compiled")
         return
-    mend = "install a C compiler (apt-get install gcc), then: pip install --force-reinstall --no-deps ."
+    mend = "install a C compiler, gcc from 12 on or clang, then: pip install --force-reinstall --no-deps ."
     yield Finding("kernels", "slow", "not compiled for this machine: swaps and sending take longer", mend)
 
 

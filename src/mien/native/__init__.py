@@ -5,6 +5,7 @@ result: the reference of the tests, and the way of a machine without the library
 It imports nothing of mien's.
 """
 
+import hashlib
 import os
 import sys
 from importlib.resources import files
@@ -16,11 +17,12 @@ from cffi import FFI
 from numpy.typing import NDArray
 
 LIBRARY: Final = {"win32": "kernels.dll", "darwin": "kernels.dylib"}.get(sys.platform, "kernels.so")
-INTERFACE: Final = 3
-"""Which declarations this code was written for; see `kernels.h`."""
+_DECLARATIONS: Final = files(__name__).joinpath("kernels.h").read_bytes()
+INTERFACE: Final = int(hashlib.sha256(_DECLARATIONS).hexdigest()[:7], 16)
+"""Tells the text of `kernels.h` from any other; `hatch_build.py` compiles it in."""
 
 ffi: Final = FFI()
-ffi.cdef(files(__name__).joinpath("kernels.h").read_text(encoding="utf-8"))
+ffi.cdef(_DECLARATIONS.decode())
 
 
 def address(array: NDArray[np.generic]) -> Any:

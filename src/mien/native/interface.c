@@ -1,10 +1,12 @@
 #include "common.h"
 
-#define INTERFACE 3
+#ifndef MIEN_INTERFACE
+#error "hatch_build.py says which text of kernels.h this is"
+#endif
 
 MIEN_EXPORT int mien_interface(void);
 
 int mien_interface(void)
 {
-    return INTERFACE;
+    return MIEN_INTERFACE;
 }

@@ -3,7 +3,7 @@
  * Pictures are rows of bytes: `stride` is the distance of two rows in bytes. No kernel keeps a pointer, allocates,
  * or reads outside of what its arguments say; callers check shapes first. */
 
-/* Counts up whenever a declaration changes: a library built of older sources is not used. */
+/* Which text of these declarations the library was built of: with another one it is not used. */
 int mien_interface(void);
 
 /* --- rasteriser.c; see mien/vision/mesh -------------------------------------------------------------------------- */
@@ -17,7 +17,7 @@ void mien_rasterise(const float *points, const float *values, int vertices, cons
 /* Normals of length 1 of the vertices of a mesh, vertices x 3. */
 void mien_normals(const float *points, int vertices, const int32_t *triangles, int count, float *normals);
 
-/* --- meshes.c; see mien/vision/mesh and mien/vision/swap/photo_eyes.py -------------------------------------------- */
+/* --- meshes.c; see mien/vision/mesh ------------------------------------------------------------------------------ */
 
 /* Draw values known at vertices into a flat texture of which each texel lies between three of them: out is texels x 4.
  * The corners must exist. */
@@ -28,11 +28,14 @@ void mien_flatten(const float *values, const int32_t *corners, const float *weig
 void mien_outer_rings(const float *vertices, int count, int width, const int64_t *oval, int ring, float near,
                       float far, float *out);
 
-/* The smallest x and y of points of `width` numbers, at least two, and the largest; there must be a point. */
+/* The smallest x and y of points of `width` numbers, at least two, and the largest; no number where one of them is none.
+ * There must be a point. */
 void mien_bounds(const float *points, int count, int width, float *bounds);
 
 /* The similarity (2 x 3) that best carries some points, x and y each, onto others; 0 where all points coincide. */
 int mien_similarity(const float *from, const float *to, int count, float *way);
+
+/* --- eyes.c; see mien/vision/swap/photo_eyes.py ------------------------------------------------------------------ */
 
 /* Lay an iris over the white of its eye, in a light: red, green, blue, and where the iris is. `move` leads from the
  * iris's own place to where it looks. */

@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
+from mien.vision.batches import batch_of
 from mien.vision.mesh.alignment import five_landmarks
-from mien.vision.scaling import batch_of
 from mien.vision.types import Affine, Box, Detection, Image, Mesh, Net, Roi
 
 CROP = 192  # the network's input side

@@ -115,8 +115,8 @@ def mesh_size(mesh: Mesh) -> float:
 
 
 def bounds(points: Points) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the smallest and the largest x and y of (N, 2 or 3) points."""
-    if kernels is not None and len(points):
+    """Return the smallest and the largest x and y of (N, 2 or 3) points; no number where one of them is none."""
+    if kernels is not None and len(points) and points.shape[1] >= 2:
         points, found = np.ascontiguousarray(points, np.float32), np.empty((2, 2), np.float32)
         kernels.mien_bounds(address(points), *points.shape, address(found))
         return found[0], found[1]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mien.errors import ShapeError
 from mien.native import address, kernels
 from mien.vision.mesh.topology import LANDMARKS, UV, WITH_OUTER_RING, Triangles, Vertices, with_outer_rings
-from mien.vision.types import Image
+from mien.vision.types import Image, check_image
 
 _FAR: Final = 100.0
 _SETTINGS: Final = cv2.TriangleRasterizeSettings()
@@ -153,7 +153,11 @@ def unwrap(image: Image, points: Vertices, side: int) -> Image:
 
     Returns:
         (side, side, 3) RGB. Outside the first ring it repeats some border pixel of the image.
+
+    Raises:
+        ShapeError: Not an image, or not all landmarks are there.
     """
+    check_image(image)
     values = np.ones((len(points), 3), np.float32)
     values[:, :2] = points[:, :2]
     if kernels is not None:
@@ -168,7 +172,12 @@ def unwrap(image: Image, points: Vertices, side: int) -> Image:
 
 
 def rows_of(image: Image) -> tuple[Image, int]:
-    """Return an image whose pixels lie beside each other in each row, and how many bytes lie between two rows."""
+    """Return an image whose pixels lie beside each other in each row, and how many bytes lie between two rows.
+
+    Raises:
+        ShapeError: Not an image.
+    """
+    check_image(image)
     if image.strides[1:] != (3, 1) or image.strides[0] < 3 * image.shape[1]:
         image = np.ascontiguousarray(image)
     return image, image.strides[0]

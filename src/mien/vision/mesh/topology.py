@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.errors import ShapeError
 from mien.native import address, kernels
 
 Indices: TypeAlias = NDArray[np.intp]
@@ -81,7 +82,12 @@ def with_outer_rings(vertices: Vertices) -> Vertices:
 
     Returns:
         (540, K): the landmarks, then 36 points of the first ring, then 36 of the second.
+
+    Raises:
+        ShapeError: Not all landmarks are there.
     """
+    if vertices.ndim != 2 or len(vertices) < LANDMARKS:
+        raise ShapeError(f"wanted what is known at {LANDMARKS} landmarks, got {vertices.shape}")
     if kernels is not None:
         vertices = np.ascontiguousarray(vertices, np.float32)
         out = np.empty((len(vertices) + 2 * len(OVAL), vertices.shape[1]), np.float32)

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.native import address, kernels
+from mien.vision.batches import batch_of
 from mien.vision.mesh.regions import expressive, eye_surroundings, inner, openings, polygon, ramp, shrink, soften
 from mien.vision.mesh.topology import UV
 from mien.vision.one_euro import share
-from mien.vision.scaling import batch_of
 from mien.vision.types import Image, Matte, Net
 
 SIDE: Final = 64
