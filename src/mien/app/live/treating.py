@@ -256,7 +256,7 @@ class Treating:
     def _follow_swaps(self, now: float) -> None:
         """See to it that personas are drawn where the profile has them, and nowhere else.
 
-        What is drawn is compared, not that a step was taken: one may come amid a change, or its pipeline may not be had.
+        What is drawn is compared: a step may come amid a change, or its pipeline may not be had.
         """
         if self._is_as_affordable or self._is_redrawing or now < self._redraw_from:
             return
