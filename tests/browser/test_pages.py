@@ -1,5 +1,6 @@
 """The pages themselves, in a real browser: their words, their manners, and how they end and come back."""
 
+import gzip
 import re
 import time
 from urllib.parse import urlsplit
@@ -7,11 +8,14 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from support.browser import browser
+from support.browser import browser, lend_photo
+from support.photos import as_png, hopper
 
 pytestmark = [pytest.mark.models, pytest.mark.timeout(240)]
 
-PATHS = ("/", "/live", "/watch/nobody")
+MOST_BYTES = 150_000
+"""What the first page is made of, gzipped: document, scripts, styles, icon. Pictures come after."""
+PATHS = ("/", "/live", "/watch/nobody", "/nonsense")
 
 
 def go_live(page, name="Go live"):
@@ -51,6 +55,17 @@ def test_pages_ask_nobody_but_their_own_server_and_break_nothing(playwright, ser
             page.wait_for_timeout(500)
     assert asked - {""} == {urlsplit(server.address).netloc}  # "" is a blob: of the page itself
     assert errors == []
+
+
+def test_the_first_page_loads_little(playwright, server):
+    with browser(playwright) as context:
+        page = context.new_page()
+        bodies = []
+        page.on("response", lambda response: bodies.append((urlsplit(response.url).path, response)))
+        page.goto(server.address, wait_until="networkidle")
+        sizes = {path: len(gzip.compress(response.body())) for path, response in bodies if not path.endswith(".jpg")}
+    assert any(path.endswith(".js") for path in sizes)
+    assert sum(sizes.values()) < MOST_BYTES, sizes
 
 
 def test_every_control_has_a_name_that_a_screen_reader_can_say(playwright, server, camera):
@@ -163,14 +178,66 @@ def test_stopping_ends_the_broadcast_for_viewers_and_turns_the_camera_off(broadc
     assert broadcaster.evaluate("window.camera.getTracks().every(track => track.readyState === 'ended')")
 
 
-def test_a_broadcaster_who_leaves_the_page_is_off_air_at_once(broadcaster, viewer, server):
-    go_live(broadcaster)
-    assert len(broadcasts(viewer, server)) == 1
-    broadcaster.goto("about:blank")
-    deadline = time.monotonic() + 10  # without a word from the page it would take 15
-    while broadcasts(viewer, server) and time.monotonic() < deadline:
+def wait_until(condition, *, within_s):
+    deadline = time.monotonic() + within_s
+    while not (met := condition()) and time.monotonic() < deadline:
         time.sleep(0.1)
+    return met
+
+
+def test_a_broadcaster_who_leaves_the_page_is_off_air_at_once_and_the_broadcast_is_soon_over(
+    broadcaster, viewer, server
+):
+    go_live(broadcaster)
+    assert wait_until(lambda: [each["state"] for each in broadcasts(viewer, server)] == ["live"], within_s=30)
+    broadcaster.goto("about:blank")
+    # Without a word from the page the picture would stay for 15 seconds, and the broadcast for ten minutes.
+    assert wait_until(lambda: "live" not in [each["state"] for each in broadcasts(viewer, server)], within_s=10)
+    assert wait_until(lambda: broadcasts(viewer, server) == [], within_s=60)
+
+
+def test_a_page_that_is_loaded_anew_on_air_goes_on_with_its_broadcast(broadcaster, viewer, server):
+    broadcaster.locator("input[name=title]").fill("A walk")
+    broadcaster.get_by_text("Mosaic", exact=True).first.click()
+    link = go_live(broadcaster)
+    viewer.goto(link)
+    wait_for_picture(viewer)
+    broadcaster.reload()
+    expect(broadcaster.locator("main")).to_have_attribute("data-state", "live")
+    assert broadcaster.locator("input[name=link]").input_value() == link
+    assert broadcaster.locator("input[value=mosaic]").is_checked()
+    expect(viewer.locator(".badge-live")).to_be_visible()
+    (broadcast,) = broadcasts(viewer, server)
+    assert broadcast["title"] == "A walk"
+    broadcaster.get_by_role("button", name="Stop", exact=True).click()
+    broadcaster.get_by_role("button", name="End it").click()
+    expect(broadcaster.get_by_text("You are off air")).to_be_visible()
+    broadcaster.reload()
+    expect(broadcaster.get_by_role("button", name="Go live")).to_be_enabled()
     assert broadcasts(viewer, server) == []
+
+
+def test_a_lent_photo_and_its_declaration_outlive_a_reload_on_air(broadcaster, viewer, server, tmp_path):
+    photo = tmp_path / "hopper.png"
+    photo.write_bytes(as_png(hopper()))
+    lend_photo(broadcaster, photo)
+    go_live(broadcaster)
+    broadcaster.reload()
+    expect(broadcaster.locator("main")).to_have_attribute("data-state", "live")
+    expect(broadcaster.get_by_text("The photo is ready.")).to_be_visible()
+    broadcaster.get_by_text("Give this face to everyone").click()  # a change names the photo again
+    expect(broadcaster.get_by_text("Changed on air.")).to_be_visible()
+    assert [each["policy"]["rules"][0]["treatment"]["kind"] for each in broadcasts(viewer, server)] == ["swap"]
+
+
+def test_who_comes_back_to_the_page_in_another_way_is_asked_before_they_are_seen_again(broadcaster, server):
+    link = go_live(broadcaster)
+    broadcaster.goto(server.address)
+    broadcaster.goto(f"{server.address}/live")
+    expect(broadcaster.get_by_text("Your broadcast is interrupted")).to_be_visible()
+    broadcaster.locator("button[name=go]").click()
+    expect(broadcaster.locator("main")).to_have_attribute("data-state", "live")
+    assert broadcaster.locator("input[name=link]").input_value() == link
 
 
 def test_a_viewer_whose_connection_is_cut_comes_back_by_itself(broadcaster, viewer):
@@ -194,9 +261,19 @@ def test_a_viewer_whose_connection_is_cut_comes_back_by_itself(broadcaster, view
 
 def test_a_broadcast_that_does_not_exist_says_so_and_leads_home(viewer, server):
     viewer.goto(f"{server.address}/watch/nobody")
-    expect(viewer.get_by_text("This broadcast is over")).to_be_visible()
+    expect(viewer.get_by_text("There is no broadcast here")).to_be_visible()
     viewer.get_by_role("link", name="See who else is live").click()
     expect(viewer).to_have_url(f"{server.address}/")
+
+
+@pytest.mark.parametrize("path", ["/watch", "/watch/", "/nonsense", "/live/deeper/down"])
+def test_a_path_that_is_none_gives_a_page_that_leads_on(viewer, server, path):
+    answer = viewer.goto(server.address + path)
+    assert answer is not None
+    assert answer.status == 404
+    expect(viewer.get_by_role("heading", name="This page does not exist")).to_be_visible()
+    viewer.get_by_role("link", name="Go live").click()
+    expect(viewer).to_have_url(f"{server.address}/live")
 
 
 def test_sound_comes_with_one_tap(broadcaster, viewer):

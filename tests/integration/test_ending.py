@@ -1,8 +1,11 @@
 """The end of a broadcast as a page that is being closed asks for it."""
 
+import asyncio
+
 import pytest
 
-from support.live import serving
+from mien.app.broadcasts import broadcasts
+from support.live import Camera, publish, serving
 from support.pipelines import SmallFactory
 
 TEXT = {"Content-Type": "text/plain;charset=UTF-8"}
@@ -39,3 +42,46 @@ async def test_anything_else_ends_nothing(body, headers, status, code):
         refused = await client.post(f"{url}/end", content=body, headers=own)
         assert (refused.status_code, refused.json()["code"]) == (status, code)
         assert (await client.get(url)).status_code == 200
+
+
+async def test_a_page_that_goes_may_come_back_before_its_broadcast_is_over(monkeypatch):
+    monkeypatch.setattr(broadcasts, "_SWEEP_S", 0.05)
+    async with serving(SmallFactory()) as client:
+        made = (await client.post("/api/broadcasts", json={})).json()
+        url = f"/api/broadcasts/{made['id']}"
+
+        async def leave(after_s):
+            answer = await client.post(f"{url}/end", params={"after_s": after_s}, content=made["token"], headers=TEXT)
+            assert answer.status_code == 204
+
+        await leave(30)
+        assert (await client.get(url)).status_code == 200
+        session = await publish(client, made["whip_url"], Camera(), token=made["token"])
+        await leave(0.2)
+        await asyncio.sleep(0.5)
+        assert (await client.get(url)).status_code == 200, "while somebody publishes"
+        await session.close_peer()
+        async with asyncio.timeout(30):
+            while (await client.get(url)).status_code == 200:
+                pass
+
+
+async def test_a_page_that_came_back_has_as_long_as_ever_when_its_line_is_lost_later(monkeypatch):
+    monkeypatch.setattr(broadcasts, "_SWEEP_S", 0.05)
+    async with serving(SmallFactory()) as client:
+        made = (await client.post("/api/broadcasts", json={})).json()
+        url = f"/api/broadcasts/{made['id']}"
+        await client.post(f"{url}/end", params={"after_s": 1}, content=made["token"], headers=TEXT)
+        session = await publish(client, made["whip_url"], Camera(), token=made["token"])
+        await session.close_peer()
+        await asyncio.sleep(1.5)
+        assert (await client.get(url)).status_code == 200
+
+
+@pytest.mark.parametrize("after_s", ["-1", "61", "nan", "soon"])
+async def test_how_long_a_page_may_stay_away_is_bounded(after_s):
+    async with serving(SmallFactory()) as client:
+        made = (await client.post("/api/broadcasts", json={})).json()
+        url = f"/api/broadcasts/{made['id']}/end"
+        refused = await client.post(url, params={"after_s": after_s}, content=made["token"], headers=TEXT)
+        assert refused.status_code == 422

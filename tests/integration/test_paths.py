@@ -33,6 +33,18 @@ async def below(prefix, *, strips=True, header=None, **settings):
         yield outside
 
 
+@pytest.mark.parametrize("path", ["/watch", "/watch/", "/nowhere", "/watch/a/b", "/live/x"])
+async def test_a_browser_gets_a_page_at_a_path_that_is_none(path):
+    async with serving(SmallFactory(), web_dir=WEB_DIR) as client:
+        answer = await client.get(path, headers={"Accept": "text/html"})
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+        assert "Content-Security-Policy" in answer.headers
+        script = re.search(r'<script[^>]* src="([^"]+)"', answer.text)
+        assert script is not None
+        assert (await client.get(urljoin(str(answer.url), script[1]))).status_code == 200
+        assert (await client.head(path, headers={"Accept": "text/html"})).status_code == 404
+
+
 WAYS = [
     pytest.param({"root_path": "/mien"}, id="strips"),
     pytest.param({"root_path": "/mien/", "strips": False}, id="passes-on"),

@@ -249,6 +249,10 @@ class TestAnswers:
 
     async def test_what_is_not_there_is_a_problem_too(self, client):
         assert is_problem(await client.get("/nowhere"), 404, "http.not_found")
+        as_a_browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+        for path in ("/api/nowhere", "/whip/a/b/c", "/ws/nowhere", "/assets/nothing.js"):
+            assert is_problem(await client.get(path, headers=as_a_browser), 404, "http.not_found")
+        assert is_problem(await client.post("/nowhere", headers=as_a_browser), 404, "http.not_found")
         assert is_problem(await client.get("/api/broadcasts/nothing"), 404, "live.no_such_broadcast")
         headers = {"Content-Type": "application/sdp"}
         offer = await an_offer("video", direction="recvonly")

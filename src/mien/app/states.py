@@ -119,12 +119,14 @@ class RecordingReport:
     """How a recording fares.
 
     Attributes:
-        files: Names of its files so far.
+        files: Names of its files that are finished.
+        name: What the names of all its files begin with.
         dropped: Frames that were left out because the disk was slow or full.
         ended: Why it ended by itself: "size" or "time"; None while it goes on.
     """
 
     files: tuple[str, ...] = ()
+    name: str = "-"
     dropped: int = 0
     ended: str | None = None
 

@@ -70,6 +70,7 @@ def check_report(report: LiveReport) -> None:
     if stats.recording is not None:
         counts.append(stats.recording.dropped)
         need(all(map(_FILE_NAME.fullmatch, stats.recording.files)), "a file of a recording without a plain name")
+        need(_FILE_NAME.fullmatch(stats.recording.name), "a recording without a plain name")
         need(_WORD.fullmatch(stats.recording.ended or "-"), "a recording that ended for no reason")
     need(all(0 <= count <= _MAX_COUNT for count in counts), "a count out of its range")
     need(len(stats.counts.delays) == len(DELAY_BOUNDS_S) + 1, "delays in other classes")

@@ -122,6 +122,7 @@ def create_app(
     )
     app = _documented_app(settings, open_parts)
     problems.install(app)
+    app.add_exception_handler(HTTPStatus.NOT_FOUND, pages.on_unknown_path)
     _add_routes(app, web_dir)
     _add_middleware(app, settings)
     return app

@@ -70,11 +70,16 @@ class CreatedOut(BaseModel):
     whip_url: OwnPath = Field(description="Where to publish.")
     whep_url: OwnPath = Field(description="Where players watch.")
     watch_url: OwnPath = Field(description="The page to watch on.")
+    addresses: list[str] = Field(
+        description="Origins under which others can open the pages, such as `http://192.168.1.5:8000`, as far as the "
+        "server knows them; none where it listens to its own machine alone."
+    )
 
 
 class RecordingOut(BaseModel):
     """How a recording fares."""
 
+    name: str = Field(description="What the names of its files in `/api/recordings` begin with.")
     dropped: int = Field(description="Frames left out because the disk was slow or full.")
     ended: str | None = Field(description="Why it ended by itself: `size` or `time`.")
 
@@ -166,7 +171,7 @@ class BroadcastOut(BaseModel):
             codec=stats.codec,
             layers=stats.layers,
             record=spec.record,
-            recording=recording and RecordingOut(dropped=recording.dropped, ended=recording.ended),
+            recording=recording and RecordingOut(name=recording.name, dropped=recording.dropped, ended=recording.ended),
             whep_url=f"/whep/{broadcast.id}",
             watch_url=f"/watch/{broadcast.id}",
             thumbnail_url=f"/api/broadcasts/{broadcast.id}/thumbnail.jpg",
@@ -189,6 +194,7 @@ class PushOut(BaseModel):
     """A push and how it fares."""
 
     id: str = Field(description="The push's id.")
+    host: str = Field(description="The host that it goes to.")
     state: str = Field(description="`connecting`, `live`, `retrying`, `refused` or `ended`.")
     packets: int = Field(description="Sent.")
     octets: int = Field(description="Bytes of payload in them.")

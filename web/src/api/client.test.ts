@@ -51,12 +51,12 @@ describe("Api", () => {
     expect(requests[0]?.headers.get("Authorization")).toBe("Bearer secret");
   });
 
-  it("ends a broadcast from a closing page with a beacon that carries its token", () => {
+  it("ends a broadcast from a page that goes with a beacon that carries its token, unless it is back soon", () => {
     const sent = vi.fn(() => true);
     vi.stubGlobal("navigator", { sendBeacon: sent });
     served().api.leave("b/x", "secret");
     vi.unstubAllGlobals();
-    expect(sent).toHaveBeenCalledWith("/api/broadcasts/b%2Fx/end", "secret");
+    expect(sent).toHaveBeenCalledWith("/api/broadcasts/b%2Fx/end?after_s=20", "secret");
   });
 
   it("sends photos with the declaration of their owner's agreement", async () => {

@@ -9,7 +9,12 @@ export type Broadcast = Awaited<ReturnType<Api["broadcast"]>>;
 export type CreatedBroadcast = Awaited<ReturnType<Api["create"]>>;
 export type Persona = Awaited<ReturnType<Api["personas"]>>[number];
 export type Reference = Awaited<ReturnType<Api["addReference"]>>;
+export type Push = Awaited<ReturnType<Api["pushes"]>>[number];
+export type RecordingFile = Awaited<ReturnType<Api["recordings"]>>[number];
 export type Finding = Reference["photos"][number]["findings"][number];
+
+/** So long the server waits for a page that went: one that is loaded anew is back within seconds. */
+const BACK_WITHIN_S = 20;
 
 /** The server's REST API. Every method throws a `Problem` where the server refuses or cannot be reached. */
 export class Api {
@@ -51,9 +56,47 @@ export class Api {
     await settle(this.client.DELETE("/api/broadcasts/{broadcast_id}", { ...at(id), headers: bearer(token) }));
   }
 
-  /** End a broadcast from a page that is being closed: a beacon is all that browsers promise to send then. */
+  /**
+   * End a broadcast from a page that goes, unless somebody publishes in it again soon. A beacon is all that browsers
+   * promise to send then.
+   */
   leave(id: string, token: string): void {
-    navigator.sendBeacon(below(`/api/broadcasts/${encodeURIComponent(id)}/end`), token);
+    const path = `/api/broadcasts/${encodeURIComponent(id)}/end?after_s=${BACK_WITHIN_S}`;
+    navigator.sendBeacon(below(path), token);
+  }
+
+  async pushes(id: string, token: string) {
+    return settle(
+      this.client.GET("/api/broadcasts/{broadcast_id}/pushes", { ...at(id), headers: bearer(token) }),
+    );
+  }
+
+  /** Send what viewers get to a WHIP server elsewhere. @param theirToken Its own token; empty for none. */
+  async push(id: string, token: string, url: string, theirToken: string) {
+    const request = { ...at(id), body: { url, token: theirToken || null }, headers: bearer(token) };
+    return settle(this.client.POST("/api/broadcasts/{broadcast_id}/pushes", request));
+  }
+
+  async stopPush(id: string, token: string, push: string): Promise<void> {
+    const params = { path: { broadcast_id: id, push_id: push } };
+    const request = { params, headers: bearer(token) };
+    await settle(this.client.DELETE("/api/broadcasts/{broadcast_id}/pushes/{push_id}", request));
+  }
+
+  /** The finished recordings, the newest first, for the operator. */
+  async recordings() {
+    return settle(this.client.GET("/api/recordings", { headers: bearer(this.operatorToken()) }));
+  }
+
+  /** The recording itself, for an operator whose code a link could not send. */
+  async recording(url: string): Promise<Blob> {
+    const answer = await fetch(below(url), { headers: bearer(this.operatorToken()) }).catch(
+      (thrown: unknown) => {
+        throw Problem.fromFetch(thrown);
+      },
+    );
+    if (!answer.ok) throw await Problem.fromResponse(answer);
+    return await answer.blob();
   }
 
   async personas() {

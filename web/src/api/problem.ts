@@ -1,10 +1,7 @@
-import type { Messages } from "../i18n/en";
 import type { components } from "./schema";
 
 /** What the server found in a photo. */
 export type PhotoFindings = components["schemas"]["PhotoOut"];
-
-export type ProblemCode = keyof Messages["problems"];
 
 /**
  * Something the server refused (RFC 9457), or a failure to reach it at all.
@@ -35,14 +32,6 @@ export class Problem extends Error {
     return this.code === "live.no_such_broadcast" || this.status === 410;
   }
 
-  /** Say it in the page's language; a code we have no words for is said in those of its nearest parent. */
-  say(messages: Messages): string {
-    for (let code = this.code; code !== ""; code = parent(code)) {
-      if (isKnown(code, messages)) return messages.problems[code];
-    }
-    return this.status === 422 || this.status === 400 ? messages.problems.invalid : messages.problems.unknown;
-  }
-
   static async fromResponse(response: Response): Promise<Problem> {
     return Problem.fromBody(await response.json().catch(() => null), response);
   }
@@ -70,12 +59,4 @@ export class Problem extends Error {
   static from(error: unknown): Problem {
     return error instanceof Problem ? error : new Problem("unknown", -1, String(error));
   }
-}
-
-function parent(code: string): string {
-  return code.slice(0, Math.max(0, code.lastIndexOf(".")));
-}
-
-function isKnown(code: string, messages: Messages): code is ProblemCode {
-  return Object.hasOwn(messages.problems, code);
 }

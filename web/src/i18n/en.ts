@@ -1,4 +1,8 @@
-/** Every sentence of the pages in English. `ko.ts` must have the same keys, or it does not compile. */
+/**
+ * Every sentence of the pages in English. `ko.ts` must have the same keys, or it does not compile.
+ *
+ * `{{name}}` is filled in. A sentence that depends on a `count` has one form for each plural of the language.
+ */
 export const en = {
   languageName: "English",
   appLine: "Go live with another face, or with none.",
@@ -13,13 +17,13 @@ export const en = {
   stopAsk: {
     heading: "End the broadcast?",
     more: "Viewers are told that it is over, and the link stops working. It cannot be continued.",
-    watching: (count: number) =>
-      count === 1 ? "One person is watching now." : `${count} people are watching now.`,
+    watching_one: "One person is watching now.",
+    watching_other: "{{count}} people are watching now.",
     end: "End it",
     stay: "Stay on air",
   },
   retry: "Try again",
-  retryIn: (seconds: number) => `Trying again in ${seconds}\u00a0s.`,
+  retryIn: "Trying again in {{seconds}}\u00a0s.",
   retrying: "Trying again now.",
   altered: "AI-altered",
   alteredMore: "Faces in this picture were changed or hidden by software.",
@@ -39,7 +43,8 @@ export const en = {
   listFailed: "The list cannot be loaded. Trying again.",
   loading: "Loading",
   untitled: "Untitled broadcast",
-  viewers: (count: number) => (count === 1 ? "1 viewer" : `${count} viewers`),
+  viewers_one: "{{count}} viewer",
+  viewers_other: "{{count}} viewers",
   treatment: { swap: "Swap", mosaic: "Mosaic" },
 
   stage: {
@@ -61,6 +66,9 @@ export const en = {
     endedByServerMore:
       "You were away for too long, or the server was restarted. Go live again to get a new link.",
     stopping: "Stopping",
+    interrupted: "Your broadcast is interrupted",
+    interruptedMore: "Viewers see a pause, and their link stays the same. It ends soon unless you go on.",
+    goOn: "Go on with the broadcast",
     onAir: "On air",
     preview: "Treated preview: what viewers see",
   },
@@ -91,7 +99,7 @@ export const en = {
       slower: "Profile slower: at most 10 frames a second, of 640 pixels.",
       mosaic: "Profile mosaic: at most 10 frames a second, of 640 pixels, and no swap.",
     },
-    help: (ways: string) => `What would help: ${ways}.`,
+    help: "What would help: {{ways}}.",
     helps: {
       measure: "measure this server (mien doctor)",
       unset: "the operator's setting (MIEN_LIVE__PROFILE=auto)",
@@ -112,14 +120,16 @@ export const en = {
     noMicrophone: "No microphone",
     allow: "Allow camera and microphone",
     allowMore: "Your browser will ask. Nothing is sent until you go live.",
-    unnamedCamera: (index: number) => `Camera ${index}`,
-    unnamedMicrophone: (index: number) => `Microphone ${index}`,
+    unnamedCamera: "Camera {{index}}",
+    unnamedMicrophone: "Microphone {{index}}",
+    level: "Level of the microphone",
+    mute: "Mute the microphone",
+    unmute: "Unmute the microphone",
     selfView: "Show my own camera, small",
     selfViewMore: "Only on this screen. Viewers never see it.",
     selfViewBadge: "Only you see this",
-    title: "Title",
+    title: "Title (optional)",
     titleHint: "Shown in the list of live broadcasts",
-    optional: "optional",
     code: "Operator's code",
     codeHint: "This server asks for it. Kept until you close this tab.",
   },
@@ -135,22 +145,26 @@ export const en = {
     masks: "Choose a mask",
     masksFailed: "The masks cannot be loaded.",
     drop: "Choose photos, or drop them here",
-    dropMore: (most: number) =>
-      `One to ${most} of the same face: one from the front, others a little from the sides. JPEG, PNG or WebP.`,
+    dropMore:
+      "One to {{most}} of the same face: one from the front, others a little from the sides. JPEG, PNG, WebP or HEIC.",
     add: "Add more photos of this face",
-    addMore: (left: number) => (left === 1 ? "One more can be added." : `Up to ${left} more.`),
-    full: (most: number) => `More than ${most} photos are not combined.`,
+    addMore_one: "One more can be added.",
+    addMore_other: "Up to {{count}} more.",
+    full: "More than {{most}} photos are not combined.",
     photos: "Chosen photos",
-    remove: (name: string) => `Remove ${name}`,
+    remove: "Remove {{name}}",
     unseen: "Not checked yet",
     good: "Nothing to improve",
     agree: "The person shown agreed that their face is used here.",
     declaredBy: "Your name",
     declaredByHint: "Recorded with this declaration.",
-    upload: (count: number): string => (count === 1 ? "Use this photo" : "Use these photos"),
-    uploading: (count: number): string => (count === 1 ? "Checking the photo" : "Checking the photos"),
-    ready: (count: number) =>
-      count === 1 ? "The photo is ready." : `${count} photos are ready as one face.`,
+    upload_one: "Use this photo",
+    upload_other: "Use these photos",
+    uploading_one: "Checking the photo",
+    uploading_other: "Checking the photos",
+    ready: "The photo is ready.",
+    readyAsOne: "{{number}} photos are ready as one face.",
+    gone: "The server does not have these photos any more, as after a restart. Declare the agreement again to use them, or choose others.",
     someRefused: "Not every photo can be used. Remove or replace those marked above.",
     couldBeBetter: "It works as it is; the hints above would make a better face.",
     needsPhoto: "Choose a photo and declare the owner's agreement first.",
@@ -171,17 +185,51 @@ export const en = {
     heading: "Link for viewers",
     copy: "Copy",
     copied: "Copied",
+    copyOf: "Copy {{link}}",
     send: "Share",
-    record: "Record",
-    recordStop: "Stop recording",
-    recordMore: "Record what viewers see, altered as it is.",
-    recorded: "What viewers see is being recorded.",
+    onlyHere: "This link begins with the name of your own computer, so only this computer can open it.",
+    others: "Others can open:",
+    noOthers:
+      "The server listens to this computer alone. To let others in, start it with --host 0.0.0.0 and a code, see the guide “Be reached”.",
+    qr: "QR code",
+    qrHeading: "Open on a phone",
+    qrMore: "Point a phone's camera at it.",
+  },
+
+  recording: {
+    heading: "Recording",
+    start: "Record",
+    stop: "Stop recording",
+    startMore: "Record what viewers see, altered as it is.",
+    on: "What viewers see is being recorded.",
+    finishing: "The recording is being finished.",
+    none: "Nothing was recorded: no picture came in that time.",
+    where: "It lies on the server, as {{path}}",
+    download: "Download {{name}}",
+    size: "{{megabytes}} MB",
+    operatorOnly: "The recording is kept on the server. Only its operator can open it.",
+  },
+
+  pushes: {
+    heading: "Send elsewhere too",
+    more: "To a server that takes WHIP, treated as viewers see it.",
+    url: "WHIP address",
+    token: "Its token, if it asks for one",
+    start: "Send",
+    stop: "Stop sending to {{host}}",
+    states: {
+      connecting: "Connecting",
+      live: "Sending",
+      retrying: "Trying again",
+      refused: "Refused",
+      ended: "Ended",
+    },
   },
 
   stats: {
     heading: "Figures",
     fps: "Frame rate",
-    perSecond: (value: number) => `${value} fps`,
+    perSecond: "{{value}} fps",
     delay: "Delay",
     delayMore: "From your camera to a viewer's screen, estimated.",
     fpsIn: "From your camera",
@@ -201,10 +249,10 @@ export const en = {
     more: "Show all stats",
     less: "Show fewer stats",
     none: "none",
-    ms: (value: number) => `${value} ms`,
-    swap: (count: number) => `${count} swapped`,
-    mosaic: (count: number) => `${count} mosaic`,
-    show: (count: number) => `${count} shown`,
+    ms: "{{value}} ms",
+    swap: "{{number}} swapped",
+    mosaic: "{{number}} mosaic",
+    show: "{{number}} shown",
   },
 
   viewer: {
@@ -216,6 +264,8 @@ export const en = {
     overloadedMore: "The server is too slow just now. The picture comes back by itself.",
     ended: "This broadcast is over",
     endedMore: "Thank you for watching.",
+    unknown: "There is no broadcast here",
+    unknownMore: "The link may be incomplete, or the broadcast has ended and its link with it.",
     failed: "The connection failed",
     reconnecting: "Reconnecting",
     live: "Live",
@@ -228,6 +278,11 @@ export const en = {
     info: "Show stats",
     others: "See who else is live",
     title: "Live broadcast",
+  },
+
+  notFound: {
+    heading: "This page does not exist",
+    more: "The address may be incomplete. A link to a broadcast comes from its broadcaster; who is live now is on the first page.",
   },
 
   camera: {
@@ -244,8 +299,8 @@ export const en = {
     busy: "The camera does not start.",
     busyMore: "Another program may be using it: close that, or choose another camera.",
     insecure: "Browsers give the camera to secure pages only.",
-    insecureMore: (host: string) =>
-      `This page came without encryption. Open it as https://${host}, or on the server itself as http://localhost.`,
+    insecureMore:
+      "This page came without encryption. Open it as https://{{host}}, or on the server itself as http://localhost.",
     unsupported: "This browser has no access to cameras.",
     unsupportedMore: "Open this page in Chrome, Edge, Firefox or Safari.",
     unfit: "The chosen camera cannot be used.",
@@ -283,6 +338,8 @@ export const en = {
     http: "The server refused the request.",
     "http.too_large": "This file is too large.",
     "media.unreadable": "This file is not a picture that can be read.",
+    "media.truncated": "This file is cut off before its end. Copy or send it again.",
+    "media.too_costly": "This picture takes more memory than the server gives to one.",
     "media.too_large": "This picture is too large.",
     "persona.unknown": "This face is no longer available. Choose another.",
     "photo.unusable": "This photo cannot be used as a face.",
@@ -302,8 +359,7 @@ export const en = {
     "live.token": "The operator's code is missing or wrong.",
     "live.token_not_set":
       "This server is open to others, so its operator must set a code (MIEN_WHIP_TOKEN) first.",
+    "input.target": "The address must begin with https:// or http:// and a host on the public network.",
     "live.sdp": "The browser and the server found no common video format.",
   },
-};
-
-export type Messages = typeof en;
+} as const;

@@ -1,59 +1,39 @@
-import { en, type Messages } from "./en";
+import { en } from "./en";
 import { ko } from "./ko";
 
-const DICTIONARIES = { en, ko } satisfies Record<string, Messages>;
 const STORED_AS = "mien.language";
 
-export type LanguageCode = keyof typeof DICTIONARIES;
+/** Every language that the pages speak, by its own name. */
+export const LANGUAGES = [
+  { code: "en", name: en.languageName },
+  { code: "ko", name: ko.languageName },
+] as const;
+
+export type LanguageCode = (typeof LANGUAGES)[number]["code"];
 
 /** The language of the page: the one chosen before, else the browser's first that we speak, else English. */
-export class Language {
-  private readonly changed = new EventTarget();
-  private chosen: LanguageCode;
+export function chosenLanguage(
+  preferred: readonly string[] = navigator.languages,
+  storage: Pick<Storage, "getItem"> = safeStorage(),
+): LanguageCode {
+  const stored = storage.getItem(STORED_AS);
+  return isSpoken(stored) ? stored : (preferred.map(base).find(isSpoken) ?? "en");
+}
 
-  constructor(
-    preferred: readonly string[] = navigator.languages,
-    private readonly storage: Pick<Storage, "getItem" | "setItem"> = safeStorage(),
-  ) {
-    const stored = storage.getItem(STORED_AS);
-    this.chosen = isSpoken(stored) ? stored : (preferred.map(base).find(isSpoken) ?? "en");
-    document.documentElement.lang = this.chosen;
-  }
+/** Remember a choice for all pages. */
+export function rememberLanguage(
+  code: LanguageCode,
+  storage: Pick<Storage, "setItem"> = safeStorage(),
+): void {
+  storage.setItem(STORED_AS, code);
+}
 
-  get code(): LanguageCode {
-    return this.chosen;
-  }
-
-  get messages(): Messages {
-    return DICTIONARIES[this.chosen];
-  }
-
-  /** Every language with its own name, in a fixed order. */
-  get all(): { code: LanguageCode; name: string }[] {
-    return [
-      { code: "en", name: en.languageName },
-      { code: "ko", name: ko.languageName },
-    ];
-  }
-
-  choose(code: LanguageCode): void {
-    this.chosen = code;
-    this.storage.setItem(STORED_AS, code);
-    document.documentElement.lang = code;
-    this.changed.dispatchEvent(new Event("change"));
-  }
-
-  onChange(listener: () => void): void {
-    this.changed.addEventListener("change", listener);
-  }
+export function isSpoken(code: string | null): code is LanguageCode {
+  return LANGUAGES.some((language) => language.code === code);
 }
 
 function base(tag: string): string {
   return tag.toLowerCase().split("-")[0] ?? "";
-}
-
-function isSpoken(code: string | null): code is LanguageCode {
-  return code !== null && Object.hasOwn(DICTIONARIES, code);
 }
 
 /** Storage can be forbidden by the browser's settings; then the choice lives as long as the page. */

@@ -6,7 +6,14 @@ import { Broadcaster, type BroadcasterState } from "./broadcaster";
 import { CameraError } from "./camera";
 import { Backoff } from "./retry";
 
-const CREATED = { id: "b", token: "t", whip_url: "/whip/b", whep_url: "/whep/b", watch_url: "/watch/b" };
+const CREATED: CreatedBroadcast = {
+  id: "b",
+  token: "t",
+  whip_url: "/whip/b",
+  whep_url: "/whep/b",
+  watch_url: "/watch/b",
+  addresses: [],
+};
 const MOSAIC = hiding();
 const ANY = { camera: null, microphone: null };
 
@@ -248,12 +255,53 @@ describe("Broadcaster", () => {
     expect(kinds().at(-1)).toBe("camera-lost");
   });
 
-  it("ends the broadcast from a page that is being closed, once", async () => {
+  it("goes off air from a page that goes, once, and lets the server end the broadcast", async () => {
     const { broadcaster, diary } = broadcasting();
     await broadcaster.goLive(MOSAIC, "", ANY);
-    broadcaster.abandon();
+    broadcaster.leave();
+    broadcaster.leave();
     await vi.advanceTimersByTimeAsync(0);
-    expect(diary).toEqual(["camera opened", "b t left", "session closed", "camera closed"]);
+    expect(diary.filter((entry) => entry !== "camera closed")).toEqual([
+      "camera opened",
+      "b t left",
+      "session closed",
+    ]);
+    expect(diary.at(-1)).toBe("camera closed");
+  });
+
+  it("goes on with the broadcast of a page that was loaded anew", async () => {
+    const { broadcaster, states, kinds, diary } = broadcasting({
+      opens: [new Problem("live.taken", 409, "", 2)], // by the page's own connection of before
+    });
+    broadcaster.takeOver(CREATED, 1234);
+    expect(states.at(-1)).toMatchObject({ kind: "interrupted", isOpening: false, broadcast: CREATED });
+    const resumed = broadcaster.resume(ANY);
+    await vi.advanceTimersByTimeAsync(5_000);
+    await resumed;
+    expect(kinds()).toEqual([
+      "interrupted",
+      "interrupted",
+      "reconnecting",
+      "reconnecting",
+      "reconnecting",
+      "live",
+    ]);
+    expect(states.at(-1)).toMatchObject({ broadcast: CREATED, sinceMs: 1234 });
+    await broadcaster.change(hiding());
+    expect(diary).toContain("b t becomes mosaic");
+  });
+
+  it("keeps a broadcast that was taken over while its camera cannot be had, until it is over", async () => {
+    const { broadcaster, states, diary } = broadcasting({
+      openCamera: () => Promise.reject(new CameraError("busy")),
+    });
+    broadcaster.takeOver(CREATED, 0);
+    await expect(broadcaster.resume(ANY)).rejects.toMatchObject({ fault: "busy" });
+    expect(states.at(-1)).toMatchObject({ kind: "interrupted", isOpening: false });
+    expect(diary).not.toContain("b t ended");
+    broadcaster.heard(null);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(states.at(-1)).toEqual({ kind: "ended", by: "server" });
   });
 
   it("stops: broadcast ended, session closed, camera off", async () => {

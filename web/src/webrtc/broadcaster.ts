@@ -22,6 +22,8 @@ export type BroadcasterState =
       problem: Problem;
       atMs: number | null;
     }
+  /** The page was loaded anew and has the broadcast but no camera yet; viewers see the slate until `resume`. */
+  | { kind: "interrupted"; broadcast: CreatedBroadcast; sinceMs: number; isOpening: boolean }
   | { kind: "stopping" }
   | { kind: "ended"; by: "broadcaster" | "server" }
   | { kind: "failed"; error: Problem | CameraError };
@@ -75,6 +77,35 @@ export class Broadcaster {
     }
     // The stop came while the server was still making the broadcast.
     if (signal.aborted) await this.takeDown();
+  }
+
+  /** Take over a broadcast that this page carried before it was loaded anew. */
+  takeOver(broadcast: CreatedBroadcast, sinceMs: number): void {
+    this.closing = new AbortController();
+    this.Reconnect = new Reconnect(this.options.backoff);
+    this.broadcast = broadcast;
+    this.sinceMs = sinceMs;
+    this.options.onState({ kind: "interrupted", broadcast, sinceMs, isOpening: false });
+  }
+
+  /**
+   * Publish again in the broadcast that was taken over.
+   *
+   * @throws CameraError The camera cannot be had; the broadcast stays as it is.
+   */
+  async resume(choice: Choice): Promise<void> {
+    const { broadcast, closing, sinceMs } = this;
+    if (broadcast === null) return;
+    const { camera, onState } = this.options;
+    try {
+      onState({ kind: "interrupted", broadcast, sinceMs, isOpening: true });
+      if (camera.stream === null) await camera.open(choice);
+    } catch (error) {
+      if (closing.signal.aborted) return;
+      onState({ kind: "interrupted", broadcast, sinceMs, isOpening: false });
+      throw error;
+    }
+    if (!closing.signal.aborted) await this.comeBack(broadcast, closing.signal, null);
   }
 
   /** Change the treatment on air. */
@@ -133,13 +164,17 @@ export class Broadcaster {
     this.options.onState({ kind: "ended", by: "broadcaster" });
   }
 
-  /** End everything without a word, from a page that is being closed. */
-  abandon(): void {
+  /**
+   * Go off air at once, from a page that goes. It may only be loaded anew, which no page can know: the server waits a
+   * while before it ends the broadcast.
+   */
+  leave(): void {
     this.closing.abort();
-    const { broadcast } = this;
+    const { broadcast, session } = this;
     this.broadcast = null;
+    this.session = null;
     if (broadcast !== null) this.options.api.leave(broadcast.id, broadcast.token);
-    void this.takeDown();
+    void session?.close();
     this.options.camera.close();
   }
 

@@ -1,7 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { en } from "../i18n/en";
-import { ko } from "../i18n/ko";
-import { Camera, CameraError, type CameraFault, type Choice } from "./camera";
+import { Camera, type CameraError, type CameraFault, type Choice } from "./camera";
 
 /** Devices whose `getUserMedia` gives these outcomes one after another. */
 function devices(...outcomes: (MediaStream | DOMException)[]) {
@@ -31,7 +29,7 @@ function stream() {
   });
   const getTracks = () => [track];
   return {
-    stream: { getTracks, getVideoTracks: getTracks } as unknown as MediaStream,
+    stream: { getTracks, getVideoTracks: getTracks, getAudioTracks: () => [] } as unknown as MediaStream,
     stopped: () => stopped,
     unplug: () => track.dispatchEvent(new Event("ended")),
   };
@@ -111,29 +109,33 @@ describe("Camera", () => {
     expect(await opened(new Camera(media, null, false))).toBe("insecure");
   });
 
-  it.each<CameraFault>([
-    "denied",
-    "dismissed",
-    "system",
-    "forbidden",
-    "missing",
-    "busy",
-    "unfit",
-    "insecure",
-    "unsupported",
-    "failed",
-    "microphoneDenied",
-    "microphoneBusy",
-    "microphoneFailed",
-  ])("says %s and what helps in both languages", (fault) => {
-    for (const messages of [en, ko]) {
-      const { what, advice } = new CameraError(fault).say(messages, "firefox");
-      expect(what).not.toBe("");
-      expect(advice).not.toBe("");
-      expect(what).not.toBe(advice);
-    }
-    const said = (kind: "firefox" | "ios") => new CameraError("denied").say(en, kind).advice;
-    expect(said("firefox")).not.toBe(said("ios"));
+  it("sends silence while it is muted, from what is opened later too", async () => {
+    const sound = () => {
+      const track = Object.assign(new EventTarget(), {
+        enabled: true,
+        stop: () => undefined,
+        getSettings: () => ({}),
+      });
+      return { track, getTracks: () => [track], getVideoTracks: () => [], getAudioTracks: () => [track] };
+    };
+    const [first, second] = [sound(), sound()];
+    const camera = new Camera(devices(first as never, second as never).media, null, true);
+    await camera.open(chosen);
+    camera.mute(true);
+    expect(first.track.enabled).toBe(false);
+    await camera.open(chosen);
+    expect(second.track.enabled).toBe(false);
+    camera.mute(false);
+    expect(second.track.enabled).toBe(true);
+  });
+
+  it("tells who listens which stream is open", async () => {
+    const camera = new Camera(devices(stream().stream).media, null, true);
+    const heard: boolean[] = [];
+    camera.streams.subscribe(() => heard.push(camera.stream !== null));
+    await camera.open(chosen);
+    camera.close();
+    expect(heard).toEqual([true, false]);
   });
 
   it("broadcasts without sound where there is no microphone", async () => {

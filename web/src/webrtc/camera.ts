@@ -1,7 +1,6 @@
-import type { Messages } from "../i18n/en";
-import { type BrowserKind, browserKind } from "./browser-kind";
+import { type Readable, Store } from "../state/store";
 
-/** Why the camera or the microphone could not be had; each has a sentence and an advice in both languages. */
+/** Why the camera or the microphone could not be had. */
 export type CameraFault = (typeof FAULTS)[number];
 
 const FAULTS = [
@@ -42,23 +41,6 @@ export class CameraError extends Error {
   get isWorthARetry(): boolean {
     return !["insecure", "unsupported", "forbidden"].includes(this.fault);
   }
-
-  say({ camera }: Messages, browser: BrowserKind = browserKind()): { what: string; advice: string } {
-    return { what: camera[this.fault], advice: this.advice(camera, browser) };
-  }
-
-  private advice(camera: Messages["camera"], browser: BrowserKind): string {
-    switch (this.fault) {
-      case "denied":
-        return camera.allowIn[browser];
-      case "microphoneDenied":
-        return `${camera.allowIn[browser]} ${camera.orSilent}`;
-      case "insecure":
-        return camera.insecureMore(location.host);
-      default:
-        return camera[`${this.fault}More`];
-    }
-  }
 }
 
 export interface Choice {
@@ -77,10 +59,13 @@ export interface Devices {
 
 /** The person's camera and microphone. At most one stream is open at a time. */
 export class Camera {
-  stream: MediaStream | null = null;
+  private readonly opened = new Store<MediaStream | null>(null);
+  /** What is open now. */
+  readonly streams: Readable<MediaStream | null> = this.opened;
   /** Device id of the camera that was open last. */
   lastId: string | null = null;
   private readonly losing = new EventTarget();
+  private isMuted = false;
 
   /**
    * @param media The browser's devices; null where it gives the page none.
@@ -92,6 +77,10 @@ export class Camera {
     private readonly permissions: Pick<Permissions, "query"> | null = navigator.permissions ?? null,
     private readonly isSecure: boolean = window.isSecureContext,
   ) {}
+
+  get stream(): MediaStream | null {
+    return this.opened.get();
+  }
 
   async devices(): Promise<Devices> {
     const all = (await this.media?.enumerateDevices()) ?? [];
@@ -108,18 +97,25 @@ export class Camera {
     // Phones refuse a second camera while the first is open.
     this.close();
     const stream = await this.ask(this.media, choice);
-    this.stream = stream;
     // A track says so when its device is unplugged or taken away, but not when we stop it ourselves.
     for (const track of stream.getVideoTracks()) {
       this.lastId = track.getSettings().deviceId ?? null;
       track.addEventListener("ended", () => this.losing.dispatchEvent(new Event("lost")));
     }
+    silence(stream, this.isMuted);
+    this.opened.set(stream);
     return stream;
   }
 
   close(): void {
     for (const track of this.stream?.getTracks() ?? []) track.stop();
-    this.stream = null;
+    this.opened.set(null);
+  }
+
+  /** Send silence instead of sound, or sound again; what is opened later is muted too. */
+  mute(muted: boolean): void {
+    this.isMuted = muted;
+    if (this.stream !== null) silence(this.stream, muted);
   }
 
   /** Call `listener` whenever the open camera is unplugged, or no longer allowed. */
@@ -204,6 +200,10 @@ export class Camera {
       return null; // some browsers know no such name
     }
   }
+}
+
+function silence(stream: MediaStream, muted: boolean): void {
+  for (const track of stream.getAudioTracks()) track.enabled = !muted;
 }
 
 function nameOf(error: unknown): string {

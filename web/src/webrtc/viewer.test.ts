@@ -14,7 +14,7 @@ function watching({
   answers = () => true,
 }: {
   opens?: (Problem | null)[];
-  news?: Broadcast;
+  news?: Broadcast | null;
   decodes?: () => boolean;
   answers?: () => boolean;
 } = {}) {
@@ -49,7 +49,7 @@ function watching({
     },
   });
   const kinds = () => states.map(({ kind }) => kind);
-  viewer.heard(news);
+  if (news !== null) viewer.heard(news);
   return { viewer, states, kinds, sessions };
 }
 
@@ -167,6 +167,14 @@ describe("Viewer", () => {
       ["connecting", "live", "ended"],
     ]);
     expect(late.sessions[0]?.closed).toBe(true);
+  });
+
+  it("says that a broadcast is unknown where there was never any news of it", async () => {
+    const early = watching({ opens: [new Problem("live.no_such_broadcast", 404)], news: null });
+    await early.viewer.run();
+    const told = watching({ news: null });
+    told.viewer.heard(null);
+    expect([early.kinds(), told.kinds()]).toEqual([["connecting", "unknown"], ["unknown"]]);
   });
 
   it("leaves a dead line as soon as it hears of it, and connects once the broadcast is back", async () => {

@@ -17,7 +17,9 @@ export type ViewerState =
   | { kind: "live"; broadcast: Broadcast }
   | { kind: "paused"; broadcast: Broadcast }
   | Reconnecting
+  /** There is none any more; or there never was one, as far as this page has heard. */
   | { kind: "ended" }
+  | { kind: "unknown" }
   | { kind: "failed"; problem: Problem };
 
 /** The connection is lost; `atMs` is when it is tried again at the latest, null while it is being tried. */
@@ -66,7 +68,7 @@ export class Viewer {
       } catch (error) {
         const problem = Problem.from(error);
         if (signal.aborted) return;
-        if (problem.isOver) return onState({ kind: "ended" });
+        if (problem.isOver) return this.tellOver();
         if (!problem.retryable) return onState({ kind: "failed", problem });
         await this.pause(problem, signal);
       }
@@ -78,7 +80,7 @@ export class Viewer {
     if (this.closing.signal.aborted) return;
     if (broadcast === null) {
       void this.close();
-      this.options.onState({ kind: "ended" });
+      this.tellOver();
       return;
     }
     this.last = broadcast;
@@ -113,6 +115,10 @@ export class Viewer {
     const { state } = broadcast;
     if (state === "waiting" || state === "live" || state === "paused")
       this.options.onState({ kind: state, broadcast });
+  }
+
+  private tellOver(): void {
+    this.options.onState({ kind: this.last === null ? "unknown" : "ended" });
   }
 
   /** Connect, and stay until the connection is lost, which throws. */

@@ -14,6 +14,7 @@ from mien.app.states import BroadcastState, LiveReport
 from mien.errors import InputError, PolicyError
 
 MAX_TITLE_LENGTH: Final = 120
+MAX_ABSENCE_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class Broadcast:
         pushes: The servers elsewhere that it is pushed to: URL and token, by id.
         restarting: Its session broke and the next one is not there yet.
         restarts: So many of its sessions broke.
+        absence_s: Its page has gone and said so: it ends once nobody has published for so long. None while it is there.
         changing: Held while it changes.
     """
 
@@ -87,6 +89,7 @@ class Broadcast:
     pushes: dict[str, tuple[str, str | None]] = field(default_factory=dict)
     restarting: bool = False
     restarts: int = 0
+    absence_s: float | None = None
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property

@@ -17,7 +17,7 @@ from mien.app.broadcasts.repository import BroadcastRepository, InMemoryBroadcas
 from mien.app.broadcasts.supervisor import Supervisor
 from mien.app.personas.store import Hold
 from mien.app.policy.document import PolicyDocument
-from mien.app.ports import Live, Runner, StreamSpec
+from mien.app.ports import Connected, Live, Runner, StreamSpec
 from mien.app.repositories import PersonaRepository
 from mien.app.states import LiveCounts
 from mien.errors import (
@@ -27,6 +27,7 @@ from mien.errors import (
     TooManySessionsError,
 )
 from mien.media.address_policy import check_url
+from mien.media.webrtc.sdp.parse import Offer
 
 log = structlog.get_logger()
 
@@ -258,6 +259,12 @@ class Broadcasts:
             broadcast.pushes.pop(push_id, None)
             await broadcast.live.stop_push(push_id)
 
+    async def publish(self, broadcast: Broadcast, offer: Offer) -> Connected:
+        """Publish in a broadcast; raises what `Live.publish` does."""
+        connected = await broadcast.live.publish(offer)
+        broadcast.absence_s = None
+        return connected
+
     def end(self, broadcast: Broadcast) -> None:
         """End a broadcast: nobody finds it any more, and its peers are closed."""
         self._broadcasts.remove(broadcast)
@@ -279,6 +286,9 @@ class Broadcasts:
         while True:
             await asyncio.sleep(_SWEEP_S)
             for broadcast in self:
-                limit = self._ephemeral_idle_timeout_s if broadcast.ephemeral else self._idle_timeout_s
-                if broadcast.report.idle_s > limit:
+                if broadcast.report.idle_s > self._most_idle_s(broadcast):
                     self.end(broadcast)
+
+    def _most_idle_s(self, broadcast: Broadcast) -> float:
+        limit = self._ephemeral_idle_timeout_s if broadcast.ephemeral else self._idle_timeout_s
+        return limit if broadcast.absence_s is None else min(limit, broadcast.absence_s)

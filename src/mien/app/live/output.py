@@ -240,7 +240,10 @@ class LiveOutput:
         if recorder is None:
             return None
         return RecordingReport(
-            files=tuple(file.name for file in recorder.files), dropped=recorder.dropped, ended=recorder.ended
+            files=tuple(file.name for file in recorder.files),
+            name=recorder.name,
+            dropped=recorder.dropped,
+            ended=recorder.ended,
         )
 
     # Pushes -------------------------------------------------------------------------------------------------

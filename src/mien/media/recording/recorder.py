@@ -72,6 +72,7 @@ class Recorder:
 
     Attributes:
         dropped: Frames that were left out since the first keyframe.
+        name: What the names of its files begin with.
         ended: Why the recording ended by itself: "size" or "time"; None while it goes on.
     """
 
@@ -93,7 +94,7 @@ class Recorder:
         self._gaps = LogThrottle()
         self.ended: str | None = None
         self._folder = folder
-        self._name = name
+        self.name = name
         self._codec = codec
         self._with_audio = audio
         self._limits = limits or RecordingLimits()
@@ -273,7 +274,7 @@ class Recorder:
         suffix = FILE_KINDS[self._codec].suffix
         number = 1
         while True:
-            path = self._folder / f"{self._name}{f'-{number}' if number > 1 else ''}{suffix}"
+            path = self._folder / f"{self.name}{f'-{number}' if number > 1 else ''}{suffix}"
             if not path.exists() and not part_of(path).exists():
                 return path
             number += 1

@@ -3,13 +3,15 @@
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from mien.app.access import Action, authorize, may
-from mien.app.broadcasts.broadcast import BroadcastSpec
+from mien.app.broadcasts.broadcast import MAX_ABSENCE_S, BroadcastSpec
 from mien.app.states import PushReport
+from mien.server.addresses import addresses_of
 from mien.server.dependencies import BroadcastDep, BroadcastsDep, PrincipalDep, SettingsDep, principal_of
 from mien.server.guards import GuardedRoute, requires
 from mien.server.problems import HttpError
@@ -29,7 +31,7 @@ _A_TRACE: Final[dict[int | str, dict[str, Any]]] = {
 @router.post("", status_code=HTTPStatus.CREATED)
 @requires(Action.MAKE_BROADCASTS)
 async def create_broadcast(
-    broadcasts: BroadcastsDep, settings: SettingsDep, body: BroadcastIn, response: Response
+    request: Request, broadcasts: BroadcastsDep, settings: SettingsDep, body: BroadcastIn, response: Response
 ) -> CreatedOut:
     """Make a broadcast that waits for its publisher."""
     spec = BroadcastSpec(
@@ -46,6 +48,7 @@ async def create_broadcast(
         whip_url=f"/whip/{broadcast.id}",
         whep_url=f"/whep/{broadcast.id}",
         watch_url=f"/watch/{broadcast.id}",
+        addresses=addresses_of(request, settings),
     )
 
 
@@ -98,12 +101,26 @@ async def end_broadcast(broadcasts: BroadcastsDep, broadcast: BroadcastDep) -> N
 )
 @requires(Action.END_OWN_BROADCAST, token_follows=True)
 async def end_broadcast_from_a_closing_page(
-    request: Request, broadcasts: BroadcastsDep, broadcast: BroadcastDep
+    request: Request,
+    broadcasts: BroadcastsDep,
+    broadcast: BroadcastDep,
+    after_s: Annotated[
+        float,
+        Query(
+            ge=0,
+            le=MAX_ABSENCE_S,
+            description="End it only once nobody has published in it for so long, and forget this if somebody begins "
+            "to: a page that is loaded anew goes on with its broadcast.",
+        ),
+    ] = 0.0,
 ) -> None:
     """End a broadcast, with its own token as the body: all that a page can send for sure while it is being closed."""
     principal = principal_of(request, await _read_token(request))
     authorize(principal, Action.END_OWN_BROADCAST, broadcast)
-    broadcasts.end(broadcast)
+    if after_s > 0:
+        broadcast.absence_s = after_s
+    else:
+        broadcasts.end(broadcast)
 
 
 @router.get("/{broadcast_id}/thumbnail.jpg", response_class=Response)
@@ -129,7 +146,7 @@ async def push(broadcasts: BroadcastsDep, broadcast: BroadcastDep, body: PushIn)
     """Push a broadcast, treated as it is, to a WHIP server elsewhere, with its own bearer token."""
     token = body.token.get_secret_value() if body.token else None
     push_id = await broadcasts.push(broadcast, body.url, token)
-    return PushOut(id=push_id, **asdict(PushReport("connecting")))
+    return PushOut(id=push_id, host=_host_of(body.url), **asdict(PushReport("connecting")))
 
 
 @router.get("/{broadcast_id}/pushes")
@@ -137,7 +154,11 @@ async def push(broadcasts: BroadcastsDep, broadcast: BroadcastDep, body: PushIn)
 async def list_pushes(broadcast: BroadcastDep) -> list[PushOut]:
     """List a broadcast's pushes, with its own bearer token."""
     reports = broadcast.report.stats.pushes
-    return [PushOut(id=push_id, **asdict(report)) for push_id, report in reports.items()]
+    urls = {push_id: url for push_id, (url, _token) in broadcast.pushes.items()}
+    return [
+        PushOut(id=push_id, host=_host_of(urls.get(push_id, "")), **asdict(report))
+        for push_id, report in reports.items()
+    ]
 
 
 @router.delete("/{broadcast_id}/pushes/{push_id}", status_code=HTTPStatus.NO_CONTENT)
@@ -145,6 +166,11 @@ async def list_pushes(broadcast: BroadcastDep) -> list[PushOut]:
 async def stop_push(broadcasts: BroadcastsDep, broadcast: BroadcastDep, push_id: str) -> None:
     """End a push, with the broadcast's own bearer token."""
     await broadcasts.stop_push(broadcast, push_id)
+
+
+def _host_of(url: str) -> str:
+    """Return what may be shown of a push's URL: its path often holds a key."""
+    return urlsplit(url).hostname or ""
 
 
 async def _read_token(request: Request) -> str:

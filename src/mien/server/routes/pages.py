@@ -10,13 +10,17 @@ from pydantic import BaseModel, Field
 
 from mien.app.access import Action
 from mien.app.profiles import LADDER, USUAL_LONG_SIDE, ProfileName, Reason, Wanted, beginning
-from mien.server.dependencies import BroadcastsDep, PagesDep, RunnerDep, SettingsDep
+from mien.server.dependencies import BroadcastsDep, PagesDep, RunnerDep, SettingsDep, services_of
 from mien.server.guards import GuardedRoute, requires
+from mien.server.origins import is_below, route_path
 from mien.server.paths import home_of
+from mien.server.problems import on_framework_error
 from mien.server.web_pages import WebPages
 
 router = APIRouter(route_class=GuardedRoute)
 
+_OF_PROGRAMS: Final = ("/api", "/assets", "/metrics", "/whep", "/whip", "/ws")
+"""What lies below these is asked for by programs, whatever they accept."""
 _NOT_BUILT: Final = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>mien</title>
@@ -80,9 +84,17 @@ async def watch(request: Request, pages: PagesDep, broadcast_id: str) -> Respons
     return _page(request, pages, "watch")
 
 
-def _page(request: Request, pages: WebPages, name: str) -> Response:
+async def on_unknown_path(request: Request, error: Exception) -> Response:
+    """Answer a path that is none: with a page where a browser wants one, else as a problem."""
+    wants_page = request.method in {"GET", "HEAD"} and "text/html" in request.headers.get("accept", "")
+    if not wants_page or any(is_below(route_path(request.scope), top) for top in _OF_PROGRAMS):
+        return await on_framework_error(request, error)
+    return _page(request, services_of(request).pages, "not-found", HTTPStatus.NOT_FOUND)
+
+
+def _page(request: Request, pages: WebPages, name: str, status: HTTPStatus = HTTPStatus.OK) -> Response:
     home = home_of(request)
     page = pages.read(name, home=home)
     if page is None:
         return HTMLResponse(_NOT_BUILT.replace("{home}", home), HTTPStatus.SERVICE_UNAVAILABLE)
-    return HTMLResponse(page, headers={"Cache-Control": "no-cache"})
+    return HTMLResponse(page, status, headers={"Cache-Control": "no-cache"})

@@ -19,6 +19,7 @@ class RecordingFileOut(BaseModel):
 
     name: str = Field(description="The file's name; it begins with the time, in UTC.")
     bytes: int = Field(description="Its size.")
+    path: str = Field(description="Where it lies on the server's machine.")
     url: OwnPath = Field(description="Where it is.")
 
 
@@ -27,7 +28,7 @@ class RecordingFileOut(BaseModel):
 async def list_recordings(recordings: RecordingsDep) -> list[RecordingFileOut]:
     """List the finished recordings, the newest first."""
     return [
-        RecordingFileOut(name=one.name, bytes=one.size_bytes, url=f"/api/recordings/{one.name}")
+        RecordingFileOut(name=one.name, bytes=one.size_bytes, path=str(one.path), url=f"/api/recordings/{one.name}")
         for one in recordings.newest_first()
     ]
 

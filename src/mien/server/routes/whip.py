@@ -47,10 +47,12 @@ async def publish_anew(
 
 @router.post("/whip/{broadcast_id}", status_code=HTTPStatus.CREATED, response_class=Response)
 @requires(Action.PUBLISH)
-async def publish(request: Request, broadcast: BroadcastDep, settings: SettingsDep) -> Response:
+async def publish(
+    request: Request, broadcasts: BroadcastsDep, broadcast: BroadcastDep, settings: SettingsDep
+) -> Response:
     """Publish in a broadcast, with its own bearer token."""
     offer = await read_off_loop(read_offer, await read_text(request, SDP), direction="sendonly")
-    connected = await broadcast.live.publish(offer)
+    connected = await broadcasts.publish(broadcast, offer)
     return created(connected, f"/whip/{broadcast.id}/{connected.session_id}", settings)
 
 
