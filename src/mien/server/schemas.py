@@ -150,7 +150,7 @@ class BroadcastOut(BaseModel):
             title=spec.title,
             state=report.state,
             restarts=broadcast.restarts,
-            policy=spec.policy if to_owner else spec.policy.withholding_references(),
+            policy=spec.policy if to_owner else spec.policy.withheld(),
             delay_frames=spec.delay_frames,
             fps_in=stats.fps_in,
             fps_out=stats.fps_out,

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mien.app.people.file import PackedPerson
+from mien.app.people.reader import PhotoPerson
 from mien.app.personas.file import PackedReference
 from mien.app.ports import StreamSpec
 from mien.app.profiles import HELPS, STEPS, Costs, Means, ProfileReport
@@ -23,6 +25,7 @@ from mien.errors import (
     PhotoFinding,
     PolicyError,
     TokenError,
+    UnknownPersonError,
 )
 from mien.media.recording.recorder import RecordingLimits
 from mien.media.webrtc.ice.candidates import TYPES, Candidate
@@ -57,7 +60,7 @@ from mien.runners.wire_forms import IceNetworkForm, StreamForm, digest_of, pack_
 from mien.runners.worker import _Worker
 from mien.runners.worker_process import WorkerProcess
 from mien.vision.photos.quality import PhotoIssue
-from support.policies import live_swap, wearing
+from support.policies import live_swap, showing, wearing
 
 EVERY_KIND = TO_WORKER | FROM_WORKER | TO_PHOTO_WORKER | FROM_PHOTO_WORKER
 HEAD = struct.Struct("!HIBII")
@@ -374,6 +377,11 @@ def test_an_error_of_any_length_can_be_told():
         pytest.param(wearing(b"packed"), id="photos"),
         pytest.param(wearing(b"one", b"two"), id="two personas"),
         pytest.param(wearing(b"same", b"same"), id="the same photos twice"),
+        pytest.param(StreamSpec(showing("1"), people={"1": PackedPerson(b"ann")}), id="a person"),
+        pytest.param(
+            StreamSpec(showing("1", "7"), people={"1": PackedPerson(b"ann"), "7": PackedPerson(b"bob")}),
+            id="two people",
+        ),
     ],
 )
 def test_what_a_stream_gets_arrives_as_it_was_sent(spec):
@@ -390,6 +398,22 @@ def test_a_policy_whose_persona_did_not_come_is_refused():
     form, _ = pack_stream(wearing(b"packed"))
     with pytest.raises(PersonaError):
         unpack_stream(form, {})
+
+
+def test_a_policy_whose_people_did_not_come_is_refused():
+    form, _ = pack_stream(StreamSpec(showing("1"), people={"1": PackedPerson(b"ann")}))
+    with pytest.raises(PersonaError):
+        unpack_stream(form, {})
+
+
+def test_who_was_read_in_this_process_cannot_travel():
+    with pytest.raises(UnknownPersonError):
+        pack_stream(StreamSpec(showing("1"), people={"1": PhotoPerson(())}))
+
+
+def test_a_hundred_people_are_one_asset():
+    people = {str(number): PackedPerson(bytes([number])) for number in range(100)}
+    assert len(pack_stream(StreamSpec(showing(*people), people=people))[1]) == 1
 
 
 def test_network_settings_arrive_as_they_were_sent():
