@@ -15,7 +15,16 @@ from mien.app.people.reader import PhotoPerson
 from mien.app.personas.file import PackedReference
 from mien.app.ports import StreamSpec
 from mien.app.profiles import HELPS, STEPS, Costs, Means, ProfileReport
-from mien.app.states import DELAY_BOUNDS_S, BroadcastState, LiveCounts, LiveLimits, LiveReport, LiveStats, PushReport
+from mien.app.states import (
+    DELAY_BOUNDS_S,
+    BroadcastState,
+    FaceReport,
+    LiveCounts,
+    LiveLimits,
+    LiveReport,
+    LiveStats,
+    PushReport,
+)
 from mien.errors import (
     FacePhotoError,
     LiveLostError,
@@ -258,6 +267,15 @@ def test_a_length_that_is_too_large_is_refused_before_it_is_read(kind, lengths):
 PLAIN_REPORT = json.loads(b"".join(encode(0, Report(LiveReport()))[1:2]))
 
 
+def seen(**more):
+    return {"id": 1, "box": [0.0, 0.0, 0.5, 1.0], "treatment": "show", "person": "7", "doubt": "turned"} | more
+
+
+def test_a_report_tells_of_faces():
+    (told,) = received(framed(b"report", spoilt_report("stats", "seen", value=[seen()]))).message.report.stats.seen
+    assert told == FaceReport(1, (0.0, 0.0, 0.5, 1.0), "show", person="7", doubt="turned")
+
+
 def spoilt_report(*path, value) -> bytes:
     plain = json.loads(json.dumps(PLAIN_REPORT))
     inner = plain["report"]
@@ -287,6 +305,15 @@ def spoilt_report(*path, value) -> bytes:
         pytest.param(("stats", "recording"), {"files": ["../../etc/passwd"]}, id="a path for a file's name"),
         pytest.param(("stats", "recording"), {"files": [".hidden"]}, id="a hidden file"),
         pytest.param(("stats", "profile", "name"), "best", id="no such profile"),
+        pytest.param(("stats", "asked_primary"), -1, id="no such face"),
+        pytest.param(("stats", "seen"), [seen()] * 33, id="more faces than are told of"),
+        pytest.param(("stats", "seen"), [seen(box=[0, 0, 1, 1.5])], id="a face out of the frame"),
+        pytest.param(("stats", "seen"), [seen(box=[0, 0, 1, float("nan")])], id="a face nowhere"),
+        pytest.param(("stats", "seen"), [seen(treatment="<b>")], id="a treatment that is none"),
+        pytest.param(("stats", "seen"), [seen(doubt="because")], id="a doubt that is none"),
+        pytest.param(("stats", "seen"), [seen(person="a b")], id="a person without a number"),
+        pytest.param(("stats", "seen"), [seen(id=10**400)], id="a face of four hundred digits"),
+        pytest.param(("stats", "seen"), [seen(embedding=[0.0])], id="what a face is known by"),
         pytest.param(("stats", "profile", "helps"), ["measure"] * 100, id="more help than there is"),
         pytest.param(("stats", "pushes"), {"id": {"state": "live", "trouble": "\x1b[2J"}}, id="a terminal's code"),
     ],

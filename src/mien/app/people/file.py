@@ -18,7 +18,7 @@ from mien.errors import MienError, PhotoFinding
 from mien.vision.types import Embedding
 
 MAX_TEMPLATES: Final = 32
-"""Of one person. Five photos make fewer."""
+"""A person has no more; five photos make fewer."""
 _MAX_COLUMNS: Final = 1024
 _SHAPE: Final = struct.Struct("<HH")
 _LENGTH: Final = struct.Struct("!I")

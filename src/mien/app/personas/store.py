@@ -7,6 +7,7 @@ import secrets
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
@@ -49,8 +50,8 @@ class PersonaStore:
 
     Args:
         ledger: Keeps the declarations. A photo whose declaration cannot be kept is not used.
-        max_count: Of personas; above it, the one that was unused for longest goes. Of people, who take a hundredth of
-            the memory, there may be `PEOPLE_FOR_A_PERSONA` times as many.
+        max_count: Above so many personas, the one that was unused for longest goes. There may be `PEOPLE_FOR_A_PERSONA`
+            times as many people, who take a hundredth of the memory.
         max_bytes: Larger photos are refused.
         ttl_s: A reference that nobody holds and nobody has used for so long goes.
         now: Clock in seconds.
@@ -109,13 +110,7 @@ class PersonaStore:
         _check_name("declared_by", declared_by)
         if use == "show":
             _check_name("name", name)
-        if len(photos) > MAX_PHOTOS_OF_A_PERSONA:
-            raise TooManyPhotosError(
-                f"at most {MAX_PHOTOS_OF_A_PERSONA} photos of a face are combined, got {len(photos)}"
-            )
-        largest = max(map(len, photos), default=0)
-        if largest > self._max_bytes:
-            raise MediaTooLargeError(f"a photo may have {self._max_bytes} bytes, got {largest}")
+        self._check_sizes(photos)
         face = await read(photos)
         await asyncio.to_thread(self._declare, photos, declared_by, language, use)
         # Unguessable and told to nobody but who added it: who knows it may wear the face, or look for it.
@@ -125,6 +120,15 @@ class PersonaStore:
             self._make_room(use)
             self._kept[persona_id] = _Kept(face, self._now(), next(self._numbers), name)
         return persona_id, face.findings
+
+    def _check_sizes(self, photos: Sequence[bytes]) -> None:
+        if len(photos) > MAX_PHOTOS_OF_A_PERSONA:
+            raise TooManyPhotosError(
+                f"at most {MAX_PHOTOS_OF_A_PERSONA} photos of a face are combined, got {len(photos)}"
+            )
+        largest = max(map(len, photos), default=0)
+        if largest > self._max_bytes:
+            raise MediaTooLargeError(f"a photo may have {self._max_bytes} bytes, got {largest}")
 
     def _make_room(self, use: LentFor) -> None:
         most = self._max_count * (PEOPLE_FOR_A_PERSONA if use == "show" else 1)
@@ -239,6 +243,14 @@ class Hold:
     def __init__(self, references: PersonaRepository) -> None:
         self._personas = references
         self.held: frozenset[str] = frozenset()
+
+    def people(self, ids: Iterable[str]) -> list[RegisteredPerson]:
+        """Return those of `ids` who are registered; who was taken back a moment ago is not."""
+        found = []
+        for person_id in ids:
+            with suppress(UnknownPersonError):
+                found.append(self._personas.person(person_id))
+        return found
 
     def move_to(self, ids: Iterable[str]) -> None:
         """Hold those of `ids` that are references or people, and nothing else any more.

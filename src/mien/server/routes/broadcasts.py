@@ -7,10 +7,10 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from mien.app.access import Action, authorize, may
-from mien.app.broadcasts.broadcast import BroadcastSpec
+from mien.app.access import Action, Principal, Server, authorize, may
+from mien.app.broadcasts.broadcast import Broadcast, BroadcastSpec
 from mien.app.states import PushReport
-from mien.server.dependencies import BroadcastDep, BroadcastsDep, PrincipalDep, SettingsDep, principal_of
+from mien.server.dependencies import BroadcastDep, BroadcastsDep, PrincipalDep, ServerDep, SettingsDep, principal_of
 from mien.server.guards import GuardedRoute, requires
 from mien.server.problems import HttpError
 from mien.server.schemas import BroadcastIn, BroadcastOut, BroadcastPatch, CreatedOut, PushIn, PushOut, completed
@@ -59,14 +59,15 @@ async def list_broadcasts(broadcasts: BroadcastsDep) -> list[BroadcastOut]:
 
 @router.get("/{broadcast_id}")
 @requires(Action.WATCH)
-async def get_broadcast(broadcast: BroadcastDep, principal: PrincipalDep) -> BroadcastOut:
-    """Show one broadcast and its numbers."""
-    return BroadcastOut.of(broadcast, to_owner=may(principal, Action.SEE_REFERENCES, broadcast))
+async def get_broadcast(server: ServerDep, broadcast: BroadcastDep, principal: PrincipalDep) -> BroadcastOut:
+    """Show one broadcast and its numbers; to who shows its own token, or the operator's, the faces in it too."""
+    return _shown_to(server, principal, broadcast)
 
 
 @router.patch("/{broadcast_id}")
 @requires(Action.CHANGE_BROADCAST)
 async def change_broadcast(
+    server: ServerDep,
     broadcasts: BroadcastsDep,
     broadcast: BroadcastDep,
     principal: PrincipalDep,
@@ -75,7 +76,7 @@ async def change_broadcast(
 ) -> BroadcastOut:
     """Change a broadcast on air, with its own bearer token."""
     await broadcasts.change(broadcast, body.changes(settings))
-    return BroadcastOut.of(broadcast, to_owner=may(principal, Action.SEE_REFERENCES, broadcast))
+    return _shown_to(server, principal, broadcast)
 
 
 @router.delete("/{broadcast_id}", status_code=HTTPStatus.NO_CONTENT)
@@ -145,6 +146,13 @@ async def list_pushes(broadcast: BroadcastDep) -> list[PushOut]:
 async def stop_push(broadcasts: BroadcastsDep, broadcast: BroadcastDep, push_id: str) -> None:
     """End a push, with the broadcast's own bearer token."""
     await broadcasts.stop_push(broadcast, push_id)
+
+
+def _shown_to(server: Server, principal: Principal, broadcast: Broadcast) -> BroadcastOut:
+    is_owner = may(principal, Action.SEE_REFERENCES, broadcast)
+    # Where no token is set, whoever asks from this machine is the operator: a viewer's page there must not be told.
+    is_shown_faces = is_owner or (server.has_token and may(principal, Action.SEE_FACES, broadcast))
+    return BroadcastOut.of(broadcast, to_owner=is_owner, with_faces=is_shown_faces)
 
 
 async def _read_token(request: Request) -> str:
