@@ -9,14 +9,17 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from mien.errors import PhotoFinding
 from mien.media.files.images import decode_image
 from mien.runners.photo_worker import PhotoLimits, confine, run_photo_worker
 from mien.telemetry import set_up_logging
 from mien.vision.swap.persona import Persona, persona_from_photo
+from mien.vision.types import Embedding
 from support.drawn_heads import drawn_head, drawn_mesh
 
 _RUN = (
@@ -35,6 +38,7 @@ def command(*, memory_bytes: int = 2**30, cpu_s: int = 60) -> list[str]:
 class Read:
     persona: Persona
     findings: tuple[tuple[PhotoFinding, ...], ...]
+    templates: tuple[Embedding, ...] = ()
 
 
 class Factory:
@@ -55,6 +59,10 @@ class Factory:
         elif told.endswith(LIE):
             findings = ((PhotoFinding("no such fault", "warn", 1.0, 2.0),),)
         return Read(persona_from_photo(drawn_head(1, drawn_mesh()), drawn_mesh(), "Ada"), findings)
+
+    def read_person(self, photos: Sequence[bytes]) -> Read:
+        read = self.read_reference(photos)
+        return replace(read, templates=(np.array([0.6, 0.8], np.float32),) * len(photos))
 
 
 if __name__ == "__main__":

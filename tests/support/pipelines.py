@@ -98,6 +98,9 @@ class SmallFactory:
             raise MediaError("that is no photo")
         return PlainReference(((SMALL,),) * len(photos))
 
+    def read_person(self, photos: Sequence[bytes]) -> PlainReference:
+        return self.read_reference(photos)
+
     def build(self, spec: StreamSpec) -> Pipeline:
         self.opening += 1
         time.sleep(self.open_s)

@@ -4,7 +4,16 @@ from typing import Any
 
 from mien.app.personas.file import PackedReference
 from mien.app.policy.document import PolicyDocument, policy_of
-from mien.app.policy.rules import MosaicTreatment, SwapTreatment
+from mien.app.policy.rules import (
+    EveryoneSubject,
+    MosaicTreatment,
+    PersonSubject,
+    PrimarySubject,
+    Rule,
+    ShowTreatment,
+    SwapTreatment,
+    Treatment,
+)
 from mien.app.ports import StreamSpec
 from mien.vision.render.mosaic import MosaicShape, MosaicStyle
 
@@ -34,6 +43,19 @@ def wearing(*photos: bytes) -> StreamSpec:
     swaps = [SwapTreatment(persona=name) for name in names]
     policy = policy_of(primary=swaps[0], everyone=swaps[1] if len(swaps) > 1 else None)
     return StreamSpec(policy, dict(zip(names, map(PackedReference, photos), strict=True)))
+
+
+def showing(
+    *people: str, primary: Treatment | None = None, everyone: Treatment | None = None, **others: Treatment
+) -> PolicyDocument:
+    """Return the policy that shows `people`, gives `others` what is said of them by name, and hides the rest."""
+    treatments: dict[str, Treatment] = {person: ShowTreatment() for person in people} | others
+    rules = [Rule(subject=PersonSubject(id=person), treatment=what) for person, what in treatments.items()]
+    if primary is not None:
+        rules.append(Rule(subject=PrimarySubject(), treatment=primary))
+    if everyone is not None:
+        rules.append(Rule(subject=EveryoneSubject(), treatment=everyone))
+    return PolicyDocument(rules=tuple(rules))
 
 
 def plain(policy: PolicyDocument) -> dict[str, Any]:

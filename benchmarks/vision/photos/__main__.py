@@ -21,7 +21,7 @@ from benchmarks.vision.photos.photos import LABELLED, PhotoBench, Row, held_out,
 from benchmarks.vision.photos.spoilt import WORSE
 from benchmarks.vision.photos.swaps import harm, several
 from benchmarks.vision.portraits import View, seen_as
-from mien.app.personas.builder import SAME_PERSON
+from mien.app.photos.reading import SAME_PERSON
 from mien.vision.photos.quality import PhotoIssue
 from mien.vision.types import Image
 

@@ -13,7 +13,7 @@ from benchmarks.vision.swap.measures import fine_detail, read_film
 from benchmarks.vision.swap.pairs import LIVES
 from mien.app.face_photos import FacePhoto, Person
 from mien.app.files.options import file_spec
-from mien.app.personas.builder import SAME_PERSON
+from mien.app.photos.reading import SAME_PERSON
 from mien.errors import FacePhotoError
 from mien.vision.mesh.geometry import head_axes, turned_away
 from mien.vision.photos.quality import LIMITS, PhotoIssue

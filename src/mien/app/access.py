@@ -88,6 +88,7 @@ class Action(StrEnum):
     WATCH = "watch"
     PREVIEW = "watch as the broadcaster"
     SEE_REFERENCES = "see which photos a broadcast wears"
+    SEE_FACES = "see what becomes of each face in a broadcast"
     PUBLISH = "publish"
     CHANGE_BROADCAST = "change a broadcast"
     PUSH = "push a broadcast elsewhere"
@@ -103,6 +104,7 @@ class Who(Enum):
     OWNER = "its owner; everybody where nobody owns it"
     OWNER_OR_OPERATOR = "its owner, or the operator; everybody where nobody owns it"
     PROVEN_OWNER = "its owner; nobody where nobody owns it"
+    PROVEN_OWNER_OR_OPERATOR = "its owner, or the operator"
 
 
 class About(Enum):
@@ -141,6 +143,7 @@ RULES: Final[Mapping[Action, Rule]] = {
     Action.WATCH: Rule(About.BROADCAST, Who.EVERYBODY),  # its id is unguessable: who knows it may
     Action.PREVIEW: Rule(About.BROADCAST, Who.PROVEN_OWNER),
     Action.SEE_REFERENCES: Rule(About.BROADCAST, Who.PROVEN_OWNER),
+    Action.SEE_FACES: Rule(About.BROADCAST, Who.PROVEN_OWNER_OR_OPERATOR),
     Action.PUBLISH: Rule(About.BROADCAST, Who.OWNER),
     Action.CHANGE_BROADCAST: Rule(About.BROADCAST, Who.OWNER),
     Action.PUSH: Rule(About.BROADCAST, Who.OWNER),
@@ -195,9 +198,9 @@ def _check_operator(principal: Principal, server: Server) -> None:
 def _check_owner(principal: Principal, who: Who, broadcast: OwnedBroadcast) -> None:
     if _owns(principal, broadcast):
         return
-    if who is Who.OWNER_OR_OPERATOR and principal.is_operator:
+    if who in {Who.OWNER_OR_OPERATOR, Who.PROVEN_OWNER_OR_OPERATOR} and principal.is_operator:
         return
-    if who is not Who.PROVEN_OWNER and broadcast.owner is Owner.NOBODY:
+    if who in {Who.OWNER, Who.OWNER_OR_OPERATOR} and broadcast.owner is Owner.NOBODY:
         return
     raise TokenError("this needs the broadcast's own bearer token")
 

@@ -12,6 +12,8 @@ from mien.media.files.images import MAX_IMAGE_PIXELS, decode_image, is_image_nam
 from mien.vision.types import Image
 
 Use: TypeAlias = Literal["swap", "show", "recognise", "hide"]
+LentFor: TypeAlias = Literal["swap", "show"]
+"""What photos are lent to a server for: as a persona, or for the person to be known and, by a policy, shown."""
 MASK_NAMES = ("volto", "marble", "painted")
 MAX_PHOTO_BYTES = 64 * 2**20
 MAX_PHOTOS_OF_A_PERSON = 100

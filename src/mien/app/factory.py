@@ -8,6 +8,7 @@ from typing import Literal
 
 from mien.app.files.spec import FileSpec
 from mien.app.models import ModelProvider
+from mien.app.people.reader import PersonReader, PhotoPerson
 from mien.app.personas.builder import MAX_PHOTO_PIXELS, PersonaBuilder, PhotoPersona
 from mien.app.photos.assessor import FacePhotoAssessor
 from mien.app.pipelines import PipelineBuilder
@@ -25,7 +26,7 @@ class VisionFactory:
         label: Language of the label on altered frames.
         span: Times the stages of every pipeline made here.
         quick: Use the detector in 8-bit numbers; by default, where the processor runs it exactly.
-        photo_pixels: Photos of personas with more are refused.
+        photo_pixels: Photos of personas, and of people to be registered, with more are refused.
 
     Attributes:
         models: The networks.
@@ -45,7 +46,8 @@ class VisionFactory:
         self.models = ModelProvider(runtime, quick=quick)
         self.assessor = FacePhotoAssessor(self.models)
         self._personas = PersonaBuilder(self.models, self.assessor, photo_pixels=photo_pixels)
-        self.builder = PipelineBuilder(self.models, self.assessor, self._personas, label=label, span=span)
+        self._people = PersonReader(self.models, self.assessor, photo_pixels=photo_pixels)
+        self.builder = PipelineBuilder(self.models, self._people, self._personas, label=label, span=span)
 
     def personas(self) -> Sequence[PersonaCard]:
         """Return the built-in masks."""
@@ -67,6 +69,16 @@ class VisionFactory:
             FacePhotoError: One cannot serve as a face, or they show different people; what was found in each is in it.
         """
         return self._personas.read_reference(photos)
+
+    def read_person(self, photos: Sequence[bytes]) -> PhotoPerson:
+        """Read photo files of somebody who is to be known.
+
+        Raises:
+            MediaError: One is not a picture that can be used.
+            FacePhotoError: One does not show a face well enough, or they show different people; what was found in each
+                is in it.
+        """
+        return self._people.read(photos)
 
     def build(self, spec: StreamSpec) -> FacePipeline:
         """Return a pipeline for one live session; raises what `PipelineBuilder.build` does."""

@@ -11,11 +11,11 @@ from typing import Literal
 
 import numpy as np
 
-from mien.app.face_photos import MASK_NAMES, Person
+from mien.app.face_photos import MASK_NAMES
 from mien.app.files.spec import FileSpec
 from mien.app.models import ModelProvider
+from mien.app.people.reader import PersonReader, templates_of
 from mien.app.personas.builder import PersonaBuilder, persona_of
-from mien.app.photos.assessor import FacePhotoAssessor
 from mien.app.policy.document import PolicyDocument
 from mien.app.policy.rules import ShowTreatment, SwapTreatment
 from mien.app.policy.rules import Treatment as TreatmentRule
@@ -36,7 +36,7 @@ from mien.vision.swap.masks.preview import SIDE, nobody
 from mien.vision.swap.persona import Persona
 from mien.vision.swap.rehearsal import rehearse_swaps
 from mien.vision.swap.swapper import MeshSwapper
-from mien.vision.types import Roi
+from mien.vision.types import Embedding, Roi
 
 USUAL_FPS = 30.0
 FACE_SHAPE = 0.7
@@ -75,7 +75,7 @@ class PipelineBuilder:
 
     Args:
         models: The networks, shared by all pipelines.
-        assessor: Reads the photos that people are known by.
+        people: Reads the photos that people are known by.
         personas: Makes the faces to swap in.
         label: Language of the label on altered frames.
         span: Times the stages of every pipeline made here.
@@ -84,13 +84,13 @@ class PipelineBuilder:
     def __init__(
         self,
         models: ModelProvider,
-        assessor: FacePhotoAssessor,
+        people: PersonReader,
         personas: PersonaBuilder,
         *,
         label: Literal["en", "ko", "both"] = "both",
         span: Span = no_span,
     ) -> None:
-        self._models, self._assessor, self._personas = models, assessor, personas
+        self._models, self._people, self._personas = models, people, personas
         self._label, self._span = label, span
         self._embedding = Rehearsal(self._embed_nobody)
         self._swaps = Rehearsal(lambda: rehearse_swaps(models.occlusion))
@@ -109,9 +109,10 @@ class PipelineBuilder:
             ModelError: A model cannot be had.
         """
         personas = {name: self._personas.persona(person) for name, person in spec.personas.items()}
+        people = {person.name: self._people.templates(person) for person in spec.recognised}
         policy = self._policy(spec.policy, personas)
         delay = FILE_DELAY_FRAMES if spec.delay_frames is None else spec.delay_frames
-        parts = self._analyzer_parts(policy, spec.recognised, STILL if still else ClearanceRules())
+        parts = self._analyzer_parts(policy, people, STILL if still else ClearanceRules())
         analyzer = FaceAnalyzer(parts, pace=Pace.PATIENT, still=still, span=self._span)
         renderer = self._renderer(spec.policy, policy, Label(spec.label), fps=fps or USUAL_FPS)
         return FacePipeline(analyzer, renderer, policy, delay_frames=0 if still else delay)
@@ -121,21 +122,23 @@ class PipelineBuilder:
 
         Raises:
             PersonaError: There is no such persona.
-            UnknownPersonError: The policy has a rule for a person; nobody is enrolled for live streams yet.
+            UnknownPersonError: The policy has a rule for a person who did not come with it.
+            MienError: What came from another process is malformed.
             ModelError: A model cannot be had.
         """
-        spec.policy.check_people(())
+        spec.policy.check_people(spec.people)
         personas = {name: persona_of(face) for name, face in spec.personas.items()}
         policy = self._policy(spec.policy, personas)
+        people = {name: templates_of(face) for name, face in spec.people.items()} if policy.people else {}
         # Here, and not on the thread that has to treat a frame every 33 ms; no network that the policy can do without.
-        if policy.needs_mesh:
+        if policy.swaps:
             self._swaps.advance()
         if policy.needs_embedder:
             self._embedding.advance()
-        usual = LIVE_SWAP_DELAY_FRAMES if policy.needs_mesh else LIVE_DELAY_FRAMES
+        usual = LIVE_SWAP_DELAY_FRAMES if policy.swaps else LIVE_DELAY_FRAMES
         delay = usual if spec.delay_frames is None else spec.delay_frames
-        pace = Pace.THRIFTY if policy.needs_mesh else Pace.LIVE
-        analyzer = FaceAnalyzer(self._analyzer_parts(policy, (), ClearanceRules()), pace=pace, span=self._span)
+        pace = Pace.THRIFTY if policy.swaps else Pace.LIVE
+        analyzer = FaceAnalyzer(self._analyzer_parts(policy, people, ClearanceRules()), pace=pace, span=self._span)
         renderer = self._renderer(spec.policy, policy, Label(self._label), fps=USUAL_FPS)
         return FacePipeline(analyzer, renderer, policy, delay_frames=delay)
 
@@ -155,11 +158,13 @@ class PipelineBuilder:
             primary=None if simple.primary is None else translated(simple.primary),
         )
 
-    def _analyzer_parts(self, policy: Policy, people: Sequence[Person], rules: ClearanceRules) -> AnalyzerParts:
+    def _analyzer_parts(
+        self, policy: Policy, people: Mapping[str, Sequence[Embedding]], rules: ClearanceRules
+    ) -> AnalyzerParts:
         models = self._models
         landmarker = models.landmarker if policy.needs_mesh else None
         embedder = models.embedder if people or policy.needs_embedder else None
-        gallery = Gallery({person.name: self._assessor.embeddings(person) for person in people})
+        gallery = Gallery(people)
         tracker = FaceTracker(landmarker, models.redetect)
         detector = models.tiled_detector if rules is not STILL else models.still_detector
         return AnalyzerParts(detector, tracker, models.redetect, embedder, gallery, rules, models.candidate_review())
@@ -167,7 +172,7 @@ class PipelineBuilder:
     def _renderer(self, document: PolicyDocument, policy: Policy, label: Label, *, fps: float) -> FrameRenderer:
         mosaic, face_shape = document.mosaic, document.face_shape
         shape = FACE_SHAPE if face_shape is None else face_shape
-        occlusion = self._models.occlusion if policy.needs_mesh else None
+        occlusion = self._models.occlusion if policy.swaps else None
         return FrameRenderer(
             label,
             make_swapper=partial(MeshSwapper, shape=shape, fps=fps, occlusion=occlusion),

@@ -43,14 +43,39 @@ class ConsentLedger(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class RegisteredPerson:
+    """Somebody who is registered to be known.
+
+    Attributes:
+        id: Unguessable: who knows it may look for them.
+        number: Stands for the id where that is not told; never used again.
+        name: What the owner calls them.
+        face: Their photos, as they were read.
+    """
+
+    id: str
+    number: int
+    name: str
+    face: ReferenceFace
+
+
 class PersonaRepository(Protocol):
-    """Where the faces of lent photos are found. `PersonaStore` keeps them in memory."""
+    """Where the faces of lent photos are found, personas and people. `PersonaStore` keeps them in memory."""
 
     def get(self, persona_id: str) -> ReferenceFace:
         """Return a face that was added, and keep it for another while.
 
         Raises:
             PersonaError: It never was there, or is gone.
+        """
+        ...
+
+    def person(self, person_id: str) -> RegisteredPerson:
+        """Return somebody who was registered, and keep them for another while.
+
+        Raises:
+            UnknownPersonError: They never were, or are gone.
         """
         ...
 

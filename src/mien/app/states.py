@@ -3,13 +3,14 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from mien.app.profiles import ProfileReport, ProfileSetting
 from mien.media.address_policy import Targets
 from mien.media.codecs.devices import CodecDevice
 from mien.media.codecs.encoded import VideoCodec
 from mien.media.recording.recorder import RecordingLimits
+from mien.vision.types import FaceTold
 
 
 class BroadcastState(StrEnum):
@@ -150,6 +151,39 @@ class PushReport:
     trouble: str | None = None
 
 
+MAX_FACES_TOLD: Final = 32
+"""A frame's largest ones; who answers for a crowd has no use for more."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaceReport:
+    """A face of the frame that viewers see, for the broadcast's owner.
+
+    Attributes:
+        id: Its face track's; stable while it is followed.
+        box: x0, y0, x1, y1 as shares of the frame's width and height.
+        treatment: What it got: "show", "mosaic" or "swap".
+        is_primary: It is the primary person.
+        person: The number of whom it is known as, or seems to be; "" where nobody speaks for anybody.
+        doubt: Why it is not known, as in `vision.types.Doubt`; "" where it is, or nobody is registered.
+    """
+
+    id: int
+    box: tuple[float, float, float, float]
+    treatment: str
+    is_primary: bool = False
+    person: str = ""
+    doubt: str = ""
+
+    @classmethod
+    def of(cls, face: FaceTold) -> Self:
+        """Return the report of a face. Four places are a tenth of a pixel."""
+        x0, y0, x1, y1 = (round(share, 4) for share in face.box)
+        return cls(
+            face.face_track_id, (x0, y0, x1, y1), face.treatment, face.is_primary, face.person or "", face.doubt or ""
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class LiveStats:
     """The numbers of a live session over the last seconds.
@@ -169,6 +203,8 @@ class LiveStats:
         recording: How the recording fares; None when there is none.
         pushes: How the pushes to servers elsewhere fare, by id.
         counts: Everything since the start.
+        seen: The faces of the frame that viewers see, the largest first.
+        asked_primary: The face that the owner chose as the primary person and that is not taken yet; 0 for none.
     """
 
     fps_in: float = 0.0
@@ -185,6 +221,8 @@ class LiveStats:
     recording: RecordingReport | None = None
     pushes: dict[str, PushReport] = field(default_factory=dict)
     counts: LiveCounts = field(default_factory=LiveCounts)
+    seen: tuple[FaceReport, ...] = ()
+    asked_primary: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ from ipaddress import ip_address
 from typing import Final
 
 from mien.app.profiles import HELPS
-from mien.app.states import DELAY_BOUNDS_S, LiveReport
+from mien.app.states import DELAY_BOUNDS_S, MAX_FACES_TOLD, LiveReport
 from mien.errors import PhotoFinding
 from mien.media.webrtc.ice.candidates import TYPES, Candidate
 from mien.media.webrtc.sdp.parse import MAX_SDP_BYTES
 from mien.vision.photos.quality import PhotoIssue
+from mien.vision.types import Doubt
 
 MAX_TEXT: Final = 500
 MAX_PHOTOS: Final = 64
@@ -22,6 +23,8 @@ _MAX_ENTRIES: Final = 32
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What becomes part of a URL."""
 _FILE_NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
+_TREATMENTS: Final = frozenset({"show", "mosaic", "swap"})
+_DOUBTS: Final = frozenset({"", *Doubt})
 _WORD: Final = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
@@ -80,4 +83,11 @@ def check_report(report: LiveReport) -> None:
     for named in (stats.faces, stats.layers, stats.pushes):
         need(len(named) <= _MAX_ENTRIES and all(map(_ID.fullmatch, named)), "names that are none")
     need(_WORD.fullmatch(stats.codec or "-"), "a codec without a name")
+    need(len(stats.seen) <= MAX_FACES_TOLD, "more faces than are told of")
+    need(0 <= stats.asked_primary <= _MAX_COUNT, "a face out of its range")
+    for face in stats.seen:
+        need(0 <= face.id <= _MAX_COUNT, "a face out of its range")
+        need(all(0 <= share <= 1 for share in face.box), "a place out of the frame")
+        need(face.treatment in _TREATMENTS and face.doubt in _DOUBTS, "a treatment or a doubt that is none")
+        need(_WORD.fullmatch(face.person or "-"), "a person without a number")
     need(len(stats.profile.helps) <= len(HELPS), "more help than there is")

@@ -7,6 +7,7 @@ from typing import Self
 
 import structlog
 
+from mien.app.face_photos import LentFor
 from mien.app.frames.session import LocalFrameSession
 from mien.app.live.session import LiveSession
 from mien.app.ports import PipelineFactory, ReferenceFace, RunnerHealth, StreamSpec
@@ -82,14 +83,19 @@ class LocalRunner:
         await live.started()
         return live
 
-    async def read_reference(self, photos: Sequence[bytes]) -> ReferenceFace:
-        """Read photo files of one face as a persona, in this process.
+    async def read_reference(self, photos: Sequence[bytes], *, use: LentFor) -> ReferenceFace:
+        """Read photo files of one face, as a persona or to know somebody by, in this process.
 
         Raises:
             MediaError: A file is no photo that can be used.
             FacePhotoError: A photo cannot serve as a face.
         """
-        return await asyncio.to_thread(lambda: self._factory().read_reference(photos))
+
+        def read() -> ReferenceFace:
+            factory = self._factory()
+            return factory.read_person(photos) if use == "show" else factory.read_reference(photos)
+
+        return await asyncio.to_thread(read)
 
     async def start_frames(self, spec: StreamSpec, *, form: FrameFormat, name: str) -> LocalFrameSession:  # noqa: ARG002  # the port's
         """Return a session that treats single frames.

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from mien.app.face_photos import LentFor
 from mien.app.personas.file import MAX_PERSONA_BYTES
 from mien.errors import PhotoFinding
 from mien.runners.checks import MAX_PHOTOS, check_findings, need
@@ -11,10 +12,11 @@ from mien.runners.messages import MAX_FILE_BYTES, Message
 
 @dataclass(frozen=True, slots=True)
 class ReadPhotos(Message):
-    """Read so many photos of one face, which follow."""
+    """Read so many photos of one face, which follow, as a persona or to know somebody by."""
 
     kind: ClassVar = "read_photos"
     count: int
+    use: LentFor = "swap"
 
     def __post_init__(self) -> None:
         need(0 < self.count <= MAX_PHOTOS, f"there are 1 to {MAX_PHOTOS} photos")
@@ -31,7 +33,7 @@ class Photo(Message):
 
 @dataclass(frozen=True, slots=True)
 class PhotosRead(Message):
-    """The persona that photos were read as, packed, and what was found in each."""
+    """What photos were read as, a persona or a person, packed, and what was found in each."""
 
     kind: ClassVar = "photos_read"
     max_body: ClassVar = MAX_PERSONA_BYTES

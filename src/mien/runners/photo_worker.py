@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import structlog
 
+from mien.app.face_photos import LentFor
+from mien.app.people.file import pack_person
 from mien.app.personas.file import pack_persona
 from mien.app.ports import PipelineFactory
 from mien.errors import LiveLostError, MediaError, MediaTooCostlyError, MessageError, MienError
@@ -66,15 +68,15 @@ def run_photo_worker(connected: socket.socket, load_models: Callable[[], Pipelin
 async def _serve(connected: socket.socket, load_models: Callable[[], PipelineFactory]) -> None:
     channel = await Channel.over(connected, hears=TO_PHOTO_WORKER)
     try:
-        photos = await _photos(channel)
-        await channel.send((NO_CALL, _answer(photos, load_models)))
+        photos, use = await _photos(channel)
+        await channel.send((NO_CALL, _answer(photos, use, load_models)))
     except LiveLostError as error:
         log.info("web_process_gone", reason=str(error))  # the web process went away
     finally:
         await channel.close()
 
 
-async def _photos(channel: Channel) -> list[bytes]:
+async def _photos(channel: Channel) -> tuple[list[bytes], LentFor]:
     asked = (await channel.receive()).message
     if not isinstance(asked, ReadPhotos):
         raise MessageError(f"the first message must be {ReadPhotos.kind}, got {asked.kind}")
@@ -84,14 +86,15 @@ async def _photos(channel: Channel) -> list[bytes]:
         if not isinstance(photo, Photo):
             raise MessageError(f"{Photo.kind} must follow, got {photo.kind}")
         photos.append(photo.body)
-    return photos
+    return photos, asked.use
 
 
-def _answer(photos: Sequence[bytes], load_models: Callable[[], PipelineFactory]) -> Message:
+def _answer(photos: Sequence[bytes], use: LentFor, load_models: Callable[[], PipelineFactory]) -> Message:
     too_much = MediaTooCostlyError("the photo takes more memory than it may")
     try:
-        read = load_models().read_reference(photos)
-        return PhotosRead(read.findings, _packed(read))
+        models = load_models()
+        read: Any = models.read_person(photos) if use == "show" else models.read_reference(photos)
+        return PhotosRead(read.findings, pack_person(read.templates) if use == "show" else pack_persona(read.persona))
     except MienError as error:
         return Failed.of(error)
     except MemoryError:
@@ -101,7 +104,3 @@ def _answer(photos: Sequence[bytes], load_models: Callable[[], PipelineFactory])
         log.exception("photo_not_read")
         is_of_memory = "alloc" in str(error).lower() or "memory" in str(error).lower()
         return Failed.of(too_much if is_of_memory else MediaError("the photo cannot be read"))
-
-
-def _packed(read: Any) -> bytes:
-    return pack_persona(read.persona)

@@ -1,7 +1,8 @@
 """The parent side of reading photos: each upload goes to a process of its own, which may not take much.
 
 What strangers send is decoded beside nobody's tokens. The process gets the files and gives back findings, which are
-checked, and a persona as bytes, which nobody looks into here (see `mien.app.personas.file`).
+checked, and a persona or a person as bytes, which nobody looks into here (see `mien.app.personas.file` and
+`mien.app.people.file`).
 """
 
 import asyncio
@@ -12,6 +13,8 @@ from typing import Final, Self
 
 import structlog
 
+from mien.app.face_photos import LentFor
+from mien.app.people.file import PackedPerson
 from mien.app.personas.file import PackedReference
 from mien.errors import BusyError, LiveLostError, MediaError, MediaTooCostlyError, MessageError
 from mien.media.files.image_header import check_photo_header
@@ -47,8 +50,8 @@ class PhotoWorkerPool:
         self._free = asyncio.Semaphore(at_once)
         self._room = at_once + waiting
 
-    async def read(self, photos: Sequence[bytes]) -> PackedReference:
-        """Have photo files of one face read.
+    async def read(self, photos: Sequence[bytes], *, use: LentFor = "swap") -> PackedReference | PackedPerson:
+        """Have photo files of one face read, as a persona or to know somebody by.
 
         Raises:
             BusyError: As many wait as may.
@@ -65,7 +68,7 @@ class PhotoWorkerPool:
         self._room -= 1
         try:
             async with self._free, _PhotoWorkerProcess(self._command) as reading, asyncio.timeout(self._timeout_s):
-                return await reading.read(photos)
+                return await reading.read(photos, use)
         except TimeoutError:
             log.warning("photo_took_too_long", timeout_s=self._timeout_s)
             raise MediaTooCostlyError(f"the photo cannot be read within {self._timeout_s:.0f} s") from None
@@ -101,10 +104,12 @@ class _PhotoWorkerProcess:
         await self._process.wait()
         await self._channel.close()
 
-    async def read(self, photos: Sequence[bytes]) -> PackedReference:
+    async def read(self, photos: Sequence[bytes], use: LentFor) -> PackedReference | PackedPerson:
         try:
-            await self._channel.send((NO_CALL, ReadPhotos(len(photos))), *((NO_CALL, Photo(photo)) for photo in photos))
-            return _reference(await self._channel.receive(), len(photos))
+            asked = ReadPhotos(len(photos), use)
+            await self._channel.send((NO_CALL, asked), *((NO_CALL, Photo(photo)) for photo in photos))
+            packed = _read(await self._channel.receive(), len(photos))
+            return (PackedPerson if use == "show" else PackedReference)(packed.body, packed.findings)
         except MessageError as error:
             log.warning("photo_worker_protocol_error", reason=str(error))
             raise MediaError("the photo cannot be read") from None
@@ -116,7 +121,7 @@ class _PhotoWorkerProcess:
             raise MediaError("the photo cannot be read") from None
 
 
-def _reference(said: Said, count: int) -> PackedReference:
+def _read(said: Said, count: int) -> PhotosRead:
     """Return what a process read, or raise what it says; it is believed no further than that."""
     answer = said.message
     if isinstance(answer, Failed | PhotosRead) and len(answer.findings) > count:
@@ -124,5 +129,5 @@ def _reference(said: Said, count: int) -> PackedReference:
     if isinstance(answer, Failed):
         raise answer.error
     if not isinstance(answer, PhotosRead) or not answer.body:
-        raise MessageError("there is no persona")
-    return PackedReference(answer.body, answer.findings)
+        raise MessageError("nothing was read")
+    return answer

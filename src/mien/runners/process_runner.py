@@ -11,6 +11,8 @@ from typing import Final, Self
 
 import structlog
 
+from mien.app.face_photos import LentFor
+from mien.app.people.file import PackedPerson
 from mien.app.personas.file import PackedReference
 from mien.app.ports import RunnerHealth, StreamSpec
 from mien.app.profiles import Means
@@ -129,8 +131,8 @@ class ProcessRunner:
         log.info("worker_took_over", worker_pid=worker.pid, broadcast=name)
         return RemoteLive(worker, self._group)
 
-    async def read_reference(self, photos: Sequence[bytes]) -> PackedReference:
-        """Have photo files of one face read as a persona, in a process of their own.
+    async def read_reference(self, photos: Sequence[bytes], *, use: LentFor) -> PackedReference | PackedPerson:
+        """Have photo files of one face read, as a persona or to know somebody by, in a process of their own.
 
         Raises:
             BusyError: As many are being read as may.
@@ -140,7 +142,7 @@ class ProcessRunner:
         """
         if self._photos is None:
             raise PolicyError("this server takes no photos")
-        return await self._photos.read(photos)
+        return await self._photos.read(photos, use=use)
 
     async def start_frames(self, spec: StreamSpec, *, form: FrameFormat, name: str) -> RemoteFrames:
         """Return a session that treats single frames, in a process of its own.

@@ -29,8 +29,8 @@ REPORT_EVERY_S: Final = 0.25
 _REHEARSE_AFTER_S: Final = 10.0
 """A rehearsal takes a second of the processor. A worker that is wanted sooner does without: it was started for a
 session that is being made, or sessions come and go as fast as workers do."""
-_MAX_ASSETS: Final = 8
-"""A policy refers to fewer."""
+_MAX_ASSETS: Final = 64
+"""Two policies, the old and the new one, refer to fewer."""
 
 
 Calibrator: TypeAlias = Callable[[PipelineFactory, Callable[[], bool]], Costs | None]

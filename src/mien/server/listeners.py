@@ -18,6 +18,21 @@ NUMBERS: Final = {"fps_in", "fps_out", "dropped", "vision_ms", "server_delay_ms"
 """What of a broadcast never rests, so that it can wait for its second."""
 
 
+class Sees(NamedTuple):
+    """What a listener is told besides what everybody is.
+
+    Attributes:
+        ids: Those of photos and people.
+        faces: What becomes of each face.
+    """
+
+    ids: bool = False
+    faces: bool = False
+
+
+PUBLIC: Final = Sees()
+
+
 class View(NamedTuple):
     """What a broadcast is at one moment.
 
@@ -30,9 +45,9 @@ class View(NamedTuple):
     text: str
 
     @classmethod
-    def of(cls, broadcast: Broadcast, report: LiveReport | None = None) -> Self:
+    def of(cls, broadcast: Broadcast, report: LiveReport | None = None, sees: Sees = PUBLIC) -> Self:
         """Look at a broadcast."""
-        model = BroadcastOut.of(broadcast, report)
+        model = BroadcastOut.of(broadcast, report, to_owner=sees.ids, with_faces=sees.faces)
         return cls(model.model_dump(exclude=NUMBERS), model.model_dump_json())
 
 
@@ -78,24 +93,25 @@ class Listeners:
     """Everybody who listens, and what they share."""
 
     def __init__(self) -> None:
-        self._views: dict[Broadcast, Views] = {}
-        self._counts: Counter[Broadcast] = Counter()
+        self._views: dict[tuple[Broadcast, Sees], Views] = {}
+        self._counts: Counter[tuple[Broadcast, Sees]] = Counter()
 
     def __len__(self) -> int:
         return self._counts.total()
 
     @contextlib.contextmanager
-    def listening(self, broadcast: Broadcast) -> Iterator[Views]:
-        """Listen to a broadcast."""
-        views = self._views.setdefault(broadcast, Views(partial(View.of, broadcast)))
+    def listening(self, broadcast: Broadcast, sees: Sees = PUBLIC) -> Iterator[Views]:
+        """Listen to a broadcast, and share what is seen with all who see as much."""
+        shared = broadcast, sees
+        views = self._views.setdefault(shared, Views(partial(View.of, broadcast, sees=sees)))
         views.forget()
-        self._counts[broadcast] += 1
+        self._counts[shared] += 1
         try:
             yield views
         finally:
-            self._counts[broadcast] -= 1
-            if not self._counts[broadcast]:
-                del self._counts[broadcast], self._views[broadcast]
+            self._counts[shared] -= 1
+            if not self._counts[shared]:
+                del self._counts[shared], self._views[shared]
 
 
 class News:

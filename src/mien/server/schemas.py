@@ -11,6 +11,7 @@ from mien.app.profiles import Help, ProfileName, ProfileReport, Reason
 from mien.app.states import BroadcastState, LiveReport, Load
 from mien.bearer import BearerToken
 from mien.config import Settings
+from mien.server.owner_view import OwnerViewOut
 from mien.server.paths import OwnPath
 from mien.vision.render.mosaic import MosaicShape, MosaicStyle
 
@@ -142,10 +143,28 @@ class BroadcastOut(BaseModel):
     watch_url: OwnPath = Field(description="The page to watch on.")
     thumbnail_url: OwnPath = Field(description="A small JPEG of what viewers see; 404 when there is nothing.")
     started_at: float = Field(description="When it was made, in seconds since 1970.")
+    owner_view: OwnerViewOut | None = Field(
+        description="What becomes of each face and each registered person, for the broadcast's owner and the operator; "
+        "null for everybody else."
+    )
 
     @classmethod
-    def of(cls, broadcast: Broadcast, report: LiveReport | None = None, *, to_owner: bool = False) -> Self:
-        """Show `broadcast` as its last report says, or as `report` does."""
+    def of(
+        cls,
+        broadcast: Broadcast,
+        report: LiveReport | None = None,
+        *,
+        to_owner: bool = False,
+        with_faces: bool = False,
+    ) -> Self:
+        """Show `broadcast` as its last report says, or as `report` does.
+
+        Args:
+            broadcast: It.
+            report: What its session says.
+            to_owner: With the ids of photos and people.
+            with_faces: With what becomes of each face.
+        """
         report = report or broadcast.report
         stats = report.stats
         recording = stats.recording
@@ -155,7 +174,7 @@ class BroadcastOut(BaseModel):
             title=spec.title,
             state=report.state,
             restarts=broadcast.restarts,
-            policy=spec.policy if to_owner else spec.policy.withholding_references(),
+            policy=spec.policy if to_owner else spec.policy.withheld(),
             delay_frames=spec.delay_frames,
             fps_in=stats.fps_in,
             fps_out=stats.fps_out,
@@ -176,6 +195,7 @@ class BroadcastOut(BaseModel):
             watch_url=f"/watch/{broadcast.id}",
             thumbnail_url=f"/api/broadcasts/{broadcast.id}/thumbnail.jpg",
             started_at=broadcast.created_at,
+            owner_view=OwnerViewOut.of(broadcast, report, with_ids=to_owner) if with_faces else None,
         )
 
 

@@ -7,7 +7,7 @@ applying it gives another analysis. Nothing here knows how a face was found or w
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from mien.vision.types import Box, Face, Image
+from mien.vision.types import Box, Doubt, Face, Image
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,4 +126,6 @@ class WaitingFrame(NamedTuple):
 
 
 def _nameless(face: Face, nameless: frozenset[int]) -> Face:
-    return replace(face, identity=None, likely_identity=None) if face.face_track_id in nameless else face
+    if face.face_track_id not in nameless:
+        return face
+    return replace(face, identity=None, likely_identity=None, doubt=Doubt.UNSURE)

@@ -78,7 +78,12 @@ class Policy:
     @property
     def needs_mesh(self) -> bool:
         """True where every face needs landmarks: a swap may be due to any of them, or a name."""
-        return bool(self.people) or any(isinstance(t, Swap) for t in (self.strangers, self.primary))
+        return bool(self.people) or self.swaps
+
+    @property
+    def swaps(self) -> bool:
+        """True where a persona is drawn over somebody."""
+        return any(isinstance(t, Swap) for t in (self.strangers, self.primary, *self.people.values()))
 
     @property
     def needs_embedder(self) -> bool:

@@ -1,7 +1,7 @@
 """The nouns every part of vision speaks: images, detections, faces, treated frames."""
 
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -74,6 +74,33 @@ class FaceQuality(IntEnum):
     GOOD = 3
 
 
+class Doubt(StrEnum):
+    """Why a face is not surely anybody who is enrolled. The values are stable."""
+
+    UNSURE = "unsure"
+    """What evidence there is agrees, but there is not enough of it yet."""
+    UNLIKE = "unlike"
+    """It is not enough like anybody's photos, nor surely somebody else."""
+    AMBIGUOUS = "ambiguous"
+    """It is as much like two enrolled people."""
+    TOO_SMALL = "too_small"
+    TURNED = "turned"
+    DARK = "dark"
+    BLURRED = "blurred"
+    COVERED = "covered"
+    """Its landmarks cannot be laid: something is in front of it, or the frame cuts it."""
+    CROSSING = "crossing"
+    """It overlaps another face: they could be taken for each other."""
+    MOVING = "moving"
+    """It moved, or frames were missing, so that another face could have taken its place."""
+    LOST = "lost"
+    """This frame does not show it."""
+    OVERLOAD = "overload"
+    """There is no time to look as often as it needs."""
+    STRANGER = "stranger"
+    """Surely nobody who is enrolled."""
+
+
 @dataclass(frozen=True, slots=True)
 class Face:
     """One face in one frame, followed in time.
@@ -86,9 +113,11 @@ class Face:
         mesh_score: How surely the mesh sits on a face, 0 to 1; 0 without a mesh.
         seen: True where this frame's own pixels showed the face; False where it is carried over.
         identity: The enrolled person this face track is cleared as, or None. None means stranger.
-        likely_identity: The enrolled person for whom the evidence speaks so far, cleared or not, or None.
+        likely_identity: The enrolled person for whom the evidence speaks so far, or spoke until a doubt came up, or
+            None. Somebody may be told of it, and nobody is shown by it.
         quality: How well this frame shows the face; None where nothing had to know.
         unseen_s: For how long the face has not been seen; 0 where it is.
+        doubt: Why it has no identity; None where it has one, or nobody is enrolled.
     """
 
     face_track_id: int
@@ -101,6 +130,28 @@ class Face:
     likely_identity: str | None = None
     quality: FaceQuality | None = None
     unseen_s: float = 0.0
+    doubt: Doubt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FaceTold:
+    """What became of one face of a treated frame, for whoever answers for the stream. It holds nothing to know it by.
+
+    Attributes:
+        face_track_id: Stable while the face stays in view.
+        box: x0, y0, x1, y1 as shares of the frame's width and height, 0 to 1.
+        treatment: What it got, by its name.
+        is_primary: It is the primary person.
+        person: The enrolled person it is cleared as; where it has a doubt, for whom the evidence speaks, or None.
+        doubt: Why it is not cleared; None where it is, or nobody is enrolled.
+    """
+
+    face_track_id: int
+    box: tuple[float, float, float, float]
+    treatment: str
+    is_primary: bool = False
+    person: str | None = None
+    doubt: Doubt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +167,7 @@ class TreatedFrame:
         counts: How many faces had which treatment, by its name ("swap", "mosaic", "show").
         altered: True where any pixel differs from the camera's on purpose.
         recognised: The enrolled people who were cleared in it.
+        faces: Its faces and what became of them, the largest first.
     """
 
     image: Image
@@ -123,6 +175,7 @@ class TreatedFrame:
     counts: dict[str, int] = field(default_factory=dict)
     altered: bool = False
     recognised: frozenset[str] = frozenset()
+    faces: tuple[FaceTold, ...] = ()
 
 
 def check_image(image: NDArray[np.uint8], *, name: str = "image") -> Image:

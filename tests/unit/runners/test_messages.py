@@ -10,10 +10,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mien.app.people.file import PackedPerson
+from mien.app.people.reader import PhotoPerson
 from mien.app.personas.file import PackedReference
 from mien.app.ports import StreamSpec
 from mien.app.profiles import HELPS, STEPS, Costs, Means, ProfileReport
-from mien.app.states import DELAY_BOUNDS_S, BroadcastState, LiveCounts, LiveLimits, LiveReport, LiveStats, PushReport
+from mien.app.states import (
+    DELAY_BOUNDS_S,
+    BroadcastState,
+    FaceReport,
+    LiveCounts,
+    LiveLimits,
+    LiveReport,
+    LiveStats,
+    PushReport,
+)
 from mien.errors import (
     FacePhotoError,
     LiveLostError,
@@ -23,6 +34,7 @@ from mien.errors import (
     PhotoFinding,
     PolicyError,
     TokenError,
+    UnknownPersonError,
 )
 from mien.media.recording.recorder import RecordingLimits
 from mien.media.webrtc.ice.candidates import TYPES, Candidate
@@ -57,7 +69,7 @@ from mien.runners.wire_forms import IceNetworkForm, StreamForm, digest_of, pack_
 from mien.runners.worker import _Worker
 from mien.runners.worker_process import WorkerProcess
 from mien.vision.photos.quality import PhotoIssue
-from support.policies import live_swap, wearing
+from support.policies import live_swap, showing, wearing
 
 EVERY_KIND = TO_WORKER | FROM_WORKER | TO_PHOTO_WORKER | FROM_PHOTO_WORKER
 HEAD = struct.Struct("!HIBII")
@@ -255,6 +267,15 @@ def test_a_length_that_is_too_large_is_refused_before_it_is_read(kind, lengths):
 PLAIN_REPORT = json.loads(b"".join(encode(0, Report(LiveReport()))[1:2]))
 
 
+def seen(**more):
+    return {"id": 1, "box": [0.0, 0.0, 0.5, 1.0], "treatment": "show", "person": "7", "doubt": "turned"} | more
+
+
+def test_a_report_tells_of_faces():
+    (told,) = received(framed(b"report", spoilt_report("stats", "seen", value=[seen()]))).message.report.stats.seen
+    assert told == FaceReport(1, (0.0, 0.0, 0.5, 1.0), "show", person="7", doubt="turned")
+
+
 def spoilt_report(*path, value) -> bytes:
     plain = json.loads(json.dumps(PLAIN_REPORT))
     inner = plain["report"]
@@ -284,6 +305,15 @@ def spoilt_report(*path, value) -> bytes:
         pytest.param(("stats", "recording"), {"files": ["../../etc/passwd"]}, id="a path for a file's name"),
         pytest.param(("stats", "recording"), {"files": [".hidden"]}, id="a hidden file"),
         pytest.param(("stats", "profile", "name"), "best", id="no such profile"),
+        pytest.param(("stats", "asked_primary"), -1, id="no such face"),
+        pytest.param(("stats", "seen"), [seen()] * 33, id="more faces than are told of"),
+        pytest.param(("stats", "seen"), [seen(box=[0, 0, 1, 1.5])], id="a face out of the frame"),
+        pytest.param(("stats", "seen"), [seen(box=[0, 0, 1, float("nan")])], id="a face nowhere"),
+        pytest.param(("stats", "seen"), [seen(treatment="<b>")], id="a treatment that is none"),
+        pytest.param(("stats", "seen"), [seen(doubt="because")], id="a doubt that is none"),
+        pytest.param(("stats", "seen"), [seen(person="a b")], id="a person without a number"),
+        pytest.param(("stats", "seen"), [seen(id=10**400)], id="a face of four hundred digits"),
+        pytest.param(("stats", "seen"), [seen(embedding=[0.0])], id="what a face is known by"),
         pytest.param(("stats", "profile", "helps"), ["measure"] * 100, id="more help than there is"),
         pytest.param(("stats", "pushes"), {"id": {"state": "live", "trouble": "\x1b[2J"}}, id="a terminal's code"),
     ],
@@ -374,6 +404,11 @@ def test_an_error_of_any_length_can_be_told():
         pytest.param(wearing(b"packed"), id="photos"),
         pytest.param(wearing(b"one", b"two"), id="two personas"),
         pytest.param(wearing(b"same", b"same"), id="the same photos twice"),
+        pytest.param(StreamSpec(showing("1"), people={"1": PackedPerson(b"ann")}), id="a person"),
+        pytest.param(
+            StreamSpec(showing("1", "7"), people={"1": PackedPerson(b"ann"), "7": PackedPerson(b"bob")}),
+            id="two people",
+        ),
     ],
 )
 def test_what_a_stream_gets_arrives_as_it_was_sent(spec):
@@ -390,6 +425,22 @@ def test_a_policy_whose_persona_did_not_come_is_refused():
     form, _ = pack_stream(wearing(b"packed"))
     with pytest.raises(PersonaError):
         unpack_stream(form, {})
+
+
+def test_a_policy_whose_people_did_not_come_is_refused():
+    form, _ = pack_stream(StreamSpec(showing("1"), people={"1": PackedPerson(b"ann")}))
+    with pytest.raises(PersonaError):
+        unpack_stream(form, {})
+
+
+def test_who_was_read_in_this_process_cannot_travel():
+    with pytest.raises(UnknownPersonError):
+        pack_stream(StreamSpec(showing("1"), people={"1": PhotoPerson(())}))
+
+
+def test_a_hundred_people_are_one_asset():
+    people = {str(number): PackedPerson(bytes([number])) for number in range(100)}
+    assert len(pack_stream(StreamSpec(showing(*people), people=people))[1]) == 1
 
 
 def test_network_settings_arrive_as_they_were_sent():

@@ -12,7 +12,7 @@ from support.every_route import Found, every_route
 from support.live import unopened_app
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "access.md"
-ASKED_WITHIN_OTHERS = {Action.PREVIEW, Action.SEE_REFERENCES}
+ASKED_WITHIN_OTHERS = {Action.PREVIEW, Action.SEE_REFERENCES, Action.SEE_FACES}
 """What a route asks besides its own action."""
 
 

@@ -41,19 +41,22 @@ class BroadcastSpec:
 
 
 def stream_of(policy: PolicyDocument, references: PersonaRepository, *, delay_frames: int | None) -> StreamSpec:
-    """Return what a live session is told, with the reference photos themselves.
+    """Return what a live session is told, with the reference photos and what people are known by.
 
     They go by numbers there: who knows a reference's id may wear the face, and what treats strangers' frames need not.
+    A person's number stays the same when the policy changes, or their clearance would end with it.
 
     Raises:
         PersonaError: There is no such photo.
-        UnknownPersonError: The policy has a rule for a person; nobody is enrolled for live streams yet.
+        UnknownPersonError: Somebody is named who is not registered here.
     """
-    policy.check_people(())
+    known = [references.person(person) for person in policy.people]
     faces = {persona: references.get(persona) for persona in policy.personas if is_reference(persona)}
     numbers = {persona: f"{REFERENCE_PREFIX}{number}" for number, persona in enumerate(faces, 1)}
     personas = {numbers[persona]: face for persona, face in faces.items()}
-    return StreamSpec(policy.with_personas(numbers), personas, delay_frames)
+    people = {str(person.number): person.face for person in known}
+    told = policy.with_personas(numbers).with_people({person.id: str(person.number) for person in known})
+    return StreamSpec(told, personas, delay_frames, people)
 
 
 @dataclass(eq=False, slots=True)

@@ -17,6 +17,7 @@ from mien.app.broadcasts.repository import BroadcastRepository, InMemoryBroadcas
 from mien.app.broadcasts.supervisor import Supervisor
 from mien.app.personas.store import Hold
 from mien.app.policy.document import PolicyDocument
+from mien.app.policy.rules import is_reference
 from mien.app.ports import Connected, Live, Runner, StreamSpec
 from mien.app.repositories import PersonaRepository
 from mien.app.states import LiveCounts
@@ -25,6 +26,7 @@ from mien.errors import (
     NoSuchBroadcastError,
     PersonaError,
     TooManySessionsError,
+    UnknownPersonError,
 )
 from mien.media.address_policy import check_url
 from mien.media.webrtc.sdp.parse import Offer
@@ -105,7 +107,7 @@ class Broadcasts:
             broadcast_id = secrets.token_urlsafe(12)
             stream = self._stream_of(spec)
             hold = Hold(self._personas)
-            hold.move_to(spec.policy.personas)
+            hold.move_to(spec.policy.lent)
             try:
                 live = await self._begin(spec, stream, broadcast_id)
             except BaseException:
@@ -204,13 +206,13 @@ class Broadcasts:
 
     def _hold(self, broadcast: Broadcast, policy: PolicyDocument) -> None:
         if self.has(broadcast):  # else nobody would release them
-            broadcast.hold.move_to(policy.personas)
+            broadcast.hold.move_to(policy.lent)
 
     async def withdraw(self, persona_id: str) -> None:
-        """Forget a reference photo, and hide the faces of every broadcast that wears it.
+        """Forget a reference photo or a person, and hide the faces of every broadcast that wears or shows them.
 
         Raises:
-            PersonaError: There is no such photo.
+            PersonaError: There is no such photo, and no such person.
         """
         self._personas.forget(persona_id)
         for broadcast in self:
@@ -219,20 +221,30 @@ class Broadcasts:
     async def _take_off(self, broadcast: Broadcast, persona_id: str) -> None:
         async with broadcast.changing:
             policy = broadcast.spec.policy
-            if persona_id not in policy.personas:
+            if persona_id not in policy.lent:
                 return
             # First what a session that is started again begins with: this one may be breaking just now.
-            broadcast.spec = replace(broadcast.spec, policy=policy.without_swaps(persona_id))
-            try:
-                broadcast.stream = self._stream_of(broadcast.spec)
-            except PersonaError:  # another photo was withdrawn as well
-                broadcast.spec = replace(broadcast.spec, policy=policy.without_swaps())
-                broadcast.stream = self._stream_of(broadcast.spec)
-            broadcast.hold.move_to(broadcast.spec.policy.personas)
+            broadcast.spec = replace(broadcast.spec, policy=self._still_there(policy))
+            broadcast.stream = self._stream_of(broadcast.spec)
+            broadcast.hold.move_to(broadcast.spec.policy.lent)
             try:
                 await broadcast.live.set_policy(broadcast.stream)
             except MienError:
                 broadcast.live.end()  # what cannot be told to take a face off must not go on wearing it
+
+    def _still_there(self, policy: PolicyDocument) -> PolicyDocument:
+        """Return a policy without the photos and people that were withdrawn: several may be at the same time."""
+        for person in policy.people:
+            try:
+                self._personas.person(person)
+            except UnknownPersonError:
+                policy = policy.without_person(person)
+        for persona in filter(is_reference, policy.personas):
+            try:
+                self._personas.get(persona)
+            except PersonaError:
+                policy = policy.without_swaps(persona)
+        return policy
 
     async def push(self, broadcast: Broadcast, url: str, token: str | None) -> str:
         """Push a broadcast to a WHIP server elsewhere; return the push's id.

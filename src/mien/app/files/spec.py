@@ -92,9 +92,11 @@ class FileSpec:
 
     @property
     def recognised(self) -> tuple[Person, ...]:
-        """Those whose rules make a difference: they must be told from others."""
-        needed = self.policy.simplified().people
-        return tuple(person for person in self.people if person.name in needed)
+        """Those who must be told from others: all, where anybody's rule makes a difference, and nobody otherwise.
+
+        Whoever is to be hidden is compared with, too: then they are less easily taken for somebody who is shown.
+        """
+        return self.people if self.policy.simplified().people else ()
 
     @property
     def swap_photos(self) -> tuple[FacePhoto, ...]:

@@ -11,7 +11,7 @@ class Exchange(Protocol):
     """One client's exchange of frames."""
 
     def take_off(self, persona_id: str) -> None:
-        """End if it wears a photo that was taken back."""
+        """End if it wears a photo, or knows a person, that was taken back."""
         ...
 
 
@@ -42,6 +42,6 @@ class Exchanges:
             self._going_on.discard(exchange)
 
     def take_off(self, persona_id: str) -> None:
-        """End every exchange that wears a photo that was taken back."""
+        """End every exchange that wears a photo, or knows a person, that was taken back."""
         for exchange in tuple(self._going_on):
             exchange.take_off(persona_id)

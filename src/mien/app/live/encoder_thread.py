@@ -15,7 +15,7 @@ from mien.media.meters import DurationMeter, Histogram, RateMeter
 from mien.media.newest import Newest
 from mien.rate_limit import LogThrottle
 from mien.vision.render.slate import slate
-from mien.vision.types import TreatedFrame
+from mien.vision.types import FaceTold, TreatedFrame
 
 log = structlog.get_logger()
 
@@ -69,6 +69,7 @@ class EncoderThread:
         self.delay_s = 0.1
         self.on_slate = True
         self.counts: dict[str, int] = {}
+        self.faces: tuple[FaceTold, ...] = ()
         self.size_wh: tuple[int, int] | None = None
         self._failures = LogThrottle()
         self.spent_s = 0.0
@@ -195,7 +196,7 @@ class EncoderThread:
             self._shown, self._shown_since = fresh, time.monotonic()
             for tap in self._taps:
                 tap.put(fresh)
-        self.counts = fresh.counts
+        self.counts, self.faces = fresh.counts, fresh.faces
         self.size_wh = (fresh.image.shape[1], fresh.image.shape[0])
         left_at = self._send(fresh, generation, at=fresh.at)
         self.out.tick(left_at)
@@ -237,7 +238,7 @@ class EncoderThread:
                     for tap in self._taps:
                         tap.put(shown)
                 self.on_slate = True
-                self.counts = {}
+                self.counts, self.faces = {}, ()
         self._send(shown, generation, at=now - self.delay_s)
 
     def _send(self, treated: TreatedFrame, generation: int, *, at: float) -> float:

@@ -2,7 +2,7 @@
 
 from mien.app.live.output import LiveOutput
 from mien.app.live.treating import Treating
-from mien.app.states import LiveCounts, LiveStats, Load
+from mien.app.states import MAX_FACES_TOLD, FaceReport, LiveCounts, LiveStats, Load
 from mien.media.meters import RateMeter
 
 
@@ -34,6 +34,7 @@ def stats_of(
         layers=output.layers,
         recording=output.recording,
         pushes=output.pushes,
+        seen=tuple(map(FaceReport.of, encoder.faces[:MAX_FACES_TOLD])),
         counts=LiveCounts(
             frames_in=arrived.total,
             frames_out=encoder.out.total,

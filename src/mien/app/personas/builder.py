@@ -8,37 +8,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
-import numpy as np
 
 from mien.app.face_photos import MASK_NAMES, BuiltInMask, FacePhoto, Person
 from mien.app.models import ModelProvider
 from mien.app.personas.file import PackedReference, unpack_persona
 from mien.app.personas.store import Findings
-from mien.app.photos.advice import ADVICE
-from mien.app.photos.assessor import FacePhotoAssessor, refused
+from mien.app.photos.assessor import FacePhotoAssessor
+from mien.app.photos.reading import decoded, ordinals, refuse_strangers, refuse_unfit
 from mien.app.policy.rules import MASK_PREFIX
 from mien.app.ports import PersonaCard, ReferenceFace
-from mien.errors import (
-    DifferentPeopleError,
-    FacePhotoError,
-    ManyFacesError,
-    NoFaceError,
-    PersonaError,
-    PhotoFinding,
-)
-from mien.media.files.image_header import PHOTO_FORMATS
-from mien.media.files.images import READABLE_FORMATS, decode_image
-from mien.vision.photos.quality import PhotoIssue
+from mien.errors import PersonaError, PhotoFinding
 from mien.vision.swap.masks.builtin import builtin_mask
 from mien.vision.swap.masks.preview import mask_preview
 from mien.vision.swap.persona import Persona, persona_from_photos, reduced_photo
 from mien.vision.types import Embedding, Image, Mesh
 
-SAME_PERSON = 0.92
-"""Photos of one face are at least so alike; `python -m benchmarks.vision.photos` counts who is."""
 MAX_PHOTO_PIXELS = 24_000_000
 """What phones and cameras make by default."""
-_PHOTO_FORMATS = tuple(form for form in READABLE_FORMATS if form in PHOTO_FORMATS)
 
 _MASK_TITLES = {
     "volto": ("Volto", "볼토 가면"),
@@ -92,12 +78,8 @@ class PersonaBuilder:
             MediaError: One is not a picture that can be used.
             FacePhotoError: One cannot serve as a face, or they show different people; what was found in each is in it.
         """
-        names = _ordinals(len(photos))
-        decoded = (
-            decode_image(photo, name=name, max_pixels=self._photo_pixels, formats=_PHOTO_FORMATS)
-            for photo, name in zip(photos, names, strict=True)
-        )
-        return self._reference(decoded, names, "reference")
+        names = ordinals(len(photos))
+        return self._reference(decoded(photos, names, max_pixels=self._photo_pixels), names, "reference")
 
     def persona(self, wanted: FacePhoto | Person | BuiltInMask) -> Persona:
         """Return a built-in mask, or the persona of photos that were decoded already.
@@ -122,8 +104,8 @@ class PersonaBuilder:
             if face is not None:
                 read.append(reduced_photo(image, face.mesh))
                 embeddings.append(self._models.embedder(image, face.mesh))
-        _refuse_unfit(findings, names)
-        _refuse_strangers(embeddings, findings, names)
+        refuse_unfit(findings, names)
+        refuse_strangers(embeddings, findings, names)
         return PhotoPersona(persona_from_photos(read, called), tuple(findings))
 
     def mask(self, persona: str) -> Persona:
@@ -148,34 +130,3 @@ def persona_of(face: ReferenceFace) -> Persona:
     if isinstance(face, PackedReference):
         return unpack_persona(face.data)
     raise PersonaError(f"a {type(face).__name__} is no persona")
-
-
-def _ordinals(count: int) -> list[str]:
-    return ["the photo"] if count == 1 else [f"photo {n}" for n in range(1, count + 1)]
-
-
-def _refuse_unfit(findings: Sequence[tuple[PhotoFinding, ...]], names: Sequence[str]) -> None:
-    """Raise for the first photo that cannot serve, with the findings of all."""
-    for name, found in zip(names, findings, strict=True):
-        for code in refused(found):
-            kind = {PhotoIssue.NO_FACE: NoFaceError, PhotoIssue.SEVERAL_FACES: ManyFacesError}.get(
-                PhotoIssue(code), FacePhotoError
-            )
-            raise kind(f"{name}: {ADVICE[PhotoIssue(code)]['en']}", findings=tuple(findings))
-
-
-def _refuse_strangers(
-    embeddings: Sequence[Embedding], findings: Sequence[tuple[PhotoFinding, ...]], names: Sequence[str]
-) -> None:
-    """Raise where photos do not show one person, and mark the one that is least like the others."""
-    alike = np.array(embeddings) @ np.array(embeddings).T
-    if alike.min() >= SAME_PERSON:
-        return
-    odd = len(names) - 1 - int(np.argmin(alike.sum(axis=1).round(4)[::-1]))  # of two equally odd ones the later
-    lowest = float(alike[odd].min())
-    marked = list(findings)
-    marked[odd] = (PhotoFinding(PhotoIssue.OTHER_PERSON.value, "refuse", lowest, SAME_PERSON), *findings[odd])
-    raise DifferentPeopleError(
-        f"{names[odd]} seems to show somebody else: {lowest:.2f} alike, {SAME_PERSON} are needed",
-        findings=tuple(marked),
-    )

@@ -7,14 +7,13 @@ import `mien.app.models` and `mien.vision`.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mien.app.face_photos import Person
 from mien.app.models import ModelProvider
-from mien.errors import FacePhotoError, ManyFacesError, NoFaceError, PhotoFinding
+from mien.errors import ManyFacesError, NoFaceError, PhotoFinding
 from mien.vision.analysis.landmarks import roi_of_detection
 from mien.vision.analysis.tiles import Tile, overlapping_parts
 from mien.vision.analysis.tracker import MESH_SCORE
 from mien.vision.photos.quality import LIMITS, PhotoAssessor, PhotoIssue
-from mien.vision.types import Detection, Embedding, Image, Mesh
+from mien.vision.types import Detection, Image, Mesh
 
 RIVAL = LIMITS[PhotoIssue.SEVERAL_FACES].warn
 """A second face of more than this share of the largest one's size makes a photo ambiguous."""
@@ -85,21 +84,6 @@ class FacePhotoAssessor:
 
     def _lay(self, image: Image, seen: Detection) -> FoundFace:
         return FoundFace(*self._models.landmarker.settle(image, roi_of_detection(seen), rounds=3))
-
-    def embeddings(self, person: Person) -> list[Embedding]:
-        """Embed every photo of a person; each must show one face.
-
-        Raises:
-            FacePhotoError: One does not.
-        """
-        embeddings = []
-        for photo in person.photos:
-            try:
-                face = self.one_face(photo.image, name=photo.name)
-            except FacePhotoError as error:
-                raise type(error)(f"{person.name}: {error}") from error
-            embeddings.append(self._models.embedder(photo.image, face.mesh))
-        return embeddings
 
 
 def refused(found: Sequence[PhotoFinding]) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError, WrapValidator
 
 from mien.app.policy.rules import (
+    PERSON_PREFIX,
     WITHHELD_REFERENCE,
     EveryoneSubject,
     MosaicTreatment,
@@ -38,7 +39,7 @@ from mien.errors import (
 from mien.vision.render.mosaic import MosaicShape, MosaicStyle
 
 POLICY_VERSION: Final = 1
-MAX_RULES: Final = 64
+MAX_RULES: Final = 128
 _RANKS: Final = {"person": 0, "primary": 1, "everyone": 2}
 
 
@@ -180,6 +181,11 @@ class PolicyDocument(Part):
         return tuple(dict.fromkeys(swap.persona for swap in self._swaps))
 
     @property
+    def lent(self) -> tuple[str, ...]:
+        """The ids of all references and people that it names: what must be there for it to be followed."""
+        return (*filter(is_reference, self.personas), *self.people)
+
+    @property
     def treatments(self) -> tuple[str, ...]:
         """The kinds of treatment in use, each once."""
         return tuple(dict.fromkeys(rule.treatment.kind for rule in self.rules))
@@ -244,6 +250,10 @@ class PolicyDocument(Part):
 
         return self._with(hidden).simplified()
 
+    def without_person(self, person: str) -> Self:
+        """Return the document without the rule for a person: they get what everybody else gets."""
+        return type(self)(rules=tuple(rule for rule in self.rules if rule.subject != PersonSubject(id=person)))
+
     def simplified(self) -> Self:
         """Return the document without the rules that change nothing: nobody need be told apart for their sake."""
         rules = self.rules
@@ -263,9 +273,29 @@ class PolicyDocument(Part):
 
         return self._with(renamed)
 
-    def withholding_references(self) -> Self:
-        """Return the document as everybody may see it: the id of a reference is the key to wear the face."""
-        return self.with_personas({name: WITHHELD_REFERENCE for name in self.personas if is_reference(name)})
+    def with_people(self, names: Mapping[str, str]) -> Self:
+        """Return the document with people called by other ids.
+
+        Raises:
+            PolicyDuplicateError: Two would have the same.
+        """
+
+        def renamed(rule: Rule) -> Rule:
+            if not isinstance(rule.subject, PersonSubject):
+                return rule
+            known = rule.subject.id
+            return Rule(subject=PersonSubject(id=names.get(known, known)), treatment=rule.treatment)
+
+        return type(self)(rules=tuple(map(renamed, self.rules)))
+
+    def withheld(self) -> Self:
+        """Return the document as everybody may see it: ids of photos are keys, and those of people are theirs.
+
+        Who knows the id of a reference may wear the face, and who knows a person's may look for them.
+        """
+        people = {person: f"{PERSON_PREFIX}{number}" for number, person in enumerate(self.people, 1)}
+        personas = {name: WITHHELD_REFERENCE for name in self.personas if is_reference(name)}
+        return self.with_people(people).with_personas(personas)
 
     def _with(self, change: Callable[[Treatment], Treatment]) -> Self:
         rules = tuple(Rule(subject=rule.subject, treatment=change(rule.treatment)) for rule in self.rules)

@@ -13,6 +13,8 @@ MASK_PREFIX: Final = "mask:"
 REFERENCE_PREFIX: Final = "reference:"
 WITHHELD_REFERENCE: Final = "reference"
 """Stands for a reference whose id is not for the reader: who knows the id may wear the face."""
+PERSON_PREFIX: Final = "person:"
+"""Ids of people who are registered with a server begin so."""
 
 
 def _needs_kind(schema: dict[str, Any]) -> None:

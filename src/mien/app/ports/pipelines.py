@@ -58,7 +58,10 @@ class TakesOver(Protocol):
 
 
 class ReferenceFace(Protocol):
-    """Photos of one face that were read and found usable as a persona. What it holds is the factory's own business."""
+    """Photos of one face that were read and found usable, as a persona or to know somebody by.
+
+    What it holds is the factory's own business.
+    """
 
     @property
     def findings(self) -> tuple[tuple[PhotoFinding, ...], ...]:
@@ -94,6 +97,7 @@ class StreamSpec:
     Attributes:
         policy: Who gets which treatment.
         personas: The references that the policy names, by id, as `read_reference` accepted them.
+        people: The people that the policy names, by id, as `read_person` accepted them.
         delay_frames: For so many frames a frame waits, so that a face found late is hidden from its first frame;
             None lets the factory choose what the policy needs.
     """
@@ -101,6 +105,7 @@ class StreamSpec:
     policy: PolicyDocument = field(default_factory=PolicyDocument)
     personas: Mapping[str, ReferenceFace] = field(default_factory=dict)
     delay_frames: int | None = None
+    people: Mapping[str, ReferenceFace] = field(default_factory=dict)
 
 
 class PipelineFactory(Protocol):
@@ -127,6 +132,16 @@ class PipelineFactory(Protocol):
         Raises:
             MediaError: A file is not a photo that can be used.
             FacePhotoError: A photo cannot serve as a face; it carries what was found in every photo.
+            DifferentPeopleError: They do not show one person; it carries the same.
+        """
+        ...
+
+    def read_person(self, photos: Sequence[bytes]) -> ReferenceFace:
+        """Read photo files of somebody who is to be known. Their number and sizes were checked; nothing else was.
+
+        Raises:
+            MediaError: A file is not a photo that can be used.
+            FacePhotoError: A photo does not show a face well enough; it carries what was found in every photo.
             DifferentPeopleError: They do not show one person; it carries the same.
         """
         ...

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
+from mien.app.face_photos import LentFor
 from mien.app.ports.pipelines import ReferenceFace, StreamSpec
 from mien.app.profiles import Means
 from mien.app.states import LiveReport
@@ -215,8 +216,10 @@ class Runner(Protocol):
         """
         ...
 
-    async def read_reference(self, photos: Sequence[bytes]) -> ReferenceFace:
-        """Read photo files of one face as a persona. Their number and sizes were checked; nothing else was.
+    async def read_reference(self, photos: Sequence[bytes], *, use: LentFor) -> ReferenceFace:
+        """Read photo files of one face, as a persona or to know somebody by.
+
+        Their number and sizes were checked; nothing else was.
 
         Raises:
             BusyError: As many are being read as may.

@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from mien.app.access import Action, authorize, may
-from mien.app.broadcasts.broadcast import MAX_ABSENCE_S, BroadcastSpec
+from mien.app.access import Action, Principal, Server, authorize, may
+from mien.app.broadcasts.broadcast import MAX_ABSENCE_S, Broadcast, BroadcastSpec
 from mien.app.states import PushReport
 from mien.server.addresses import addresses_of
-from mien.server.dependencies import BroadcastDep, BroadcastsDep, PrincipalDep, SettingsDep, principal_of
+from mien.server.dependencies import BroadcastDep, BroadcastsDep, PrincipalDep, ServerDep, SettingsDep, principal_of
 from mien.server.guards import GuardedRoute, requires
 from mien.server.problems import HttpError
 from mien.server.schemas import BroadcastIn, BroadcastOut, BroadcastPatch, CreatedOut, PushIn, PushOut, completed
@@ -62,14 +62,15 @@ async def list_broadcasts(broadcasts: BroadcastsDep) -> list[BroadcastOut]:
 
 @router.get("/{broadcast_id}")
 @requires(Action.WATCH)
-async def get_broadcast(broadcast: BroadcastDep, principal: PrincipalDep) -> BroadcastOut:
-    """Show one broadcast and its numbers."""
-    return BroadcastOut.of(broadcast, to_owner=may(principal, Action.SEE_REFERENCES, broadcast))
+async def get_broadcast(server: ServerDep, broadcast: BroadcastDep, principal: PrincipalDep) -> BroadcastOut:
+    """Show one broadcast and its numbers; to who shows its own token, or the operator's, the faces in it too."""
+    return _shown_to(server, principal, broadcast)
 
 
 @router.patch("/{broadcast_id}")
 @requires(Action.CHANGE_BROADCAST)
 async def change_broadcast(
+    server: ServerDep,
     broadcasts: BroadcastsDep,
     broadcast: BroadcastDep,
     principal: PrincipalDep,
@@ -78,7 +79,7 @@ async def change_broadcast(
 ) -> BroadcastOut:
     """Change a broadcast on air, with its own bearer token."""
     await broadcasts.change(broadcast, body.changes(settings))
-    return BroadcastOut.of(broadcast, to_owner=may(principal, Action.SEE_REFERENCES, broadcast))
+    return _shown_to(server, principal, broadcast)
 
 
 @router.delete("/{broadcast_id}", status_code=HTTPStatus.NO_CONTENT)
@@ -171,6 +172,13 @@ async def stop_push(broadcasts: BroadcastsDep, broadcast: BroadcastDep, push_id:
 def _host_of(url: str) -> str:
     """Return what may be shown of a push's URL: its path often holds a key."""
     return urlsplit(url).hostname or ""
+
+
+def _shown_to(server: Server, principal: Principal, broadcast: Broadcast) -> BroadcastOut:
+    is_owner = may(principal, Action.SEE_REFERENCES, broadcast)
+    # Where no token is set, whoever asks from this machine is the operator: a viewer's page there must not be told.
+    is_shown_faces = is_owner or (server.has_token and may(principal, Action.SEE_FACES, broadcast))
+    return BroadcastOut.of(broadcast, to_owner=is_owner, with_faces=is_shown_faces)
 
 
 async def _read_token(request: Request) -> str:

@@ -124,7 +124,7 @@ class _Exchange:
     async def _session(self, spec: FramesIn) -> AsyncIterator[FrameSession]:
         with self._services.exchanges.entered(self), self._holding_nothing_afterwards():
             policy = completed(spec.policy, self._settings)
-            self._hold.move_to(policy.personas)
+            self._hold.move_to(policy.lent)
             stream = self._stream(policy, spec)
             session = await self._services.runner.start_frames(stream, form=spec.format, name="frames")
             log.info("frame_session_begun", treatments=policy.treatments)
@@ -142,7 +142,7 @@ class _Exchange:
             self._hold.move_to(())
 
     def take_off(self, persona_id: str) -> None:
-        """End the exchange if it wears a photo that was taken back."""
+        """End the exchange if it wears a photo, or knows a person, that was taken back."""
         if persona_id in self._hold.held:
             self._group.create_task(_refuse_withdrawn())
 
@@ -176,7 +176,7 @@ class _Exchange:
             spec = await self._read_spec(message)
             policy = completed(spec.policy, self._settings)
             await session.set_policy(self._stream(policy, spec))
-            self._hold.move_to(policy.personas)
+            self._hold.move_to(policy.lent)
             await self._send({"kind": "ready"})
             return
         if len(message) <= _NUMBER.size:

@@ -1,7 +1,8 @@
-"""`/api/personas` and `/api/references`: the faces that can be swapped in."""
+"""`/api/personas` and `/api/references`: the faces that can be swapped in, and people to be known."""
 
 import asyncio
 from contextlib import AbstractContextManager
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Final
 
@@ -11,7 +12,8 @@ from pydantic import BaseModel, Field
 
 from mien.app.access import Action
 from mien.app.consent import BILINGUAL_STATEMENT, Language
-from mien.app.face_photos import MAX_PHOTOS_OF_A_PERSONA
+from mien.app.face_photos import MAX_PHOTOS_OF_A_PERSONA, LentFor
+from mien.app.personas.store import MAX_NAME_LENGTH
 from mien.app.photos.advice import ADVICE
 from mien.errors import PersonaError
 from mien.server.dependencies import BroadcastsDep, ExchangesDep, ModelsDep, PersonasDep, RunnerDep, services_of
@@ -40,9 +42,11 @@ class PersonaOut(BaseModel):
 
 
 class ReferenceOut(BaseModel):
-    """Photos of one face that were taken as a persona."""
+    """Photos of one face that were taken, as a persona or for the person to be known by."""
 
-    id: str = Field(description="For `persona` in a policy.")
+    id: str = Field(description="For `persona` in a policy, or of a person as the `id` of a subject.")
+    use: LentFor = Field(description="As it was asked.")
+    name: str = Field(description="What the owner calls the person; empty for a persona.")
     notes: list[str] = Field(description="What could be better, as sentences in the language of the declaration.")
     photos: list[PhotoOut] = Field(description="What was found in each photo, in the order of the form.")
 
@@ -90,8 +94,14 @@ async def add_reference(
     owner_agrees: Annotated[bool, Form(description=BILINGUAL_STATEMENT)] = False,  # noqa: FBT002  # a form field, not an argument
     declared_by: Annotated[str, Form(max_length=100, description="Who declares it.")] = "",
     language: Annotated[Language, Form(description="In which language the declaration was shown.")] = "en",
+    use: Annotated[
+        LentFor, Form(description="`swap`: as a persona; `show`: for the person to be known, and shown by a policy.")
+    ] = "swap",
+    name: Annotated[
+        str, Form(max_length=MAX_NAME_LENGTH, description="What to call a person who is to be known; for the owner.")
+    ] = "",
 ) -> ReferenceOut:
-    """Take photos of one face as a persona, with the declaration that its owner agreed. They stay in memory only.
+    """Take photos of one face, with the declaration that its owner agreed. They stay in memory only.
 
     Photos that cannot serve are refused with a problem whose `photos` says what was found in each.
     """
@@ -102,16 +112,24 @@ async def add_reference(
         owner_agrees=owner_agrees,
         declared_by=declared_by,
         language=language,
-        read=runner.read_reference,
+        read=partial(runner.read_reference, use=use),
+        use=use,
+        name=name,
     )
     codes = dict.fromkeys(PhotoIssue(finding.code) for found in findings for finding in found)
-    return ReferenceOut(id=persona_id, notes=[ADVICE[code][language] for code in codes], photos=photos_out(findings))
+    return ReferenceOut(
+        id=persona_id,
+        use=use,
+        name=name.strip() if use == "show" else "",
+        notes=[ADVICE[code][language] for code in codes],
+        photos=photos_out(findings),
+    )
 
 
 @router.delete("/references/{persona_id}", status_code=HTTPStatus.NO_CONTENT)
 @requires(Action.LEND_PHOTOS)
 async def forget_reference(broadcasts: BroadcastsDep, exchanges: ExchangesDep, persona_id: str) -> None:
-    """Forget photos at once; broadcasts that wear the face go on with a mosaic, exchanges of frames end."""
+    """Forget photos at once; broadcasts that wear or show the face go on with a mosaic, exchanges of frames end."""
     try:
         await broadcasts.withdraw(persona_id)
     except PersonaError as error:

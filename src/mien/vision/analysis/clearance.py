@@ -13,8 +13,10 @@ import numpy as np
 from mien.vision.analysis.appearance import Continuity
 from mien.vision.analysis.embedder import Match
 from mien.vision.analysis.landmarks import box_of_mesh, eye_distance, gape_of_mesh, yaw_of_mesh
-from mien.vision.types import Embedding, FaceQuality, Image, Mesh
+from mien.vision.types import Doubt, Embedding, FaceQuality, Image, Mesh
 
+DARK_BELOW = 45.0
+"""Mean grey value of a face from which on a lack of detail is the light's fault."""
 _REMEMBERED = 6
 """So many samples that kept a clearance are compared with the next ones."""
 
@@ -93,10 +95,17 @@ STILL = ClearanceRules(similarity=0.965, slack=0.0, margin=0.02, samples=1, spac
 
 @dataclass(slots=True)
 class Clearance(Continuity):
-    """The evidence about one face track."""
+    """The evidence about one face track.
+
+    Attributes:
+        identity: The enrolled person that it is cleared as, or None.
+        doubt: Why it is not cleared; None where it is. It explains, and decides nothing.
+    """
 
     identity: str | None = None
+    doubt: Doubt | None = Doubt.UNSURE
     _candidate: str | None = None
+    _last_identity: str | None = None
     _likeness: list[float] = field(default_factory=list)
     _unanimous: list[float] = field(default_factory=list)
     _kept_by: list[Embedding] = field(default_factory=list)
@@ -106,8 +115,8 @@ class Clearance(Continuity):
 
     @property
     def likely_identity(self) -> str | None:
-        """The person for whom the evidence speaks, cleared or not."""
-        return self._candidate
+        """The person for whom the evidence speaks, cleared or not; after a doubt, for whom it spoke."""
+        return self._candidate or self._last_identity
 
     def wants_sample(self, quality: FaceQuality, at: float, rules: ClearanceRules) -> bool:
         """Tell whether a sample is due and this frame good enough for it.
@@ -148,7 +157,22 @@ class Clearance(Continuity):
             self._add_up(match, quality, at, rules, enrolled, embedding)
         elif not self._confirms(match, quality, at, rules, embedding):
             self.revoke()
+        if match is not None and self.identity is None:
+            self._explain(match, rules, enrolled)
         self._last_sample = at
+
+    def _explain(self, match: Match, rules: ClearanceRules, enrolled: int) -> None:
+        """Note why a sample did not clear the face."""
+        if match.identity != self._last_identity or match.similarity < rules.refute:
+            self._last_identity = None
+        if self._candidate is not None:
+            self.doubt = Doubt.UNSURE
+        elif match.similarity < rules.refute:
+            self.doubt = Doubt.STRANGER
+        elif match.margin < rules.margin and match.similarity >= rules.wanted(enrolled) - rules.slack:
+            self.doubt = Doubt.AMBIGUOUS
+        else:
+            self.doubt = Doubt.UNLIKE
 
     def _add_up(
         self,
@@ -181,7 +205,7 @@ class Clearance(Continuity):
         # The mean of all samples, not of the last few: who tries for long gets no more chances than who is brief.
         for evidence in (self._likeness, self._unanimous):
             if len(evidence) >= rules.samples and float(np.mean(evidence)) >= wanted:
-                self.identity = match.identity
+                self.identity, self.doubt = match.identity, None
         self._last_agreement = self._last_kept = at
         self._remember(embedding)
 
@@ -218,8 +242,15 @@ class Clearance(Continuity):
         if at - self._last_agreement > rules.expire_s or at - self._last_kept > rules.carry_s:
             self.revoke()
 
+    def forget(self) -> None:
+        """Forget all evidence, and for whom it spoke."""
+        self.revoke()
+        self._last_identity = None
+
     def revoke(self) -> None:
         """Forget all evidence: whoever this is starts again as a stranger."""
+        if self.identity is not None:
+            self._last_identity, self.doubt = self.identity, Doubt.UNSURE
         self.identity = self._candidate = None
         self._likeness.clear()
         self._unanimous.clear()
@@ -228,14 +259,31 @@ class Clearance(Continuity):
 
 def face_quality_of(image: Image, mesh: Mesh, mesh_score: float, rules: ClearanceRules) -> FaceQuality:
     """Return how well this frame shows the face."""
+    return judged(image, mesh, mesh_score, rules)[0]
+
+
+def judged(image: Image, mesh: Mesh, mesh_score: float, rules: ClearanceRules) -> tuple[FaceQuality, Doubt | None]:
+    """Return how well this frame shows the face, and what keeps it from clearing anybody."""
     eyes_px, yaw = eye_distance(mesh), yaw_of_mesh(mesh)
-    if mesh_score < rules.min_mesh_score or eyes_px < rules.fair_eye_px or yaw > rules.fair_yaw:
-        return FaceQuality.POOR
+    if eyes_px < rules.fair_eye_px:
+        return FaceQuality.POOR, Doubt.TOO_SMALL
+    if yaw > rules.fair_yaw:
+        return FaceQuality.POOR, Doubt.TURNED
+    if mesh_score < rules.min_mesh_score:
+        return FaceQuality.POOR, Doubt.COVERED
     if laplacian_variance(image, mesh) < rules.min_sharpness:
-        return FaceQuality.POOR
+        return FaceQuality.POOR, Doubt.DARK if brightness(image, mesh) < DARK_BELOW else Doubt.BLURRED
     if eyes_px < rules.min_eye_px:
-        return FaceQuality.FAIR
-    return FaceQuality.GOOD if yaw <= rules.max_yaw and gape_of_mesh(mesh) <= rules.max_gape else FaceQuality.LOPSIDED
+        return FaceQuality.FAIR, Doubt.TOO_SMALL
+    is_straight = yaw <= rules.max_yaw and gape_of_mesh(mesh) <= rules.max_gape
+    return FaceQuality.GOOD if is_straight else FaceQuality.LOPSIDED, None
+
+
+def brightness(image: Image, mesh: Mesh) -> float:
+    """Return the mean of the face's grey values, 0 to 255; 0 for a face out of the frame."""
+    height, width = image.shape[:2]
+    x0, y0, x1, y1 = np.clip(box_of_mesh(mesh), 0, [width, height, width, height]).astype(int)
+    return float(image[y0:y1, x0:x1].mean()) if x1 > x0 and y1 > y0 else 0.0
 
 
 def laplacian_variance(image: Image, mesh: Mesh) -> float:

@@ -6,13 +6,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mien.vision.analysis.appearance import appearance_of
-from mien.vision.analysis.clearance import Clearance, ClearanceRules, face_quality_of
+from mien.vision.analysis.clearance import Clearance, ClearanceRules, judged
 from mien.vision.analysis.embedder import Gallery
 from mien.vision.analysis.landmarks import box_of_mesh
 from mien.vision.analysis.tracker import FaceTrack
 from mien.vision.ports import Embedder
-from mien.vision.types import Face, FaceQuality, Image
+from mien.vision.types import Doubt, Face, FaceQuality, Image
 
+SMALL_PX = 32.0
+"""A face without a mesh that is less wide is called too small, and one that is wider covered."""
 THRIFTY_SPACING_S = 0.5
 """Where time is short, nobody is recognised sooner than so long after the last embedding of any face."""
 
@@ -72,14 +74,15 @@ class Recognition:
         self._clearances, self._embedded_at = other._clearances, other._embedded_at  # noqa: SLF001
         for clearance in self._clearances.values():
             if clearance.likely_identity not in self._enrolled.gallery.names:
-                clearance.revoke()
+                clearance.forget()
         return True
 
     def keep_name(self, face: Face, *, trusted: bool) -> Face:
         """Return a face of an older frame, with its name where it is trusted and that person is enrolled."""
         if trusted and face.identity in self._enrolled.gallery.names:
             return face
-        return replace(face, identity=None, likely_identity=None)
+        doubt = None if self._embed is None else Doubt.UNSURE
+        return replace(face, identity=None, likely_identity=None, doubt=doubt)
 
     def __call__(self, image: Image, track: FaceTrack, at: float) -> Face:
         """Return the face of `track` in the frame captured at `at`, with the name it is cleared as."""
@@ -96,7 +99,13 @@ class Recognition:
             return face
         clearance = self._clearances.setdefault(track.id, Clearance())
         quality = self._weigh(image, track, at, clearance, self._embed)
-        return replace(face, identity=clearance.identity, likely_identity=clearance.likely_identity, quality=quality)
+        return replace(
+            face,
+            identity=clearance.identity,
+            likely_identity=clearance.likely_identity,
+            quality=quality,
+            doubt=clearance.doubt,
+        )
 
     def _weigh(
         self, image: Image, track: FaceTrack, at: float, clearance: Clearance, embed: Embedder
@@ -106,15 +115,30 @@ class Recognition:
         sure = track.seen and not track.doubtful and track.mesh_score >= rules.keep_mesh_score
         if not sure or mesh is None or not clearance.follows(box_of_mesh(mesh), at, rules):
             clearance.revoke()
+            clearance.doubt = _unsure_because(track)
             return None
         quality = None
         clearance.watch(appearance_of(image, mesh), rules)
         is_time = at - self._embedded_at >= self._spacing_s
         if is_time and clearance.wants_sample(FaceQuality.GOOD, at, rules):  # is one due at all? sharpness costs time
-            quality = face_quality_of(image, mesh, track.mesh_score, rules)
+            quality, because = judged(image, mesh, track.mesh_score, rules)
+            if because is not None and clearance.identity is None:
+                clearance.doubt = because
             if clearance.wants_sample(quality, at, rules):
                 self._embedded_at = at
                 vector = embed(image, mesh)
                 clearance.weigh(gallery.match(vector), quality, at, rules, enrolled=len(gallery), embedding=vector)
+        elif not is_time and clearance.identity is None and clearance.wants_sample(FaceQuality.GOOD, at, rules):
+            clearance.doubt = Doubt.OVERLOAD
         clearance.tick(at, rules)
         return quality
+
+
+def _unsure_because(track: FaceTrack) -> Doubt:
+    """Say why a face cannot be taken for the one that it was."""
+    if not track.seen:
+        return Doubt.LOST
+    if track.mesh is None or track.mesh_score < ClearanceRules().keep_mesh_score:
+        size = float(np.ptp(track.box_xyxy[[0, 2]]))
+        return Doubt.TOO_SMALL if size < SMALL_PX else Doubt.COVERED
+    return Doubt.CROSSING if track.doubtful else Doubt.MOVING

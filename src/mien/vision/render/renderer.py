@@ -5,8 +5,10 @@ is told; it remembers nobody.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from mien.vision.frame_analysis import FrameAnalysis, LatePlace
 from mien.vision.overlay_mask import OverlayMask
@@ -17,7 +19,7 @@ from mien.vision.render.label_place import InTheWay, features_of
 from mien.vision.render.mosaic import Cover, MosaicShape, MosaicStyle, cover_box, draw_covers
 from mien.vision.swap.persona import Persona, usable
 from mien.vision.swap.swapper import MeshSwapper
-from mien.vision.types import Face, Image, TreatedFrame
+from mien.vision.types import Face, FaceTold, Image, TreatedFrame
 
 GROWTH_PER_S = 1.2
 """How much larger the cover of a face becomes for each second in which it was not seen."""
@@ -122,7 +124,8 @@ class FrameRenderer:
         altered = bool(analysis.late_places) or counts[Swap.name] + counts[Mosaic.name] > 0
         self._mark(drawing.image, analysis, treatments, altered=altered)
         known = frozenset(face.identity for face in analysis.faces if face.identity is not None)
-        return TreatedFrame(drawing.image, analysis.at, dict(counts), altered, known)
+        told = _told(drawing.image, analysis, treatments)
+        return TreatedFrame(drawing.image, analysis.at, dict(counts), altered, known, told)
 
     def begin_scene(self) -> None:
         """Forget the swappers: no face of a new scene is one of the last."""
@@ -175,3 +178,25 @@ class FrameRenderer:
             features = [box for mesh in seen for box in features_of(mesh)]
             with self._span("label"):
                 self._label.draw(image, InTheWay([f.box_xyxy for f in faces], features), at=analysis.at)
+
+
+def _told(image: Image, analysis: FrameAnalysis, treatments: Mapping[int, str]) -> tuple[FaceTold, ...]:
+    """Return what became of the faces of a frame, the largest first."""
+    height, width = image.shape[:2]
+    shares = np.array([face.box_xyxy for face in analysis.faces], np.float32).reshape(-1, 4)
+    shares = (shares / np.array([width, height] * 2, np.float32)).clip(0, 1)
+    order = np.argsort(-(shares[:, 2] - shares[:, 0]) * (shares[:, 3] - shares[:, 1]), kind="stable")
+    told = []
+    for number, (x0, y0, x1, y1) in zip(order.tolist(), shares[order].tolist(), strict=True):
+        face = analysis.faces[number]
+        told.append(
+            FaceTold(
+                face.face_track_id,
+                (x0, y0, x1, y1),
+                treatments.get(face.face_track_id, Mosaic.name),
+                face.face_track_id == analysis.primary_id,
+                face.identity or face.likely_identity,
+                None if face.identity is not None else face.doubt,
+            )
+        )
+    return tuple(told)

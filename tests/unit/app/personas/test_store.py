@@ -4,8 +4,17 @@ import hashlib
 import pytest
 
 from mien.app.consent import STATEMENTS
-from mien.app.personas.store import Hold, PersonaStore
-from mien.errors import BusyError, ConsentError, MediaTooLargeError, OutputError, PersonaError, TooManyPhotosError
+from mien.app.personas.store import PEOPLE_FOR_A_PERSONA, Hold, PersonaStore
+from mien.errors import (
+    BusyError,
+    ConsentError,
+    InputError,
+    MediaTooLargeError,
+    OutputError,
+    PersonaError,
+    TooManyPhotosError,
+    UnknownPersonError,
+)
 from support.live import ListLedger
 from support.pipelines import SmallFactory
 
@@ -23,8 +32,8 @@ async def read(photos):
     return SmallFactory().read_reference(photos)
 
 
-def add(references, *photos, by="Kim", language="en"):
-    adding = references.add(photos or [PHOTO], owner_agrees=True, declared_by=by, language=language, read=read)
+def add(references, *photos, by="Kim", language="en", **more):
+    adding = references.add(photos or [PHOTO], owner_agrees=True, declared_by=by, language=language, read=read, **more)
     persona_id, _findings = asyncio.run(adding)
     return persona_id
 
@@ -182,3 +191,66 @@ async def test_without_a_declaration_the_photo_is_not_even_read(agrees, by):
 
     with pytest.raises(ConsentError):
         await PersonaStore(ListLedger()).add([PHOTO], owner_agrees=agrees, declared_by=by, language="en", read=unread)
+
+
+class TestPeople:
+    def test_they_are_found_by_an_id_of_their_own_and_have_a_name_and_a_number(self):
+        references = PersonaStore(ListLedger())
+        ann, bob = (add(references, use="show", name=name) for name in (" Ann Lee ", "밥"))
+        assert ann.startswith("person:")
+        known = [references.person(one) for one in (ann, bob)]
+        assert [(one.id, one.name) for one in known] == [(ann, "Ann Lee"), (bob, "밥")]
+        assert known[0].number != known[1].number
+
+    def test_a_number_is_not_used_again(self):
+        references = PersonaStore(ListLedger())
+        first = add(references, use="show", name="Ann")
+        number = references.person(first).number
+        references.forget(first)
+        assert references.person(add(references, use="show", name="Ann")).number != number
+
+    @pytest.mark.parametrize("name", ["", "  ", "two\nlines", "x" * 101])
+    def test_without_a_name_nobody_is_registered(self, name):
+        ledger = ListLedger()
+        with pytest.raises(InputError, match="name"):
+            add(PersonaStore(ledger), use="show", name=name)
+        assert ledger.declarations == []
+
+    def test_what_they_are_lent_for_is_declared(self):
+        ledger = ListLedger()
+        references = PersonaStore(ledger)
+        add(references, use="show", name="Ann")
+        add(references)
+        assert [declaration.use for declaration in ledger.declarations] == ["show", "swap"]
+
+    def test_a_persona_is_nobody_to_be_known(self):
+        references = PersonaStore(ListLedger())
+        with pytest.raises(UnknownPersonError):
+            references.person(add(references))
+
+    def test_who_was_taken_back_is_not_known_any_more_even_where_they_are_held(self):
+        references = PersonaStore(ListLedger())
+        ann = add(references, use="show", name="Ann")
+        Hold(references).move_to([ann])
+        references.forget(ann)
+        with pytest.raises(UnknownPersonError, match="expired"):
+            references.person(ann)
+
+    def test_they_expire_unless_they_are_held(self):
+        clock = Clock()
+        references = PersonaStore(ListLedger(), ttl_s=10, now=clock)
+        held, idle = (add(references, use="show", name="Ann") for _ in range(2))
+        Hold(references).move_to([held])
+        clock.at = 11
+        assert references.person(held)
+        with pytest.raises(UnknownPersonError):
+            references.person(idle)
+
+    def test_there_may_be_more_of_them_than_of_personas_and_neither_drives_out_the_other(self):
+        references = PersonaStore(ListLedger(), max_count=1)
+        face = add(references)
+        people = [add(references, use="show", name="Ann") for _ in range(PEOPLE_FOR_A_PERSONA + 1)]
+        assert references.get(face)
+        assert [references.person(one).id for one in people[1:]] == people[1:]
+        with pytest.raises(UnknownPersonError):
+            references.person(people[0])

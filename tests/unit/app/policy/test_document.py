@@ -20,7 +20,7 @@ from mien.app.policy.rules import (
 )
 from mien.errors import MienError, PolicyError
 from mien.vision.render.mosaic import MosaicShape, MosaicStyle
-from support.policies import hiding, swapping
+from support.policies import hiding, showing, swapping
 
 ANN, BOB = {"kind": "person", "id": "ann"}, {"kind": "person", "id": "bob"}
 PRIMARY, EVERYONE = {"kind": "primary"}, {"kind": "everyone"}
@@ -167,14 +167,41 @@ class TestReferences:
     POLICY = PolicyDocument.read(document((PRIMARY, SWAP | {"persona": "reference:key"}), (EVERYONE, SWAP)))
 
     def test_their_ids_are_withheld(self):
-        shown = self.POLICY.withholding_references()
+        shown = self.POLICY.withheld()
         assert shown.personas == ("reference", "mask:volto")
         assert "key" not in shown.to_json()
         assert PolicyDocument.from_json(shown.to_json()) == shown
 
+    def test_ids_of_people_are_withheld_and_all_rules_stay(self):
+        policy = showing("person:key1", "person:key2", everyone=SwapTreatment(persona="mask:volto"))
+        shown = policy.withheld()
+        assert list(shown.people) == ["person:1", "person:2"]
+        assert "key" not in shown.to_json()
+        assert len(shown.rules) == 3
+
+    def test_ids_that_look_like_withheld_ones_are_no_contradiction(self):
+        assert list(showing("person:2", "person:1").withheld().people) == ["person:1", "person:2"]
+
+    def test_what_it_needs_to_be_followed_is_told(self):
+        policy = showing("person:a", bob=SwapTreatment(persona="reference:key"))
+        assert set(policy.lent) == {"person:a", "bob", "reference:key"}
+        assert swapping().lent == ()
+
     def test_they_go_by_other_names(self):
         renamed = self.POLICY.with_personas({"reference:key": "reference:1"})
         assert renamed.personas == ("reference:1", "mask:volto")
+
+
+class TestPeople:
+    def test_one_is_taken_out_and_nothing_else_changes(self):
+        policy = showing("ann", "bob", primary=SwapTreatment(persona="mask:volto"), eve=MosaicTreatment())
+        without = policy.without_person("ann")
+        assert list(without.people) == ["bob", "eve"]
+        assert (without.primary, without.everyone) == (policy.primary, policy.everyone)
+        assert policy.without_person("nobody") == policy
+
+    def test_they_go_by_other_names(self):
+        assert list(showing("ann", "bob").with_people({"ann": "1"}).people) == ["1", "bob"]
 
 
 # --- text --------------------------------------------------------------------------------------------------------

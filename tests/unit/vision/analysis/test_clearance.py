@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from mien.errors import ShapeError
 from mien.vision.analysis.appearance import appearance_of
-from mien.vision.analysis.clearance import STILL, Clearance, ClearanceRules, face_quality_of
+from mien.vision.analysis.clearance import STILL, Clearance, ClearanceRules, face_quality_of, judged
 from mien.vision.analysis.embedder import Gallery, Match
 from mien.vision.swap.masks.preview import nobody
-from mien.vision.types import FaceQuality
+from mien.vision.types import Doubt, FaceQuality
 
 RULES = ClearanceRules()
 ALICE = Match("alice", 0.98, 0.05)
@@ -361,6 +361,50 @@ def gaping(mesh):
     wide = mesh.copy()
     wide[14, 1] += 0.33 * float(np.linalg.norm(mesh[33] - mesh[263]))
     return wide
+
+
+@pytest.mark.parametrize(
+    ("mesh", "score", "image", "doubt"),
+    [
+        pytest.param(FACE, 0.99, SHARP, None, id="frontal, near, sharp"),
+        pytest.param(FACE, 0.7, SHARP, Doubt.COVERED, id="a doubtful mesh"),
+        pytest.param(FACE, 0.99, SHARP // 255 + 90, Doubt.BLURRED, id="blurred"),
+        pytest.param(FACE, 0.99, SHARP // 255 + 20, Doubt.DARK, id="dark"),
+        pytest.param((FACE * 0.5).astype(np.float32), 0.99, SHARP, Doubt.TOO_SMALL, id="small"),
+        pytest.param((FACE * 0.2).astype(np.float32), 0.99, SHARP, Doubt.TOO_SMALL, id="far"),
+        pytest.param(squeezed(FACE, 0.9), 0.99, SHARP, Doubt.TURNED, id="turned away"),
+    ],
+)
+def test_the_gate_says_what_keeps_a_look_from_clearing_anybody(mesh, score, image, doubt):
+    assert judged(image, mesh, score, RULES)[1] is doubt
+
+
+@pytest.mark.parametrize(
+    ("match", "doubt"),
+    [
+        pytest.param(Match("alice", 0.98, 0.1), Doubt.UNSURE, id="one look that agrees"),
+        pytest.param(Match("alice", 0.93, 0.1), Doubt.UNLIKE, id="not enough alike"),
+        pytest.param(Match("alice", 0.8, 0.1), Doubt.STRANGER, id="somebody else"),
+        pytest.param(Match("alice", 0.98, 0.001), Doubt.AMBIGUOUS, id="as much like bob"),
+    ],
+)
+def test_a_sample_that_does_not_clear_says_why(match, doubt):
+    clearance = Clearance()
+    clearance.weigh(match, GOOD, 0.0, RULES, enrolled=2)
+    assert (clearance.identity, clearance.doubt) == (None, doubt)
+
+
+def test_after_a_doubt_it_is_told_who_was_cleared_until_a_sample_speaks_against_it():
+    clearance = Clearance()
+    for i in range(RULES.samples):
+        clearance.weigh(Match("alice", 0.99, 0.1), GOOD, i * RULES.spacing_s, RULES, enrolled=2)
+    assert (clearance.identity, clearance.doubt, clearance.likely_identity) == ("alice", None, "alice")
+    clearance.revoke()
+    assert (clearance.identity, clearance.doubt, clearance.likely_identity) == (None, Doubt.UNSURE, "alice")
+    clearance.weigh(Match("alice", 0.93, 0.1), GOOD, 2.0, RULES, enrolled=2)
+    assert (clearance.doubt, clearance.likely_identity) == (Doubt.UNLIKE, "alice")
+    clearance.weigh(Match("alice", 0.8, 0.1), GOOD, 3.0, RULES, enrolled=2)
+    assert (clearance.doubt, clearance.likely_identity) == (Doubt.STRANGER, None)
 
 
 @pytest.mark.parametrize(

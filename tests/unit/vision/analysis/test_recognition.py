@@ -10,7 +10,7 @@ from mien.vision.analysis.embedder import Gallery
 from mien.vision.analysis.recognition import Enrolled, Recognition
 from mien.vision.analysis.tracker import FaceTrack
 from mien.vision.swap.masks.preview import nobody
-from mien.vision.types import Face
+from mien.vision.types import Doubt, Face
 
 ALICE, BOB = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
 RULES = ClearanceRules(samples=2, spacing_s=0.0, min_sharpness=0)
@@ -72,6 +72,38 @@ def test_where_time_is_short_embeddings_are_taken_more_rarely():
         return len(taken)
 
     assert embeddings(saving=True) <= 2 < embeddings(saving=False)
+
+
+@pytest.mark.parametrize(
+    ("changed", "doubt"),
+    [
+        pytest.param({"seen": False}, Doubt.LOST, id="out of sight"),
+        pytest.param({"doubtful": True}, Doubt.CROSSING, id="crossing"),
+        pytest.param({"mesh": None, "mesh_score": 0.0, "doubtful": True}, Doubt.COVERED, id="no landmarks"),
+        pytest.param({"mesh": None, "box_xyxy": BOX * np.float32(0.2)}, Doubt.TOO_SMALL, id="small"),
+        pytest.param({"mesh": MESH + np.array([90, 0, 0], np.float32)}, Doubt.MOVING, id="a leap"),
+    ],
+)
+def test_a_face_in_doubt_says_why_and_for_whom_the_evidence_spoke(changed, doubt):
+    known = cleared(BOTH)
+    face = known(IMAGE, replace(track(0.12), **changed), 0.12)
+    assert (face.identity, face.likely_identity, face.doubt) == (None, "alice", doubt)
+
+
+def test_where_there_is_no_time_the_doubt_says_so():
+    known = recognition(BOTH, replace(RULES, samples=4))
+    known.save_time(on=True)
+    assert [known(IMAGE, track(i / 25), i / 25).doubt for i in range(3)] == [Doubt.UNSURE, *[Doubt.OVERLOAD] * 2]
+
+
+def test_where_nobody_is_enrolled_there_is_no_doubt():
+    assert recognition({})(IMAGE, track(0.0), 0.0).doubt is None
+
+
+def test_who_is_not_enrolled_any_more_is_not_told_of():
+    old, new = cleared(BOTH), recognition({"bob": [BOB]})
+    new.take_over(old)
+    assert new(IMAGE, track(0.12), 0.12).likely_identity != "alice"
 
 
 def test_who_is_gone_is_forgotten():

@@ -1,5 +1,7 @@
 """The renderer by itself: it draws what it is told of a frame, and hides whatever it is not sure of."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from mien.vision.render.label import Label
 from mien.vision.render.renderer import FrameRenderer
 from mien.vision.swap.masks.builtin import builtin_mask
 from mien.vision.swap.masks.preview import nobody
-from mien.vision.types import Face
+from mien.vision.types import Doubt, Face
 
 SCENE = np.random.default_rng(11).integers(90, 160, (360, 640, 3), np.uint8)
 BOX = np.array([250, 120, 330, 220], np.float32)
@@ -66,6 +68,29 @@ def test_what_is_void_by_now_is_hidden_though_it_was_drawn(policy):
     assert (treated.counts, treated.recognised) == ({"mosaic": 1}, frozenset())
     x0, y0, x1, y1 = BOX.astype(int)
     assert len(np.unique(treated.image[y0:y1, x0:x1].reshape(-1, 3), axis=0)) < 200, "no mask stands before its cover"
+
+
+def test_it_tells_what_became_of_each_face_the_largest_first():
+    small = BESIDE.copy()
+    small[2:] = small[:2] + 20
+    faces = (
+        replace(face(1, box=small), doubt=Doubt.TOO_SMALL, likely_identity="bob"),
+        face(2, identity="alice"),
+    )
+    treated = renderer()(SCENE.copy(), FrameAnalysis(0.0, faces, primary_id=1), SHOW_ALICE)
+    alice, bob = treated.faces
+    assert (alice.face_track_id, alice.treatment, alice.person, alice.doubt) == (2, "show", "alice", None)
+    assert (bob.face_track_id, bob.treatment, bob.person, bob.doubt) == (1, "mosaic", "bob", Doubt.TOO_SMALL)
+    assert (alice.is_primary, bob.is_primary) == (False, True)
+    height, width = SCENE.shape[:2]
+    np.testing.assert_allclose(alice.box, BOX / [width, height, width, height], atol=1e-6)
+
+
+def test_a_face_that_the_frame_cuts_is_told_within_it():
+    out = np.array([-50, -20, 60, 90], np.float32)
+    (told,) = renderer()(SCENE.copy(), FrameAnalysis(0.0, (face(box=out),)), Policy()).faces
+    assert told.box[:2] == (0.0, 0.0)
+    assert all(0 <= share <= 1 for share in told.box)
 
 
 def test_a_place_found_late_is_hidden_and_the_frame_counts_as_altered():
