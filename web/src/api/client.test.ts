@@ -62,11 +62,12 @@ describe("Api", () => {
   it("sends photos with the declaration of their owner's agreement", async () => {
     const { api, requests } = served(json({ id: "reference:1", notes: [], photos: [] }, 201));
     const photos = ["a.jpg", "b.jpg"].map((name) => new File(["jpeg"], name, { type: "image/jpeg" }));
-    await api.addReference(photos, "Kim", "ko");
+    await api.addReference(photos, { declaredBy: "Kim", language: "ko", use: "show", name: "Ann" });
     const form = await requests[0]?.formData();
     expect(form?.get("owner_agrees")).toBe("true");
     expect(form?.get("declared_by")).toBe("Kim");
     expect(form?.get("language")).toBe("ko");
+    expect([form?.get("use"), form?.get("name")]).toEqual(["show", "Ann"]);
     expect(form?.getAll("photo").map((photo) => photo instanceof File && photo.name)).toEqual([
       "a.jpg",
       "b.jpg",

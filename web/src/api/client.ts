@@ -11,6 +11,9 @@ export type Persona = Awaited<ReturnType<Api["personas"]>>[number];
 export type Reference = Awaited<ReturnType<Api["addReference"]>>;
 export type Push = Awaited<ReturnType<Api["pushes"]>>[number];
 export type RecordingFile = Awaited<ReturnType<Api["recordings"]>>[number];
+export type OwnerView = NonNullable<Broadcast["owner_view"]>;
+export type SeenPerson = OwnerView["people"][number];
+export type SeenFace = OwnerView["faces"][number];
 export type Finding = Reference["photos"][number]["findings"][number];
 
 /** So long the server waits for a page that went: one that is loaded anew is back within seconds. */
@@ -32,8 +35,9 @@ export class Api {
     return settle(this.client.GET("/api/broadcasts"));
   }
 
-  async broadcast(id: string) {
-    return settle(this.client.GET("/api/broadcasts/{broadcast_id}", at(id)));
+  /** @param token The broadcast's own: who has it is also told what became of each face. */
+  async broadcast(id: string, token: string | null = null) {
+    return settle(this.client.GET("/api/broadcasts/{broadcast_id}", { ...at(id), headers: bearer(token) }));
   }
 
   async create(policy: Policy, title: string) {
@@ -44,6 +48,12 @@ export class Api {
   async change(id: string, token: string, policy: Policy) {
     const request = { ...at(id), body: { policy }, headers: bearer(token) };
     return settle(this.client.PATCH("/api/broadcasts/{broadcast_id}", request));
+  }
+
+  /** Say which face wears what the policy gives to the primary person. @param face As in `owner_view`. */
+  async choosePrimary(id: string, token: string, face: number) {
+    const request = { ...at(id), body: { face }, headers: bearer(token) };
+    return settle(this.client.POST("/api/broadcasts/{broadcast_id}/primary", request));
   }
 
   /** Begin or end the recording of what viewers get. */
@@ -104,16 +114,32 @@ export class Api {
   }
 
   /** Hand in photos of one face together with the declaration that its owner agreed. */
-  async addReference(photos: readonly File[], declaredBy: string, language: LanguageCode) {
+  async addReference(photos: readonly File[], { declaredBy, language, use, name = "" }: Declaration) {
     return settle(
       this.client.POST("/api/references", {
-        body: { photo: [], owner_agrees: true, declared_by: declaredBy, language },
+        body: { photo: [], owner_agrees: true, declared_by: declaredBy, language, use, name },
         // OpenAPI cannot name a browser's File, so the photos join the form here.
         bodySerializer: ({ photo: _, ...fields }) => formOf(fields, photos),
         headers: bearer(this.operatorToken()),
       }),
     );
   }
+
+  /** Take lent photos back, at once and everywhere. */
+  async withdraw(id: string): Promise<void> {
+    const params = { path: { persona_id: id } };
+    await settle(this.client.DELETE("/api/references/{persona_id}", { params }));
+  }
+}
+
+/** What is said of photos that are handed in. */
+export interface Declaration {
+  declaredBy: string;
+  /** In which it was shown. */
+  language: LanguageCode;
+  use: "swap" | "show";
+  /** What to call a person who is shown. */
+  name?: string;
 }
 
 function at(id: string): { params: { path: { broadcast_id: string } } } {

@@ -11,6 +11,8 @@ const UNKNOWN_BROADCAST = 4404;
 
 export interface FollowOptions {
   api: Pick<Api, "broadcast">;
+  /** The broadcast's own: its owner is also told what became of each face. */
+  token?: string;
   /** Called with what the broadcast has become, and with null, as the last call, once there is none any more. */
   hear: (broadcast: Broadcast | null) => void;
   signal: AbortSignal;
@@ -34,7 +36,7 @@ export async function follow(id: string, options: FollowOptions): Promise<void> 
   url.protocol = url.protocol.replace("http", "ws");
   while (!signal.aborted) {
     const since = performance.now();
-    let outcome = await listen(openSocket(url.href), hear, signal);
+    let outcome = await listen(openSocket(url.href), options);
     backoff.stood(performance.now() - since);
     if (outcome === "lost") outcome = await ask(id, options, backoff.nextMs());
     if (outcome === "over") {
@@ -45,7 +47,7 @@ export async function follow(id: string, options: FollowOptions): Promise<void> 
 }
 
 /** Pass on what comes through `socket` until it is lost or says that the broadcast is over. */
-function listen(socket: WebSocket, hear: FollowOptions["hear"], signal: AbortSignal): Promise<Outcome> {
+function listen(socket: WebSocket, { hear, signal, token }: FollowOptions): Promise<Outcome> {
   return new Promise((resolve) => {
     const done = new AbortController();
     const finish = (outcome: Outcome) => {
@@ -57,6 +59,8 @@ function listen(socket: WebSocket, hear: FollowOptions["hear"], signal: AbortSig
     const listenForSilence = () => setTimeout(() => finish("lost"), SILENCE_MS);
     let silence = listenForSilence();
     const until = { signal: done.signal };
+    if (token !== undefined)
+      socket.addEventListener("open", () => socket.send(JSON.stringify({ kind: "owner", token })), until);
     socket.addEventListener(
       "message",
       ({ data }) => {
@@ -78,11 +82,11 @@ function listen(socket: WebSocket, hear: FollowOptions["hear"], signal: AbortSig
 }
 
 /** Ask for the broadcast every two seconds, for a while. */
-async function ask(id: string, { api, hear, signal }: FollowOptions, forMs: number): Promise<Outcome> {
+async function ask(id: string, { api, hear, signal, token }: FollowOptions, forMs: number): Promise<Outcome> {
   const until = performance.now() + forMs;
   while (!signal.aborted && performance.now() < until) {
     try {
-      const broadcast = await api.broadcast(id);
+      const broadcast = await api.broadcast(id, token);
       if (!signal.aborted) hear(broadcast);
     } catch (error) {
       if (Problem.from(error).isOver) return "over";

@@ -26,6 +26,12 @@ export function swapping(persona: string, to: "primary" | "everyone", look: Mosa
   return { version: 1, rules: [{ subject: { kind: "primary" }, treatment: swap }, everyone(mosaic)] };
 }
 
+/** Show some people, each known by photos, whatever a policy does with everybody else. */
+export function showing(people: readonly string[], { rules = [], ...policy }: Policy): Policy {
+  const shown = people.map((id): Rule => ({ subject: { kind: "person", id }, treatment: { kind: "show" } }));
+  return { ...policy, rules: [...shown, ...rules] };
+}
+
 /** What to call a policy in a word. */
 export function treatmentOf({ rules = [] }: Policy): "swap" | "mosaic" {
   return rules.some(({ treatment }) => treatment.kind === "swap") ? "swap" : "mosaic";

@@ -3,7 +3,8 @@ import openapi from "../../openapi.json";
 import type { Api } from "../api/client";
 import { hiding, swapping } from "../api/policy";
 import { Problem } from "../api/problem";
-import { FaceChoice, MOST_PHOTOS } from "./faces";
+import { FaceChoice } from "./faces";
+import { MOST_PHOTOS } from "./photo-loan";
 
 const MASKS = [{ id: "mask:volto" }, { id: "mask:marble" }];
 const PHOTO = new File(["jpeg"], "me.jpg", { type: "image/jpeg" });
@@ -24,7 +25,9 @@ const DARK = {
 function choosing(
   addReference: Api["addReference"] = async (photos) => ({
     id: "reference:1",
+    name: "",
     notes: [],
+    use: "swap",
     photos: photos.map((_, i) => (i === 0 ? DARK : GOOD)),
   }),
 ) {
@@ -33,9 +36,9 @@ function choosing(
   faces.offer(MASKS);
   const lend = async (...files: File[]) => {
     faces.choose({ kind: "photo" });
-    faces.take(files);
-    faces.declare({ agreed: true, declaredBy: " Kim " });
-    await faces.upload("en");
+    faces.photos.take(files);
+    faces.photos.declare({ agreed: true, declaredBy: " Kim " });
+    await faces.photos.upload("en");
   };
   return { faces, added, onChange, onProblem, lend };
 }
@@ -69,16 +72,16 @@ describe("FaceChoice", () => {
     faces.choose({ kind: "photo" });
     expect(faces.policy).toBeNull();
     await lend(PHOTO, OTHER);
-    expect(added).toHaveBeenCalledWith([PHOTO, OTHER], "Kim", "en");
+    expect(added).toHaveBeenCalledWith([PHOTO, OTHER], { declaredBy: "Kim", language: "en", use: "swap" });
     expect(faces.policy).toEqual(swapping("reference:1", "primary"));
-    expect(faces.state.get().photos.map(({ found }) => found)).toEqual([DARK, GOOD]);
+    expect(faces.photos.state.get().photos.map(({ found }) => found)).toEqual([DARK, GOOD]);
   });
 
   it("asks for the declaration anew when another photo is added", async () => {
     const { faces, lend } = choosing();
     await lend(PHOTO);
-    faces.take([OTHER]);
-    expect(faces.state.get().agreed).toBe(false);
+    faces.photos.take([OTHER]);
+    expect(faces.photos.state.get().agreed).toBe(false);
     expect(faces.policy).toBeNull();
   });
 
@@ -87,11 +90,11 @@ describe("FaceChoice", () => {
     const { faces, lend, onProblem } = choosing(() => Promise.reject(refused));
     await lend(PHOTO, OTHER);
     expect(onProblem).toHaveBeenCalledWith(refused);
-    expect(faces.state.get().upload).toEqual({ kind: "refused", problem: refused });
-    const [, second] = faces.state.get().photos;
-    if (second !== undefined) faces.remove(second);
-    expect(faces.state.get()).toMatchObject({ upload: { kind: "chosen" }, agreed: true });
-    expect(faces.state.get().photos.map(({ found }) => found)).toEqual([GOOD]);
+    expect(faces.photos.state.get().upload).toEqual({ kind: "refused", problem: refused });
+    const [, second] = faces.photos.state.get().photos;
+    if (second !== undefined) faces.photos.remove(second);
+    expect(faces.photos.state.get()).toMatchObject({ upload: { kind: "chosen" }, agreed: true });
+    expect(faces.photos.state.get().photos.map(({ found }) => found)).toEqual([GOOD]);
   });
 
   it("takes no more photos than the server combines", () => {
@@ -99,9 +102,9 @@ describe("FaceChoice", () => {
     expect(MOST_PHOTOS).toBe(
       openapi.components.schemas.Body_add_reference_api_references_post.properties.photo.maxItems,
     );
-    faces.take(Array.from({ length: MOST_PHOTOS + 1 }, (_, i) => new File(["x"], `${i}.jpg`)));
-    expect(faces.state.get()).toMatchObject({ tooMany: true });
-    expect(faces.state.get().photos).toHaveLength(MOST_PHOTOS);
+    faces.photos.take(Array.from({ length: MOST_PHOTOS + 1 }, (_, i) => new File(["x"], `${i}.jpg`)));
+    expect(faces.photos.state.get()).toMatchObject({ tooMany: true });
+    expect(faces.photos.state.get().photos).toHaveLength(MOST_PHOTOS);
   });
 
   it("asks for photos anew that the server has forgotten, once, and only where photos are chosen", async () => {
@@ -109,10 +112,10 @@ describe("FaceChoice", () => {
     expect(faces.forget()).toBe(false); // a mask is worn
     await lend(PHOTO);
     expect(faces.forget()).toBe(true);
-    expect(faces.state.get()).toMatchObject({ upload: { kind: "gone" }, agreed: false });
+    expect(faces.photos.state.get()).toMatchObject({ upload: { kind: "gone" }, agreed: false });
     expect(faces.policy).toBeNull();
     expect(faces.forget()).toBe(false);
-    expect(faces.state.get().photos).toHaveLength(1); // they need not be looked for again
+    expect(faces.photos.state.get().photos).toHaveLength(1); // they need not be looked for again
   });
 
   it("is brought back with the face that the server still has", async () => {
@@ -122,6 +125,6 @@ describe("FaceChoice", () => {
     const again = choosing().faces;
     again.restore(JSON.parse(JSON.stringify(faces.kept)));
     expect(again.policy).toEqual(swapping("reference:1", "everyone"));
-    expect(again.state.get().upload).toMatchObject({ kind: "ready", count: 2 });
+    expect(again.photos.state.get().upload).toMatchObject({ kind: "ready", count: 2 });
   });
 });

@@ -13,6 +13,7 @@ const KEPT: Kept = {
   sinceMs: 1,
   title: "Walk",
   face: { kind: "mosaic", everybody: false, mask: null, look: {}, lent: null },
+  people: [],
   choice: { camera: null, microphone: null },
   muted: false,
 };

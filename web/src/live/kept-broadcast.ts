@@ -1,6 +1,7 @@
 import type { CreatedBroadcast } from "../api/client";
 import type { Choice } from "../webrtc/camera";
 import type { KeptFace } from "./faces";
+import type { Person } from "./people";
 
 const STORED_AS = "mien.broadcast";
 
@@ -11,6 +12,7 @@ export interface Kept {
   sinceMs: number;
   title: string;
   face: KeptFace;
+  people: readonly Person[];
   choice: Choice;
   muted: boolean;
 }

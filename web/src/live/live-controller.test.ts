@@ -53,8 +53,8 @@ function controlled({ asked = async () => ({}) as Broadcast }: { asked?: Api["br
 async function withPhoto(live: LiveController) {
   vi.spyOn(URL, "createObjectURL").mockReturnValue("blob:photo");
   live.faces.choose({ kind: "photo" });
-  live.faces.take([new File(["x"], "me.jpg")]);
-  await live.faces.upload("en");
+  live.faces.photos.take([new File(["x"], "me.jpg")]);
+  await live.faces.photos.upload("en");
 }
 
 describe("LiveController", () => {
@@ -126,7 +126,7 @@ describe("LiveController", () => {
     const { live, enter } = controlled();
     await withPhoto(live);
     enter({ kind: "failed", error: new Problem("persona.unknown", 422) });
-    expect(live.faces.state.get().upload.kind).toBe("gone");
+    expect(live.faces.photos.state.get().upload.kind).toBe("gone");
     expect(live.state.get().kind).toBe("idle"); // no second sentence beside the button
   });
 

@@ -1,5 +1,6 @@
 import type { Api, Broadcast, CreatedBroadcast } from "../api/client";
 import { follow } from "../api/follow";
+import type { Policy } from "../api/policy";
 import { Problem } from "../api/problem";
 import { Store } from "../state/store";
 import { Broadcaster, type BroadcasterState } from "../webrtc/broadcaster";
@@ -10,6 +11,7 @@ import { DeviceChoice, type Fault } from "./devices";
 import { FaceChoice } from "./faces";
 import { KeptBroadcast } from "./kept-broadcast";
 import type { OperatorCode } from "./operator-code";
+import { People } from "./people";
 import { isOnAir } from "./states";
 import { WakeLock } from "./wake-lock";
 
@@ -57,6 +59,7 @@ export class LiveController {
   readonly recorded = new Store<string | null>(null);
   readonly camera: Camera;
   readonly faces: FaceChoice;
+  readonly people: People;
   readonly devices: DeviceChoice;
   private readonly broadcaster: Broadcaster;
   private readonly kept: KeptBroadcast;
@@ -77,17 +80,25 @@ export class LiveController {
     this.makePreview = parts.makePreview ?? ((options) => new Viewer(options));
     const makeBroadcaster = parts.makeBroadcaster ?? ((options) => new Broadcaster(options));
     this.broadcaster = makeBroadcaster({ api, camera: this.camera, onState: (state) => this.enter(state) });
-    this.faces = new FaceChoice({
+    const asked = {
       api,
       onChange: () => void this.changeOnAir(),
-      onProblem: (problem) => this.askForCode(problem),
-    });
+      onProblem: (problem: Problem) => this.askForCode(problem),
+    };
+    this.faces = new FaceChoice(asked);
+    this.people = new People(asked);
     this.devices = new DeviceChoice({
       camera: this.camera,
       open: (choice) => this.broadcaster.choose(choice),
       onOpened: (fault) => this.fault.set(fault),
     });
     this.camera.onChange(() => void this.cameraMayBeBack());
+  }
+
+  /** Who gets what; null while a mask or a photo is still to be chosen. */
+  get policy(): Policy | null {
+    const { policy } = this.faces;
+    return policy === null ? null : this.people.shownIn(policy);
   }
 
   /** Do what the page does by itself from now on; go on with the broadcast that it had before it was loaded anew. */
@@ -104,7 +115,7 @@ export class LiveController {
   // What the person does --------------------------------------------------------------------------------------
 
   goLive(): void {
-    const { policy } = this.faces;
+    const { policy } = this;
     if (this.state.get().kind === "interrupted") void this.resume();
     else if (policy !== null)
       void this.broadcaster.goLive(policy, this.title.get().trim(), this.devices.choice);
@@ -133,6 +144,18 @@ export class LiveController {
     }
   }
 
+  /** Say which face is the one that wears the mask or photo. */
+  async choosePrimary(face: number): Promise<void> {
+    const state = this.state.get();
+    if (!("broadcast" in state) || state.broadcast === null) return;
+    try {
+      await this.api.choosePrimary(state.broadcast.id, state.broadcast.token, face);
+      this.change.patch({ problem: null });
+    } catch (error) {
+      this.change.patch({ problem: Problem.from(error) });
+    }
+  }
+
   // What happens ----------------------------------------------------------------------------------------------
 
   /**
@@ -149,6 +172,7 @@ export class LiveController {
     }
     this.title.set(kept.title);
     this.faces.restore(kept.face);
+    this.people.restore(kept.people ?? []); // none where an older page kept it
     this.devices.restore(kept.choice, kept.muted);
     this.broadcaster.takeOver(kept.broadcast, kept.sinceMs);
     this.follow(kept.broadcast);
@@ -229,10 +253,15 @@ export class LiveController {
     void this.viewer.run();
   }
 
-  private follow({ id }: CreatedBroadcast): void {
+  private follow({ id, token }: CreatedBroadcast): void {
     if (this.following !== null) return;
     this.following = new AbortController();
-    void follow(id, { api: this.api, hear: (news) => this.hear(news), signal: this.following.signal });
+    void follow(id, {
+      api: this.api,
+      token,
+      hear: (news) => this.hear(news),
+      signal: this.following.signal,
+    });
   }
 
   private hear(news: Broadcast | null): void {
@@ -262,8 +291,13 @@ export class LiveController {
 
   private refused(problem: Problem): void {
     this.askForCode(problem);
-    // The choice of photos says so itself, and asks for them anew.
-    if (problem.code === "persona.unknown" && this.faces.forget()) this.state.set({ kind: "idle" });
+    if (this.isForgotten(problem)) this.state.set({ kind: "idle" });
+  }
+
+  /** Tell whether the server has forgotten photos. What chooses them says so itself, and asks for them anew. */
+  private isForgotten({ code }: Problem): boolean {
+    if (code === "persona.unknown") return this.faces.forget();
+    return code === "policy.unknown_person" && this.people.forget();
   }
 
   private askForCode({ code }: Problem): void {
@@ -271,7 +305,7 @@ export class LiveController {
   }
 
   private async changeOnAir(): Promise<void> {
-    const { policy } = this.faces;
+    const { policy } = this;
     if (policy === null || !isOnAir(this.state.get())) return;
     this.change.set({ note: "changing", problem: this.change.get().problem });
     try {
@@ -280,7 +314,7 @@ export class LiveController {
       this.keep();
     } catch (error) {
       const problem = Problem.from(error);
-      const isSaid = problem.code === "persona.unknown" && this.faces.forget();
+      const isSaid = this.isForgotten(problem);
       this.change.set({ note: null, problem: isSaid ? null : problem });
     }
     const shown = this.change.get();
@@ -296,6 +330,7 @@ export class LiveController {
       sinceMs: state.sinceMs,
       title: this.title.get(),
       face: this.faces.kept,
+      people: this.people.kept,
       choice: this.devices.choice,
       muted: this.devices.state.get().muted,
     });

@@ -1,7 +1,7 @@
 import { useTranslation } from "react-i18next";
 import { Problem } from "../../api/problem";
 import { isSilent } from "../../live/devices";
-import { policyOf } from "../../live/faces";
+import type { FaceKind } from "../../live/faces";
 import type { LiveController } from "../../live/live-controller";
 import { asksToGoOn, isBusy, isOnAir } from "../../live/states";
 import { sayProblem } from "../../ui/say";
@@ -11,7 +11,7 @@ import { useStore } from "../../ui/use-store";
 export function Action({ live, onStop }: { live: LiveController; onStop: () => void }) {
   const { t } = useTranslation();
   const state = useStore(live.state);
-  const lacksFace = useStore(live.faces.state, (face) => policyOf(face) === null);
+  const lacksFace = useLack(live) !== null;
   const goesOn = asksToGoOn(state);
   const stops = (isOnAir(state) && !goesOn) || isBusy(state);
   const goOrStop = () => {
@@ -65,12 +65,20 @@ function Sayings({ live }: { live: LiveController }) {
   );
 }
 
+/** What kind of face is still to be chosen; null where one is. */
+function useLack({ faces }: LiveController): FaceKind | null {
+  const kind = useStore(faces.state, ({ kind }) => kind);
+  const lacksMask = useStore(faces.state, ({ mask }) => mask === null);
+  const lacksPhoto = useStore(faces.photos.state, ({ upload }) => upload.kind !== "ready");
+  return (kind === "mask" && lacksMask) || (kind === "photo" && lacksPhoto) ? kind : null;
+}
+
 function useHint(live: LiveController): string {
   const { t } = useTranslation();
   const busy = useStore(live.state, isBusy);
   const note = useStore(live.change, (change) => change.note);
   const stream = useStore(live.camera.streams);
-  const lacks = useStore(live.faces.state, (face) => (policyOf(face) === null ? face.kind : null));
+  const lacks = useLack(live);
   const silent = useStore(live.devices.state, (devices) => isSilent(devices, stream));
   if (note !== null) return t(`face.${note}`);
   if (busy) return "";

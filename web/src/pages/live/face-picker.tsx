@@ -37,7 +37,13 @@ export function FacePicker({ api, faces }: { api: Pick<Api, "personas">; faces: 
         ))}
       </div>
       <MaskChoice api={api} faces={faces} isShown={kind === "mask"} />
-      {kind === "photo" && <PhotoChoice faces={faces} />}
+      {kind === "photo" && (
+        <PhotoChoice
+          loan={faces.photos}
+          words={(count) => t("face.upload", { count })}
+          onHandIn={(language) => void faces.photos.upload(language)}
+        />
+      )}
       {kind !== "mosaic" && (
         <label className="check">
           <input

@@ -10,6 +10,7 @@ import { FacePicker } from "./face-picker";
 import "./live.css";
 import { LiveStage } from "./live-stage";
 import { LoadNote, ProfileLine } from "./load-note";
+import { PeoplePanel } from "./people-panel";
 import { Pushes } from "./pushes";
 import { Recording } from "./recording";
 import { Share } from "./share";
@@ -49,6 +50,7 @@ export function LivePage({ live }: { live: LiveController }) {
       <form className="live-setup" onSubmit={(event) => event.preventDefault()}>
         <h1>{t(onAir ? "setup.headingLive" : "setup.heading")}</h1>
         <FacePicker api={live.api} faces={live.faces} />
+        <PeoplePanel live={live} />
         <DevicePicker live={live} />
         {!onAir && <TitleField live={live} />}
         {!onAir && <CodeField live={live} />}

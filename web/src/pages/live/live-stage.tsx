@@ -9,6 +9,7 @@ import "../../ui/stage.css";
 import { useNow } from "../../ui/use-now";
 import { useStore } from "../../ui/use-store";
 import type { BroadcasterState } from "../../webrtc/broadcaster";
+import { SeenFaces } from "./seen-faces";
 import { SelfView } from "./self-view";
 import { StageFault } from "./stage-fault";
 
@@ -60,6 +61,7 @@ export function LiveStage({ live }: { live: LiveController }) {
       <p className="stage-caption" hidden={notice !== null}>
         {t("stage.preview")}
       </p>
+      {notice === null && <SeenFaces live={live} video={video} />}
       <SelfView live={live} />
       {fault && <StageFault fault={fault} />}
     </div>

@@ -26,7 +26,9 @@ const DARK = {
 function picking(
   addReference: Api["addReference"] = async (photos) => ({
     id: "reference:1",
+    name: "",
     notes: [],
+    use: "swap",
     photos: photos.map((_, i) => (i === 0 ? DARK : GOOD)),
   }),
 ) {
@@ -50,7 +52,7 @@ function picking(
     fireEvent.change(find('input[type="file"]'), { target: { files } });
     declare("Kim");
     fireEvent.click(find('button[name="upload"]'));
-    await waitFor(() => expect(faces.state.get().upload.kind).not.toBe("uploading"));
+    await waitFor(() => expect(faces.photos.state.get().upload.kind).not.toBe("uploading"));
   };
   const photos = () => [...page.container.querySelectorAll(".photos > li")].map((item) => item.textContent);
   return { ...page, faces, find, declare, lend, photos };

@@ -1,17 +1,27 @@
 import { type DragEvent, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { PhotoFindings } from "../../api/problem";
-import { type FaceChoice, type FaceState, isGood, MOST_PHOTOS, type Photo } from "../../live/faces";
+import type { LanguageCode } from "../../i18n/language";
+import { isGood, type LoanState, MOST_PHOTOS, type Photo, type PhotoLoan } from "../../live/photo-loan";
 import { Icon } from "../../ui/icon";
 import { sayProblem } from "../../ui/say";
 import { useLanguage } from "../../ui/use-language";
 import { useStore } from "../../ui/use-store";
 
+interface PhotoChoiceProps {
+  loan: PhotoLoan;
+  /** What the button that hands them in says. */
+  words: (count: number) => string;
+  /** Something else that is missing before they can be handed in. */
+  lacks?: boolean;
+  onHandIn: (language: LanguageCode) => void;
+}
+
 /** Photos of one face, the declaration that its owner agreed, and what the server found in them. */
-export function PhotoChoice({ faces }: { faces: FaceChoice }) {
+export function PhotoChoice({ loan, words, ...handing }: PhotoChoiceProps) {
   const { t } = useTranslation();
-  const face = useStore(faces.state);
-  const { photos, upload, tooMany } = face;
+  const state = useStore(loan.state);
+  const { photos, upload, tooMany } = state;
   const isReady = upload.kind === "ready";
   const mayAdd = photos.length < MOST_PHOTOS && upload.kind !== "uploading";
   return (
@@ -20,17 +30,17 @@ export function PhotoChoice({ faces }: { faces: FaceChoice }) {
         <div role="group" aria-label={t("face.photos")}>
           <ul className="photos">
             {photos.map((photo) => (
-              <PhotoRow key={photo.url} photo={photo} faces={faces} isFixed={upload.kind === "uploading"} />
+              <PhotoRow key={photo.url} photo={photo} loan={loan} isFixed={upload.kind === "uploading"} />
             ))}
           </ul>
         </div>
       )}
-      {mayAdd && <Drop faces={faces} count={photos.length} />}
+      {mayAdd && <Drop loan={loan} count={photos.length} />}
       <p className="quiet" role="status" hidden={!tooMany}>
         {t("face.full", { most: MOST_PHOTOS })}
       </p>
-      <Refusal face={face} />
-      {photos.length > 0 && !isReady && <Declaration faces={faces} face={face} />}
+      <Refusal upload={upload} />
+      {photos.length > 0 && !isReady && <Declaration loan={loan} state={state} words={words} {...handing} />}
       <p className="done" role="status" hidden={!isReady}>
         <Icon name="check" />
         {isReady && (upload.count === 1 ? t("face.ready") : t("face.readyAsOne", { number: upload.count }))}
@@ -40,7 +50,7 @@ export function PhotoChoice({ faces }: { faces: FaceChoice }) {
   );
 }
 
-function Drop({ faces, count }: { faces: FaceChoice; count: number }) {
+function Drop({ loan, count }: { loan: PhotoLoan; count: number }) {
   const { t } = useTranslation();
   const [dragging, setDragging] = useState(false);
   const drag = (event: DragEvent, over: boolean) => {
@@ -55,7 +65,7 @@ function Drop({ faces, count }: { faces: FaceChoice; count: number }) {
       onDragLeave={(event) => drag(event, false)}
       onDrop={(event) => {
         drag(event, false);
-        faces.take(event.dataTransfer.files);
+        loan.take(event.dataTransfer.files);
       }}
     >
       <input
@@ -64,7 +74,7 @@ function Drop({ faces, count }: { faces: FaceChoice; count: number }) {
         multiple
         accept="image/jpeg,image/png,image/webp,image/avif,image/heic,image/heif"
         onChange={({ target }) => {
-          faces.take(target.files);
+          loan.take(target.files);
           target.value = ""; // or a photo that was removed could not be chosen again
         }}
       />
@@ -79,7 +89,7 @@ function Drop({ faces, count }: { faces: FaceChoice; count: number }) {
   );
 }
 
-function PhotoRow({ photo, faces, isFixed }: { photo: Photo; faces: FaceChoice; isFixed: boolean }) {
+function PhotoRow({ photo, loan, isFixed }: { photo: Photo; loan: PhotoLoan; isFixed: boolean }) {
   const { t } = useTranslation();
   return (
     <li>
@@ -91,7 +101,7 @@ function PhotoRow({ photo, faces, isFixed }: { photo: Photo; faces: FaceChoice; 
         name="remove"
         aria-label={t("face.remove", { name: photo.file.name })}
         disabled={isFixed}
-        onClick={() => faces.remove(photo)}
+        onClick={() => loan.remove(photo)}
       >
         <Icon name="close" />
       </button>
@@ -134,7 +144,7 @@ function Advice({ found }: { found: PhotoFindings }) {
 }
 
 /** Why the photos cannot be used, or not any more. */
-function Refusal({ face: { upload } }: { face: FaceState }) {
+function Refusal({ upload }: Pick<LoanState, "upload">) {
   const { t } = useTranslation();
   if (upload.kind === "gone")
     return (
@@ -156,12 +166,18 @@ function Refusal({ face: { upload } }: { face: FaceState }) {
   );
 }
 
-function Declaration({ faces, face }: { faces: FaceChoice; face: FaceState }) {
+interface DeclarationProps extends PhotoChoiceProps {
+  state: LoanState;
+}
+
+function Declaration({ loan, state, words, lacks = false, onHandIn }: DeclarationProps) {
   const { t } = useTranslation();
   const language = useLanguage();
-  const { agreed, declaredBy, photos, upload } = face;
-  const isUploading = upload.kind === "uploading";
+  const { agreed, declaredBy, photos } = state;
+  const isUploading = state.upload.kind === "uploading";
   const count = photos.length;
+  const isComplete = agreed && declaredBy.trim() !== "" && !isUploading && !lacks;
+  const handIn = () => onHandIn(language);
   return (
     <div className="declaration">
       <label className="check">
@@ -169,7 +185,7 @@ function Declaration({ faces, face }: { faces: FaceChoice; face: FaceState }) {
           type="checkbox"
           name="agreed"
           checked={agreed}
-          onChange={({ target }) => faces.declare({ agreed: target.checked })}
+          onChange={({ target }) => loan.declare({ agreed: target.checked })}
         />
         <span>{t("face.agree")}</span>
       </label>
@@ -181,19 +197,14 @@ function Declaration({ faces, face }: { faces: FaceChoice; face: FaceState }) {
           autoComplete="name"
           maxLength={100}
           value={declaredBy}
-          onChange={({ target }) => faces.declare({ declaredBy: target.value })}
+          onChange={({ target }) => loan.declare({ declaredBy: target.value })}
+          onKeyDown={({ key }) => key === "Enter" && isComplete && handIn()}
         />
         <small>{t("face.declaredByHint")}</small>
       </label>
-      <button
-        type="button"
-        className="button"
-        name="upload"
-        disabled={!agreed || declaredBy.trim() === "" || isUploading}
-        onClick={() => void faces.upload(language)}
-      >
+      <button type="button" className="button" name="upload" disabled={!isComplete} onClick={handIn}>
         {isUploading && <span className="spinner" />}
-        {isUploading ? t("face.uploading", { count }) : t("face.upload", { count })}
+        {isUploading ? t("face.uploading", { count }) : words(count)}
       </button>
     </div>
   );
