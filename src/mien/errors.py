@@ -44,6 +44,10 @@
     │   ├── NoPortError           every port that media may use is taken
     │   ├── PushLostError         a push to a server elsewhere broke; another attempt follows
     │   ├── PushRefusedError      a server elsewhere will not have the broadcast
+    │   ├── PrimaryError          a face cannot be made the primary person
+    │   │   ├── NoSuchFaceError       no face is there
+    │   │   ├── PrimaryNotInPolicyError
+    │   │   └── PrimaryRegisteredError  a rule for a person applies to it
     │   ├── TokenError
     │   ├── TokenNotSetError      the server needs a token before anybody may do this
     │   └── SdpError              an offer or fragment cannot be used
@@ -356,6 +360,30 @@ class PushRefusedError(LiveError):
     """A WHIP server elsewhere will not have the broadcast."""
 
     code = "live.push_refused"
+
+
+class PrimaryError(LiveError):
+    """A face cannot be made the primary person."""
+
+    code = "primary"
+
+
+class NoSuchFaceError(PrimaryError):
+    """No face is in that place, or no such face is in the picture now."""
+
+    code = "primary.no_face"
+
+
+class PrimaryNotInPolicyError(PrimaryError):
+    """The policy has no rule for the primary person, or what treats the frames now has none."""
+
+    code = "primary.not_in_policy"
+
+
+class PrimaryRegisteredError(PrimaryError):
+    """A rule for a person applies to the face, so it cannot be the primary one."""
+
+    code = "primary.registered"
 
 
 class TokenError(LiveError):

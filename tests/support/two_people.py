@@ -36,7 +36,7 @@ class TwoPeople:
     """
 
     def __init__(self, factory: VisionFactory) -> None:
-        self._heads = {"ann": _head(factory, astronaut()), "bob": _head(factory, hopper())}
+        self._heads = {"ann": head_of(factory, astronaut()), "bob": head_of(factory, hopper())}
 
     def __call__(self, i: int, *, room: int = 0, **people: Standing | None) -> tuple[Image, dict[str, Box]]:
         """Return frame `i`, and the boxes of the faces in it; whoever is named first stands behind."""
@@ -56,7 +56,7 @@ class TwoPeople:
         return frame, boxes
 
 
-def _head(factory: VisionFactory, photo: Image) -> tuple[Image, Box]:
+def head_of(factory: VisionFactory, photo: Image) -> tuple[Image, Box]:
     """Return head and shoulders, and where the face is in them."""
     x0, y0, x1, y1 = box_of_mesh(factory.assessor.one_face(photo, name="photo").mesh)
     w, h = x1 - x0, y1 - y0

@@ -185,6 +185,19 @@ class FaceReport:
 
 
 @dataclass(frozen=True, slots=True)
+class PrimaryChoice:
+    """A face that an owner points at: by its id, or by a place in the frame that viewers see.
+
+    Attributes:
+        face: Its id, as in `FaceReport`; None where a place is given.
+        point: x and y as shares of the frame's width and height; None where an id is given.
+    """
+
+    face: int | None = None
+    point: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LiveStats:
     """The numbers of a live session over the last seconds.
 

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from mien.app.profiles import HELPS
-from mien.app.states import DELAY_BOUNDS_S, MAX_FACES_TOLD, LiveReport
+from mien.app.states import DELAY_BOUNDS_S, MAX_FACES_TOLD, LiveReport, PrimaryChoice
 from mien.errors import PhotoFinding
 from mien.media.webrtc.ice.candidates import TYPES, Candidate
 from mien.media.webrtc.sdp.parse import MAX_SDP_BYTES
@@ -37,6 +37,18 @@ def need(condition: object, otherwise: str) -> None:
 def check_id(value: str) -> None:
     """Check the id of a session or a push."""
     need(_ID.fullmatch(value), "an id has 1 to 64 letters, digits, - and _")
+
+
+def check_face_id(value: int) -> None:
+    """Check the id of a face."""
+    need(0 <= value <= _MAX_COUNT, "a face out of its range")
+
+
+def check_choice(choice: PrimaryChoice) -> None:
+    """Check which face an owner points at."""
+    need((choice.face is None) != (choice.point is None), "a face or a place")
+    check_face_id(choice.face or 0)
+    need(all(0 <= share <= 1 for share in choice.point or ()), "a place out of the frame")
 
 
 def check_text(value: str) -> None:
@@ -84,9 +96,9 @@ def check_report(report: LiveReport) -> None:
         need(len(named) <= _MAX_ENTRIES and all(map(_ID.fullmatch, named)), "names that are none")
     need(_WORD.fullmatch(stats.codec or "-"), "a codec without a name")
     need(len(stats.seen) <= MAX_FACES_TOLD, "more faces than are told of")
-    need(0 <= stats.asked_primary <= _MAX_COUNT, "a face out of its range")
+    for number in (stats.asked_primary, *(face.id for face in stats.seen)):
+        check_face_id(number)
     for face in stats.seen:
-        need(0 <= face.id <= _MAX_COUNT, "a face out of its range")
         need(all(0 <= share <= 1 for share in face.box), "a place out of the frame")
         need(face.treatment in _TREATMENTS and face.doubt in _DOUBTS, "a treatment or a doubt that is none")
         need(_WORD.fullmatch(face.person or "-"), "a person without a number")

@@ -5,7 +5,7 @@ import time
 from typing import Final
 
 from mien.app.ports import Connected, Role, StreamSpec, TreatedStill
-from mien.app.states import LiveReport
+from mien.app.states import LiveReport, PrimaryChoice
 from mien.errors import LiveLostError
 from mien.media.webrtc.sdp.parse import Fragment, Offer
 from mien.runners.messages import (
@@ -28,6 +28,7 @@ from mien.runners.messages import (
     Trickle,
     Watch,
 )
+from mien.runners.owner_messages import ChoosePrimary, PrimaryChosen
 from mien.runners.worker_process import WorkerProcess
 
 THUMBNAIL_EVERY_S: Final = 0.5
@@ -79,6 +80,10 @@ class RemoteLive:
             await self._worker.call_with_spec(spec, SetPolicy)
         finally:
             self._forget_thumbnail()
+
+    async def choose_primary(self, choice: PrimaryChoice) -> int:
+        """Bind the primary person to a face that viewers see; return its id."""
+        return (await self._worker.call(ChoosePrimary(choice), PrimaryChosen)).face
 
     async def thumbnail(self) -> bytes | None:
         """Return a small JPEG of what viewers see, or have seen a moment ago by the same policy."""

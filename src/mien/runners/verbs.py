@@ -40,6 +40,7 @@ from mien.runners.messages import (
     Trickle,
     Watch,
 )
+from mien.runners.owner_messages import ChoosePrimary, PrimaryChosen
 from mien.runners.photo_messages import Photo, PhotosRead, ReadPhotos
 from mien.runners.wire_forms import StreamForm
 
@@ -149,6 +150,10 @@ async def _close_peer(host: Host, asked: ClosePeer) -> Message:
     return Done()
 
 
+async def _choose_primary(host: Host, asked: ChoosePrimary) -> Message:
+    return PrimaryChosen(await host.live.choose_primary(asked.choice))
+
+
 async def _take_thumbnail(host: Host, _asked: TakeThumbnail) -> Message:
     return Thumbnail(await host.live.thumbnail() or b"")
 
@@ -188,6 +193,7 @@ VERBS: Final[dict[type[Message], Callable[[Host, Any], Awaitable[Message]]]] = {
     Start: _start,
     StartFrames: _start_frames,
     SetPolicy: _set_policy,
+    ChoosePrimary: _choose_primary,
     Publish: _publish,
     Watch: _watch,
     CheckPeer: _check,
@@ -204,7 +210,7 @@ VERBS: Final[dict[type[Message], Callable[[Host, Any], Awaitable[Message]]]] = {
 
 TO_WORKER: Final[Kinds] = kinds_of(VERBS)
 FROM_WORKER: Final[Kinds] = kinds_of(
-    (Done, Calibrated, PeerAnswer, Thumbnail, Traced, PushBegun, Still, Failed, Report, Over),
+    (Done, Calibrated, PeerAnswer, Thumbnail, Traced, PushBegun, PrimaryChosen, Still, Failed, Report, Over),
 )
 TO_PHOTO_WORKER: Final[Kinds] = kinds_of((ReadPhotos, Photo))
 FROM_PHOTO_WORKER: Final[Kinds] = kinds_of((PhotosRead, Failed))

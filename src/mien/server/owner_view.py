@@ -1,12 +1,12 @@
 """What a broadcast's owner is told of the faces in it, as JSON. Nobody else is told any of it."""
 
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mien.app.broadcasts.broadcast import Broadcast
 from mien.app.people.states import PersonState, report_of
-from mien.app.states import BroadcastState, LiveReport
+from mien.app.states import BroadcastState, LiveReport, PrimaryChoice
 from mien.vision.types import Doubt
 
 _REASONS = (
@@ -51,6 +51,36 @@ class PrimaryOut(BaseModel):
 
     face: int | None = Field(description="Their face in the picture.")
     asked: int | None = Field(description="The face that the owner chose and that is not taken yet.")
+
+
+_Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class PrimaryIn(BaseModel):
+    """Which face shall be the primary person's: a point in it, or its id."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    x: _Share | None = Field(default=None, description="Share of the frame's width, as viewers see it.")
+    y: _Share | None = Field(default=None, description="Share of its height.")
+    face: int | None = Field(default=None, ge=0, le=2**53, description="Id of a face of the owner's view.")
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if (self.x is None) != (self.y is None) or (self.x is None) == (self.face is None):
+            raise ValueError("give either x and y, or face")
+        return self
+
+    @property
+    def choice(self) -> PrimaryChoice:
+        """The same for the session."""
+        return PrimaryChoice(self.face, None if self.x is None or self.y is None else (self.x, self.y))
+
+
+class PrimaryChosenOut(BaseModel):
+    """The face that was chosen."""
+
+    face: int = Field(description="Its id.")
 
 
 class OwnerViewOut(BaseModel):

@@ -24,6 +24,7 @@ _STATUS: Final[dict[type[errors.MienError], HTTPStatus]] = {
     errors.ModelError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.NoSuchBroadcastError: HTTPStatus.NOT_FOUND,
     errors.NoSuchSessionError: HTTPStatus.NOT_FOUND,
+    errors.NoSuchFaceError: HTTPStatus.NOT_FOUND,
     errors.BroadcastTakenError: HTTPStatus.CONFLICT,
     errors.TooManySessionsError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.LiveLostError: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -37,6 +37,18 @@ class FacePipeline:
         """Whom the swap is bound to; None where it is not bound to anybody, or not yet."""
         return self._analyzer.primary_person
 
+    @property
+    def asked_primary(self) -> int | None:
+        """The face track that is to be the primary person and is not yet; None where there is none."""
+        return self._analyzer.asked_primary
+
+    def choose_primary(self, face_track_id: int) -> bool:
+        """Choose a face as the primary person from the next frame on; return False where nobody is to be chosen.
+
+        May be called from any thread.
+        """
+        return self._analyzer.choose_primary(face_track_id)
+
     def __call__(self, image: Image, *, at: float) -> TreatedFrame | None:
         """Take the frame captured at `at`; return the frame to send, or None while the delay line fills.
 

@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 
 from mien.app.broadcasts.seats import Seats
+from mien.app.live.audio_line import AudioLine
 from mien.app.live.encoder_thread import EncoderThread
 from mien.app.states import LiveLimits, PushReport, RecordingReport
 from mien.errors import (
@@ -74,6 +75,15 @@ class LiveOutput:
         )
 
     # Media --------------------------------------------------------------------------------------------------
+
+    def audio_line(self) -> AudioLine:
+        """Return what delays audio as its frames are delayed, and gives it to everybody."""
+        return AudioLine(
+            epoch=self._epoch,
+            delay_s=lambda: self.encoder.delay_s,
+            wanted=lambda: self.wants_audio,
+            push=self.push_audio,
+        )
 
     def push_audio(self, audio: EncodedAudio) -> None:
         """Give a piece of audio to everybody."""

@@ -24,7 +24,7 @@ from mien.app.live.stats import stats_of
 from mien.app.live.treating import Treating
 from mien.app.ports import Connected, Pipeline, Role, StreamSpec
 from mien.app.profiles import Means
-from mien.app.states import BroadcastState, LiveLimits, LiveReport, LiveStats, Load
+from mien.app.states import BroadcastState, LiveLimits, LiveReport, LiveStats, Load, PrimaryChoice
 from mien.errors import BroadcastTakenError, LiveError, LiveLostError, PolicyError
 from mien.media.meters import RateMeter
 from mien.media.webrtc.egress.fan_out import Viewer
@@ -91,12 +91,7 @@ class LiveSession:
         """Serve until `end` is called; then close every connection and thread. Comes after `prepare`."""
         self._output = LiveOutput(epoch=self._epoch, limits=self._limits, ice_servers=self._ice_servers)
         self._encoder = self._output.encoder
-        self._audio = AudioLine(
-            epoch=self._epoch,
-            delay_s=lambda: self._encoder.delay_s,
-            wanted=lambda: self._output.wants_audio,
-            push=self._output.push_audio,
-        )
+        self._audio = self._output.audio_line()
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
@@ -229,6 +224,11 @@ class LiveSession:
         self._check_open()
         await self._treating.set_policy(spec)
         self._check_open()
+
+    async def choose_primary(self, choice: PrimaryChoice) -> int:
+        """Bind the primary person to a face that viewers see; return its id. Raises what `Treating` does."""
+        self._check_open()
+        return self._treating.choose_primary(choice)
 
     async def thumbnail(self) -> bytes | None:
         """Return a small JPEG of what viewers see; None when there is nothing to see."""

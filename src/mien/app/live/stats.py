@@ -35,6 +35,7 @@ def stats_of(
         recording=output.recording,
         pushes=output.pushes,
         seen=tuple(map(FaceReport.of, encoder.faces[:MAX_FACES_TOLD])),
+        asked_primary=treating.asked_primary,
         counts=LiveCounts(
             frames_in=arrived.total,
             frames_out=encoder.out.total,

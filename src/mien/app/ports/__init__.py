@@ -6,6 +6,7 @@ and may import `app.policy`, `app.states` and the plain parts of `media` and `vi
 
 from mien.app.ports.pipelines import (
     MAX_LIVE_DELAY_FRAMES,
+    ChoosesPrimary,
     PersonaCard,
     Pipeline,
     PipelineFactory,
@@ -20,6 +21,7 @@ from mien.app.ports.sessions import Connected, FrameSession, Live, Role, Runner,
 
 __all__ = [
     "MAX_LIVE_DELAY_FRAMES",
+    "ChoosesPrimary",
     "Connected",
     "FrameSession",
     "Live",

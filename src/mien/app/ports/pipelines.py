@@ -43,6 +43,20 @@ class SavesTime(Protocol):
 
 
 @runtime_checkable
+class ChoosesPrimary(Protocol):
+    """A pipeline that can be told who the primary person is. Both may be asked from any thread."""
+
+    @property
+    def asked_primary(self) -> int | None:
+        """The face track that is to be the primary person and is not yet; None where there is none."""
+        ...
+
+    def choose_primary(self, face_track_id: int) -> bool:
+        """Choose a face from the next frame on; return False where nobody is to be chosen."""
+        ...
+
+
+@runtime_checkable
 class TakesOver(Protocol):
     """A pipeline that knows something which outlives a change of the policy."""
 

@@ -7,7 +7,7 @@ from typing import Literal, Protocol, TypeAlias
 from mien.app.face_photos import LentFor
 from mien.app.ports.pipelines import ReferenceFace, StreamSpec
 from mien.app.profiles import Means
-from mien.app.states import LiveReport
+from mien.app.states import LiveReport, PrimaryChoice
 from mien.media.files.frame_codec import FrameFormat
 from mien.media.webrtc.sdp.parse import Fragment, Offer
 
@@ -101,6 +101,14 @@ class Live(TakesPolicies, Protocol):
 
         Raises:
             NoSuchSessionError: There is no such session.
+        """
+        ...
+
+    async def choose_primary(self, choice: PrimaryChoice) -> int:
+        """Bind the primary person to a face that viewers see; return its id.
+
+        Raises:
+            PrimaryError: There is no such face, or it cannot be the primary person.
         """
         ...
 

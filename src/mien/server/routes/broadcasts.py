@@ -14,6 +14,7 @@ from mien.app.states import PushReport
 from mien.server.addresses import addresses_of
 from mien.server.dependencies import BroadcastDep, BroadcastsDep, PrincipalDep, ServerDep, SettingsDep, principal_of
 from mien.server.guards import GuardedRoute, requires
+from mien.server.owner_view import PrimaryChosenOut, PrimaryIn
 from mien.server.problems import HttpError
 from mien.server.schemas import BroadcastIn, BroadcastOut, BroadcastPatch, CreatedOut, PushIn, PushOut, completed
 from mien.tracing import MAX_S
@@ -80,6 +81,16 @@ async def change_broadcast(
     """Change a broadcast on air, with its own bearer token."""
     await broadcasts.change(broadcast, body.changes(settings))
     return _shown_to(server, principal, broadcast)
+
+
+@router.post("/{broadcast_id}/primary")
+@requires(Action.CHANGE_BROADCAST)
+async def choose_primary(broadcast: BroadcastDep, body: PrimaryIn) -> PrimaryChosenOut:
+    """Bind the policy's `primary` to a face that viewers see, with the broadcast's own bearer token.
+
+    Until it is shown well enough to be known again, nobody gets the treatment of the primary person.
+    """
+    return PrimaryChosenOut(face=await broadcast.live.choose_primary(body.choice))
 
 
 @router.delete("/{broadcast_id}", status_code=HTTPStatus.NO_CONTENT)

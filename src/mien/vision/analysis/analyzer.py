@@ -97,6 +97,21 @@ class FaceAnalyzer:
         """Who the primary person is; None where nobody is to be chosen, or nobody has been yet."""
         return None if self._primary is None else self._primary.person
 
+    @property
+    def asked_primary(self) -> int | None:
+        """The face track that is to be the primary person and is not yet; None where there is none."""
+        return None if self._primary is None else self._primary.asked
+
+    def choose_primary(self, face_track_id: int) -> bool:
+        """Choose a face as the primary person from the next frame on; return False where nobody is to be chosen.
+
+        May be called from any thread.
+        """
+        if self._primary is None:
+            return False
+        self._primary.asked = face_track_id
+        return True
+
     def __call__(self, image: Image, *, at: float, waiting: Sequence[WaitingFrame] = ()) -> FrameAnalysis:
         """Analyse the frame captured at `at`.
 

@@ -136,6 +136,10 @@ class PrimaryFace:
     Args:
         embed: Turns a face into a unit vector.
         rules: What it takes.
+
+    Attributes:
+        person: Who was chosen; None where nobody is yet.
+        asked: The face track to choose instead; None where it was, or is gone. May be set from any thread.
     """
 
     def __init__(self, embed: Embedder, rules: PrimaryRules | None = None) -> None:
@@ -145,7 +149,9 @@ class PrimaryFace:
         self._candidate: _Candidate | None = None
         self._held_back_since: float | None = None
         self._wearer: int | None = None
+        self._taken_up: int | None = None
         self.person: PrimaryPerson | None = None
+        self.asked: int | None = None
 
     def forget_tracks(self) -> None:
         """Begin a new scene: whoever is in it must be known again."""
@@ -161,6 +167,7 @@ class PrimaryFace:
             at: Its capture time in seconds.
             others: Face tracks of enrolled people, who have a treatment of their own and are not to be chosen.
         """
+        self._take_up_asked([track.id for track in tracks if track.id not in others])
         before = self._wearer
         if before in others:  # an enrolled person who had not been recognised yet: the swap has not begun
             self.person = self._wearer = self._candidate = None
@@ -179,6 +186,13 @@ class PrimaryFace:
                 self._find(image, free, at)
         since = None if self._wearer is None else self._traces[self._wearer].since
         return Verdict() if since is None else Verdict(self._wearer, since)
+
+    def _take_up_asked(self, free: Collection[int]) -> None:
+        """Choose anew where somebody asked for a face; one that is gone, or has a rule of its own, is nobody's."""
+        asked = self.asked = self.asked if self.asked in free else None
+        if asked is not None and asked != self._taken_up:
+            self.person = self._wearer = self._candidate = None
+        self._taken_up = asked
 
     # --- following -------------------------------------------------------------------------------------------
 
@@ -225,12 +239,14 @@ class PrimaryFace:
             known.face_track_id, known.frames = track.id, known.frames + 1
         if known is not None and self._candidate is known and known.frames >= self._rules.steady_frames:
             self.person = PrimaryPerson((known.embedding, embedding))
-            self._wearer, self._candidate = track.id, None
+            self._wearer, self._candidate, self.asked = track.id, None, None
             self._traces[track.id].embedded_at = at
 
     def _to_be_chosen(self, image: Image, largest_first: Sequence[FaceTrack], at: float) -> FaceTrack | None:
         """Return the largest face that is shown well enough, or None while a larger one may soon be."""
         fit = [track for track in largest_first if self._quality_of(image, track) >= FaceQuality.FAIR]
+        if self._taken_up is not None:
+            return next((track for track in fit if track.id == self._taken_up), None)
         if not fit:
             self._held_back_since = None
             return None
@@ -310,6 +326,7 @@ class LargestInStill:
     """Choose the largest face of a picture that stands by itself: no other tells who it is."""
 
     person: PrimaryPerson | None = None
+    asked: int | None = None
 
     def forget_tracks(self) -> None:
         """Nothing is kept."""

@@ -282,3 +282,48 @@ def test_in_a_still_the_largest_face_with_a_mesh_is_chosen():
     assert still(image, [small, large, false], 0.0, [2]).wearer == 1
     assert still(image, [false], 0.0).wearer == 3
     assert still(image, [], 0.0).wearer is None
+
+
+class TestAsked:
+    def test_a_face_that_is_asked_for_is_chosen_instead_though_it_is_smaller_and_nobody_wears_it_meanwhile(self):
+        stage, small = chosen(), face(2, "bob", 700, 60)
+        stage(ANN, small)
+        stage.chosen.asked = 2
+        worn_by = stage.play(20, ANN, small)
+        assert worn_by == [None] * (RULES.steady_frames - 1) + [2] * (20 - RULES.steady_frames + 1)
+        assert stage.chosen.asked is None
+
+    def test_it_is_held_as_one_who_was_chosen_by_itself(self):
+        stage = chosen()
+        stage(ANN, BOB)
+        stage.chosen.asked = 2
+        stage.play(10, ANN, BOB)
+        assert set(stage.play(10, ANN)) == {None}
+        assert stage.play(20, ANN, face(9, "bob", 600))[-1] == 9
+
+    def test_until_it_is_shown_well_enough_nobody_is_chosen(self):
+        stage, unclear = chosen(), face(2, "bob", 700, flat=True)
+        stage(ANN, BOB)
+        stage.chosen.asked = 2
+        assert set(stage.play(20, ANN, unclear)) == {None}
+        assert stage.chosen.asked == 2
+        assert stage.play(10, ANN, BOB)[-1] == 2
+
+    def test_a_face_that_is_gone_is_forgotten_and_the_largest_is_chosen(self):
+        stage = chosen()
+        stage(ANN, BOB)
+        stage.chosen.asked = 2
+        stage(ANN, BOB)
+        assert stage.play(20, ANN)[-1] == 1
+        assert stage.chosen.asked is None
+
+    def test_a_face_that_never_was_changes_nothing(self):
+        stage = chosen()
+        stage.chosen.asked = 77
+        assert set(stage.play(5, ANN, BOB)) == {1}
+
+    def test_a_person_with_a_rule_of_their_own_cannot_be_chosen(self):
+        stage = chosen()
+        stage(ANN, BOB)
+        stage.chosen.asked = 2
+        assert set(stage.play(10, ANN, BOB, others=(2,))) == {1}
