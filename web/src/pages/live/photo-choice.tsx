@@ -159,9 +159,11 @@ function Refusal({ face: { upload } }: { face: FaceState }) {
 function Declaration({ faces, face }: { faces: FaceChoice; face: FaceState }) {
   const { t } = useTranslation();
   const language = useLanguage();
-  const { agreed, declaredBy, photos, upload } = face;
-  const isUploading = upload.kind === "uploading";
+  const { agreed, declaredBy, photos } = face;
+  const isUploading = face.upload.kind === "uploading";
   const count = photos.length;
+  const isComplete = agreed && declaredBy.trim() !== "" && !isUploading;
+  const upload = () => void faces.upload(language);
   return (
     <div className="declaration">
       <label className="check">
@@ -182,16 +184,11 @@ function Declaration({ faces, face }: { faces: FaceChoice; face: FaceState }) {
           maxLength={100}
           value={declaredBy}
           onChange={({ target }) => faces.declare({ declaredBy: target.value })}
+          onKeyDown={({ key }) => key === "Enter" && isComplete && upload()}
         />
         <small>{t("face.declaredByHint")}</small>
       </label>
-      <button
-        type="button"
-        className="button"
-        name="upload"
-        disabled={!agreed || declaredBy.trim() === "" || isUploading}
-        onClick={() => void faces.upload(language)}
-      >
+      <button type="button" className="button" name="upload" disabled={!isComplete} onClick={upload}>
         {isUploading && <span className="spinner" />}
         {isUploading ? t("face.uploading", { count }) : t("face.upload", { count })}
       </button>
