@@ -81,6 +81,58 @@ def test_stop_asks_once_in_words_that_a_keyboard_and_a_screen_reader_reach(broad
     assert broadcasts(broadcaster, server) == []
 
 
+WHERE = """() => {
+    const {name, ariaLabel, textContent} = document.activeElement;
+    return name || ariaLabel || textContent.trim();
+}"""
+
+
+def test_tab_walks_through_the_go_live_page_in_the_order_that_is_seen(broadcaster):
+    broadcaster.locator("input[name=mask]").first.wait_for()
+    stops = []
+    for _ in range(14):
+        broadcaster.keyboard.press("Tab")
+        stops.append(broadcaster.evaluate(WHERE))
+    assert stops == [
+        *("mien, Home", "English", "한국어"),
+        *("kind", "mask", "everybody", "mosaic-style", "mosaic-shape"),  # one stop for each group of radios
+        *("camera", "microphone", "try", "self-view", "title", "go"),
+    ]
+
+
+def test_arrows_choose_and_space_ticks_as_in_any_form(broadcaster):
+    kind = broadcaster.locator("input[name=kind]")
+    broadcaster.locator("input[name=mask]").first.wait_for()
+    kind.first.press("ArrowRight")
+    expect(broadcaster.locator("input[value=photo]")).to_be_checked()
+    broadcaster.locator("input[name=everybody]").press("Space")
+    expect(broadcaster.locator("input[name=everybody]")).to_be_checked()
+
+
+def test_escape_closes_the_figures_of_the_watch_page_and_gives_the_focus_back(broadcaster, viewer):
+    go_live(broadcaster)
+    viewer.goto(broadcaster.locator("input[name=link]").input_value())
+    expect(viewer.locator(".badge-live")).to_be_visible()
+    button = viewer.get_by_role("button", name="Show stats")
+    button.press("Enter")
+    expect(viewer.locator(".stage-stats")).to_be_visible()
+    viewer.keyboard.press("Escape")
+    expect(viewer.locator(".stage-stats")).to_have_count(0)
+    expect(button).to_be_focused()
+
+
+def test_tab_stays_inside_a_question_until_it_is_answered(broadcaster):
+    go_live(broadcaster)
+    broadcaster.locator("button[name=go]").press("Enter")
+    seen = []
+    for _ in range(4):
+        seen.append(broadcaster.evaluate(WHERE))
+        broadcaster.keyboard.press("Tab")
+    assert seen == ["stay", "end", "stay", "end"]
+    broadcaster.keyboard.press("Escape")
+    expect(broadcaster.locator("button[name=go]")).to_be_focused()
+
+
 def test_a_double_click_on_go_live_does_not_take_it_back(broadcaster):
     broadcaster.get_by_role("button", name="Go live").dblclick()
     expect(broadcaster.locator("main")).to_have_attribute("data-state", "live", timeout=30_000)
@@ -238,6 +290,39 @@ def test_which_profile_is_on_and_what_would_help_is_said(playwright, camera, ser
         line = page.locator(".profile-line")
         expect(line).to_have_attribute("data-profile", "small", timeout=30_000)
         expect(line).to_contain_text(helps)
+        page.goto("about:blank")
+
+
+def overlap(one, other):
+    return (
+        one["x"] < other["x"] + other["width"]
+        and other["x"] < one["x"] + one["width"]
+        and one["y"] < other["y"] + other["height"]
+        and other["y"] < one["y"] + one["height"]
+    )
+
+
+@pytest.mark.parametrize("locale", ["en-US", "ko-KR"])
+def test_the_offer_of_sound_covers_no_control_and_a_phone_on_its_side_shows_the_picture_alone(
+    playwright, broadcaster, locale
+):
+    go_live(broadcaster)
+    with browser(playwright, locale=locale) as context:
+        page = context.new_page()
+        page.goto(broadcaster.locator("input[name=link]").input_value())
+        expect(page.locator(".badge-live")).to_be_visible()
+        for width, height in ((320, 640), (360, 740), (640, 360), (844, 390)):
+            page.set_viewport_size({"width": width, "height": height})
+            prompt = page.locator(".sound-prompt").bounding_box()
+            stage = page.locator(".stage").bounding_box()
+            for control in page.locator(".stage-bottom .control").all():
+                box = control.bounding_box()
+                assert not overlap(prompt, box), (width, height)
+                assert box["x"] >= 0
+                assert box["x"] + box["width"] <= width
+            if width > height:
+                assert (stage["x"], stage["y"], stage["width"], stage["height"]) == (0, 0, width, height)
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         page.goto("about:blank")
 
 

@@ -18,15 +18,14 @@ const KEPT: Kept = {
   muted: false,
 };
 
-/** The locks of one browser, which all its tabs share. */
+/** The locks of one browser, which all its tabs share: nobody who waits for a held one ever gets it. */
 function browserLocks(): Pick<LockManager, "request"> {
   const held = new Set<string>();
-  const request = async (name: string, _options: LockOptions, use: (lock: Lock | null) => unknown) => {
-    if (held.has(name)) return await use(null);
+  const request = async (name: string, { signal }: LockOptions, use: (lock: Lock) => unknown) => {
+    if (held.has(name))
+      await new Promise((_resolve, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
     held.add(name);
-    const used = await use({ name, mode: "exclusive" });
-    held.delete(name);
-    return used;
+    return await use({ name, mode: "exclusive" });
   };
   return { request: request as LockManager["request"] };
 }
@@ -49,13 +48,10 @@ describe("KeptBroadcast", () => {
 
   it("lets one tab alone carry a broadcast, and each tab its own", async () => {
     const locks = browserLocks();
-    const [first, second] = [
-      new KeptBroadcast(sessionStorage, locks),
-      new KeptBroadcast(sessionStorage, locks),
-    ];
-    expect(await first.claim("b")).toBe(true);
-    expect(await second.claim("b")).toBe(false);
-    expect(await second.claim("c")).toBe(true);
+    const [first, second] = [1, 2].map(() => new KeptBroadcast(sessionStorage, locks, 20));
+    expect(await first?.claim("b")).toBe(true);
+    expect(await second?.claim("b")).toBe(false);
+    expect(await second?.claim("c")).toBe(true);
   });
 
   it("claims without locks where a browser has none", async () => {

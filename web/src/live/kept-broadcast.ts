@@ -26,6 +26,7 @@ export class KeptBroadcast {
   constructor(
     private readonly storage: Pick<Storage, "getItem" | "setItem" | "removeItem"> = sessionStorage,
     private readonly locks: Pick<LockManager, "request"> | null = navigator.locks ?? null,
+    private readonly patienceMs: number = 3_000,
   ) {}
 
   get(): Kept | null {
@@ -44,18 +45,26 @@ export class KeptBroadcast {
     this.storage.removeItem(STORED_AS);
   }
 
-  /** Carry the broadcast until the page goes. @returns False where another tab does. */
+  /**
+   * Carry the broadcast until the page goes. A page that is loaded anew may have to wait until the one of before is gone.
+   *
+   * @returns False where another tab carries it.
+   */
   async claim(id: string): Promise<boolean> {
     const { locks } = this;
     if (locks === null) return true;
     return await new Promise<boolean>((resolve) => {
       void locks
-        .request(`${STORED_AS}.${id}`, { ifAvailable: true }, (lock) => {
-          resolve(lock !== null);
-          // Held until the page goes; a broadcast's name never comes again.
-          return lock === null ? undefined : new Promise<never>(() => undefined);
+        .request(`${STORED_AS}.${id}`, { signal: AbortSignal.timeout(this.patienceMs) }, () => {
+          resolve(true);
+          return new Promise<never>(() => undefined); // until the page goes; a broadcast's name never comes again
         })
-        .catch(() => resolve(true));
+        .catch((error: unknown) => resolve(!isOutOfPatience(error)));
     });
   }
+}
+
+/** Browsers name it by the signal's reason, older ones as any abort; whatever else fails, a lock cannot be had here. */
+function isOutOfPatience(error: unknown): boolean {
+  return error instanceof DOMException && (error.name === "TimeoutError" || error.name === "AbortError");
 }

@@ -6,12 +6,25 @@ import { Icon } from "../../ui/icon";
 import { useStore } from "../../ui/use-store";
 import "./microphone-row.css";
 
-/** How loud the microphone is, and the button that silences it. Nothing where there is no sound. */
+/**
+ * How loud the microphone is, and the button that silences it; while nothing is open, a button that opens what is chosen,
+ * so that it can be tried before anybody hears it. Nothing where there is no sound.
+ */
 export function MicrophoneRow({ live }: { live: LiveController }) {
   const { t } = useTranslation();
   const stream = useStore(live.camera.streams);
   const muted = useStore(live.devices.state, (devices) => devices.muted);
-  if (stream === null || stream.getAudioTracks().length === 0) return null;
+  const named = useStore(live.devices.state, (devices) => devices.named);
+  if (stream === null)
+    return named ? (
+      <div className="microphone-row">
+        <button type="button" name="try" className="button" onClick={() => void live.devices.open()}>
+          <Icon name="microphone" />
+          {t("setup.try")}
+        </button>
+      </div>
+    ) : null;
+  if (stream.getAudioTracks().length === 0) return null;
   return (
     <div className="microphone-row">
       <LevelMeter stream={stream} label={t("setup.level")} />

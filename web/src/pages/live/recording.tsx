@@ -81,15 +81,15 @@ function Recorded({ live, name }: { live: LiveController; name: string }) {
 function RecordedFile({ live, file }: { live: LiveController; file: RecordingFile }) {
   const { t } = useTranslation();
   const code = useStore(live.code);
-  const label = t("recording.download", { name: file.name });
+  const label = t("recording.downloadOf", { name: file.name });
   const size = t("recording.size", { megabytes: (file.bytes / 1e6).toFixed(1) });
   return (
     <li>
       <span>{t("recording.where", { path: file.path })}</span>
       {code === "" ? (
-        <a className="button" href={below(file.url)} download={file.name}>
+        <a className="button" href={below(file.url)} download={file.name} aria-label={label}>
           <Icon name="download" />
-          {label} <small>{size}</small>
+          {t("recording.download")} <small>{size}</small>
         </a>
       ) : (
         <FetchedFile live={live} file={file} label={label} size={size} />
@@ -121,11 +121,12 @@ function FetchedFile({ live, file, label, size }: FetchedFileProps) {
       <button
         type="button"
         className="button"
+        aria-label={label}
         disabled={download.isPending}
         onClick={() => download.mutate()}
       >
         {download.isPending ? <span className="spinner" /> : <Icon name="download" />}
-        {label} <small>{size}</small>
+        {t("recording.download")} <small>{size}</small>
       </button>
       {download.error && (
         <p className="problem" role="alert">

@@ -12,7 +12,7 @@ export function NotFoundPage() {
     <main className="not-found">
       <Icon name="eye" />
       <h1>{t("notFound.heading")}</h1>
-      <p className="lead">{t("notFound.more")}</p>
+      <p>{t("notFound.more")}</p>
       <div className="not-found-ways">
         <a className="button primary" href={below("/")}>
           {t("viewer.others")}

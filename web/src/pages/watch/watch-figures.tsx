@@ -1,12 +1,24 @@
+import { useEffect } from "react";
 import { useTranslation } from "react-i18next";
 import type { Readable } from "../../state/store";
 import { useStore } from "../../ui/use-store";
 import type { PathStats } from "../../webrtc/stats";
 
+interface WatchFiguresProps {
+  figures: Readable<PathStats | null>;
+  /** Called on Escape. */
+  onClose: () => void;
+}
+
 /** What this viewer's connection measures. */
-export function WatchFigures({ figures }: { figures: Readable<PathStats | null> }) {
+export function WatchFigures({ figures, onClose }: WatchFiguresProps) {
   const { t } = useTranslation();
   const now = useStore(figures);
+  useEffect(() => {
+    const close = ({ key }: KeyboardEvent) => key === "Escape" && onClose();
+    document.addEventListener("keydown", close);
+    return () => document.removeEventListener("keydown", close);
+  }, [onClose]);
   const fps = now?.fps == null ? "–" : t("stats.perSecond", { value: Math.round(now.fps) });
   const roundTrip = now?.roundTripMs == null ? "–" : t("stats.ms", { value: Math.round(now.roundTripMs) });
   const rows = [

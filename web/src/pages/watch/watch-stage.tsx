@@ -66,7 +66,9 @@ export function WatchStage({ controller, playing, onPlaying }: WatchStageProps) 
         />
         <FullScreenControl stage={stage} video={video} />
       </div>
-      {showsFigures && isOpen && <WatchFigures figures={controller.figures} />}
+      {showsFigures && isOpen && (
+        <WatchFigures figures={controller.figures} onClose={() => setShowsFigures(false)} />
+      )}
     </div>
   );
 }
