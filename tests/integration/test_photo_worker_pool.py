@@ -5,9 +5,11 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import httpx
+import numpy as np
 import pytest
 
 from mien.app.factory import VisionFactory
+from mien.app.people.file import unpack_person
 from mien.app.personas.file import unpack_persona
 from mien.app.ports import StreamSpec
 from mien.cli.serve import photo_worker_pool
@@ -22,7 +24,7 @@ from support.photo_worker import CRASH, LIE, SLEEP, TELL_ENVIRONMENT
 from support.photos import as_png, astronaut
 from support.pictures import endless_progressive_jpeg, flat_photo, lying_png
 from support.pipelines import SmallFactory
-from support.policies import swapping
+from support.policies import showing, swapping
 from support.worker import COMMAND, worker_pids
 
 PHOTO = flat_photo("JPEG", (320, 240))
@@ -161,6 +163,16 @@ class TestWithRealModels:
         assert (
             maker.build(StreamSpec(swapping("reference:1"), {"reference:1": read}))(astronaut(), at=0.0) is None
         )  # in the delay line
+
+    async def test_a_person_is_read_as_they_would_be_in_this_process_and_is_known(self):
+        settings = Settings(host="127.0.0.1")
+        photo = as_png(astronaut())
+        read = await photo_worker_pool(settings).read([photo, photo], use="show")
+        maker = VisionFactory(Runtime(Store(settings.models_dir)))
+        here = maker.read_person([photo, photo])
+        assert read.findings == here.findings
+        assert np.array_equal(unpack_person(read.data), here.templates)
+        assert maker.build(StreamSpec(showing("1"), people={"1": read}))(astronaut(), at=0.0) is None
 
     async def test_what_the_coach_says_comes_back_with_the_refusal(self):
         with pytest.raises(NoFaceError) as refused:

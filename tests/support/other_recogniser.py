@@ -4,7 +4,7 @@ The weights lie in ../shared/weights beside the checkout: MobileFaceNet by foaml
 """
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -44,8 +44,8 @@ class OtherRecogniser:
         """Return a vector for each face that is found, the largest first."""
         bgr = np.ascontiguousarray(image[..., ::-1])
         self._find.setInputSize((bgr.shape[1], bgr.shape[0]))
-        _, found = self._find.detect(bgr)
-        rows = np.array(() if isinstance(found, type(None)) else found, np.float32).reshape(-1, 15)
+        found: Any = self._find.detect(bgr)[1]
+        rows = np.array(() if found is None else found, np.float32).reshape(-1, 15)
         return [self._embed(image, row[4:14].reshape(5, 2)) for row in rows[np.argsort(-rows[:, 2] * rows[:, 3])]]
 
     def largest(self, image: Image) -> Embedding:

@@ -1,7 +1,7 @@
 """How surely the enrolled are shown and strangers are not: false clearances, time to clearance, time to loss.
 
-    python -m benchmarks.vision.clearance [--only 'samples;clips;strangers;given;events;grimaces'] [--split held-out]
-        [--people 48]
+    python -m benchmarks.vision.clearance [--only 'samples;clips;strangers;given;events;grimaces;cost']
+        [--split held-out] [--people 48]
 
 Everything runs through the real chain: detector, tracker, mesh, alignment, recogniser, clearance. People are the stills
 and clips of ../shared (MIEN_SHARED names another folder), 100 of them enrolled by one photo each, all others strangers,
@@ -16,6 +16,7 @@ import cv2
 
 from benchmarks.command import command, keep, parse
 from benchmarks.vision.clearance.clips import CONDITIONS, clips
+from benchmarks.vision.clearance.cost import cost
 from benchmarks.vision.clearance.events import events
 from benchmarks.vision.clearance.given import given
 from benchmarks.vision.clearance.grimaces import grimaces
@@ -32,6 +33,7 @@ PARTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "events": events,
     "grimaces": grimaces,
     "appearances": appearances,
+    "cost": cost,
 }
 
 
@@ -69,7 +71,15 @@ def main() -> None:
     parser.add_argument("--people", type=int, help="play so many people in each condition of the clips, not all")
     parser.add_argument("--frames", type=int, help="watch so many of each clip, not all")
     parser.add_argument("--composed", action="store_true", help="two public-domain photos alone, as without ../shared")
-    smoke = ["samples", f"clips:{next(iter(CONDITIONS))}", "strangers:shouting", "events", "grimaces", "appearances"]
+    smoke = [
+        "samples",
+        f"clips:{next(iter(CONDITIONS))}",
+        "strangers:shouting",
+        "events",
+        "grimaces",
+        "appearances",
+        "cost",
+    ]
     options = parse(parser, only=";".join(smoke), frames=3, composed=True)
     bench = Bench(development=options.split == "development", composed=options.composed, frames=options.frames)
     keep(options, {"rows": measure(bench, options.only.split(";"), people=options.people)})

@@ -27,6 +27,7 @@ from mien.vision.analysis.tiled_detector import TiledDetector
 from mien.vision.analysis.tracker import FaceTracker
 from mien.vision.pipeline import FacePipeline
 from mien.vision.policy import Policy, Show, Treatment
+from mien.vision.ports import Span, no_span
 from mien.vision.render.label import Label
 from mien.vision.render.renderer import FrameRenderer
 from mien.vision.types import Box, Embedding, Face, Image
@@ -115,14 +116,20 @@ class Bench:
         return order[:count], order[count:]
 
     def watch(
-        self, frames: Iterable[Image], people: dict[str, list[Embedding]], *, fps: float, still: bool = False
+        self,
+        frames: Iterable[Image],
+        people: dict[str, list[Embedding]],
+        *,
+        fps: float,
+        still: bool = False,
+        span: Span = no_span,
     ) -> Iterator[Shown]:
         """Treat frames with everybody in `people` to be shown; yield who was shown where, frame by frame."""
         policy = NotingPolicy(people={name: Show() for name in people})
         rules = STILL if still else ClearanceRules()
         tracker = FaceTracker(self.mesh, self.redetect)
         parts = AnalyzerParts(self.find, tracker, self.redetect, self.embed, Gallery(people), rules)
-        pipeline = FacePipeline(FaceAnalyzer(parts, still=still), FrameRenderer(Label("en")), policy)
+        pipeline = FacePipeline(FaceAnalyzer(parts, still=still, span=span), FrameRenderer(Label("en")), policy)
         for i, image in enumerate(islice(frames, self._frames)):
             policy.shown.clear()
             pipeline(np.ascontiguousarray(image), at=i / fps)

@@ -23,6 +23,7 @@ from mien.app.states import (
     LiveLimits,
     LiveReport,
     LiveStats,
+    PrimaryChoice,
     PushReport,
 )
 from mien.errors import (
@@ -63,12 +64,14 @@ from mien.runners.messages import (
     Trickle,
     Watch,
 )
+from mien.runners.owner_messages import ChoosePrimary, PrimaryChosen
 from mien.runners.photo_messages import PhotosRead, ReadPhotos
 from mien.runners.verbs import FROM_PHOTO_WORKER, FROM_WORKER, TO_PHOTO_WORKER, TO_WORKER, VERBS
 from mien.runners.wire_forms import IceNetworkForm, StreamForm, digest_of, pack_stream, unpack_stream
 from mien.runners.worker import _Worker
 from mien.runners.worker_process import WorkerProcess
 from mien.vision.photos.quality import PhotoIssue
+from mien.vision.types import Doubt
 from support.policies import live_swap, showing, wearing
 
 EVERY_KIND = TO_WORKER | FROM_WORKER | TO_PHOTO_WORKER | FROM_PHOTO_WORKER
@@ -96,6 +99,16 @@ findings = st.lists(st.lists(finding, max_size=3).map(tuple), max_size=5).map(tu
 cost = st.floats(0.001, 60_000)
 costs = st.none() | st.builds(Costs, cost, cost, cost)
 means = st.none() | st.builds(Means, costs, st.floats(0.1, 1024), st.integers(0, 1000))
+share = st.floats(0, 1)
+face_told = st.builds(
+    FaceReport,
+    id=count,
+    box=st.tuples(share, share, share, share),
+    treatment=st.sampled_from(["swap", "mosaic", "show"]),
+    person=st.sampled_from(["", "1", "17"]),
+    doubt=st.sampled_from(["", *(doubt.value for doubt in Doubt)]),
+)
+choice = st.builds(PrimaryChoice, face=count) | st.builds(PrimaryChoice, point=st.tuples(share, share))
 report = st.builds(
     LiveReport,
     idle_s=number,
@@ -129,6 +142,8 @@ report = st.builds(
             max_size=3,
         ),
         recording=st.none(),
+        seen=st.lists(face_told, max_size=3).map(tuple),
+        asked_primary=count,
         counts=st.builds(
             LiveCounts,
             frames_in=count,
@@ -168,6 +183,8 @@ SPECIAL = {
     Treat: st.builds(Treat, at=number),
     Trace: st.builds(Trace, seconds=st.floats(0.01, 5.0)),
     Still: st.builds(Still, at=st.none() | number),
+    ChoosePrimary: st.builds(ChoosePrimary, choice=choice),
+    PrimaryChosen: st.builds(PrimaryChosen, face=count),
 }
 EXAMPLES = {kind: SPECIAL.get(kind, st.builds(kind)) for kind in EVERY_KIND.values()}
 messages = st.one_of(list(EXAMPLES.values()))
@@ -305,6 +322,7 @@ def spoilt_report(*path, value) -> bytes:
         pytest.param(("stats", "recording"), {"files": ["../../etc/passwd"]}, id="a path for a file's name"),
         pytest.param(("stats", "recording"), {"files": [".hidden"]}, id="a hidden file"),
         pytest.param(("stats", "profile", "name"), "best", id="no such profile"),
+        pytest.param(("stats", "asked_primary"), 2**60, id="a face beyond all counting"),
         pytest.param(("stats", "asked_primary"), -1, id="no such face"),
         pytest.param(("stats", "seen"), [seen()] * 33, id="more faces than are told of"),
         pytest.param(("stats", "seen"), [seen(box=[0, 0, 1, 1.5])], id="a face out of the frame"),
@@ -604,3 +622,19 @@ def test_no_two_messages_have_the_same_name():
     named = {(name, kind) for direction in directions for name, kind in direction.items()}
     assert len(named) == len(EVERY_KIND)
     assert len(TO_WORKER) == len(VERBS)
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        pytest.param({}, id="nothing"),
+        pytest.param({"face": 1, "point": [0.5, 0.5]}, id="both"),
+        pytest.param({"face": -1}, id="no such face"),
+        pytest.param({"point": [0.5, 1.5]}, id="out of the frame"),
+        pytest.param({"point": [0.5]}, id="half a point"),
+        pytest.param({"point": [0.5, float("nan")]}, id="nowhere"),
+    ],
+)
+def test_a_choice_of_no_face_is_refused(choice):
+    with pytest.raises(MessageError, match="choose_primary does not fit"):
+        received(framed(b"choose_primary", json.dumps({"choice": choice}).encode()))

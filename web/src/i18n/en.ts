@@ -200,7 +200,6 @@ export const en = {
       hidden: "Hidden",
       not_seen: "Not in the picture",
     },
-    because: "{{state}}: {{reason}}",
     perhaps: "Not seen: a face is there, {{reason}}",
     reasons: {
       unsure: "being recognised",

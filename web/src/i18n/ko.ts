@@ -190,7 +190,6 @@ export const ko: Translated = {
       hidden: "가려짐",
       not_seen: "화면에 없음",
     },
-    because: "{{state}}: {{reason}}",
     perhaps: "아직 못 찾음: 확인할 수 없는 얼굴이 있어요({{reason}})",
     reasons: {
       unsure: "알아보는 중",

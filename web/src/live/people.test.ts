@@ -79,7 +79,7 @@ describe("People", () => {
   it("hides who is removed, and has the server forget their photos", async () => {
     const { people, withdraw, onChange, register } = registering();
     await register("Ann");
-    withdraw.mockRejectedValueOnce(new Problem("network", null));
+    withdraw.mockRejectedValueOnce(new Problem("network", 0));
     people.remove(ANN);
     expect(people.shownIn(hiding())).toEqual(hiding());
     expect(withdraw).toHaveBeenCalledWith("person:1");

@@ -3,7 +3,6 @@
 import asyncio
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 import av
@@ -346,7 +345,5 @@ class Treating:
 
 
 def _drawn(spec: StreamSpec, profile: Profile) -> StreamSpec:
-    """Return what of `spec` a profile has: a mosaic where it has no persona."""
-    if profile.swaps or not spec.policy.swaps:
-        return spec
-    return replace(spec, policy=spec.policy.without_swaps(), personas={})
+    """Return what of `spec` a profile has."""
+    return spec if profile.swaps or not spec.policy.swaps else spec.without_swaps()

@@ -1,7 +1,7 @@
 """The ports to vision: pipelines, personas, and what makes both."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, Protocol, runtime_checkable
 
 from mien.app.policy.document import PolicyDocument
@@ -120,6 +120,10 @@ class StreamSpec:
     personas: Mapping[str, ReferenceFace] = field(default_factory=dict)
     delay_frames: int | None = None
     people: Mapping[str, ReferenceFace] = field(default_factory=dict)
+
+    def without_swaps(self) -> "StreamSpec":
+        """Return it with a mosaic where there was a persona."""
+        return replace(self, policy=self.policy.without_swaps(), personas={})
 
 
 class PipelineFactory(Protocol):

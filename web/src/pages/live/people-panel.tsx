@@ -78,9 +78,7 @@ export function sayState(t: TFunction, { state, reason }: Pick<SeenPerson, "stat
   const what = t(`people.states.${state}`);
   if (reason === null) return what;
   const why = t(`people.reasons.${reason}`);
-  return state === "not_seen"
-    ? t("people.perhaps", { reason: why })
-    : t("people.because", { state: what, reason: why });
+  return state === "not_seen" ? t("people.perhaps", { reason: why }) : `${what}: ${why}`;
 }
 
 function Registration({ people }: { people: People }) {
