@@ -174,7 +174,7 @@ export const en = {
     changed: "Changed on air.",
     everybody: "Give this face to everyone in the picture",
     everybodyMore:
-      "Off: only one person gets it, whoever is largest when it begins. Everyone else gets a mosaic.",
+      "Off: only one person gets it, whoever is largest when it begins; on air, tap another face in the picture. Everyone else gets a mosaic.",
     mosaicStyle: "Hidden faces look like",
     mosaicStyles: { cells: "Cells", blur: "A blur", solid: "One colour" },
     mosaicShape: "Hide",
@@ -220,7 +220,6 @@ export const en = {
     thisIsMe: "This is me",
     thisIsMeOf: "This is me: face {{number}}",
     asked: "A moment",
-    hint: "Who wears the face: tap “This is me” on a face in the picture.",
   },
 
   share: {

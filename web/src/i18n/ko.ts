@@ -165,7 +165,8 @@ export const ko: Translated = {
     changing: "바꾸는 중",
     changed: "방송에 반영됐어요.",
     everybody: "화면 속 모두에게 이 얼굴 씌우기",
-    everybodyMore: "끄면 시작할 때 가장 크게 보이는 한 사람만 바뀌고, 다른 사람은 모자이크돼요.",
+    everybodyMore:
+      "끄면 시작할 때 가장 크게 보이는 한 사람만 바뀌고, 다른 사람은 모자이크돼요. 방송 중에는 화면 속 다른 얼굴을 눌러 고를 수 있어요.",
     mosaicStyle: "가려진 얼굴의 모양",
     mosaicStyles: { cells: "모자이크 칸", blur: "흐림", solid: "한 가지 색" },
     mosaicShape: "가리는 범위",
@@ -210,7 +211,6 @@ export const ko: Translated = {
     thisIsMe: "이게 나예요",
     thisIsMeOf: "이게 나예요: {{number}}번 얼굴",
     asked: "잠시만요",
-    hint: "누가 얼굴을 바꿀지 고르려면 화면 속 얼굴의 “이게 나예요”를 누르세요.",
   },
 
   share: {

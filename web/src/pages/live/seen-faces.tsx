@@ -5,6 +5,9 @@ import type { LiveController } from "../../live/live-controller";
 import { useStore } from "../../ui/use-store";
 import "./seen-faces.css";
 
+/** In shares of the picture's width. A smaller face is hardly a broadcaster's, and no finger hits it. */
+const LEAST_WIDTH = 0.04;
+
 interface SeenFacesProps {
   live: LiveController;
   video: RefObject<HTMLVideoElement | null>;
@@ -17,7 +20,9 @@ export function SeenFaces({ live, video }: SeenFacesProps) {
   const place = usePicturePlace(video);
   if (view?.primary == null || place === null) return null;
   const { asked } = view.primary;
-  const candidates = view.faces.filter(({ is_primary, person }) => is_primary || person === null);
+  const candidates = view.faces.filter(
+    (face) => face.is_primary || (face.person === null && widthOf(face) >= LEAST_WIDTH),
+  );
   // Of one face alone nothing is to be said but that it is the one.
   const shown = candidates.length > 1 ? candidates : candidates.filter(({ is_primary }) => is_primary);
   return (
@@ -43,6 +48,10 @@ export function SeenFaces({ live, video }: SeenFacesProps) {
       )}
     </div>
   );
+}
+
+function widthOf({ box: [x0 = 0, , x1 = 0] }: SeenFace): number {
+  return x1 - x0;
 }
 
 function placeOf({ box: [x0 = 0, y0 = 0, x1 = 0, y1 = 0] }: SeenFace): CSSProperties {
