@@ -2,7 +2,12 @@
 
 import asyncio
 import json
+import os
+import socket
 import sys
+import threading
+import time
+from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import connect
@@ -10,7 +15,13 @@ from websockets.asyncio.client import connect
 from mien.app.ports import StreamSpec
 from mien.app.profiles import Costs, Means
 from mien.app.states import LiveLimits
+from mien.media.webrtc.ice.network import IceNetworkSettings
 from mien.runners import ProcessRunner
+from mien.runners.channel import Channel
+from mien.runners.messages import Calibrate, Configure
+from mien.runners.verbs import FROM_WORKER
+from mien.runners.wire_forms import IceNetworkForm
+from mien.runners.worker import _Worker
 from support.faults import FickleCamera, Switch, TrappedFactory, moves, on_air
 from support.live import serving
 from support.pipelines import SmallFactory
@@ -26,21 +37,25 @@ from mien.runners.worker import run_worker
 from support.pipelines import SmallFactory
 
 def calibrate(factory, is_wanted):
+    with open(sys.argv[3], "a") as tries:
+        tries.write("begun\\n")
     until = time.monotonic() + float(sys.argv[2])
     while time.monotonic() < until:
         if is_wanted():
             return None
         time.sleep(0.01)
-    return Costs(40.0, 54.0, 5.0)
+    return Costs(40.0, 54.0, 5.0) if sys.argv[4] == "measures" else None
 
 run_worker(socket.socket(fileno=int(sys.argv[-1])), SmallFactory, calibrate)
 """
+CONFIGURE = Configure(LiveLimits(), (), IceNetworkForm.of(IceNetworkSettings()))
 COSTS = Costs(40.0, 54.0, 5.0)
 
 
-def calibrating(takes_s: float) -> list[str]:
+def calibrating(takes_s: float, *, tries: Path = Path(os.devnull), measures: bool = True) -> list[str]:
     """Return what starts a worker that takes so long to measure the machine, unless it is wanted."""
-    return [sys.executable, "-c", CALIBRATED, COMMAND[-1], str(takes_s)]
+    outcome = "measures" if measures else "measures nothing"
+    return [sys.executable, "-c", CALIBRATED, COMMAND[-1], str(takes_s), str(tries), outcome]
 
 
 async def until(true, timeout_s: float = 60.0) -> None:
@@ -97,6 +112,36 @@ async def test_a_worker_that_measures_nothing_leaves_things_as_they_are():
         live = await runner.start(StreamSpec(), name="plain")
         assert runner.means.costs is None
         live.end()
+
+
+async def test_where_nothing_can_be_measured_it_is_not_tried_for_ever(tmp_path):
+    command = calibrating(0.0, tries=tmp_path / "tries", measures=False)
+    async with ProcessRunner(command, limits=LiveLimits(), spares=1, means=Means(None, 2)) as runner:
+        await until(lambda: any(spare.done() for spare in runner._spares))
+        for _ in range(5):
+            await runner._calibrate()
+        assert runner.means.costs is None
+    assert (tmp_path / "tries").read_text().count("begun") == 3
+
+
+async def test_measuring_ends_with_the_line_to_the_web_process():
+    begun, ended = threading.Event(), threading.Event()
+
+    def calibrate(_factory, is_wanted):
+        begun.set()
+        while not is_wanted():
+            time.sleep(0.01)
+        ended.set()
+
+    ours, theirs = socket.socketpair()
+    channel = await Channel.over(ours, hears=FROM_WORKER)
+    worker = asyncio.create_task(_Worker(SmallFactory, calibrator=calibrate).serve(theirs))
+    await channel.send((1, CONFIGURE))
+    await channel.send((2, Calibrate()))
+    await until(begun.is_set)
+    await channel.close()
+    await worker
+    await until(ended.is_set)
 
 
 async def test_without_means_nothing_is_taken_from_a_broadcast():

@@ -23,10 +23,13 @@ INTERFACE: Final = int(hashlib.sha256(_DECLARATIONS).hexdigest()[:7], 16)
 
 ffi: Final = FFI()
 ffi.cdef(_DECLARATIONS.decode())
+_POINTER: Final = ffi.typeof("void *")
 
 
 def address(array: NDArray[np.generic]) -> Any:
     """Return where an array begins, for a kernel; the array must live while the kernel runs."""
+    if array.flags.c_contiguous:
+        return ffi.from_buffer(_POINTER, array)  # a tenth of the time of a cast, a hundred times a frame
     return ffi.cast("void *", array.ctypes.data)
 
 

@@ -34,6 +34,8 @@ log = structlog.get_logger()
 
 _SPARE_AFTER_S: Final = 5.0
 """The next warm worker is not started while the one before goes live: it costs a second of CPU."""
+_CALIBRATIONS: Final = 3
+"""So often the machine is measured in vain. Where no face was seen or a worker died, the next will fare no better."""
 
 
 class ProcessRunner:
@@ -67,6 +69,7 @@ class ProcessRunner:
         self._spares_wanted = spares
         self._photos = photos
         self._means = means
+        self._calibrations_left = _CALIBRATIONS
         self._steps_back = steps_back
         self._open = contextlib.ExitStack()
         self._starter: Executor
@@ -192,13 +195,23 @@ class ProcessRunner:
     async def _calibrate(self) -> None:
         """Have a worker that waits measure what a frame costs here, unless that is known or a session goes on."""
         means = self._means
-        waiting = [worker for spare in self._spares if spare.done() and (worker := spare.result()) is not None]
+        waiting = self._waiting
         if means is None or means.costs is not None or not waiting or self._workers.difference(waiting):
             return
+        if not self._calibrations_left:
+            return
+        worker, costs = waiting[0], None
         with contextlib.suppress(MienError):  # it died, or takes too long: the next one is asked
-            costs = (await waiting[0].call(Calibrate(), Calibrated)).costs
+            costs = (await worker.call(Calibrate(), Calibrated)).costs
+        if costs is not None:
             self._means = replace(means, costs=costs)
             log.info("calibrated", costs=costs)
+        elif worker in self._waiting or worker.is_gone:  # else somebody went live, and it is made up for
+            self._calibrations_left -= 1
+
+    @property
+    def _waiting(self) -> list[WorkerProcess]:
+        return [worker for spare in self._spares if spare.done() and (worker := spare.result()) is not None]
 
     async def _spare(self) -> WorkerProcess | None:
         try:

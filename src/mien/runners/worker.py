@@ -106,6 +106,7 @@ class _Worker:
         except* LiveLostError:
             log.info("web_process_gone")  # the web process went away, or the session broke: nothing is left to do
         finally:
+            self._dismissed = True  # what measures or rehearses on a thread of its own ends with the line
             await self._channel.close()
 
     async def _listen(self) -> None:

@@ -9,14 +9,14 @@ from typing import Final
 import av
 import structlog
 
-from mien.app.live.choosing import face_chosen
+from mien.app.live.choosing import asked_primary, choose_primary
 from mien.app.live.encoder_thread import EncoderThread
 from mien.app.live.load import STEPS_AT_ONCE, LoadShedder
 from mien.app.live.vision_thread import VisionThread
-from mien.app.ports import ChoosesPrimary, Pipeline, StreamSpec, TakesOver
-from mien.app.profiles import TYPICAL, Means, ProfileReport, Wanted, beginning, report_of
+from mien.app.ports import Pipeline, StreamSpec, TakesOver
+from mien.app.profiles import LADDER, TYPICAL, Choice, Means, Profile, ProfileReport, Wanted, beginning, report_of
 from mien.app.states import LiveLimits, Load, PrimaryChoice
-from mien.errors import MienError, PrimaryNotInPolicyError
+from mien.errors import MienError
 
 log = structlog.get_logger()
 
@@ -55,7 +55,6 @@ class Treating:
         self._limits = limits
         self._means = means
         self._shedder = LoadShedder(TYPICAL if means is None else means.costs or TYPICAL)
-        self._swaps = True
         self._long_side = 0
         self._changing = asyncio.Lock()
         self._put_at = -math.inf
@@ -64,7 +63,10 @@ class Treating:
         self._errors_before = 0
         self._hung: list[VisionThread] = []
         self._is_replacing = False
+        self._is_redrawing = False
+        self._redraw_from = -math.inf
         self._pipeline: Pipeline
+        self._drawn: StreamSpec
         self._encoder: EncoderThread
         self._group: asyncio.TaskGroup
         self._vision: VisionThread
@@ -79,7 +81,7 @@ class Treating:
             PolicyError: The policy cannot be followed.
             ModelError: A model cannot be had.
         """
-        self._pipeline = await self._built(self.spec)
+        self._pipeline, self._drawn = await self._built(self.spec)
         log.info("profile", profile=self._shedder.profile.name, reason=self._shedder.reason)
 
     def start(self, encoder: EncoderThread, group: asyncio.TaskGroup) -> None:
@@ -124,33 +126,20 @@ class Treating:
         """
         async with self._changing:
             step = self._shedder.step
-            pipeline = await self._built(spec)
+            pipeline, drawn = await self._built(spec)
             self._follow_step(step)
             self.spec = spec
-            await self._put_to_work(pipeline)
+            await self._put_to_work(pipeline, drawn)
             self._encoder.forget(at_once=False)  # a frame of the old policy is not repeated either
 
     def choose_primary(self, choice: PrimaryChoice) -> int:
-        """Bind the primary person to a face that viewers see, from the next frame on; return its id.
-
-        Raises:
-            NoSuchFaceError: There is no such face.
-            PrimaryNotInPolicyError: Nobody is to be chosen, by the policy or for want of time.
-            PrimaryRegisteredError: A rule for a person applies to it.
-        """
-        pipeline = self._vision.pipeline
-        if self.spec.policy.primary is None or not isinstance(pipeline, ChoosesPrimary):
-            raise PrimaryNotInPolicyError("the policy has no rule for the primary person")
-        chosen = face_chosen(choice, self._encoder.faces)
-        if not pipeline.choose_primary(chosen):
-            raise PrimaryNotInPolicyError("there is no time for the primary person's treatment just now")
-        return chosen
+        """Bind the primary person to a face that viewers see; return its id. Raises what `choosing` does."""
+        return choose_primary(self._vision.pipeline, self.spec.policy, choice, self._encoder.faces)
 
     @property
     def asked_primary(self) -> int:
         """The face that is to be the primary person and is not yet; 0 for none."""
-        pipeline = self._vision.pipeline
-        return (pipeline.asked_primary or 0) if isinstance(pipeline, ChoosesPrimary) else 0
+        return asked_primary(self._vision.pipeline)
 
     # Figures ------------------------------------------------------------------------------------------------
 
@@ -197,8 +186,11 @@ class Treating:
             lost: How many of the publisher's frames never got here; None where nobody publishes.
         """
         self._replace_if_hung(now)
-        if lost is None:
-            return
+        if lost is not None:
+            self._heed_load(now, lost)
+        self._follow_swaps(now)
+
+    def _heed_load(self, now: float, lost: int) -> None:
         step = self._shedder.step
         if self._long_side != self._shedder.wanted.long_side and not self._changing.locked():
             self._foresee(self.spec)
@@ -214,13 +206,19 @@ class Treating:
 
     def _foresee(self, spec: StreamSpec) -> None:
         """Be on the profile that fits `spec` and the size of the frames; what is measured on air goes before it."""
+        self._shedder.wanted, choice = self._foreseen(spec)
+        if choice is not None:
+            self._shedder.begin(choice)
+
+    def _foreseen(self, spec: StreamSpec) -> tuple[Wanted, Choice | None]:
+        """Return what `spec` would be without any profile, and with which one it begins; None keeps the present one."""
         shedder = self._shedder
         more_swaps = spec.policy.swaps and not shedder.wanted.swaps
-        shedder.wanted = Wanted(self._long_side, swaps=spec.policy.swaps)
+        wanted = Wanted(self._long_side, swaps=spec.policy.swaps)
         means = self._means if self._limits.shed_load else None
-        choice = beginning(self._limits.profile, means, shedder.wanted)
-        if shedder.is_where_it_began or (more_swaps and choice.step > shedder.step):
-            shedder.begin(choice)
+        choice = beginning(self._limits.profile, means, wanted)
+        begins = shedder.is_where_it_began or (more_swaps and choice.step > shedder.step)
+        return wanted, choice if begins else None
 
     def _replace_if_hung(self, now: float) -> None:
         vision = self._vision
@@ -243,12 +241,13 @@ class Treating:
         async with self._changing:
             if self._vision is hung:
                 try:
-                    pipeline = await asyncio.to_thread(self._build, self._affordable(self.spec))
+                    drawn = self._affordable(self.spec)
+                    pipeline = await asyncio.to_thread(self._build, drawn)
                 except MienError as error:
                     log.exception("treatment_not_rebuilt", code=error.code)
                     await asyncio.sleep(_REBUILD_AFTER_S)  # the slate is up; then it is tried again
                 else:
-                    self._change_vision(pipeline)
+                    self._change_vision(pipeline, drawn)
         self._is_replacing = False
 
     def _follow_step(self, before: int) -> None:
@@ -263,48 +262,78 @@ class Treating:
             vision_ms=self.vision_ms,
         )
         self._vision.spend(shedder.profile)
-        if self._swaps != shedder.profile.swaps and not self._changing.locked():
-            self._group.create_task(self._follow_swaps())
 
-    async def _follow_swaps(self) -> None:
+    def _follow_swaps(self, now: float) -> None:
+        """See to it that personas are drawn where the profile has them, and nowhere else.
+
+        What is drawn is compared: a step may come amid a change, or its pipeline may not be had.
+        """
+        if self._is_as_affordable or self._is_redrawing or now < self._redraw_from:
+            return
+        self._is_redrawing = True
+        self._group.create_task(self._redraw(now))
+
+    @property
+    def _is_as_affordable(self) -> bool:
+        """Whether it is drawn. A pipeline that hangs draws nothing, and the one in its place draws what it should."""
+        may_draw = self.spec.policy.swaps and self._shedder.profile.swaps
+        return self._drawn.policy.swaps == may_draw or self._vision.retired
+
+    async def _redraw(self, now: float) -> None:
         """Draw personas no more, or again."""
         async with self._changing:
-            while self._swaps != self._shedder.profile.swaps and not self._vision.retired:
+            if not self._is_as_affordable:
+                drawn = self._affordable(self.spec)
                 try:
-                    pipeline = await asyncio.to_thread(self._build, self._affordable(self.spec))
+                    pipeline = await asyncio.to_thread(self._build, drawn)
                 except MienError as error:
                     log.exception("treatment_not_rebuilt", code=error.code)
-                    return
-                await self._put_to_work(pipeline)
+                    self._redraw_from = now + _REBUILD_AFTER_S  # what was drawn is until then; nobody waits for it
+                else:
+                    await self._put_to_work(pipeline, drawn)
+        self._is_redrawing = False
 
-    async def _built(self, spec: StreamSpec) -> Pipeline:
-        """Make a pipeline for a new spec; also for the whole of it where that cannot be afforded: it may be wrong."""
+    async def _built(self, spec: StreamSpec) -> tuple[Pipeline, StreamSpec]:
+        """Make a pipeline for a new spec; return it and what of the spec it draws.
+
+        One for the whole of it is also made where that cannot be afforded: it may be wrong.
+        """
         pipeline = await asyncio.to_thread(self._build, spec)
-        self._foresee(spec)
-        affordable = self._affordable(spec)
-        return pipeline if affordable == spec else await asyncio.to_thread(self._build, affordable)
+        _, choice = self._foreseen(spec)
+        drawn = _drawn(spec, self._shedder.profile if choice is None else LADDER[choice.step])
+        if drawn is not spec:
+            pipeline = await asyncio.to_thread(self._build, drawn)
+        self._foresee(spec)  # only now: without a pipeline all stays as it was
+        return pipeline, drawn
 
     def _affordable(self, spec: StreamSpec) -> StreamSpec:
-        """Return what of `spec` can be afforded: a mosaic where a persona cannot."""
-        self._swaps = self._shedder.profile.swaps
-        return spec if self._swaps else replace(spec, policy=spec.policy.without_swaps(), personas={})
+        """Return what of `spec` can be afforded now."""
+        return _drawn(spec, self._shedder.profile)
 
-    async def _put_to_work(self, pipeline: Pipeline) -> None:
+    async def _put_to_work(self, pipeline: Pipeline, drawn: StreamSpec) -> None:
         done = self._vision.replace(pipeline)
+        self._drawn = drawn
         if not await asyncio.to_thread(done.wait, _REPLACE_TIMEOUT_S):
-            self._change_vision(pipeline)
+            self._change_vision(pipeline, drawn)
 
-    def _change_vision(self, pipeline: Pipeline) -> None:
+    def _change_vision(self, pipeline: Pipeline, drawn: StreamSpec) -> None:
         old = self._vision
         old.retire()
         if isinstance(pipeline, TakesOver):
             pipeline.take_over(old.pipeline, in_scene=False)
         self._dropped_before += old.frames.dropped
         self._errors_before += old.errors
-        self._vision = self._start_vision(pipeline)
+        self._vision, self._drawn = self._start_vision(pipeline), drawn
 
     def _start_vision(self, pipeline: Pipeline) -> VisionThread:
         vision = VisionThread(pipeline, sink=self._encoder.treated.put, max_pixels=self._limits.max_pixels)
         vision.spend(self._shedder.profile)
         self._shedder.begin_anew()
         return vision
+
+
+def _drawn(spec: StreamSpec, profile: Profile) -> StreamSpec:
+    """Return what of `spec` a profile has: a mosaic where it has no persona."""
+    if profile.swaps or not spec.policy.swaps:
+        return spec
+    return replace(spec, policy=spec.policy.without_swaps(), personas={})

@@ -28,6 +28,10 @@ KNOWN = 0.3
 SURE_TURNED = 0.5
 """Least score of a face seen in a turned picture only: from there, shoulders, shoes and hands look like faces."""
 
+SURE_NEAR = 0.4
+"""Least score of a face so near that others than re-detection look at it, too: near faces are never faint, and several
+people around a pillar are no face. From 0.4 on, of far ones, a fast face would be seen later."""
+
 
 class TiledDetector:
     """Run a detector over a frame's tiles and bring what it sees back to frame pixels.
@@ -106,8 +110,12 @@ class TiledDetector:
         """Tell whether a face needs no closer look."""
         if self._redetect is None:
             return True
-        least = SURE if tile.keen else self._sure
+        least = self._least(face) if tile.keen else self._sure
         return face.score >= max(least, SURE_TURNED if tile.quarter_turns else SURE)
+
+    def _least(self, face: Detection) -> float:
+        """Return the least score with which a close look takes something for a face."""
+        return SURE_NEAR if any(_size(face.box_xyxy) >= least_px for _check, least_px in self._checks) else SURE
 
     def _is_apart(self, image: Image, face: Detection, inner: Sequence[Box]) -> bool:
         """Tell whether what lies around known faces is one itself: something else sees it so turned, and not them."""
@@ -122,11 +130,12 @@ class TiledDetector:
         return False
 
     def _confirm(self, image: Image, suspect: Detection) -> Detection | None:
-        """Return what a closer look sees there; it must be as sure as any other face is at first."""
+        """Return what a closer look surely sees there."""
         if self._redetect is None:
             return None
         ways = (self._redetect, *(check for check, least_px in self._checks if _size(suspect.box_xyxy) >= least_px))
-        seen = (tile(image, suspect.box_xyxy, roll_of(suspect), threshold=SURE) for tile in ways)
+        least = self._least(suspect)
+        seen = (tile(image, suspect.box_xyxy, roll_of(suspect), threshold=least) for tile in ways)
         return next((face for face in seen if face is not None), None)
 
 

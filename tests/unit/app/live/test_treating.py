@@ -76,9 +76,124 @@ async def test_a_swap_becomes_a_mosaic_at_the_bottom_and_a_swap_again_with_time_
         clock.suffer(10)
         assert subject.load(is_paused=False, is_fed=True) is Load.OVERLOADED
         subject._shedder.step, subject._shedder._is_exhausted = 0, False
-        subject._follow_step(len(LADDER) - 1)
+        subject.supervise(clock.now, lost=None)
         await until(lambda: works_by(subject, Paint))
         assert factory.built[-1] == SWAP
+
+
+@pytest.mark.parametrize("step", [STEPS["mosaic"], STEPS["slower"]], ids=["down", "up"])
+async def test_a_step_that_comes_amid_a_change_is_followed_after_it(step):
+    async with treating(SWAP) as subject:
+        before, after = (Paint, Pixelate) if step == STEPS["mosaic"] else (Pixelate, Paint)
+        if before is Pixelate:
+            subject._shedder.step = STEPS["mosaic"]
+            subject.supervise(0.0, lost=None)
+            await until(lambda: works_by(subject, Pixelate) and not subject._changing.locked())
+        async with subject._changing:
+            subject._shedder.step = step
+            for tick in range(20):
+                subject.supervise(tick / 4, lost=0)
+                await asyncio.sleep(0)
+            assert works_by(subject, before)
+        await until(lambda: works_by(subject, after))
+
+
+async def test_a_step_by_measured_overload_that_comes_amid_a_change_is_followed_after_it():
+    async with treating(SWAP) as subject:
+        async with subject._changing:
+            Clock(subject).suffer(30)
+            assert subject.profile.name == "mosaic"
+        await until(lambda: works_by(subject, Pixelate))
+
+
+@pytest.mark.parametrize("step", [STEPS["mosaic"], STEPS["slower"]], ids=["down", "up"])
+async def test_a_step_whose_pipeline_cannot_be_had_is_tried_again_but_not_at_every_tick(step, monkeypatch):
+    factory = SmallFactory()
+    build, failures, asked = factory.build, [], []
+
+    def fickle(spec):
+        asked.append(spec)
+        if failures:
+            raise failures.pop()
+        return build(spec)
+
+    monkeypatch.setattr(factory, "build", fickle)
+    async with treating(SWAP, factory) as subject:
+        before, after = (Paint, Pixelate) if step == STEPS["mosaic"] else (Pixelate, Paint)
+        if before is Pixelate:
+            subject._shedder.step = STEPS["mosaic"]
+            subject.supervise(0.0, lost=None)
+            await until(lambda: works_by(subject, Pixelate) and not subject._is_redrawing)
+        failures[:] = [PersonaError("not now"), PersonaError("nor now")]
+        asked.clear()
+        subject._shedder.step = step
+        now = 100.0
+        for tries in (1, 2):
+            for tick in range(4 * 4):
+                subject.supervise(now + tick / 4, lost=0)
+                await until(lambda: not subject._is_redrawing)
+            assert len(asked) == tries
+            assert works_by(subject, before)
+            now += 5.0
+        subject.supervise(now, lost=0)
+        await until(lambda: works_by(subject, after))
+        assert len(asked) == 3
+
+
+async def test_a_policy_that_comes_while_a_persona_is_made_again_is_the_one_that_holds(monkeypatch):
+    factory = SmallFactory()
+    build, begun, gate = factory.build, threading.Event(), threading.Event()
+    gate.set()
+
+    def gated(spec):
+        begun.set()
+        assert gate.wait(30)
+        return build(spec)
+
+    monkeypatch.setattr(factory, "build", gated)
+    async with treating(SWAP, factory) as subject:
+        subject._shedder.step = STEPS["mosaic"]
+        subject.supervise(0.0, lost=None)
+        await until(lambda: works_by(subject, Pixelate) and not subject._is_redrawing)
+        gate.clear()
+        begun.clear()
+        subject._shedder.step = STEPS["slower"]
+        subject.supervise(1.0, lost=0)
+        await until(begun.is_set)
+        changing = asyncio.create_task(subject.set_policy(MOSAIC))
+        await asyncio.sleep(0)
+        gate.set()
+        await changing
+        assert works_by(subject, Pixelate)
+        for tick in range(80):
+            subject.supervise(2.0 + tick / 4, lost=0)
+            await asyncio.sleep(0)
+        await until(lambda: not subject._is_redrawing)
+        assert works_by(subject, Pixelate)
+        assert factory.built[-1] == MOSAIC
+
+
+async def test_a_change_whose_mosaic_cannot_be_had_changes_nothing_of_what_is_afforded(monkeypatch):
+    factory = SmallFactory()
+    build, fails = factory.build, False
+
+    def fickle(spec):
+        if fails and not spec.policy.swaps:
+            raise PersonaError("not now")
+        return build(spec)
+
+    monkeypatch.setattr(factory, "build", fickle)
+    async with treating(MOSAIC, factory, means=Means(Costs(900.0, 1200.0, 50.0), 2)) as subject:
+        subject.put(FRAME, 0.0)
+        subject.supervise(0.0, lost=0)
+        shedder = subject._shedder
+        before = shedder.profile, shedder.reason, shedder.wanted
+        fails = True
+        with pytest.raises(PersonaError):
+            await subject.set_policy(SWAP)
+        subject.supervise(1.0, lost=0)
+        assert (shedder.profile, shedder.reason, shedder.wanted, subject.spec) == (*before, MOSAIC)
+        assert subject._vision._profile is shedder.profile
 
 
 async def test_a_change_under_load_is_checked_and_then_done_as_far_as_can_be_afforded():

@@ -14,7 +14,7 @@ from mien.media.codecs.planes import TreatedPlanes
 from mien.vision.types import TreatedFrame
 
 SIZE_WH = (320, 240)
-CUDA, VAAPI = CodecDevice.CUDA, CodecDevice.VAAPI
+CUDA, VAAPI, VIDEOTOOLBOX = CodecDevice.CUDA, CodecDevice.VAAPI, CodecDevice.VIDEOTOOLBOX
 
 
 def treated(number=0):
@@ -34,19 +34,22 @@ def all_shown(encoded):
 
 
 class Twin(DeviceH264Encoder):
-    """Opens x264 where a device is asked for; it fails at the frame `fails_at`, or holds frames back."""
+    """Opens x264 where a device is asked for; some are not there, it fails at `fails_at`, or holds frames back."""
 
     fails_at = None
     holds_back = False
 
-    def __init__(self, **more):
-        super().__init__(devices=[CUDA], epoch=0.0, **more)
+    def __init__(self, devices=(CUDA,), missing=(), **more):
+        super().__init__(devices=devices, epoch=0.0, **more)
+        self.missing = missing
         self.opened, self.asked = [], 0
 
     def _open(self, size_wh, bit_rate):
         self.opened.append(self.device)
         if self.device is None:
             return super()._open(size_wh, bit_rate)
+        if self.device in self.missing:
+            raise av.error.EncoderNotFoundError(-1129203192, "no such device")
         context = new_context("libx264", size_wh, bit_rate)
         context.options = {"preset": "ultrafast", "forced-idr": "1"}
         if not self.holds_back:
@@ -91,12 +94,16 @@ def test_a_device_that_is_not_there_is_given_up_with_the_first_frame(device):
     assert len(all_shown(encoded)) == 3
 
 
-def test_every_device_is_tried_in_its_order():
-    encoder = DeviceH264Encoder(epoch=0.0, devices=[CodecDevice.VIDEOTOOLBOX, VAAPI])
+@pytest.mark.parametrize("there", [[], [VAAPI], [VIDEOTOOLBOX, VAAPI], [CUDA]])
+def test_every_device_is_tried_in_its_order_until_one_is_there(there):
+    order = [VIDEOTOOLBOX, VAAPI, CUDA]
+    encoder = Twin(order, missing=[device for device in order if device not in there])
+    first = there[0] if there else None
     with capture_logs() as logs:
-        assert encoder.encode(planes(), at=0.0) is not None
-    if encoder.device is None:
-        assert [entry["device"] for entry in logs] == ["videotoolbox", "vaapi"]
+        assert encoder.encode(planes(), at=0.0).is_keyframe
+    assert encoder.device == first
+    assert encoder.opened == [*order, None][: [*order, None].index(first) + 1]
+    assert [entry["device"] for entry in logs] == [device.value for device in encoder.opened[:-1]]
 
 
 def test_a_device_that_fails_mid_stream_costs_no_frame_and_viewers_begin_anew():

@@ -198,6 +198,17 @@ def test_a_large_face_that_one_closer_look_does_not_show_is_looked_at_in_other_w
     assert len(finder(np.zeros((128, 128, 3), np.uint8), [Tile((0, 0, 128, 128), 128, keen=False)])) == found
 
 
+@pytest.mark.parametrize(("size_px", "score", "found"), [(48, 0.35, 1), (120, 0.35, 0), (120, 0.45, 1)])
+@pytest.mark.parametrize("first", [0.2, 0.35], ids=["doubtful at first", "faint at first"])
+def test_a_near_face_is_never_as_faint_as_a_far_one_may_be(size_px, score, found, first):
+    def looks(_image, box, _roll, *, threshold):
+        return Detection(box, score) if score >= threshold else None
+
+    net = one_peak(16, 16, score=first, size_hw=(size_px, size_px))
+    finder = TiledDetector(CenterFaceDetector(net), looks, checks=((looks, 96),))
+    assert len(finder(np.zeros((128, 128, 3), np.uint8), [Tile((0, 0, 128, 128), 128)])) == found
+
+
 @pytest.mark.parametrize(
     ("row", "size_px", "reported"),
     [(16, 40, True), (16, 60, True), (16, 80, False), (5, 40, False)],

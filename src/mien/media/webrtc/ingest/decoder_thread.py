@@ -23,6 +23,10 @@ log = structlog.get_logger()
 _MAX_WAITING: Final = 30
 """A second of frames. Whoever is that late will not catch up by decoding them all."""
 _MICROSECOND: Final = Fraction(1, 1_000_000)
+_MAX_IN_VAIN: Final = 3
+"""A device that fails so often and decodes no frame between key frames meanwhile is at fault, not the sender."""
+_VP8_SHOWN: Final = 0x10
+"""The bit in the first byte of a VP8 frame without which it is only built on (RFC 6386, 9.1)."""
 # FFmpeg's own VP8 decoder is faster than libvpx, and asks about the size before it takes memory.
 _DECODERS: Final[dict[VideoCodec, Literal["vp8", "h264"]]] = {VideoCodec.VP8: "vp8", VideoCodec.H264: "h264"}
 
@@ -62,6 +66,7 @@ class DecoderThread:
         self._parameter_sets = ParameterSets(parameter_sets)
         self._devices = list(devices)
         self._on_device: VideoCodec | None = None
+        self._in_vain = 0
         self._waiting: deque[tuple[ReceivedFrame, float]] = deque()
         self._in_step = False
         self._closed = False
@@ -118,11 +123,17 @@ class DecoderThread:
             data = self._parameter_sets.complete(data)
         packet = av.Packet(data)
         packet.pts, packet.time_base = round(at / _MICROSECOND), _MICROSECOND
-        with span("decode"):
-            frames = self._begin(frame.codec, packet) if frame.is_keyframe else self._context.decode(packet)
+        try:
+            with span("decode"):
+                frames = self._begin(frame.codec, packet) if frame.is_keyframe else self._go_on(frame, packet)
+            if any(decoded.is_corrupt for decoded in frames):
+                raise ValueError("the picture is damaged")  # noqa: TRY301  # the device may be why, as for the others
+        except Exception as error:
+            self._count_in_vain(error)
+            raise
+        if not frame.is_keyframe:
+            self._in_vain = 0
         for decoded in frames:
-            if decoded.is_corrupt:
-                raise ValueError("the picture is damaged")
             if decoded.width * decoded.height > self._max_pixels:
                 raise ValueError(f"a picture may have {self._max_pixels} pixels, got {decoded.width}x{decoded.height}")
             if decoded.pts is not None and not self._closed:
@@ -140,15 +151,32 @@ class DecoderThread:
                     self._context = _set_up(decodes_on(self._devices[0], _DECODERS[codec]), self._max_pixels)
                 frames = self._context.decode(packet)
                 if not frames:
-                    raise RuntimeError("the device does not give each frame out at once")  # noqa: TRY301  # as others
+                    raise _held_back()  # noqa: TRY301  # as others
             except Exception as error:  # noqa: BLE001  # drivers fail in many ways, and frames must go on
-                device, self._on_device = self._devices.pop(0), None
-                log.warning("decoding_device_given_up", device=device.value, error=type(error).__name__)
+                self._give_up(error)
             else:
                 self._on_device = codec
                 return frames
         self._context = _set_up(av.CodecContext.create(_DECODERS[codec], "r"), self._max_pixels)
         return self._context.decode(packet)
+
+    def _go_on(self, frame: ReceivedFrame, packet: "av.Packet[Any]") -> list[av.VideoFrame]:
+        """Decode a frame between key frames. To hold it back is a failure of a device: it would be shown late."""
+        frames = self._context.decode(packet)
+        if self._on_device is not None and not frames and _is_shown(frame):
+            raise _held_back()
+        return frames
+
+    def _count_in_vain(self, error: Exception) -> None:
+        """Give a device up that decodes key frames and nothing between them: it would be opened again for each."""
+        if self._on_device is not None:
+            self._in_vain += 1
+            if self._in_vain == _MAX_IN_VAIN:
+                self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        device, self._on_device, self._in_vain = self._devices.pop(0), None, 0
+        log.warning("decoding_device_given_up", device=device.value, error=type(error).__name__)
 
     def _wait_for_keyframe(self, error: Exception) -> None:
         if self._failures.count():
@@ -161,6 +189,14 @@ class DecoderThread:
             self._in_step = bool(self._waiting)
         if not self._in_step:
             self._ask_for_keyframe()
+
+
+def _is_shown(frame: ReceivedFrame) -> bool:
+    return frame.codec is not VideoCodec.VP8 or bool(frame.data[0] & _VP8_SHOWN)
+
+
+def _held_back() -> RuntimeError:
+    return RuntimeError("the device does not give each frame out at once")
 
 
 def _set_up(context: VideoCodecContext, max_pixels: int) -> VideoCodecContext:

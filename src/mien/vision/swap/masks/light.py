@@ -100,14 +100,16 @@ class MaskLight:
         # Light wraps a little around the edge, as it does from a lamp that is not a point.
         diffuse = np.clip((normals @ lamp.direction + 0.25) / 1.25, 0, 1)
         shine = finish.gloss * np.clip(normals @ half, 0, 1) ** finish.hardness
-        glow = np.clip(255 * shine[..., None] * lamp.colour, 0, 255).astype(np.uint8)
+        glow = np.clip(255 * shine[..., None] * lamp.colour, 0, 255).astype(np.float32)
         gain = (1 - finish.shade + finish.shade * 1.1 * diffuse)[..., None] * lamp.colour
         size_wh = texture.shape[1::-1]
         if kernels is not None:
-            return _shone(kernels, texture, gain.astype(np.float32), glow.astype(np.float32))
+            return _shone(kernels, texture, gain.astype(np.float32), glow)
         full = cv2.resize(gain.astype(np.float32), size_wh, interpolation=cv2.INTER_LINEAR)
         lit = cv2.multiply(texture, full, dtype=cv2.CV_8U)
-        return np.asarray(cv2.add(lit, cv2.resize(glow, size_wh, interpolation=cv2.INTER_LINEAR)), np.uint8)
+        return np.asarray(
+            cv2.add(lit, cv2.resize(glow, size_wh, interpolation=cv2.INTER_LINEAR), dtype=cv2.CV_8U), np.uint8
+        )
 
 
 def _shone(native: Any, texture: Image, gain: NDArray[np.float32], glow: NDArray[np.float32]) -> Image:

@@ -234,21 +234,27 @@ def test_no_frame_ends_the_thread_or_outlives_a_keyframe(codec, seed):
 
 
 class Twin:
-    """Opens software where a device is asked for; its decoders fail at the frames `fails_at`, counted over all."""
+    """Opens software where a device is asked for.
 
-    def __init__(self, *fails_at):
+    Its decoders fail at the frames `fails_at`, or hold back those of `holds_back`, counted over all.
+    """
+
+    def __init__(self, *fails_at, holds_back=()):
         self.opened = []
         self.asked = 0
         self._fails_at = fails_at
+        self._holds_back = holds_back
 
     def __call__(self, device, codec):
         self.opened.append((device, codec))
         return TwinDecoder(self, av.CodecContext.create(codec, "r"))
 
     def ask(self):
+        """Return whether the frame comes out."""
         self.asked += 1
         if self.asked - 1 in self._fails_at:
             raise av.error.ExternalError(-542398533, "the device is gone")
+        return self.asked - 1 not in self._holds_back
 
 
 class TwinDecoder:
@@ -264,8 +270,9 @@ class TwinDecoder:
         setattr(self._context, name, value)
 
     def decode(self, packet):
-        self._twin.ask()
-        return self._context.decode(packet)
+        comes_out = self._twin.ask()
+        frames = self._context.decode(packet)
+        return frames if comes_out else []
 
 
 def decode_on_twin(monkeypatch, twin, frames):
@@ -319,3 +326,56 @@ def test_a_device_that_fails_between_key_frames_begins_anew_with_the_next(monkey
     assert [at for _, at in screen.pictures] == [1.0, 2.0, 6.0, 7.0, 8.0, 9.0, 10.0]
     assert screen.asked >= 1
     assert len(twin.opened) == 2
+
+
+@pytest.mark.parametrize("fault", ["fails", "holds-back"])
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_device_that_decodes_key_frames_and_nothing_between_them_is_given_up_at_the_third(codec, fault, monkeypatch):
+    between = [number for number in range(40) if number % 2]  # a key frame is decoded, the one after it is not
+    twin = Twin(*between) if fault == "fails" else Twin(holds_back=between)
+    with capture_logs() as logs:
+        screen = decode_on_twin(monkeypatch, twin, stream(codec) * 10)
+    assert len(twin.opened) == 3
+    assert len(screen.pictures) == 100 - 3 * 4
+    assert twin.asked == 6, "all others are decoded in software"
+    assert [entry["event"] for entry in logs].count("decoding_device_given_up") == 1
+
+
+def test_a_device_that_calls_every_key_frame_damaged_is_given_up_too(monkeypatch):
+    class Damaged:
+        is_corrupt = True
+
+    twin = Twin()
+    monkeypatch.setattr(TwinDecoder, "decode", lambda self, _packet: self._twin.ask() and [Damaged()])
+    screen = decode_on_twin(monkeypatch, twin, stream(VideoCodec.VP8) * 10)
+    assert (len(twin.opened), twin.asked) == (3, 3)
+    assert len(screen.pictures) == 100 - 3 * 5
+
+
+def test_failures_with_frames_decoded_in_between_are_the_senders_and_the_device_is_kept(monkeypatch):
+    # In each five: the key frame and the first after it are decoded, the next is not, the rest wait.
+    twin = Twin(*range(2, 60, 3))
+    screen = decode_on_twin(monkeypatch, twin, stream(VideoCodec.VP8) * 10)
+    assert len(twin.opened) == 20
+    assert len(screen.pictures) == 40
+
+
+def test_a_frame_that_is_held_back_is_noticed_and_never_shown(monkeypatch):
+    twin = Twin(holds_back=[2])
+    screen = decode_on_twin(monkeypatch, twin, stream(VideoCodec.VP8))
+    assert [at for _, at in screen.pictures] == [1.0, 2.0, 6.0, 7.0, 8.0, 9.0, 10.0]
+    assert screen.asked >= 1
+    assert len(twin.opened) == 2
+
+
+def test_a_vp8_frame_that_is_not_to_be_shown_is_not_taken_for_one_held_back(monkeypatch):
+    frames = stream(VideoCodec.VP8)
+    hidden = bytes([frames[2].data[0] & ~0x10]) + frames[2].data[1:]
+    frames[2] = frame(hidden, VideoCodec.VP8, is_keyframe=False)
+    monkeypatch.setattr(decoder_thread, "decodes_on", twin := Twin())
+    screen = Screen()
+    with decoding(screen, devices=[CodecDevice.CUDA]) as decoder:
+        for number, each in enumerate(frames):
+            decoder.put(each, float(number))
+        assert screen.settles(lambda: len(screen.pictures) == 9)
+        assert (screen.asked, decoder.errors, decoder.dropped, len(twin.opened)) == (0, 0, 0, 1)
