@@ -1,10 +1,39 @@
-"""Which face an owner points at."""
+"""Which face an owner points at, and how it becomes the primary person's."""
 
 from collections.abc import Sequence
 
+from mien.app.policy.document import PolicyDocument
+from mien.app.ports import ChoosesPrimary, Pipeline
 from mien.app.states import PrimaryChoice
-from mien.errors import NoSuchFaceError, PrimaryRegisteredError
+from mien.errors import NoSuchFaceError, PrimaryNotInPolicyError, PrimaryRegisteredError
 from mien.vision.types import FaceTold
+
+
+def choose_primary(pipeline: Pipeline, policy: PolicyDocument, choice: PrimaryChoice, faces: Sequence[FaceTold]) -> int:
+    """Bind the primary person of `pipeline` to a face, from the next frame on; return the face's id.
+
+    Args:
+        pipeline: It treats frames now.
+        policy: What the broadcaster wants.
+        choice: A face or a point.
+        faces: Those of the frame that viewers see.
+
+    Raises:
+        NoSuchFaceError: There is no such face.
+        PrimaryNotInPolicyError: Nobody is to be chosen, by the policy or for want of time.
+        PrimaryRegisteredError: A rule for a person applies to it.
+    """
+    if policy.primary is None or not isinstance(pipeline, ChoosesPrimary):
+        raise PrimaryNotInPolicyError("the policy has no rule for the primary person")
+    chosen = face_chosen(choice, faces)
+    if not pipeline.choose_primary(chosen):
+        raise PrimaryNotInPolicyError("there is no time for the primary person's treatment just now")
+    return chosen
+
+
+def asked_primary(pipeline: Pipeline) -> int:
+    """Return the face that is to be the primary person and is not yet; 0 for none."""
+    return (pipeline.asked_primary or 0) if isinstance(pipeline, ChoosesPrimary) else 0
 
 
 def face_chosen(choice: PrimaryChoice, faces: Sequence[FaceTold]) -> int:

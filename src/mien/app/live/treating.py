@@ -8,14 +8,14 @@ from typing import Final
 import av
 import structlog
 
-from mien.app.live.choosing import face_chosen
+from mien.app.live.choosing import asked_primary, choose_primary
 from mien.app.live.encoder_thread import EncoderThread
 from mien.app.live.load import STEPS_AT_ONCE, LoadShedder
 from mien.app.live.vision_thread import VisionThread
-from mien.app.ports import ChoosesPrimary, Pipeline, StreamSpec, TakesOver
+from mien.app.ports import Pipeline, StreamSpec, TakesOver
 from mien.app.profiles import LADDER, TYPICAL, Choice, Means, Profile, ProfileReport, Wanted, beginning, report_of
 from mien.app.states import LiveLimits, Load, PrimaryChoice
-from mien.errors import MienError, PrimaryNotInPolicyError
+from mien.errors import MienError
 
 log = structlog.get_logger()
 
@@ -132,26 +132,13 @@ class Treating:
             self._encoder.forget(at_once=False)  # a frame of the old policy is not repeated either
 
     def choose_primary(self, choice: PrimaryChoice) -> int:
-        """Bind the primary person to a face that viewers see, from the next frame on; return its id.
-
-        Raises:
-            NoSuchFaceError: There is no such face.
-            PrimaryNotInPolicyError: Nobody is to be chosen, by the policy or for want of time.
-            PrimaryRegisteredError: A rule for a person applies to it.
-        """
-        pipeline = self._vision.pipeline
-        if self.spec.policy.primary is None or not isinstance(pipeline, ChoosesPrimary):
-            raise PrimaryNotInPolicyError("the policy has no rule for the primary person")
-        chosen = face_chosen(choice, self._encoder.faces)
-        if not pipeline.choose_primary(chosen):
-            raise PrimaryNotInPolicyError("there is no time for the primary person's treatment just now")
-        return chosen
+        """Bind the primary person to a face that viewers see; return its id. Raises what `choosing` does."""
+        return choose_primary(self._vision.pipeline, self.spec.policy, choice, self._encoder.faces)
 
     @property
     def asked_primary(self) -> int:
         """The face that is to be the primary person and is not yet; 0 for none."""
-        pipeline = self._vision.pipeline
-        return (pipeline.asked_primary or 0) if isinstance(pipeline, ChoosesPrimary) else 0
+        return asked_primary(self._vision.pipeline)
 
     # Figures ------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ import numpy as np
 from mien.vision.analysis.appearance import Continuity
 from mien.vision.analysis.embedder import Match
 from mien.vision.analysis.landmarks import box_of_mesh, eye_distance, gape_of_mesh, yaw_of_mesh
+from mien.vision.analysis.pooling import MatchOf, Pool, Sample
 from mien.vision.types import Doubt, Embedding, FaceQuality, Image, Mesh
 
 DARK_BELOW = 45.0
@@ -31,9 +32,14 @@ class ClearanceRules:
         slack: How far below that mean a single sample may lie.
         lopsided: By how much more alike a lopsided sample must be to clear somebody: some pairs of people look more
             alike turned or shouting than ahead.
+        pooled: By how much more alike the mean embedding of the samples must be: noise cancels out in it, so that
+            everybody is more alike, strangers too.
+        pooled_slack: How far below that a single sample of it may lie.
         margin: Smallest lead over the runner-up.
         samples: How many agreeing samples in a row.
         spacing_s: Least time between two samples that count.
+        patient_after: After so many samples in a row that spoke for nobody, they are taken less often.
+        patient_spacing_s: How often then.
         renew_s: A cleared track is looked at again after this long.
         keep: Smallest cosine of a sample that confirms a clearance; a good sample below it ends the clearance.
         refute: A fair or lopsided sample below this ends the clearance; one between this and `keep` says nothing alone.
@@ -58,9 +64,13 @@ class ClearanceRules:
     per_tenfold: float = 0.006
     slack: float = 0.01
     lopsided: float = 0.005
+    pooled: float = 0.005
+    pooled_slack: float = 0.02
     margin: float = 0.015
     samples: int = 4
     spacing_s: float = 0.2
+    patient_after: int = 6
+    patient_spacing_s: float = 0.6
     renew_s: float = 0.4
     keep: float = 0.94
     refute: float = 0.9
@@ -108,6 +118,8 @@ class Clearance(Continuity):
     _last_identity: str | None = None
     _likeness: list[float] = field(default_factory=list)
     _unanimous: list[float] = field(default_factory=list)
+    _pool: Pool = field(default_factory=Pool)
+    _in_vain: int = 0
     _kept_by: list[Embedding] = field(default_factory=list)
     _last_sample: float = field(default=-1e9)
     _last_agreement: float = field(default=-1e9)
@@ -116,7 +128,7 @@ class Clearance(Continuity):
     @property
     def likely_identity(self) -> str | None:
         """The person for whom the evidence speaks, cleared or not; after a doubt, for whom it spoke."""
-        return self._candidate or self._last_identity
+        return self._candidate or self._pool.identity or self._last_identity
 
     def wants_sample(self, quality: FaceQuality, at: float, rules: ClearanceRules) -> bool:
         """Tell whether a sample is due and this frame good enough for it.
@@ -125,8 +137,9 @@ class Clearance(Continuity):
         clearance keeps it.
         """
         if self.identity is None:
-            wanted = FaceQuality.LOPSIDED if rules.samples > 1 else FaceQuality.GOOD
-            return quality >= wanted and at - self._last_sample >= rules.spacing_s
+            wanted = FaceQuality.FAIR if rules.samples > 1 else FaceQuality.GOOD
+            spacing_s = rules.spacing_s if self._in_vain < rules.patient_after else rules.patient_spacing_s
+            return quality >= wanted and at - self._last_sample >= spacing_s
         if self._appearance_changed:
             return True
         return quality >= FaceQuality.FAIR and at - self._last_sample >= rules.renew_s
@@ -140,6 +153,7 @@ class Clearance(Continuity):
         *,
         enrolled: int,
         embedding: Embedding | None = None,
+        match_of: MatchOf | None = None,
     ) -> None:
         """Take the result of one sample.
 
@@ -150,11 +164,15 @@ class Clearance(Continuity):
             rules: What it takes.
             enrolled: How many people it was compared with.
             embedding: The sample itself, to compare later samples of this face track with; None compares none.
+            match_of: Tells whom the mean of several samples resembles most; None pools none.
         """
         if match is None:
             self.revoke()
         elif self.identity is None:
             self._add_up(match, quality, at, rules, enrolled, embedding)
+            if embedding is not None and match_of is not None:
+                self._add_to_pool(Sample(embedding, quality, match), at, rules, enrolled, match_of)
+            self._in_vain = 0 if self.likely_identity is not None else self._in_vain + 1
         elif not self._confirms(match, quality, at, rules, embedding):
             self.revoke()
         if match is not None and self.identity is None:
@@ -165,7 +183,7 @@ class Clearance(Continuity):
         """Note why a sample did not clear the face."""
         if match.identity != self._last_identity or match.similarity < rules.refute:
             self._last_identity = None
-        if self._candidate is not None:
+        if self._candidate is not None or self._pool.identity is not None:
             self.doubt = Doubt.UNSURE
         elif match.similarity < rules.refute:
             self.doubt = Doubt.STRANGER
@@ -188,6 +206,8 @@ class Clearance(Continuity):
         A lopsided sample counts for less than its cosine. One that disagrees leaves the good ones, unless it speaks for
         somebody else: turned faces and grimaces are less alike to a calm photo.
         """
+        if quality is FaceQuality.FAIR and rules.samples > 1:
+            return  # too small to count by itself; the pool takes it
         wanted = rules.wanted(enrolled)
         likeness = match.similarity - (rules.lopsided if quality is FaceQuality.LOPSIDED else 0.0)
         alike = likeness >= wanted - rules.slack and match.margin >= rules.margin
@@ -196,7 +216,7 @@ class Clearance(Continuity):
             self._unanimous.clear()
             return
         if quality < FaceQuality.LOPSIDED or not alike or not same:
-            self.revoke()
+            self._forget_samples()
             return
         self._candidate = match.identity
         self._unanimous.append(likeness)
@@ -208,6 +228,16 @@ class Clearance(Continuity):
                 self.identity, self.doubt = match.identity, None
         self._last_agreement = self._last_kept = at
         self._remember(embedding)
+
+    def _add_to_pool(self, sample: Sample, at: float, rules: ClearanceRules, enrolled: int, match_of: MatchOf) -> None:
+        """Let the mean of the samples speak, those of small faces too."""
+        clears = self._pool.add(sample, rules, enrolled, match_of)
+        if self._pool.identity is None:
+            return
+        self._last_agreement = self._last_kept = at
+        if self.identity is None and clears:
+            self.identity, self.doubt = self._pool.identity, None
+            self._remember(sample.embedding)
 
     def _confirms(
         self, match: Match, quality: FaceQuality, at: float, rules: ClearanceRules, embedding: Embedding | None
@@ -251,7 +281,13 @@ class Clearance(Continuity):
         """Forget all evidence: whoever this is starts again as a stranger."""
         if self.identity is not None:
             self._last_identity, self.doubt = self.identity, Doubt.UNSURE
-        self.identity = self._candidate = None
+        self.identity = None
+        self._pool.forget()
+        self._forget_samples()
+
+    def _forget_samples(self) -> None:
+        """Forget what samples said one by one."""
+        self._candidate = None
         self._likeness.clear()
         self._unanimous.clear()
         self._kept_by.clear()
@@ -273,9 +309,9 @@ def judged(image: Image, mesh: Mesh, mesh_score: float, rules: ClearanceRules) -
         return FaceQuality.POOR, Doubt.COVERED
     if laplacian_variance(image, mesh) < rules.min_sharpness:
         return FaceQuality.POOR, Doubt.DARK if brightness(image, mesh) < DARK_BELOW else Doubt.BLURRED
-    if eyes_px < rules.min_eye_px:
-        return FaceQuality.FAIR, Doubt.TOO_SMALL
     is_straight = yaw <= rules.max_yaw and gape_of_mesh(mesh) <= rules.max_gape
+    if eyes_px < rules.min_eye_px:
+        return FaceQuality.FAIR, None if is_straight else Doubt.TOO_SMALL
     return FaceQuality.GOOD if is_straight else FaceQuality.LOPSIDED, None
 
 

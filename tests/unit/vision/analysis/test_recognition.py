@@ -7,7 +7,7 @@ import pytest
 
 from mien.vision.analysis.clearance import ClearanceRules
 from mien.vision.analysis.embedder import Gallery
-from mien.vision.analysis.recognition import Enrolled, Recognition
+from mien.vision.analysis.recognition import EMBEDDINGS_A_FRAME, Enrolled, Recognition
 from mien.vision.analysis.tracker import FaceTrack
 from mien.vision.swap.masks.preview import nobody
 from mien.vision.types import Doubt, Face
@@ -71,7 +71,50 @@ def test_where_time_is_short_embeddings_are_taken_more_rarely():
             known(IMAGE, track(i / 25), i / 25)
         return len(taken)
 
-    assert embeddings(saving=True) <= 2 < embeddings(saving=False)
+    assert embeddings(saving=True) <= 4 < embeddings(saving=False)
+
+
+def face_tracks(count, at):
+    shift = np.array([70, 0, 0], np.float32)
+    return [
+        FaceTrack(
+            n + 1, BOX + np.tile(shift[:2], 2) * (n - 3), BOX, seen_at=at, first_at=0.0, mesh=MESH + shift * (n - 3),
+            mesh_score=0.95,
+        )
+        for n in range(count)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("saving", [False, True])
+def test_nobody_waits_for_ever_and_a_crowd_costs_no_more_in_a_frame(saving):
+    taken = []
+    rules = replace(RULES, samples=4, spacing_s=0.2, renew_s=0.4)
+    known = Recognition(
+        lambda _image, mesh: taken.append(round(float(mesh[:, 0].mean()))) or ALICE, Enrolled(Gallery(BOTH), rules)
+    )
+    known.save_time(on=saving)
+    most = 0
+    for i in range(75):
+        before = len(taken)
+        for one in face_tracks(6, i / 25):
+            known(IMAGE, one, i / 25)
+        most = max(most, len(taken) - before)
+    counts = [taken.count(who) for who in set(taken)]
+    assert most == (1 if saving else EMBEDDINGS_A_FRAME)
+    assert len(counts) == 6
+    assert max(counts) - min(counts) <= 2
+
+
+def test_a_face_in_doubt_keeps_nobody_waiting():
+    known = recognition(BOTH, replace(RULES, samples=4, spacing_s=0.1))
+    first, second, third = face_tracks(3, 0.0)
+    for one in (first, second, third):
+        known(IMAGE, one, 0.0)
+    for i in range(1, 10):
+        for one in face_tracks(3, i / 25)[:2]:
+            known(IMAGE, replace(one, doubtful=True), i / 25)
+        face = known(IMAGE, face_tracks(3, i / 25)[2], i / 25)
+    assert face.likely_identity == "alice"
 
 
 @pytest.mark.parametrize(
@@ -110,3 +153,12 @@ def test_who_is_gone_is_forgotten():
     known = cleared(BOTH)
     known.keep_only([])
     assert known(IMAGE, track(0.12), 0.12).identity is None
+
+
+def test_after_a_cut_nobody_waits_for_faces_that_are_gone():
+    known = recognition(BOTH, replace(RULES, samples=4, spacing_s=0.1))
+    for one in face_tracks(6, 0.0):
+        known(IMAGE, one, 0.0)
+    known.forget()
+    later = [replace(one, id=one.id + 100) for one in face_tracks(2, 0.04)]
+    assert [known(IMAGE, one, 0.04).likely_identity for one in later] == ["alice"] * 2
