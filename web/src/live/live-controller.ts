@@ -85,7 +85,10 @@ export class LiveController {
     this.devices = new DeviceChoice({
       camera: this.camera,
       open: (choice) => this.broadcaster.choose(choice),
-      onOpened: (fault) => this.fault.set(fault),
+      onOpened: (fault) => {
+        this.fault.set(fault);
+        this.keep();
+      },
     });
     this.camera.onChange(() => void this.cameraMayBeBack());
   }
