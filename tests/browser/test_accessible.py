@@ -35,6 +35,15 @@ def locale(request):
     return request.param
 
 
+def test_axe_sees_what_is_wrong(viewer, server):
+    viewer.goto(server.address)
+    viewer.locator("h1").wait_for()
+    viewer.evaluate("document.querySelector('main').innerHTML += '<input><p style=\"color: #eee\">pale</p>'")
+    found = " ".join(faults(viewer))
+    assert "light: label" in found
+    assert "light: color-contrast" in found
+
+
 @pytest.mark.parametrize("path", ["/", "/live", "/watch/nobody", "/nowhere"])
 @pytest.mark.parametrize("width", [360, 1280])
 def test_a_page_at_rest(playwright, server, locale, path, width):

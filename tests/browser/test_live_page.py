@@ -57,16 +57,19 @@ def test_the_addresses_that_others_can_open_are_offered_and_their_code_reads_so(
 # The microphone -------------------------------------------------------------------------------------------------
 
 
+def becomes(wanted, viewer):
+    """Whether three seconds of what a viewer hears are as wanted, within some tries: much may still be on its way."""
+    return any(wanted(np.abs(audio(viewer)).max()) for _ in range(10))
+
+
 def test_a_muted_microphone_is_silent_for_viewers_until_it_is_not(broadcaster, viewer):
     viewer.goto(go_live(broadcaster))
     expect(viewer.locator(".badge-live")).to_be_visible()
-    assert np.abs(audio(viewer)).max() > 0.01  # the fake microphone beeps once a second
+    assert becomes(lambda loudest: loudest > 0.01, viewer)  # the fake microphone beeps once a second
     broadcaster.get_by_role("button", name="Mute the microphone").click()
-    broadcaster.wait_for_timeout(1500)  # what is on its way is still heard
-    assert np.abs(audio(viewer)).max() < 0.001
+    assert becomes(lambda loudest: loudest < 0.001, viewer)
     broadcaster.get_by_role("button", name="Unmute the microphone").click()
-    broadcaster.wait_for_timeout(1500)
-    assert np.abs(audio(viewer)).max() > 0.01
+    assert becomes(lambda loudest: loudest > 0.01, viewer)
 
 
 def test_a_meter_shows_the_microphone_before_going_live(broadcaster):

@@ -315,7 +315,7 @@ def test_the_offer_of_sound_covers_no_control_and_a_phone_on_its_side_shows_the_
             page.set_viewport_size({"width": width, "height": height})
             prompt = page.locator(".sound-prompt").bounding_box()
             stage = page.locator(".stage").bounding_box()
-            for control in page.locator(".stage-bottom .control").all():
+            for control in page.locator(".stage-bottom .control:visible").all():
                 box = control.bounding_box()
                 assert not overlap(prompt, box), (width, height)
                 assert box["x"] >= 0

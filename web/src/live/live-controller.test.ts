@@ -156,6 +156,15 @@ describe("LiveController", () => {
       expect(live.devices.state.get().muted).toBe(true);
     });
 
+    it("uses the microphone that was chosen on air", async () => {
+      const { live, enter } = controlled();
+      enter(LIVE);
+      await live.devices.choose({ microphone: "none" });
+      const again = controlled();
+      await again.live.takeOver(true);
+      expect(again.broadcaster.resume).toHaveBeenCalledWith({ camera: null, microphone: "none" });
+    });
+
     it("asks first where it was come to in another way", async () => {
       await onAir();
       const { live, broadcaster } = controlled();

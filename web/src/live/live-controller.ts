@@ -90,7 +90,10 @@ export class LiveController {
     this.devices = new DeviceChoice({
       camera: this.camera,
       open: (choice) => this.broadcaster.choose(choice),
-      onOpened: (fault) => this.fault.set(fault),
+      onOpened: (fault) => {
+        this.fault.set(fault);
+        this.keep();
+      },
     });
     this.camera.onChange(() => void this.cameraMayBeBack());
   }
@@ -106,8 +109,8 @@ export class LiveController {
     void this.devices.update();
     setInterval(() => void this.measure(), FIGURES_MS);
     window.addEventListener("pagehide", () => this.broadcaster.leave());
-    // A page brought back from the browser's cache has lost its connection.
-    window.addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
+    // A page brought back from the browser's cache has lost its connection. It is no reload, after which nobody is asked.
+    window.addEventListener("pageshow", ({ persisted }) => persisted && location.replace(location.href));
     window.addEventListener("beforeunload", (event) => isOnAir(this.state.get()) && event.preventDefault());
     void this.takeOver(isReload());
   }

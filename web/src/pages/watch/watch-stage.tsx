@@ -51,6 +51,7 @@ export function WatchStage({ controller, playing, onPlaying }: WatchStageProps) 
         <Control
           icon={muted ? "muted" : "sound"}
           label={t(muted ? "viewer.unmute" : "viewer.mute")}
+          hidden={offersSound} // the offer beside it does the same, and needs the room
           onClick={() => (muted ? unmute() : setMuted(true))}
         />
         <button type="button" className="button sound-prompt" hidden={!offersSound} onClick={unmute}>
@@ -136,14 +137,16 @@ interface ControlProps {
   icon: IconName;
   label: string;
   pressed?: boolean;
+  hidden?: boolean;
   onClick: () => void;
 }
 
-function Control({ icon, label, pressed, onClick }: ControlProps) {
+function Control({ icon, label, pressed, hidden, onClick }: ControlProps) {
   return (
     <button
       type="button"
       className="control"
+      hidden={hidden}
       aria-pressed={pressed}
       aria-label={label}
       title={label}
