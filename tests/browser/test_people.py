@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from support.browser import browser, screen, screens_that_show, write_camera_clip
+from support.browser import browser, register_person, screen, screens_that_show, write_camera_clip
 from support.photos import as_png, astronaut, hopper
 from support.stage import SHOWN, Stage
 from support.two_people import Standing
@@ -39,22 +39,11 @@ def live(playwright, two_people, server):
         page.goto("about:blank")
 
 
-def register(page, name, photo):
-    page.get_by_role("button", name=re.compile("Register (a|another) person")).click()
-    page.get_by_label("Their name").fill(name)
-    people = page.locator("fieldset.people")
-    people.locator("input[type=file]").set_input_files(photo)
-    people.get_by_text("The person shown agreed").click()
-    people.get_by_label("Your name").fill("A tester")
-    page.keyboard.press("Enter")
-    expect(people.get_by_role("listitem").filter(has_text=name)).to_be_visible()
-
-
 def test_a_guest_is_registered_and_shown_a_stranger_is_hidden_and_the_page_says_why(live, viewer, stage, tmp_path):
     photo = tmp_path / "ann.png"
     photo.write_bytes(as_png(astronaut()))
     live.get_by_role("radio", name=re.compile("Mosaic")).check(force=True)
-    register(live, "Ann", photo)
+    register_person(live, "Ann", photo)
     live.get_by_role("button", name="Go live").click()
     expect(live.locator("main")).to_have_attribute("data-state", "live")
     viewer.goto(live.locator("input[name=link]").input_value())

@@ -174,6 +174,18 @@ def lend_photo(page: Page, photo: Path) -> None:
     expect(page.get_by_text("The photo is ready.")).to_be_visible(timeout=30_000)
 
 
+def register_person(page: Page, name: str, photo: Path) -> None:
+    """Register somebody who stays as they are on the go-live page, and wait until the server knows them."""
+    people = page.locator("fieldset.people")
+    people.get_by_role("button", name="Register").click()
+    people.get_by_label("Their name").fill(name)
+    people.locator("input[type=file]").set_input_files(photo)
+    people.get_by_text("The person shown agreed").click()
+    people.get_by_label("Your name").fill("A tester")
+    page.keyboard.press("Enter")
+    expect(people.get_by_role("listitem").filter(has_text=name)).to_be_visible(timeout=60_000)
+
+
 def end_broadcasts(server: Server) -> None:
     """End all that are on air, as the operator: a page whose browser is closed cannot end its own."""
     with httpx.Client(base_url=server.address, timeout=30) as operator:
