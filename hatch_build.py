@@ -1,8 +1,8 @@
 """Compile the kernels of `src/mien/native` into the package while it is built, where there is a C compiler.
 
-Without one the package is built all the same, and takes its slower paths. `MIEN_NATIVE=1` in the environment makes a
-missing compiler an error; `MIEN_NATIVE=0` leaves the kernels out. `MIEN_NATIVE_TARGET` names another system to compile
-for, as one of `TARGETS`; that takes `ziglang`, a C compiler that PyPI has.
+Without one, or with one that fails, the package is built all the same, and takes its slower paths. `MIEN_NATIVE=1` in
+the environment makes that an error; `MIEN_NATIVE=0` leaves the kernels out. `MIEN_NATIVE_TARGET` names another system
+to compile for, as one of `TARGETS`; that takes `ziglang`, a C compiler that PyPI has.
 """
 
 import hashlib
@@ -35,6 +35,8 @@ TARGETS = {
     "windows-x86_64": ("x86_64-windows-gnu", "win_amd64", "kernels.dll"),
 }
 """By name: what zig calls it, the wheel's platform, and the library's file."""
+DIGEST = ".sha256"
+"""Ends the name of the file beside a library that holds its digest; `mien.native` loads no other library."""
 
 
 class KernelsHook(BuildHookInterface):
@@ -45,37 +47,47 @@ class KernelsHook(BuildHookInterface):
         del version
         wish = os.environ.get("MIEN_NATIVE", "")
         target = os.environ.get("MIEN_NATIVE_TARGET")
-        compiler = _compiler(target)
         folder = Path(self.root) / SOURCES
-        for _zig, _wheel, name in TARGETS.values():
-            (folder / name).unlink(missing_ok=True)
+        name = TARGETS[target][2] if target else _library()
+        _remove_all(folder, but=None if wish == "0" else name)
         if wish == "0":
             return
-        if compiler is None:
-            if wish == "1":
-                raise RuntimeError("there is no C compiler (cc); install one, or build without MIEN_NATIVE=1")
-            self.app.display_warning("no C compiler: mien is built without its kernels and will be slower")
-            return
-        name = TARGETS[target][2] if target else _library()
         try:
-            _compile(compiler, folder, folder / name)
-        except subprocess.CalledProcessError as error:
+            _compile(_compiler(target), folder, folder / name)
+        except (OSError, ValueError, subprocess.CalledProcessError) as error:
+            why = error.stderr if isinstance(error, subprocess.CalledProcessError) else error
             if wish == "1":
-                raise
-            self.app.display_warning(f"the kernels could not be compiled, mien will be slower: {error.stderr}")
+                raise RuntimeError(f"the kernels could not be compiled: {why}") from error
+            self.app.display_warning(f"the kernels could not be compiled, mien will be slower: {why}")
             return
-        build_data["artifacts"].append(f"{SOURCES}/{name}")
+        build_data["artifacts"] += [f"{SOURCES}/{name}", f"{SOURCES}/{name}{DIGEST}"]
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{TARGETS[target][1] if target else _platform_tag()}"
 
 
-def _compiler(target: str | None) -> list[str] | None:
+def _remove_all(folder: Path, *, but: str | None) -> None:
+    """Remove libraries for other systems; one for this system works until there is a new one."""
+    for _zig, _wheel, name in TARGETS.values():
+        if name != but:
+            for file in (folder / name, folder / f"{name}{DIGEST}"):
+                file.unlink(missing_ok=True)
+
+
+def _compiler(target: str | None) -> list[str]:
+    """Return what begins a command that compiles.
+
+    Raises:
+        FileNotFoundError: There is no compiler.
+        ValueError: `CC` cannot be read as a command.
+    """
     if target is not None:
         return [sys.executable, "-m", "ziglang", "cc", "-target", TARGETS[target][0]]
-    if named := os.environ.get("CC"):
-        return shlex.split(named)
+    if named := shlex.split(os.environ.get("CC", "")):
+        return named
     found = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    return None if found is None else [found]
+    if found is None:
+        raise FileNotFoundError("there is no C compiler (cc)")
+    return [found]
 
 
 def _compile(compiler: list[str], folder: Path, library: Path) -> None:
@@ -87,12 +99,17 @@ def _compile(compiler: list[str], folder: Path, library: Path) -> None:
         subprocess.run(
             [*compiler, *FLAGS, interface, *independent, *sources, "-o", str(made), "-lm"],
             check=True,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
+            errors="replace",  # a compiler says what it will
         )
         part = library.with_suffix(".part")
         shutil.copy(made, part)
+        digest = hashlib.sha256(part.read_bytes()).hexdigest()
         part.replace(library)  # a process that has the old one open keeps it
+        part.write_text(digest)
+        part.replace(f"{library}{DIGEST}")
 
 
 def _library() -> str:

@@ -1,7 +1,6 @@
 """Settings: one frozen tree, read once from the environment (`MIEN_...`) and passed down as plain values."""
 
-import re
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -10,35 +9,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, St
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from mien.bearer import BearerToken
+from mien.setting_forms import Listed, announced, network, path_prefix, port_range
 
-_OUR_PATHS = frozenset({"api", "assets", "live", "metrics", "openapi.json", "watch", "whep", "whip", "ws"})
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
-
-
-def _port_range(text: str) -> str:
-    first, last = (int(port) for port in text.split("-"))
-    if not 1024 <= first <= last <= 65_535:
-        raise ValueError(f"ports go from 1024 to 65535 and the first is not above the last, got {text}")
-    return text
-
-
-def _network(text: str) -> str:
-    return str(ip_network(text))
-
-
-def _announced(entry: str) -> str:
-    addresses = [ip_address(part) for part in entry.split("/")]
-    if len(addresses) > 2 or len({address.version for address in addresses}) > 1:
-        raise ValueError(f"wanted ADDRESS or PUBLIC/LOCAL of one family, got {entry}")
-    return entry
-
-
-def _root_path(text: str) -> str:
-    if not re.fullmatch(r"(/(?=[^/]*[A-Za-z0-9])[A-Za-z0-9._~-]+)*/?", text):
-        raise ValueError(f"wanted a path such as /mien, got {text}")
-    if text.split("/")[1:2] and text.split("/")[1] in _OUR_PATHS:
-        raise ValueError(f"a prefix must not begin as a path of mien's own does, got {text}")
-    return text.rstrip("/")
 
 
 class IceServerSettings(BaseModel):
@@ -59,8 +32,8 @@ class TurnSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    urls: tuple[
-        Annotated[str, StringConstraints(pattern=r"^turns?:[A-Za-z0-9.:\[\]_-]+(\?transport=(udp|tcp))?$")], ...
+    urls: Listed[
+        tuple[Annotated[str, StringConstraints(pattern=r"^turns?:[A-Za-z0-9.:\[\]_-]+(\?transport=(udp|tcp))?$")], ...]
     ] = Field(default=(), description="As in `turn:host:3478?transport=udp`, the best first; none.")
     secret: SecretStr | None = Field(
         default=None,
@@ -109,37 +82,37 @@ class LiveSettings(BaseModel):
     idle_timeout_s: float = Field(
         default=600.0, gt=0, description="A broadcast without a publisher ends after this time."
     )
-    codecs: tuple[Literal["VP8", "H264"], ...] = Field(
+    codecs: Listed[tuple[Literal["VP8", "H264"], ...]] = Field(
         default=("VP8",),
         min_length=1,
         description="Video codecs that broadcasts may be sent in, the preferred one first. One is chosen for each "
         "broadcast from what its publisher and its first viewer can take; not every browser takes H264.",
     )
-    codec_devices: tuple[Literal["cuda", "vaapi", "qsv", "videotoolbox"], ...] = Field(
+    codec_devices: Listed[tuple[Literal["cuda", "vaapi", "qsv", "videotoolbox"], ...]] = Field(
         default=(),
         description="Video engines of graphics processors that publishers' pictures are decoded on, and broadcasts in "
         "H264 encoded on, the preferred one first; software does what none of them does.",
     )
-    push_networks: tuple[str, ...] = Field(
+    push_networks: Listed[tuple[str, ...]] = Field(
         default=(),
         description="Networks, as in `10.0.0.0/8`, that broadcasts may be pushed to although they are not public.",
     )
     start_kbps: int = Field(default=2000, ge=100, le=20_000, description="Bit rate a browser begins to publish with.")
     max_kbps: int = Field(default=4000, ge=100, le=50_000, description="Bit rate a browser publishes with at most.")
-    bind_to: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:/_@-]{1,64}$")], ...] = Field(
+    bind_to: Listed[tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:/_@-]{1,64}$")], ...]] = Field(
         default=(),
         description="Addresses, networks (`10.0.0.0/8`) or interfaces (`eth0`) that media use; by default all but "
         "the loopback, or that alone where there is no other.",
     )
-    public_addresses: tuple[Annotated[str, AfterValidator(_announced)], ...] = Field(
+    public_addresses: Listed[tuple[Annotated[str, AfterValidator(announced)], ...]] = Field(
         default=(),
         description="Announced instead of the machine's own, where a cloud maps one to the other; "
         "`PUBLIC/LOCAL` maps a single one.",
     )
-    udp_ports: Annotated[str, StringConstraints(pattern=r"^\d{4,5}-\d{4,5}$"), AfterValidator(_port_range)] | None = (
+    udp_ports: Annotated[str, StringConstraints(pattern=r"^\d{4,5}-\d{4,5}$"), AfterValidator(port_range)] | None = (
         Field(default=None, description="Ports that media use, as in `50000-50100`; by default any.")
     )
-    peer_networks: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
+    peer_networks: Listed[tuple[Annotated[str, AfterValidator(network)], ...]] = Field(
         default=(),
         description="Networks, as in `10.0.0.0/8`, that publishers and viewers may name addresses of although they are "
         "neither public nor the ones that media listen in.",
@@ -254,7 +227,7 @@ class InferenceSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    providers: tuple[str, ...] = Field(
+    providers: Listed[tuple[str, ...]] = Field(
         default=("cpu",),
         min_length=1,
         description="onnxruntime's execution providers, the preferred one first, such as `cuda` and `cpu`. What this "
@@ -295,16 +268,16 @@ class Settings(BaseSettings):
         description="STUN and TURN servers, for our own peers and, by Link headers, for clients; none.",
     )
     turn: TurnSettings = Field(default=TurnSettings(), description="A TURN server for clients.")
-    allowed_hosts: tuple[str, ...] = Field(
+    allowed_hosts: Listed[tuple[str, ...]] = Field(
         default=(),
         description="Host names the server answers to; by default this machine's own when it listens only to "
         "itself, else any.",
     )
-    trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
+    trusted_proxies: Listed[tuple[Annotated[str, AfterValidator(network)], ...]] = Field(
         default=("127.0.0.0/8", "::1/128"),
         description="Reverse proxies, as addresses or networks, whose `X-Forwarded-*` and `Forwarded` are believed.",
     )
-    root_path: Annotated[str, AfterValidator(_root_path)] = Field(
+    root_path: Annotated[str, AfterValidator(path_prefix)] = Field(
         default="",
         description="The path below which a proxy serves mien, as in `/mien`, whether or not the proxy strips it.",
     )

@@ -229,7 +229,7 @@ class ProfileReport:
     Attributes:
         name: The profile.
         reason: Why it is that one.
-        helps: What would bring a better one; empty where nothing is given up.
+        helps: What would bring a better one, or more frames; empty where nothing is given up and none are dropped.
     """
 
     name: ProfileName = LADDER[0].name
@@ -237,7 +237,9 @@ class ProfileReport:
     helps: tuple[Help, ...] = ()
 
 
-def report_of(step: int, reason: Reason, means: Means | None, wanted: Wanted) -> ProfileReport:
+def report_of(
+    step: int, reason: Reason, means: Means | None, wanted: Wanted, *, falls_behind: bool = False
+) -> ProfileReport:
     """Say which profile is on and what would help.
 
     Args:
@@ -245,10 +247,30 @@ def report_of(step: int, reason: Reason, means: Means | None, wanted: Wanted) ->
         reason: Why it is that one.
         means: What the broadcast may count on.
         wanted: What it would be without any profile.
+        falls_behind: Frames are dropped for want of time.
     """
     given_up = any(wanted.feels(lower) for lower in range(STEPS["lean"] + 1, step + 1))
     helps = _helps(LADDER[step], reason, means, wanted) if given_up else set[Help]()
-    return ProfileReport(LADDER[step].name, reason, tuple(help_ for help_ in HELPS if help_ in helps))
+    if falls_behind:
+        helps |= _time_helps(LADDER[step], means, wanted)
+    return ProfileReport(LADDER[step].name, reason, _in_order(helps))
+
+
+def report_beside(report: ProfileReport, others: int) -> ProfileReport:
+    """Return a report that names fewer broadcasts as a help where there are others now, and else does not.
+
+    Args:
+        report: By a worker, which knows how many there were when it began.
+        others: So many other broadcasts are live.
+    """
+    helps: set[Help] = set(report.helps) - {"fewer_broadcasts"}
+    if "more_cores" in helps and others:
+        helps.add("fewer_broadcasts")
+    return replace(report, helps=_in_order(helps))
+
+
+def _in_order(helps: set[Help]) -> tuple[Help, ...]:
+    return tuple(help_ for help_ in HELPS if help_ in helps)
 
 
 def _helps(profile: Profile, reason: Reason, means: Means | None, wanted: Wanted) -> set[Help]:
@@ -256,11 +278,19 @@ def _helps(profile: Profile, reason: Reason, means: Means | None, wanted: Wanted
         return {"unset"}
     if reason == "unmeasured":
         return {"measure"}
-    helps: set[Help] = {"more_cores"}
-    if profile.long_side is not None and wanted.long_side > profile.long_side:
+    helps = _time_helps(profile, means, wanted)
+    if profile.long_side is None or wanted.long_side <= profile.long_side:
+        helps.discard("send_smaller")  # it takes nothing from the size
+    if reason == "measured":  # the calibration takes the best of its runs, so that others hardly count in it
+        helps.discard("close_programs")
+    return helps
+
+
+def _time_helps(profile: Profile, means: Means | None, wanted: Wanted) -> set[Help]:
+    """Return what would leave more time for each frame."""
+    helps: set[Help] = {"more_cores", "close_programs"}
+    if wanted.long_side > _SMALL_LONG_SIDE:
         helps.add("send_smaller")
-    if reason != "measured":  # the calibration takes the best of its runs, so that others hardly count in it
-        helps.add("close_programs")
     if means is not None and means.others:
         helps.add("fewer_broadcasts")
     costs = TYPICAL if means is None else means.costs or TYPICAL

@@ -32,9 +32,9 @@ class Load(StrEnum):
     """Whether a live session keeps up with its publisher, and what it has given up to do so."""
 
     OK = "ok"
-    """Nothing."""
+    """Nothing, or nothing beyond the profile that the operator set."""
     REDUCED_QUALITY = "reduced_quality"
-    """It treats a smaller frame, or fewer frames a second."""
+    """It treats a smaller frame, or fewer frames a second; or less than 80 % of what arrives leaves."""
     NO_SWAP = "no_swap"
     """Besides, every face gets a mosaic instead of a persona."""
     OVERLOADED = "overloaded"

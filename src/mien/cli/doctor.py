@@ -21,6 +21,7 @@ from mien.app.profiles import (
     beginning,
     report_of,
 )
+from mien.cli.installation import how_to_compile
 from mien.cli.listening import cautions, open_listeners
 from mien.cli.measuring import costs_file, measure
 from mien.cli.settings import read_settings, unwritable
@@ -144,8 +145,7 @@ def _kernels(_settings: Settings) -> Iterator[Finding]:
     if kernels is not None:
         yield Finding("kernels", "works", "compiled")
         return
-    mend = "install a C compiler, gcc from 12 on or clang, then: pip install --force-reinstall --no-deps ."
-    yield Finding("kernels", "slow", "not compiled for this machine: swaps and sending take longer", mend)
+    yield Finding("kernels", "slow", "not compiled for this machine: swaps and sending take longer", how_to_compile())
 
 
 def _codecs(_settings: Settings) -> Iterator[Finding]:

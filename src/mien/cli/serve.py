@@ -8,21 +8,26 @@ import sys
 from collections.abc import Sequence
 
 import click
+import structlog
 import uvicorn
 
 from mien.app.ports import PipelineFactory
 from mien.app.profiles import Means
 from mien.app.states import LiveLimits
+from mien.cli.installation import how_to_compile
 from mien.cli.listening import cautions, open_listeners, url_of
 from mien.cli.measuring import costs_file
 from mien.cli.settings import check_data_folder, read_settings
 from mien.config import Settings
 from mien.media.webrtc.peer import IceServer
+from mien.native import kernels
 from mien.processor import cores
 from mien.runners import PhotoWorkerPool, ProcessRunner
 from mien.server.app import connections, create_app, ice_network_of
 from mien.storage.consents import JsonLinesConsentLedger
 from mien.telemetry import set_up_logging
+
+log = structlog.get_logger()
 
 _GRACEFUL_S = 3
 _PR_SET_DUMPABLE = 4  # linux/prctl.h
@@ -45,6 +50,7 @@ def serve(host: str | None, port: int | None, root_path: str | None) -> None:
     listeners = open_listeners(settings.host, settings.port)
     _keep_to_ourselves()
     set_up_logging(level=settings.log.level, form=settings.log.form)
+    _say_what_is_slow()
     app = create_app(
         settings,
         load_models=lambda: _load_models(settings),
@@ -68,6 +74,11 @@ def serve(host: str | None, port: int | None, root_path: str | None) -> None:
         server.run(sockets=listeners)
     if not server.started:
         sys.exit(_NOT_STARTED)
+
+
+def _say_what_is_slow() -> None:
+    if kernels is None and os.environ.get("MIEN_NATIVE") != "0":  # which wants none
+        log.info("kernels_missing", helps=how_to_compile())
 
 
 def _keep_to_ourselves() -> None:

@@ -1,9 +1,10 @@
 """Settings for the commands: read once, with a plain word about what is wrong."""
 
 import difflib
+import itertools
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from mien.config import Settings
 from mien.errors import SettingsError
+from mien.setting_forms import LIST_FORM
 
 _ALIKE: Final = 0.85
 """How alike a variable and a setting are (`difflib`) when the one is surely meant to be the other."""
@@ -23,11 +25,23 @@ def read_settings(**arguments: object) -> Settings:
         SettingsError: A setting is wrong, or a variable is nearly one.
     """
     _check_names(os.environ)
+    given = {name: value for name, value in arguments.items() if value is not None}
     try:
-        return Settings.model_validate({name: value for name, value in arguments.items() if value is not None})
+        return Settings.model_validate(given)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        faults = "; ".join(_fault(fault["loc"], fault["msg"], given) for fault in error.errors())
         raise SettingsError(f"settings cannot be used: {faults}") from error
+
+
+def _fault(place: tuple[int | str, ...], fault: str, arguments: Collection[str]) -> str:
+    """Say what is wrong with which option or variable, and the form of a list where one of its entries is wrong."""
+    if not place:  # a variable that could not even be decoded
+        return f"{fault}; wanted JSON"
+    names = list(itertools.takewhile(lambda part: isinstance(part, str), place))
+    if len(names) == 1 and names[0] in arguments:
+        return f"--{str(names[0]).replace('_', '-')}: {fault}"
+    variable = (str(Settings.model_config["env_prefix"]) + "__".join(map(str, names))).upper()
+    return f"{variable}: {fault}" + (f"; wanted {LIST_FORM}" if place[len(names) :] else "")
 
 
 def check_data_folder(folder: Path) -> None:

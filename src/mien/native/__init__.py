@@ -34,8 +34,16 @@ def address(array: NDArray[np.generic]) -> Any:
 
 
 def load(library: Path) -> Any | None:
-    """Return the kernels in a library; None where it is missing, for another system, or of other sources."""
+    """Return the kernels in a library; None where it is missing, for another system, of other sources, or not whole.
+
+    The digest beside it is compared first: the loader dies of a library that was cut off, and waits for a pipe.
+    """
+    digest = Path(f"{library}.sha256")
     try:
+        if not (library.is_file() and digest.is_file()):
+            return None
+        if hashlib.sha256(library.read_bytes()).hexdigest() != digest.read_text(encoding="ascii", errors="replace"):
+            return None
         found = ffi.dlopen(str(library))
         return found if found.mien_interface() == INTERFACE else None
     except (OSError, AttributeError):

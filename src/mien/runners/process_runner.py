@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
@@ -34,6 +35,9 @@ log = structlog.get_logger()
 
 _SPARE_AFTER_S: Final = 5.0
 """The next warm worker is not started while the one before goes live: it costs a second of CPU."""
+_LONGEST_PAUSE_S: Final = 60.0
+"""Waiting workers that are lost soon after each other double the pause, up to this: what kills them may not pass."""
+_SOON_S: Final = 2 * _LONGEST_PAUSE_S
 _CALIBRATIONS: Final = 3
 """So often the machine is measured in vain. Where no face was seen or a worker died, the next will fare no better."""
 
@@ -74,6 +78,8 @@ class ProcessRunner:
         self._open = contextlib.ExitStack()
         self._starter: Executor
         self._spares: list[asyncio.Task[WorkerProcess | None]] = []
+        self._pause_s = _SPARE_AFTER_S
+        self._lost_at = -math.inf
         self._workers: set[WorkerProcess] = set()
         self._clock = AwakeClock()
         self._health: tuple[RunnerHealth, str | None] = ("warming", None) if spares else ("ok", None)
@@ -115,8 +121,12 @@ class ProcessRunner:
         """What a further broadcast may count on, beside those that are live."""
         if self._means is None:
             return None
+        return replace(self._means, others=self._live_beside(None))
+
+    def _live_beside(self, one: WorkerProcess | None) -> int:
+        """Return how many workers carry a live broadcast, but for one."""
         live = {BroadcastState.LIVE, BroadcastState.PAUSED}
-        return replace(self._means, others=sum(worker.report.state in live for worker in self._workers))
+        return sum(worker.report.state in live for worker in self._workers if worker is not one)
 
     async def start(self, spec: StreamSpec, *, name: str) -> RemoteLive:
         """Return a session in a worker that was waiting, or in a new one.
@@ -129,7 +139,7 @@ class ProcessRunner:
         """
         worker = await self._worker_that(spec, partial(Start, name=name, means=self.means))
         log.info("worker_took_over", worker_pid=worker.pid, broadcast=name)
-        return RemoteLive(worker, self._group)
+        return RemoteLive(worker, self._group, others=partial(self._live_beside, worker))
 
     async def read_reference(self, photos: Sequence[bytes], *, use: LentFor) -> PackedReference | PackedPerson:
         """Have photo files of one face read, as a persona or to know somebody by, in a process of their own.
@@ -180,17 +190,30 @@ class ProcessRunner:
         return await self._new_worker()
 
     async def _keep_spares(self) -> None:
-        pause_s = 0.0
+        await self._changed.wait()
         while True:
-            await self._changed.wait()
             self._changed.clear()
-            await asyncio.sleep(pause_s)
-            pause_s = _SPARE_AFTER_S
             for _ in range(self._spares_wanted - len(self._spares)):
                 spare = self._group.create_task(self._spare())
                 self._spares.append(spare)  # who wants one meanwhile waits for it
                 await asyncio.wait([spare])
+                if spare.result() is None:
+                    self._lose(spare)
+                    break
             await self._calibrate()
+            await self._changed.wait()
+            await asyncio.sleep(self._pause_s)
+
+    def _lose(self, spare: asyncio.Task[WorkerProcess | None]) -> None:
+        """Have a spare made anew that is none any more; the pause before that is longer where others were lost soon."""
+        if spare in self._spares:
+            self._spares.remove(spare)
+        now = self._clock.now()
+        is_soon, self._lost_at = now - self._lost_at < _SOON_S, now
+        self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S) if is_soon else _SPARE_AFTER_S
+        if self._health[0] != "broken" and not self._waiting:
+            self._health = ("broken", "processes for live sessions die") if is_soon else ("warming", None)
+        self._changed.set()
 
     async def _calibrate(self) -> None:
         """Have a worker that waits measure what a frame costs here, unless that is known or a session goes on."""
@@ -211,7 +234,7 @@ class ProcessRunner:
 
     @property
     def _waiting(self) -> list[WorkerProcess]:
-        return [worker for spare in self._spares if spare.done() and (worker := spare.result()) is not None]
+        return [worker for spare in self._spares if (worker := _made(spare)) is not None]
 
     async def _spare(self) -> WorkerProcess | None:
         try:
@@ -247,4 +270,10 @@ class ProcessRunner:
             await worker.run()
         finally:
             self._workers.discard(worker)
+            for spare in [spare for spare in self._spares if _made(spare) is worker]:
+                self._lose(spare)
             self._changed.set()  # with nobody live, what a frame costs can be measured
+
+
+def _made(spare: asyncio.Task[WorkerProcess | None]) -> WorkerProcess | None:
+    return spare.result() if spare.done() and not spare.cancelled() else None

@@ -2,9 +2,12 @@
 
 import asyncio
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from mien.app.ports import Connected, Role, StreamSpec, TreatedStill
+from mien.app.profiles import report_beside
 from mien.app.states import LiveReport, PrimaryChoice
 from mien.errors import LiveLostError
 from mien.media.webrtc.sdp.parse import Fragment, Offer
@@ -36,9 +39,18 @@ THUMBNAIL_EVERY_S: Final = 0.5
 
 
 class RemoteLive:
-    """A live session in a worker process (the port `Live`)."""
+    """A live session in a worker process (the port `Live`).
 
-    def __init__(self, worker: WorkerProcess, group: asyncio.TaskGroup) -> None:
+    Args:
+        worker: The process.
+        group: For what goes on when nobody waits for it.
+        others: Returns how many other sessions are live.
+    """
+
+    def __init__(
+        self, worker: WorkerProcess, group: asyncio.TaskGroup, *, others: Callable[[], int] = lambda: 0
+    ) -> None:
+        self._others = others
         self._worker = worker
         self._group = group
         self._ending: asyncio.Task[None] | None = None
@@ -48,8 +60,9 @@ class RemoteLive:
 
     @property
     def report(self) -> LiveReport:
-        """What the worker last said."""
-        return self._worker.report
+        """What the worker last said. How many others are live now, it does not know."""
+        said = self._worker.report
+        return replace(said, stats=replace(said.stats, profile=report_beside(said.stats.profile, self._others())))
 
     async def publish(self, offer: Offer) -> Connected:
         """Take a publisher."""

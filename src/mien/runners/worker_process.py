@@ -51,6 +51,7 @@ class WorkerProcess:
         self._clock = clock
         self._numbers: Iterator[int] = itertools.count(1)
         self._ready = False
+        self._is_let_go = False
         self._reported = LiveReport()
         self._reported_at = clock.now()
         self._waiting: dict[int, tuple[type[Message], asyncio.Future[Message]]] = {}
@@ -144,6 +145,7 @@ class WorkerProcess:
 
     async def dismiss(self) -> None:
         """Let the process end; return when it has."""
+        self._is_let_go = True
         with contextlib.suppress(MienError):
             await self._call([], End(), Done, timeout_s=_LEAVE_S)
         try:
@@ -196,10 +198,11 @@ class WorkerProcess:
         except TimeoutError:
             self.kill()
             code = await self._process.wait()
-        if not self.ended_well:
+        if not (self.ended_well or self._is_let_go):
             log.warning("worker_died", worker_pid=self.pid, exit_code=code)
 
     def kill(self) -> None:
         """End the process at once."""
+        self._is_let_go = True
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -72,16 +72,14 @@ class CostsFile:
             swap_ms=costs.swap_ms,
             encode_ms=costs.encode_ms,
         )
-        draft: Path | None = None
+        draft = self._path.with_name(f"{FILE}.{secrets.token_hex(8)}")
         try:
-            with tempfile.NamedTemporaryFile(dir=self._path.parent, prefix=FILE, delete=False) as file:
-                draft = Path(file.name)
+            with draft.open("xb") as file:  # readable to whom the umask lets read, as the models beside it
                 file.write(kept.model_dump_json(indent=2).encode() + b"\n")
             draft.replace(self._path)
         except OSError as error:
             log.warning("costs_not_kept", reason=error.strerror or str(error))
-            if draft is not None:
-                with suppress(OSError):
-                    draft.unlink(missing_ok=True)
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
             return False
         return True

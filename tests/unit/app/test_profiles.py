@@ -22,6 +22,7 @@ from mien.app.profiles import (
     Reason,
     Wanted,
     beginning,
+    report_beside,
     report_of,
 )
 from mien.config import LiveSettings
@@ -131,6 +132,25 @@ def test_what_would_help_is_said_the_easiest_first():
     )  # fmt: skip
     small = Wanted(640, swaps=False)
     assert report_of(STEPS["slow"], "measured", Means(slower(2.2), 2), small).helps == ("more_cores",)
+
+
+@pytest.mark.parametrize("reason", ["measured", "set", "unmeasured"])
+def test_where_frames_are_dropped_although_nothing_is_given_up_it_is_said_what_brings_more(reason):
+    report = report_of(0, reason, Means(TYPICAL, 2, others=1), HD, falls_behind=True)
+    assert report.helps == ("mosaic", "send_smaller", "fewer_broadcasts", "close_programs", "more_cores")
+    assert report_of(0, reason, Means(TYPICAL, 2), Wanted(640, swaps=False), falls_behind=True).helps == (
+        "close_programs", "more_cores",
+    )  # fmt: skip
+
+
+def test_how_many_others_there_are_is_what_is_known_now():
+    first = report_of(STEPS["slow"], "overload", Means(slower(2.2), 2), HD)
+    assert "fewer_broadcasts" not in first.helps
+    later = report_beside(first, 2)
+    assert later.helps == ("mosaic", "send_smaller", "fewer_broadcasts", "close_programs", "more_cores")
+    assert report_beside(later, 0) == first
+    for told in (report_of(0, "measured", None, HD), report_of(STEPS["slow"], "set", None, HD)):
+        assert report_beside(told, 2) == told  # fewer broadcasts bring nothing there
 
 
 @given(costs, costs, sizes, st.booleans(), st.floats(0.1, 128), st.integers(0, 100))

@@ -5,6 +5,8 @@ import asyncio
 import pytest
 
 from mien.app.ports import StreamSpec
+from mien.app.profiles import ProfileReport
+from mien.app.states import LiveReport, LiveStats
 from mien.errors import LiveLostError
 from mien.runners import remote
 from mien.runners.messages import TakeThumbnail, Thumbnail
@@ -42,6 +44,17 @@ async def worker():
 async def live(worker):
     async with asyncio.TaskGroup() as group:
         yield RemoteLive(worker, group)
+
+
+async def test_how_many_others_are_live_is_told_as_it_is_now(worker):
+    helps = ("more_cores",)
+    worker.report = LiveReport(stats=LiveStats(profile=ProfileReport("slow", "overload", helps)))
+    others = 0
+    async with asyncio.TaskGroup() as group:
+        live = RemoteLive(worker, group, others=lambda: others)
+        assert live.report == worker.report
+        others = 2
+        assert live.report.stats.profile.helps == ("fewer_broadcasts", "more_cores")
 
 
 async def test_however_many_ask_for_a_thumbnail_the_worker_is_asked_once(worker, live, monkeypatch):

@@ -89,3 +89,13 @@ def test_where_nothing_can_be_written_that_is_all(tmp_path):
         file = CostsFile(folder / ".costs.json", of=HERE)
         assert file.read() is None
         assert not file.write(COSTS)
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+def test_the_file_is_readable_to_whom_the_umask_lets_read(path, umask, mode):
+    before = os.umask(umask)
+    try:
+        assert CostsFile(path, of=HERE).write(COSTS)
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == mode

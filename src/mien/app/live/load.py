@@ -13,6 +13,8 @@ _LEAST_FPS: Final = 5.0
 """Above so many a persona is worth more than the frames that a mosaic would bring, and the video does not stop."""
 _KEEPS_UP: Final = 0.85
 """Less than this share of what arrives (or may be treated) is short of time."""
+_FALLS_BEHIND: Final = 0.8
+"""Below this share of what arrives it is said that frames are dropped, until `_KEEPS_UP` of it leaves again."""
 _RARE: Final = 1 / 3
 """Below this share of what is enough, several steps are taken at once, whatever they bring."""
 STEPS_AT_ONCE: Final = 3
@@ -69,12 +71,14 @@ class LoadShedder:
         step: The present step of the ladder.
         reason: Why it is that one; see `profiles.Reason`.
         wanted: What the broadcast would be without any profile.
+        falls_behind: Frames are dropped for want of time, whether or not a step is due for that.
     """
 
     def __init__(self, costs: Costs = TYPICAL) -> None:
         self.step = 0
         self.reason: Reason = "unmeasured"
         self.wanted = Wanted(0, swaps=False)
+        self.falls_behind = False
         self._costs = costs
         self._top = 0
         self._is_exhausted = False
@@ -102,14 +106,17 @@ class LoadShedder:
 
     @property
     def load(self) -> Load:
-        """What is given up of this broadcast."""
+        """What is given up of this broadcast, beyond what the operator's profile gives up."""
         profile = self.profile
         if self._is_exhausted:
             return Load.OVERLOADED
+        if self.step == self._top:
+            return Load.REDUCED_QUALITY if self.falls_behind else Load.OK
         if self.wanted.swaps and not profile.swaps:
             return Load.NO_SWAP
         smaller = profile.long_side is not None and self.wanted.long_side > profile.long_side
-        return Load.REDUCED_QUALITY if smaller or profile.max_fps is not None else Load.OK
+        reduced = smaller or profile.max_fps is not None or self.falls_behind
+        return Load.REDUCED_QUALITY if reduced else Load.OK
 
     def observe(self, now: float, *, arrived: int, left: int, vision_s: float, encoding_s: float) -> None:
         """Take in the counts so far, and take a step if one is due.
@@ -131,6 +138,7 @@ class LoadShedder:
         if now - self._samples[0].at < _FULL * _WINDOW_S:
             return
         rates = _Rates.between(self._samples[0], self._samples[-1])
+        self.falls_behind = self._is_behind(rates)
         if rates.wanted < 1:  # nobody publishes: there is nothing to learn
             self._calm_since = None
         elif rates.leaving >= min(_KEEPS_UP * rates.wanted, self._enough_fps):
@@ -141,10 +149,15 @@ class LoadShedder:
             if max(rates.vision, rates.encoding) >= _BUSY:
                 self.shed(now, steps=self._steps_down(now, rates))
 
+    def _is_behind(self, rates: _Rates) -> bool:
+        share = _KEEPS_UP if self.falls_behind else _FALLS_BEHIND
+        return max(rates.vision, rates.encoding) >= _BUSY and rates.leaving < share * rates.wanted
+
     def begin_anew(self) -> None:
         """Learn nothing from the counts so far: they are another publisher's, or another thread's."""
         self._samples.clear()
         self._calm_since = self._settled_at = None
+        self.falls_behind = False
 
     def shed(self, now: float, *, steps: int) -> None:
         """Go down by as many steps as make a difference to this broadcast."""

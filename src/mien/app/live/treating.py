@@ -161,7 +161,7 @@ class Treating:
     def profile(self) -> ProfileReport:
         """Which profile is on, and what would help."""
         shedder = self._shedder
-        return report_of(shedder.step, shedder.reason, self._means, shedder.wanted)
+        return report_of(shedder.step, shedder.reason, self._means, shedder.wanted, falls_behind=shedder.falls_behind)
 
     def load(self, *, is_paused: bool, is_fed: bool) -> Load:
         """Say whether treatment keeps up.
