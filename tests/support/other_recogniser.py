@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
-import onnxruntime as ort
 import pytest
 
+from mien.inference.ort import ort
 from mien.vision.types import Embedding, Image
 
 _ARCFACE: Final = np.array([[38.29, 51.70], [73.53, 51.50], [56.03, 71.74], [41.55, 92.37], [70.73, 92.20]], np.float32)
