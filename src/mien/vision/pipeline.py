@@ -1,6 +1,6 @@
 """One frame's way through vision: analyse, wait, render. Nothing leaves by another door."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from mien.vision.analysis.analyzer import FaceAnalyzer
 from mien.vision.analysis.primary import PrimaryPerson
@@ -29,6 +29,8 @@ class FacePipeline:
         self, analyzer: FaceAnalyzer, renderer: FrameRenderer, policy: Policy, *, delay_frames: int = 0
     ) -> None:
         self._analyzer, self._renderer, self._policy = analyzer, renderer, policy
+        self._withheld = self._heeded = frozenset[str]()
+        self._in_force = policy
         self._delay_line = DelayLine(delay_frames)
         analyzer.set_subjects(policy.subjects)
 
@@ -49,6 +51,13 @@ class FacePipeline:
         """
         return self._analyzer.choose_primary(face_track_id)
 
+    def withhold(self, people: Collection[str]) -> None:
+        """Hide some of the people from the next frame on, those of frames that wait as well, and nobody else.
+
+        May be called from any thread.
+        """
+        self._withheld = frozenset(people)
+
     def __call__(self, image: Image, *, at: float) -> TreatedFrame | None:
         """Take the frame captured at `at`; return the frame to send, or None while the delay line fills.
 
@@ -62,6 +71,7 @@ class FacePipeline:
                 next frame is searched as after a cut.
         """
         self._analyzer.check(image, at=at)
+        self._heed_withheld()
         try:
             analysis = self._analyzer(image, at=at, waiting=self._delay_line.waiting())
         except Exception:
@@ -79,6 +89,7 @@ class FacePipeline:
 
         What comes out is the same without it.
         """
+        self._heed_withheld()
         for frame in self._delay_line:
             if frame.drawing is None:
                 frame.drawing = self._draw(frame, frame.image.copy())
@@ -123,8 +134,17 @@ class FacePipeline:
         except Exception:
             self._delay_line.clear()
             raise
+        self._heed_withheld()
         while (frame := self._delay_line.take()) is not None:
             yield self._treat(frame)
+
+    def _heed_withheld(self) -> None:
+        if self._heeded is self._withheld:
+            return
+        self._heeded = self._withheld
+        self._in_force = self._policy.withholding(self._heeded)
+        for frame in self._delay_line:
+            frame.drawing = None  # it was drawn by the policy of before
 
     def _hidden(self, frame: DelayedFrame) -> frozenset[int]:
         """Return the faces of a frame that the policy does not show."""
@@ -132,11 +152,11 @@ class FacePipeline:
         return frozenset(
             face.face_track_id
             for face in frame.analysis.faces
-            if not isinstance(self._policy.treatment(face, primary_id=primary_id), Show)
+            if not isinstance(self._in_force.treatment(face, primary_id=primary_id), Show)
         )
 
     def _draw(self, frame: DelayedFrame, image: Image) -> Drawing:
-        return self._renderer.draw(image, frame.analysis, self._policy, never_show=frame.never_show)
+        return self._renderer.draw(image, frame.analysis, self._in_force, never_show=frame.never_show)
 
     def _treat(self, frame: DelayedFrame) -> TreatedFrame:
         """Give every face of a frame its treatment, and hide what turned out since it was drawn."""

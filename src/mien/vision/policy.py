@@ -1,7 +1,7 @@
 """Policy: which treatment each face gets. Strangers and doubt can never be shown."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeAlias
 
 from mien.errors import PolicyError
@@ -94,6 +94,10 @@ class Policy:
     def shows_anybody(self) -> bool:
         """True where some face may leave untreated."""
         return any(isinstance(treatment, Show) for treatment in self.people.values())
+
+    def withholding(self, people: Collection[str]) -> "Policy":
+        """Return the policy with a mosaic for some of the people, whatever they got."""
+        return replace(self, people={**self.people, **dict.fromkeys(self.people.keys() & people, Mosaic())})
 
     def treatment(self, face: Face, *, primary_id: int | None) -> Treatment:
         """Return the treatment of `face`. A face not seen in this very frame is never shown.

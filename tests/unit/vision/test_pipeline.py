@@ -289,6 +289,42 @@ def test_a_poor_mesh_hides_the_enrolled_face_at_once_and_the_frames_still_held(d
     assert all(hidden(frame) for frame in late)
 
 
+@pytest.mark.parametrize("treatment", [Show(), Swap(builtin_mask("volto"))], ids=["shown", "swapped"])
+@pytest.mark.parametrize("ahead", [False, True])
+@pytest.mark.parametrize("delay", [0, 3])
+def test_who_is_withheld_is_hidden_from_the_next_frame_on_those_that_wait_too_and_can_come_back(
+    delay, ahead, treatment
+):
+    policy = Policy(people={"alice": treatment})
+    pipe = pipeline(Script(*ALWAYS_THERE), policy, mesh=OneMesh(), delay=delay, **SHOW_ALICE)
+    out = []
+    for number in range(36):
+        if number in {24, 30}:
+            pipe.withhold({"alice", "nobody of this policy"} if number == 24 else ())
+        out.append(pipe(SCENE.copy(), at=number / 25))
+        if ahead:
+            pipe.work_ahead()
+    assert "mosaic" not in out[23].counts
+    assert all(frame.counts == {"mosaic": 1} and hidden(frame) for frame in out[24:30])
+    assert all("mosaic" not in frame.counts for frame in out[30:])
+
+
+def test_who_is_withheld_is_hidden_in_what_a_flush_gives_out_and_stays_so_for_the_next_pipeline():
+    pipes = [
+        pipeline(Script(*ALWAYS_THERE), Policy(people={"alice": Show()}), mesh=OneMesh(), delay=3, **SHOW_ALICE)
+        for _ in range(2)
+    ]
+    before = [pipes[0](SCENE.copy(), at=number / 25) for number in range(24)]
+    assert before[-1].counts == {"show": 1}
+    pipes[0].withhold({"alice"})
+    pipes[0](SCENE.copy(), at=24 / 25)
+    pipes[1].take_over(pipes[0], in_scene=True)
+    after = [pipes[1](SCENE.copy(), at=number / 25) for number in range(25, 28)]
+    assert [frame.counts for frame in after] == [{"mosaic": 1}] * 3
+    pipes[1].withhold({"alice"})
+    assert {tuple(frame.counts.items()) for frame in pipes[1].flush()} == {(("mosaic", 1),)}
+
+
 def test_whoever_loses_a_name_loses_the_mask_that_was_drawn_for_it_ahead_of_time():
     mesh = OneMesh()
     policy = Policy(people={"alice": Swap(builtin_mask("volto"))})

@@ -12,7 +12,7 @@ from mien.app.live.choosing import asked_primary, choose_primary
 from mien.app.live.encoder_thread import EncoderThread
 from mien.app.live.load import STEPS_AT_ONCE, LoadShedder
 from mien.app.live.vision_thread import VisionThread
-from mien.app.ports import Pipeline, StreamSpec, TakesOver
+from mien.app.ports import Pipeline, StreamSpec, TakesOver, Withholds
 from mien.app.profiles import LADDER, TYPICAL, Choice, Means, Profile, ProfileReport, Wanted, beginning, report_of
 from mien.app.states import LiveLimits, Load, PrimaryChoice
 from mien.errors import MienError
@@ -123,13 +123,24 @@ class Treating:
             PolicyError: The policy cannot be followed.
             ModelError: A model cannot be had.
         """
+        self._withhold(spec)
         async with self._changing:
             step = self._shedder.step
-            pipeline, drawn = await self._built(spec)
+            try:
+                pipeline, drawn = await self._built(spec)
+            except BaseException:
+                self._withhold(self.spec)  # the old policy holds on, all of it
+                raise
             self._follow_step(step)
             self.spec = spec
             await self._put_to_work(pipeline, drawn)
             self._encoder.forget(at_once=False)  # a frame of the old policy is not repeated either
+
+    def _withhold(self, spec: StreamSpec) -> None:
+        """Hide at once whom `spec` treats otherwise: to make its pipeline may take a while."""
+        pipeline, wanted = self._vision.pipeline, spec.policy.people
+        if isinstance(pipeline, Withholds):
+            pipeline.withhold({name for name, had in self.spec.policy.people.items() if wanted.get(name) != had})
 
     def choose_primary(self, choice: PrimaryChoice) -> int:
         """Bind the primary person to a face that viewers see; return its id. Raises what `choosing` does."""

@@ -15,6 +15,7 @@ from mien.app.ports.pipelines import (
     SavesTime,
     StreamSpec,
     TakesOver,
+    Withholds,
     WorksAhead,
 )
 from mien.app.ports.sessions import Connected, FrameSession, Live, Role, Runner, RunnerHealth, TreatedStill
@@ -37,5 +38,6 @@ __all__ = [
     "StreamSpec",
     "TakesOver",
     "TreatedStill",
+    "Withholds",
     "WorksAhead",
 ]

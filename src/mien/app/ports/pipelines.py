@@ -1,6 +1,6 @@
 """The ports to vision: pipelines, personas, and what makes both."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, Protocol, runtime_checkable
 
@@ -53,6 +53,15 @@ class ChoosesPrimary(Protocol):
 
     def choose_primary(self, face_track_id: int) -> bool:
         """Choose a face from the next frame on; return False where nobody is to be chosen."""
+        ...
+
+
+@runtime_checkable
+class Withholds(Protocol):
+    """A pipeline that can hide people at once, while one of another policy is made."""
+
+    def withhold(self, people: Collection[str]) -> None:
+        """Hide these of the policy's people from the next frame on, and nobody else; may be called from any thread."""
         ...
 
 

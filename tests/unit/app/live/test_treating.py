@@ -12,12 +12,13 @@ import pytest
 from mien.app.live import treating as treating_module
 from mien.app.live.encoder_thread import EncoderThread
 from mien.app.live.treating import Treating
+from mien.app.policy.rules import SwapTreatment
 from mien.app.ports import StreamSpec
 from mien.app.profiles import LADDER, STEPS, Costs, Means
 from mien.app.states import LiveLimits, Load
 from mien.errors import PersonaError
 from support.pipelines import Paint, Pixelate, SmallFactory
-from support.policies import hiding, live_swap
+from support.policies import hiding, live_swap, showing
 
 SWAP, MOSAIC = live_swap(), StreamSpec(hiding())
 FRAME = av.VideoFrame.from_ndarray(np.zeros((360, 640, 3), np.uint8), format="rgb24").reformat(format="yuv420p")
@@ -194,6 +195,57 @@ async def test_a_change_whose_mosaic_cannot_be_had_changes_nothing_of_what_is_af
         subject.supervise(1.0, lost=0)
         assert (shedder.profile, shedder.reason, shedder.wanted, subject.spec) == (*before, MOSAIC)
         assert subject._vision._profile is shedder.profile
+
+
+class Withholding(Pixelate):
+    """Notes whom it has to hide."""
+
+    def __init__(self):
+        self.withheld = []
+
+    def withhold(self, people):
+        self.withheld.append(set(people))
+
+
+async def test_whom_another_policy_treats_otherwise_is_hidden_before_its_pipeline_is_there(monkeypatch):
+    factory, gate, first = SmallFactory(pipelines=[]), threading.Event(), Withholding()
+    build = factory.build
+
+    def gated(spec):
+        assert gate.wait(30)
+        return build(spec)
+
+    before = StreamSpec(showing("ann", "bob", cho=SwapTreatment(persona="mask:volto")))
+    factory.pipelines.append(first)
+    monkeypatch.setattr(factory, "build", gated)
+    gate.set()
+    async with treating(before, factory) as subject:
+        gate.clear()
+        after = StreamSpec(showing("ann", "cho"))
+        changing = asyncio.create_task(subject.set_policy(after))
+        await until(lambda: first.withheld)
+        assert first.withheld == [{"bob", "cho"}]
+        assert not changing.done()
+        gate.set()
+        await changing
+
+
+async def test_where_a_change_fails_nobody_stays_hidden_by_it(monkeypatch):
+    factory, first, fails = SmallFactory(), Withholding(), False
+    factory.pipelines.append(first)
+    build = factory.build
+
+    def fickle(spec):
+        if fails:
+            raise PersonaError("not now")
+        return build(spec)
+
+    monkeypatch.setattr(factory, "build", fickle)
+    async with treating(StreamSpec(showing("ann")), factory) as subject:
+        fails = True
+        with pytest.raises(PersonaError):
+            await subject.set_policy(MOSAIC)
+        assert first.withheld == [{"ann"}, set()]
 
 
 async def test_a_change_under_load_is_checked_and_then_done_as_far_as_can_be_afforded():
