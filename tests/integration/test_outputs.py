@@ -68,12 +68,14 @@ async def test_a_broadcast_is_recorded_treated_as_it_is(where, codec, suffix, tm
             return (await client.get(url)).json()
 
         now = await until(show, lambda now: now["state"] == "live")
-        assert now["recording"] == {"dropped": 0, "ended": None}
+        recording = now["recording"]
+        assert (recording["dropped"], recording["ended"]) == (0, None)
         await has_sent(client, made, frames=70)
         assert (await client.patch(url, json={"record": False}, headers=mine)).json()["recording"] is None
         (listed,) = (await client.get("/api/recordings")).json()
         folder = tmp_path / "recordings"
         assert [stat.S_IMODE(path.stat().st_mode) for path in (folder, folder / listed["name"])] == [0o700, 0o600]
+        assert listed["name"].startswith(recording["name"])
         assert listed["name"].endswith(suffix)
         assert made["id"] not in listed["name"]
         data = (await client.get(listed["url"])).content
