@@ -90,13 +90,13 @@ WHERE = """() => {
 def test_tab_walks_through_the_go_live_page_in_the_order_that_is_seen(broadcaster):
     broadcaster.locator("input[name=mask]").first.wait_for()
     stops = []
-    for _ in range(14):
+    for _ in range(15):
         broadcaster.keyboard.press("Tab")
         stops.append(broadcaster.evaluate(WHERE))
     assert stops == [
         *("mien, Home", "English", "한국어"),
         *("kind", "mask", "everybody", "mosaic-style", "mosaic-shape"),  # one stop for each group of radios
-        *("camera", "microphone", "try", "self-view", "title", "go"),
+        *("register", "camera", "microphone", "try", "self-view", "title", "go"),
     ]
 
 
