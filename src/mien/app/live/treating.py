@@ -125,6 +125,7 @@ class Treating:
         """
         self._withhold(spec)
         async with self._changing:
+            self._withhold(spec)  # what held the lock may have put another pipeline to work
             step = self._shedder.step
             try:
                 pipeline, drawn = await self._built(spec)
