@@ -5,32 +5,10 @@ import { hiding, swapping } from "../api/policy";
 import { Problem } from "../api/problem";
 import { FaceChoice } from "./faces";
 import { MOST_PHOTOS } from "./photo-loan";
+import { DARK, GOOD, OTHER, PHOTO, takesPhotos } from "./photos.fake";
 
 const MASKS = [{ id: "mask:volto" }, { id: "mask:marble" }];
-const PHOTO = new File(["jpeg"], "me.jpg", { type: "image/jpeg" });
-const OTHER = new File(["more"], "side.jpg", { type: "image/jpeg" });
-const GOOD = { findings: [] };
-const DARK = {
-  findings: [
-    {
-      code: "too_dark",
-      severity: "warn" as const,
-      value: 60,
-      limit: 85,
-      advice: { en: "Light.", ko: "불." },
-    },
-  ],
-};
-
-function choosing(
-  addReference: Api["addReference"] = async (photos) => ({
-    id: "reference:1",
-    name: "",
-    notes: [],
-    use: "swap",
-    photos: photos.map((_, i) => (i === 0 ? DARK : GOOD)),
-  }),
-) {
+function choosing(addReference: Api["addReference"] = takesPhotos) {
   const [onChange, onProblem, added] = [vi.fn(), vi.fn(), vi.fn(addReference)];
   const faces = new FaceChoice({ api: { addReference: added }, onChange, onProblem });
   faces.offer(MASKS);

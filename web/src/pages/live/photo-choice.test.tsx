@@ -5,33 +5,11 @@ import { Problem } from "../../api/problem";
 import { en } from "../../i18n/en";
 import { ko } from "../../i18n/ko";
 import { FaceChoice } from "../../live/faces";
+import { DARK, GOOD, OTHER, PHOTO, takesPhotos } from "../../live/photos.fake";
 import { rendered } from "../../ui/rendered.fake";
 import { FacePicker } from "./face-picker";
 
-const PHOTO = new File(["jpeg"], "me.jpg", { type: "image/jpeg" });
-const OTHER = new File(["more"], "side.jpg", { type: "image/jpeg" });
-const GOOD = { findings: [] };
-const DARK = {
-  findings: [
-    {
-      code: "too_dark",
-      severity: "warn" as const,
-      value: 60,
-      limit: 85,
-      advice: { en: "Switch on a light.", ko: "불을 켜 주세요." },
-    },
-  ],
-};
-
-function picking(
-  addReference: Api["addReference"] = async (photos) => ({
-    id: "reference:1",
-    name: "",
-    notes: [],
-    use: "swap",
-    photos: photos.map((_, i) => (i === 0 ? DARK : GOOD)),
-  }),
-) {
+function picking(addReference: Api["addReference"] = takesPhotos) {
   const faces = new FaceChoice({
     api: { addReference },
     onChange: () => undefined,
