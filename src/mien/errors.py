@@ -162,9 +162,17 @@ class PolicyUnsupportedError(PolicyError):
 
 
 class UnknownPersonError(PolicyError):
-    """A rule of a policy document names a person who is not known here."""
+    """A rule of a policy document names a person who is not known here.
+
+    Attributes:
+        people: The ids that are known to be unknown; there may be more.
+    """
 
     code = "policy.unknown_person"
+
+    def __init__(self, message: str, *, people: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.people = people
 
 
 class PersonaError(InputError):

@@ -10,6 +10,7 @@ import pytest
 import websockets
 from websockets.asyncio.client import connect
 
+from mien.server.routes import events as events_module
 from mien.vision.types import Doubt, FaceTold
 from support.live import Camera, publish, serving
 from support.pipelines import Pixelate, SmallFactory
@@ -160,6 +161,36 @@ async def test_on_a_server_without_a_token_the_operator_asks_to_be_told():
         await socket.send(json.dumps({"kind": "owner"}))
         told = await hear(socket, lambda now: now["owner_view"] and now["owner_view"]["faces"])
         assert [face["reason"] for face in told["owner_view"]["faces"]] == [None] * 3  # nobody is registered
+
+
+@pytest.mark.parametrize("token", ["nobodys", ""])
+async def test_on_a_server_without_a_token_a_wrong_one_is_wrong_all_the_same(token):
+    factory = SmallFactory()
+    async with (
+        serving(factory) as client,
+        on_air(client, factory, "Ann") as (made, _, _),
+        connect(events_url(client, made)) as socket,
+    ):
+        await socket.send(json.dumps({"kind": "owner", "token": token}))
+        with pytest.raises(websockets.ConnectionClosedError):
+            await hear(socket, lambda now: now["owner_view"])
+        assert (socket.close_code, socket.close_reason) == (1008, "live.token")
+
+
+async def test_who_says_over_and_over_who_they_are_is_heard_once(monkeypatch):
+    asked = []
+    monkeypatch.setattr(events_module, "authorize", lambda *of: asked.append(of))
+    factory = SmallFactory()
+    async with (
+        serving(factory) as client,
+        on_air(client, factory) as (made, _, _),
+        connect(events_url(client, made)) as socket,
+    ):
+        before = len(asked)
+        for _ in range(200):
+            await socket.send(json.dumps({"kind": "owner", "token": made["token"]}))
+        await hear(socket, lambda now: now["owner_view"] and now["owner_view"]["faces"])
+        assert len(asked) - before == 1
 
 
 async def test_while_nobody_publishes_nobody_is_seen():

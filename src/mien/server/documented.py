@@ -34,6 +34,9 @@ class Problem(BaseModel):
     detail: str = Field(description="What was wanted and what came, for people.")
     faults: list[Fault] | None = Field(default=None, description="With `input.invalid`: each field that does not fit.")
     photos: list[PhotoOut] | None = Field(default=None, description="With errors of photos: what was found in each.")
+    people: list[str] | None = Field(
+        default=None, description="With `policy.unknown_person`: ids that are not known here; there may be more."
+    )
 
 
 _WHEN: Final[dict[HTTPStatus, str]] = {

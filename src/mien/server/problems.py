@@ -90,6 +90,8 @@ async def on_mien_error(_request: Request, error: Exception) -> JSONResponse:
     more: dict[str, object] = {}
     if isinstance(error, errors.FacePhotoError) and error.findings:
         more["photos"] = [photo.model_dump() for photo in photos_out(error.findings)]
+    if isinstance(error, errors.UnknownPersonError) and error.people:
+        more["people"] = list(error.people)  # as the request named them
     return problem(status, error.code, str(error), headers=headers, **more)
 
 

@@ -7,7 +7,8 @@ export type PhotoFindings = components["schemas"]["PhotoOut"];
  * Something the server refused (RFC 9457), or a failure to reach it at all.
  *
  * `code` is the stable name of the error; `detail` is the server's own English sentence about this very case.
- * `photos` says of each photo that was handed in what was found in it, where photos were refused.
+ * `photos` says of each photo that was handed in what was found in it, where photos were refused, and `people` whom a
+ * policy names that the server does not know.
  */
 export class Problem extends Error {
   override readonly name = "Problem";
@@ -18,6 +19,7 @@ export class Problem extends Error {
     readonly detail: string = "",
     readonly retryAfterSeconds: number | null = null,
     readonly photos: readonly PhotoFindings[] = [],
+    readonly people: readonly string[] = [],
   ) {
     super(`${code} (${status}): ${detail}`);
   }
@@ -38,7 +40,7 @@ export class Problem extends Error {
 
   /** Make one of a body that was read already. */
   static fromBody(body: unknown, { status, headers }: Pick<Response, "status" | "headers">): Problem {
-    const { code, detail, photos } =
+    const { code, detail, photos, people } =
       typeof body === "object" && body !== null ? (body as Record<string, unknown>) : {};
     const retryAfter = Number.parseInt(headers.get("Retry-After") ?? "", 10);
     return new Problem(
@@ -47,6 +49,7 @@ export class Problem extends Error {
       typeof detail === "string" ? detail : "",
       Number.isNaN(retryAfter) ? null : retryAfter,
       Array.isArray(photos) ? (photos as PhotoFindings[]) : [],
+      Array.isArray(people) ? people.map(String) : [],
     );
   }
 

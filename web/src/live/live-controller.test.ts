@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { Api, Broadcast, CreatedBroadcast } from "../api/client";
-import { swapping } from "../api/policy";
+import { hiding, showing, swapping } from "../api/policy";
 import { Problem } from "../api/problem";
 import type { Broadcaster, BroadcasterState } from "../webrtc/broadcaster";
 import { Camera, CameraError } from "../webrtc/camera";
@@ -128,6 +128,23 @@ describe("LiveController", () => {
     enter({ kind: "failed", error: new Problem("persona.unknown", 422) });
     expect(live.faces.photos.state.get().upload.kind).toBe("gone");
     expect(live.state.get().kind).toBe("idle"); // no second sentence beside the button
+  });
+
+  it("hides a person whom the server does not know any more, and goes on showing the others", async () => {
+    const { live, enter, broadcaster } = controlled();
+    live.people.restore([
+      { id: "person:1", name: "Ann" },
+      { id: "person:2", name: "Bob" },
+    ]);
+    enter(LIVE);
+    const unknown = new Problem("policy.unknown_person", 422, "", null, [], ["person:1"]);
+    broadcaster.change.mockRejectedValueOnce(unknown);
+    live.faces.choose({ kind: "mosaic" });
+    await vi.waitFor(() =>
+      expect(broadcaster.change).toHaveBeenLastCalledWith(showing(["person:2"], hiding())),
+    );
+    await vi.waitFor(() => expect(live.change.get()).toEqual({ note: "changed", problem: null }));
+    expect(live.people.state.get().gone).toEqual(["Ann"]);
   });
 
   it("says of a mask that the server does not know what is wrong beside the button", () => {

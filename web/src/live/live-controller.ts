@@ -298,9 +298,9 @@ export class LiveController {
   }
 
   /** Tell whether the server has forgotten photos. What chooses them says so itself, and asks for them anew. */
-  private isForgotten({ code }: Problem): boolean {
+  private isForgotten({ code, people }: Problem): boolean {
     if (code === "persona.unknown") return this.faces.forget();
-    return code === "policy.unknown_person" && this.people.forget();
+    return code === "policy.unknown_person" && this.people.forget(people);
   }
 
   private askForCode({ code }: Problem): void {

@@ -86,15 +86,16 @@ describe("People", () => {
     expect(onChange).toHaveBeenCalledTimes(2);
   });
 
-  it("takes in that the server knows nobody any more, and says so until somebody is registered", async () => {
+  it("forgets whom the server does not know any more, names them, and keeps the others", async () => {
     const { people, onChange, register } = registering();
-    expect(people.forget()).toBe(false);
     await register("Ann");
-    expect(people.forget()).toBe(true);
-    expect(people.state.get()).toMatchObject({ people: [], areGone: true });
-    expect(onChange).toHaveBeenCalledTimes(2);
     await register("Bob");
-    expect(people.state.get().areGone).toBe(false);
+    expect(people.forget(["person:9"])).toBe(false);
+    expect(people.forget(["person:1"])).toBe(true);
+    expect(people.state.get()).toMatchObject({ people: [{ id: "person:2", name: "Bob" }], gone: ["Ann"] });
+    expect(onChange).toHaveBeenCalledTimes(3);
+    await register("Ann");
+    expect(people.state.get().gone).toEqual([]);
   });
 
   it("is brought back with who was registered", async () => {

@@ -16,8 +16,8 @@ export interface PeopleState {
   /** Somebody is being registered. */
   isRegistering: boolean;
   name: string;
-  /** The server has forgotten who was registered, as after a restart. */
-  areGone: boolean;
+  /** Names of those whom the server has forgotten, as after a restart, or because they were taken back elsewhere. */
+  gone: readonly string[];
 }
 
 export interface PeopleOptions {
@@ -29,7 +29,7 @@ export interface PeopleOptions {
 
 /** Who stays as they are. Each is registered by photos, with the declaration that they agreed. */
 export class People {
-  readonly state = new Store<PeopleState>({ people: [], isRegistering: false, name: "", areGone: false });
+  readonly state = new Store<PeopleState>({ people: [], isRegistering: false, name: "", gone: [] });
   readonly photos: PhotoLoan;
 
   constructor(private readonly options: PeopleOptions) {
@@ -72,7 +72,7 @@ export class People {
     const { id } = this.photos;
     if (id === null) return;
     const people = [...this.state.get().people, { id, name }];
-    this.state.patch({ people, isRegistering: false, areGone: false });
+    this.state.patch({ people, isRegistering: false, gone: [] });
     this.photos.clear();
     this.options.onChange();
   }
@@ -84,10 +84,13 @@ export class People {
     void this.options.api.withdraw(person.id).catch(() => undefined); // it forgets them by itself in the end
   }
 
-  /** Take in that the server knows them no more. @returns Whether there was anybody. */
-  forget(): boolean {
-    if (this.state.get().people.length === 0) return false;
-    this.state.patch({ people: [], areGone: true });
+  /** Take in that the server does not know some people any more. @returns Whether any of them was registered. */
+  forget(ids: readonly string[]): boolean {
+    const { people, gone } = this.state.get();
+    const left = people.filter(({ id }) => !ids.includes(id));
+    if (left.length === people.length) return false;
+    const names = people.filter((person) => !left.includes(person)).map(({ name }) => name);
+    this.state.patch({ people: left, gone: [...gone, ...names] });
     this.options.onChange();
     return true;
   }

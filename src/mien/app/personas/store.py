@@ -162,7 +162,8 @@ class PersonaStore:
             if not person_id.startswith(PERSON_PREFIX) or person_id not in self._kept:
                 raise UnknownPersonError(
                     f"the policy names {person_id}, whom nobody knows here; they may have expired, so register them "
-                    "again"
+                    "again",
+                    people=(person_id,),
                 )
             kept = self._used(person_id)
             return RegisteredPerson(person_id, kept.number, kept.name, kept.face)

@@ -222,7 +222,9 @@ class PolicyDocument(Part):
         """
         unknown = sorted(self.people.keys() - set(known))
         if unknown:
-            raise UnknownPersonError(f"the policy names {', '.join(unknown)}, whom nobody knows here")
+            raise UnknownPersonError(
+                f"the policy names {', '.join(unknown)}, whom nobody knows here", people=tuple(unknown)
+            )
 
     # --- made from it ----------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from dataclasses import replace
 from typing import Final, Literal
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
@@ -14,7 +15,7 @@ from mien.app.broadcasts.broadcast import Broadcast
 from mien.app.broadcasts.broadcasts import Broadcasts
 from mien.errors import LiveError, NoSuchBroadcastError
 from mien.server.auth import bearer_token
-from mien.server.dependencies import BroadcastsDep, ListenersDep, PrincipalDep, principal_of
+from mien.server.dependencies import BroadcastsDep, ListenersDep, PrincipalDep, principal_of, services_of
 from mien.server.guards import requires
 from mien.server.listeners import PUBLIC, Listeners, News, Sees
 
@@ -83,16 +84,21 @@ class _Listener:
         self._changed = asyncio.Event()
 
     async def read(self) -> None:
-        """Return when they have gone; note who they say they are."""
+        """Return when they have gone; note who they say they are, once: all that follows means nothing."""
+        is_told = False
         while (message := await self._socket.receive())["type"] != "websocket.disconnect":
             text = message.get("text") or ""
-            if len(text) > _MAX_LETTERS:
+            if is_told or not text or len(text) > _MAX_LETTERS:
                 continue
             with contextlib.suppress(ValidationError):
                 self._identify(OwnerIn.model_validate_json(text))
+                is_told = True
 
     def _identify(self, owner: OwnerIn) -> None:
-        principal = principal_of(self._socket, owner.token or bearer_token(self._socket))
+        token = bearer_token(self._socket) if owner.token is None else owner.token
+        principal = principal_of(self._socket, token)
+        if token is not None and not services_of(self._socket).server.has_token:
+            principal = replace(principal, is_operator=False)  # who shows a token shows the broadcast's, or a wrong one
         try:
             authorize(principal, Action.SEE_FACES, self._broadcast)
         except LiveError as error:

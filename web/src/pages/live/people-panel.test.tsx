@@ -92,8 +92,8 @@ describe("PeoplePanel", () => {
   it("takes somebody off the list, and says when the server has forgotten all", async () => {
     const { register, find, people, container } = panel();
     await register();
-    act(() => void people.forget());
-    expect(find('[role="alert"]').textContent).toBe(en.people.gone);
+    act(() => void people.forget(["person:1"]));
+    expect(find('[role="alert"]').textContent).toBe(en.people.gone.replace("{{names}}", "Ann"));
     await register();
     expect(container.querySelector('[role="alert"]')).toBeNull();
     fireEvent.click(find('button[name="hide"]'));

@@ -12,7 +12,7 @@ import { PhotoChoice } from "./photo-choice";
 /** Who stays as they are, what viewers see of each and why, and the form that registers one more. */
 export function PeoplePanel({ live }: { live: LiveController }) {
   const { t } = useTranslation();
-  const { people, isRegistering, areGone } = useStore(live.people.state);
+  const { people, isRegistering, gone } = useStore(live.people.state);
   const begin = useRef<HTMLButtonElement>(null);
   const wasRegistering = useRef(false);
   useEffect(() => {
@@ -24,9 +24,9 @@ export function PeoplePanel({ live }: { live: LiveController }) {
     <fieldset className="panel people">
       <legend>{t("people.heading")}</legend>
       <p className="quiet">{t("people.more")}</p>
-      {areGone && (
+      {gone.length > 0 && (
         <p className="problem" role="alert">
-          {t("people.gone")}
+          {t("people.gone", { names: gone.join(", ") })}
         </p>
       )}
       {people.length > 0 && (

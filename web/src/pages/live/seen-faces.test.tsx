@@ -16,8 +16,12 @@ const FACE: SeenFace = {
   reason: null,
 };
 
-function over(faces: SeenFace[], primary: { face: number | null; asked: number | null } | null) {
-  const news = new Store({ owner_view: { people: [], faces, primary } } as unknown as Broadcast | null);
+function over(
+  faces: SeenFace[],
+  primary: { face: number | null; asked: number | null } | null,
+  load: Broadcast["load"] = "ok",
+) {
+  const news = new Store({ load, owner_view: { people: [], faces, primary } } as unknown as Broadcast | null);
   const choosePrimary = vi.fn();
   const video = createRef<HTMLVideoElement>() as { current: HTMLVideoElement | null };
   video.current = Object.assign(document.createElement("video"), {});
@@ -55,6 +59,11 @@ describe("SeenFaces", () => {
     const { container } = over([{ ...FACE, id: 2, is_primary: true }, ann], { face: 2, asked: null });
     expect(container.querySelectorAll("button")).toHaveLength(0);
     expect(over([FACE, { ...FACE, id: 2 }], null).container.textContent).toBe("");
+  });
+
+  it("offers nothing while the server is too slow for a swap", () => {
+    const { container } = over([{ ...FACE, id: 2 }, FACE], { face: null, asked: null }, "no_swap");
+    expect(container.textContent).toBe("");
   });
 
   it("lies over the picture and not over the bars beside it", () => {

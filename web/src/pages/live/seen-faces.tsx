@@ -16,7 +16,10 @@ interface SeenFacesProps {
 /** Over the preview: which face is the broadcaster's, and a button on every other one that could be. */
 export function SeenFaces({ live, video }: SeenFacesProps) {
   const { t } = useTranslation();
-  const view = useStore(live.news, (news) => news?.owner_view ?? null);
+  // While the server is too slow for a swap nobody wears a face, and none can be chosen.
+  const view = useStore(live.news, (news) =>
+    news === null || news.load === "no_swap" ? null : news.owner_view,
+  );
   const place = usePicturePlace(video);
   if (view?.primary == null || place === null) return null;
   const { asked } = view.primary;
